@@ -1,0 +1,45 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.ApiServer.Authentication;
+using Bramble.ApiServer.Caching;
+
+namespace Bramble.ApiServer.Admission;
+
+/// <summary>The write that is being admitted.</summary>
+public enum AdmissionOperation { Create, Update, Delete, Connect }
+
+/// <summary>One write on its way through admission. <c>Object</c> may be changed in place by <see cref="IAdmissionPlugin.MutateAsync"/> (null for a delete).</summary>
+public sealed class AdmissionRequest
+{
+    public required AdmissionOperation Operation { get; init; }
+    public required GroupVersionKind Kind { get; init; }
+    public required GroupResource Resource { get; init; }
+    public required string Version { get; init; }
+    public string Subresource { get; init; } = "";
+    public string Namespace { get; init; } = "";
+    public string Name { get; set; } = "";
+    public required UserInfo User { get; init; }
+    public JsonObject? Object { get; set; }
+    public JsonObject? OldObject { get; init; }
+    public JsonObject? Options { get; init; }
+    public bool IsDryRun { get; init; }
+
+    /// <summary>The caches; what a plugin reads.</summary>
+    public required IResourceReader Reader { get; init; }
+
+    /// <summary>Warnings for the client (the Warning header).</summary>
+    public List<string> Warnings { get; } = [];
+}
+
+/// <summary>One admission plugin. Refusal is a <see cref="Bramble.Api.Errors.StatusException"/>. Mutating runs for all plugins before validating does.</summary>
+public interface IAdmissionPlugin
+{
+    /// <summary>Upstream's plugin name: <c>NamespaceLifecycle</c>.</summary>
+    string Name { get; }
+
+    bool Handles(AdmissionRequest request);
+
+    ValueTask MutateAsync(AdmissionRequest request, CancellationToken cancel) => ValueTask.CompletedTask;
+
+    ValueTask ValidateAsync(AdmissionRequest request, CancellationToken cancel) => ValueTask.CompletedTask;
+}

@@ -1,0 +1,28 @@
+using Bramble.ApiServer.Authentication;
+
+namespace Bramble.ApiServer.Authorization;
+
+/// <summary>What is to be allowed: SubjectAccessReview's attributes.</summary>
+public sealed record AccessAttributes(
+    UserInfo User,
+    string Verb,
+    string Group,
+    string Version,
+    string Resource,
+    string Subresource,
+    string Namespace,
+    string Name,
+    bool IsResourceRequest,
+    string Path);
+
+/// <summary>An authorizer's answer. NoOpinion asks the next one; at the end of the chain it is a no.</summary>
+public enum AccessDecision { NoOpinion, Allow, Deny }
+
+/// <summary>Decision and upstream's reason text (shown in 403 messages and access reviews).</summary>
+public readonly record struct AccessAnswer(AccessDecision Decision, string Reason = "", string? EvaluationError = null);
+
+/// <summary>Decides whether a user may do something. Reads memory only.</summary>
+public interface IAuthorizer
+{
+    AccessAnswer Authorize(AccessAttributes attributes);
+}

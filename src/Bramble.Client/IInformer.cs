@@ -1,0 +1,42 @@
+using Bramble.Api.Naming;
+using k8s;
+using k8s.Models;
+
+namespace Bramble.Client;
+
+/// <summary>A change of the local copy. <c>Old</c> null: new; <c>New</c> null: gone.</summary>
+public readonly record struct ObjectChange<T>(NamespacedName Name, T? Old, T? New) where T : class;
+
+/// <summary>Reads of a local copy of one resource. Models are shared: never change one. Thread-safe, no I/O.</summary>
+public interface ILister<T> where T : class, IKubernetesObject<V1ObjectMeta>
+{
+    T? Find(NamespacedName name);
+
+    /// <param name="ns">Empty: all namespaces.</param>
+    IReadOnlyList<T> List(string ns = "");
+
+    /// <summary>Objects under <paramref name="value"/> in an index declared with <see cref="IInformer{T}.AddIndex"/>.</summary>
+    IReadOnlyList<T> ByIndex(string index, string value);
+}
+
+/// <summary>Keeps a local copy of one resource current by list and watch, and tells subscribers of every change in order.</summary>
+public interface IInformer<T> : ILister<T> where T : class, IKubernetesObject<V1ObjectMeta>
+{
+    /// <summary>Done when the first list is in.</summary>
+    Task Synced { get; }
+
+    /// <summary>Newest resourceVersion the copy has reached.</summary>
+    long ResourceVersion { get; }
+
+    /// <summary>Must be called before the informer starts. <paramref name="values"/>: the index values of one object.</summary>
+    void AddIndex(string index, Func<T, IEnumerable<string>> values);
+
+    /// <summary>The handler is called on the informer's own task, first with all that is there, then with each change; it must not block.</summary>
+    IDisposable Subscribe(Action<ObjectChange<T>> handler);
+}
+
+/// <summary>One informer a resource, shared by every part of the process.</summary>
+public interface IInformers
+{
+    IInformer<T> For<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta>;
+}

@@ -1,0 +1,37 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using k8s;
+using k8s.Models;
+
+namespace Bramble.Client;
+
+/// <summary>One version of one object: its bytes as on the wire, and a typed model parsed at most once and shared read-only by every reader in the
+/// process. Never change a model got from here: write with a patch or through <see cref="ToTree"/>. Thread-safe.</summary>
+public sealed class KubeObject(NamespacedName name, string uid, long resourceVersion, ReadOnlyMemory<byte> json)
+{
+    private object? _model;
+
+    public NamespacedName Name { get; } = name;
+    public string Uid { get; } = uid;
+    public long ResourceVersion { get; } = resourceVersion;
+
+    /// <summary>UTF-8 JSON, <c>metadata.resourceVersion</c> in place.</summary>
+    public ReadOnlyMemory<byte> Json { get; } = json;
+
+    /// <summary>The shared, read-only model. Racing first readers parse twice at worst; all get the same instance after that.</summary>
+    public T Model<T>() where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        if (Volatile.Read(ref _model) is T known) return known;
+        var parsed = KubernetesJson.Deserialize<T>(Json.Span.Length == 0 ? "{}" : System.Text.Encoding.UTF8.GetString(Json.Span));
+        return Interlocked.CompareExchange(ref _model, parsed, null) as T ?? parsed;
+    }
+
+    /// <summary>A mutable copy of the whole object, nothing lost.</summary>
+    public JsonObject ToTree() => JsonNode.Parse(Json.Span)!.AsObject();
+}
+
+/// <summary>What a watch says about an object.</summary>
+public enum WatchEventType { Added, Modified, Deleted, Bookmark }
+
+/// <summary>One watch event. A bookmark's object has only its resourceVersion.</summary>
+public readonly record struct WatchEvent(WatchEventType Type, KubeObject Object);
