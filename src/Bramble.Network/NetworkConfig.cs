@@ -1,0 +1,61 @@
+using System.Net;
+
+namespace Bramble.Network;
+
+/// <summary>How pods of different nodes reach each other: <c>--flannel-backend</c>.</summary>
+public enum FlannelBackend
+{
+    /// <summary>No pod network of ours: the standard CNI folders belong to whoever brings one.</summary>
+    None,
+
+    Vxlan,
+    HostGw,
+    WireguardNative,
+}
+
+/// <summary>What the network of one node is to be. Immutable; K3s' names and defaults.</summary>
+public sealed record NetworkConfig
+{
+    public required string NodeName { get; init; }
+
+    /// <summary>The node's own addresses, the preferred one of each family first.</summary>
+    public required IReadOnlyList<IPAddress> NodeIps { get; init; }
+
+    /// <summary>Where everything of the distribution lives: <c>/var/lib/rancher/k3s</c>.</summary>
+    public required string DataDir { get; init; }
+
+    public IReadOnlyList<IPNetwork> ClusterCidrs { get; init; } = [IPNetwork.Parse("10.42.0.0/16")];
+    public IReadOnlyList<IPNetwork> ServiceCidrs { get; init; } = [IPNetwork.Parse("10.43.0.0/16")];
+    public int NodePortFirst { get; init; } = 30000;
+    public int NodePortLast { get; init; } = 32767;
+
+    /// <summary>Addresses of the <c>kube-dns</c> Service, one a family.</summary>
+    public IReadOnlyList<IPAddress> ClusterDns { get; init; } = [IPAddress.Parse("10.43.0.10")];
+
+    public string ClusterDomain { get; init; } = "cluster.local";
+    public FlannelBackend Backend { get; init; } = FlannelBackend.Vxlan;
+
+    /// <summary>Interface that carries traffic between nodes; null: the one with the default route, else the one with the node's first address.</summary>
+    public string? FlannelInterface { get; init; }
+
+    /// <summary>The resolv.conf whose servers answer names outside the cluster.</summary>
+    public string UpstreamResolvConf { get; init; } = "/etc/resolv.conf";
+
+    /// <summary>K3s' names of what is switched off: <c>coredns</c>, <c>servicelb</c>, …</summary>
+    public IReadOnlySet<string> Disabled { get; init; } = new HashSet<string>();
+
+    /// <summary>Whether this process may create the <c>kube-dns</c> objects: servers do, agents only answer.</summary>
+    public bool IsServer { get; init; } = true;
+
+    /// <summary>Port on 127.0.0.1 of the cluster DNS; the rules send the cluster DNS address here. 0: any free port.</summary>
+    public int DnsPort { get; init; } = 10053;
+
+    /// <summary>Folder of the CNI configuration that the runtime reads.</summary>
+    public string CniConfDir => Path.Combine(DataDir, "agent/etc/cni/net.d");
+
+    /// <summary>State of host-local IPAM; below the data dir so that two nodes of one machine do not mix.</summary>
+    public string CniStateDir => Path.Combine(DataDir, "agent/cni/networks");
+
+    /// <summary>What flannel's tools read.</summary>
+    public string SubnetFile { get; init; } = "/run/flannel/subnet.env";
+}
