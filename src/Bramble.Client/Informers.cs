@@ -1,0 +1,72 @@
+using Bramble.Api.Naming;
+using k8s;
+using k8s.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Bramble.Client;
+
+/// <summary>The informers of a process over one client: one list and watch a resource however many parts read it. An informer starts when it is first
+/// asked for. Thread-safe.</summary>
+public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFactory logs) : IInformers, IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(string Group, string Plural), (ObjectInformer Informer, Task Running)> _informers = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ILogger _log = logs.CreateLogger("informers");
+
+    public IInformer<T> For<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta> => new TypedInformer<T>(Get(resource));
+
+    public IInformer<KubeObject> ForObjects(ResourceId resource) => Get(resource);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        Task[] running;
+        lock (_gate) running = [.. _informers.Values.Select(i => i.Running)];
+        await Task.WhenAll(running);
+        _stop.Dispose();
+    }
+
+    private ObjectInformer Get(ResourceId resource)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
+            var key = (resource.Group, resource.Plural);
+            if (_informers.TryGetValue(key, out var known)) return known.Informer;
+            var informer = new ObjectInformer(resource, client, time, _log);
+            _informers.Add(key, (informer, Task.Run(() => informer.RunAsync(_stop.Token))));
+            return informer;
+        }
+    }
+}
+
+/// <summary>An informer's copy seen through the official client's models; each model is parsed at most once a version, whoever asks.</summary>
+internal sealed class TypedInformer<T>(ObjectInformer objects) : IInformer<T> where T : class, IKubernetesObject<V1ObjectMeta>
+{
+    public ResourceId Resource => objects.Resource;
+    public Task Synced => objects.Synced;
+    public long ResourceVersion => objects.ResourceVersion;
+
+    public T? Find(NamespacedName name) => objects.Find(name)?.Model<T>();
+
+    public KubeObject? FindObject(NamespacedName name) => objects.Find(name);
+
+    public IReadOnlyList<T> List(string ns = "") => Models(objects.List(ns));
+
+    public IReadOnlyList<T> ByIndex(string index, string value) => Models(objects.ByIndex(index, value));
+
+    public void AddIndex(string index, Func<T, IEnumerable<string>> values) => objects.AddIndex(index, o => values(o.Model<T>()));
+
+    public IDisposable Subscribe(Action<ObjectChange<T>> handler) =>
+        objects.Subscribe(change => handler(new(change.Name, change.Old?.Model<T>(), change.New?.Model<T>())));
+
+    public Task WaitUntilAsync(Func<bool> condition, CancellationToken cancel) => objects.WaitUntilAsync(condition, cancel);
+
+    private static T[] Models(IReadOnlyList<KubeObject> found)
+    {
+        var models = new T[found.Count];
+        for (var i = 0; i < models.Length; i++) models[i] = found[i].Model<T>();
+        return models;
+    }
+}

@@ -1,0 +1,154 @@
+namespace Bramble.Client;
+
+/// <summary>Keys that want work. A key is in it once however often it is added, is never worked on twice at a time, and comes back when it was added while
+/// being worked on. Failures back off per key: 5 ms doubled up to 1000 s. No bound of its own: it never holds more than the distinct keys there are.
+/// Thread-safe.</summary>
+public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
+{
+    private static readonly TimeSpan BackOffMin = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan BackOffMax = TimeSpan.FromSeconds(1000);
+
+    private readonly Lock _gate = new();
+    private readonly TimeProvider _time;
+    private readonly LinkedList<TKey> _ready = [];
+    private readonly HashSet<TKey> _dirty = [];
+    private readonly HashSet<TKey> _processing = [];
+    private readonly Dictionary<TKey, int> _failures = [];
+    private readonly Dictionary<TKey, long> _due = [];
+    private readonly PriorityQueue<TKey, long> _delayed = new();
+    private readonly SemaphoreSlim _available = new(0);
+    private readonly ITimer _timer;
+
+    public WorkQueue(TimeProvider time)
+    {
+        _time = time;
+        _timer = time.CreateTimer(_ => AddDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Keys that wait to be taken.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _ready.Count;
+        }
+    }
+
+    public void Add(TKey key)
+    {
+        lock (_gate) AddLocked(key);
+    }
+
+    /// <summary>Adds the key when <paramref name="delay"/> is over; of several delays of one key the earliest counts.</summary>
+    public void AddAfter(TKey key, TimeSpan delay)
+    {
+        lock (_gate)
+        {
+            if (delay <= TimeSpan.Zero)
+            {
+                AddLocked(key);
+                return;
+            }
+            // Counted on the monotonic clock: the wall clock of a board without a clock battery jumps.
+            var due = _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
+            if (_due.TryGetValue(key, out var known) && known <= due) return;
+            _due[key] = due;
+            _delayed.Enqueue(key, due);
+            SetTimer();
+        }
+    }
+
+    /// <summary>Adds the key after its back-off, which grows with each call until <see cref="Forget"/>.</summary>
+    /// <returns>The delay.</returns>
+    public TimeSpan AddRateLimited(TKey key)
+    {
+        TimeSpan delay;
+        lock (_gate)
+        {
+            var failures = _failures.GetValueOrDefault(key);
+            _failures[key] = failures + 1;
+            delay = failures > 40 ? BackOffMax : TimeSpan.FromTicks(Math.Min(BackOffMax.Ticks, BackOffMin.Ticks << Math.Min(failures, 30)));
+        }
+        AddAfter(key, delay);
+        return delay;
+    }
+
+    /// <summary>The key went well: its back-off starts anew.</summary>
+    public void Forget(TKey key)
+    {
+        lock (_gate) _failures.Remove(key);
+    }
+
+    /// <summary>How often the key has failed in a row.</summary>
+    public int Failures(TKey key)
+    {
+        lock (_gate) return _failures.GetValueOrDefault(key);
+    }
+
+    /// <summary>The next key; <see cref="Done"/> must follow.</summary>
+    public async ValueTask<TKey> TakeAsync(CancellationToken cancel)
+    {
+        await _available.WaitAsync(cancel);
+        lock (_gate)
+        {
+            var key = _ready.First!.Value;
+            _ready.RemoveFirst();
+            _dirty.Remove(key);
+            _processing.Add(key);
+            return key;
+        }
+    }
+
+    public void Done(TKey key)
+    {
+        lock (_gate)
+        {
+            _processing.Remove(key);
+            if (_dirty.Contains(key)) MakeReady(key);
+        }
+    }
+
+    public void Dispose()
+    {
+        _timer.Dispose();
+        _available.Dispose();
+    }
+
+    private void AddLocked(TKey key)
+    {
+        if (!_dirty.Add(key) || _processing.Contains(key)) return;
+        MakeReady(key);
+    }
+
+    private void MakeReady(TKey key)
+    {
+        _ready.AddLast(key);
+        _available.Release();
+    }
+
+    private void AddDue()
+    {
+        lock (_gate)
+        {
+            var now = _time.GetTimestamp();
+            while (_delayed.TryPeek(out var key, out var due) && due <= now)
+            {
+                _delayed.Dequeue();
+                // An entry that an earlier one replaced says nothing.
+                if (!_due.TryGetValue(key, out var known) || known != due) continue;
+                _due.Remove(key);
+                AddLocked(key);
+            }
+            SetTimer();
+        }
+    }
+
+    private void SetTimer()
+    {
+        if (!_delayed.TryPeek(out _, out var next)) return;
+        var wait = _time.GetElapsedTime(_time.GetTimestamp(), next);
+        // A timer takes at most 49 days.
+        wait = wait < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : wait > TimeSpan.FromDays(1) ? TimeSpan.FromDays(1) : wait;
+        _timer.Change(wait, Timeout.InfiniteTimeSpan);
+    }
+}
