@@ -1,0 +1,42 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Bramble.ApiServer.Serving;
+
+/// <summary>How the API server is to be. Immutable; made once by the composition from flags and the data folder.</summary>
+public sealed record ApiServerOptions
+{
+    /// <summary>Where HTTPS listens. Port 0: any free one (tests).</summary>
+    public IPEndPoint Listen { get; init; } = new(IPAddress.IPv6Any, 6443);
+
+    /// <summary>The address that the <c>kubernetes</c> Service and Endpoints name; null: none is written.</summary>
+    public IPAddress? AdvertiseAddress { get; init; }
+
+    /// <summary>The certificate for a TLS server name (null: the client named none). Called for each connection; answers from memory.
+    /// Null: plain HTTP (tests only).</summary>
+    public Func<string?, X509Certificate2>? ServingCertificate { get; init; }
+
+    /// <summary>Client certificates are asked for in the handshake; whether one is believed is the authenticators' business.</summary>
+    public bool AsksForClientCertificates { get; init; } = true;
+
+    /// <summary>Service ranges, first the primary family: <c>10.43.0.0/16</c>.</summary>
+    public IReadOnlyList<IPNetwork> ServiceCidrs { get; init; } = [IPNetwork.Parse("10.43.0.0/16")];
+
+    /// <summary>First node port.</summary>
+    public int NodePortFirst { get; init; } = 30000;
+
+    /// <summary>Last node port, inclusive.</summary>
+    public int NodePortLast { get; init; } = 32767;
+
+    /// <summary><c>gitVersion</c> of /version.</summary>
+    public string GitVersion { get; init; } = "v1.36.2+k3s1";
+
+    /// <summary>Largest request body, bytes (upstream: 3 MiB).</summary>
+    public int RequestBytesMax { get; init; } = 3 * 1024 * 1024;
+
+    /// <summary>Longest time of a request that is no watch.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>A watch without timeoutSeconds lives between this and twice this.</summary>
+    public TimeSpan WatchTimeoutMin { get; init; } = TimeSpan.FromMinutes(30);
+}
