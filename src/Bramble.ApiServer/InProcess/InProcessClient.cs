@@ -12,8 +12,8 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
 {
     public UserInfo User { get; } = user;
 
-    /// <summary>The same server as somebody else. <paramref name="userAgent"/> names the field manager of its writes (<c>kube-controller-manager</c>); null: as this one.</summary>
-    public InProcessClient As(UserInfo other, string? userAgent1 = null) => new(pipeline, other, userAgent1 ?? userAgent);
+    /// <summary>The same server as somebody else. <paramref name="agent"/> names the field manager of its writes (<c>kube-controller-manager</c>); null: as this one.</summary>
+    public InProcessClient As(UserInfo other, string? agent = null) => new(pipeline, other, agent ?? userAgent);
 
     public ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) => throw new NotSupportedException();
     public ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel) => throw new NotSupportedException();
