@@ -22,14 +22,65 @@ public abstract class KindStrategy
     /// <summary>Defaults that are rules, beyond the schema's own (upstream's SetDefaults_*). Must be idempotent. Also applied when an old stored object is read.</summary>
     public virtual void Default(JsonObject obj) { }
 
-    /// <summary>Clears what a create may not set (status), sets generation 1 where the kind counts generations.</summary>
-    public virtual void PrepareForCreate(JsonObject obj, StrategyContext context) { }
+    /// <summary>The kind has a status with an endpoint of its own: a create starts with <see cref="NewStatus"/>, an update keeps the old one.</summary>
+    public virtual bool HasStatus => false;
+
+    /// <summary>metadata.generation counts the changes of <see cref="GenerationFields"/>, from 1.</summary>
+    public virtual bool CountsGeneration => false;
+
+    /// <summary>Top-level fields whose change is a new generation.</summary>
+    protected virtual IReadOnlyList<string> GenerationFields => SpecOnly;
+
+    /// <summary>A status write takes labels, annotations, owners and finalizers from the old object (upstream's ResetObjectMetaForStatus).</summary>
+    protected virtual bool StatusWriteKeepsMeta => false;
+
+    /// <summary>The status of a new object, with the fields that are written even when zero.</summary>
+    protected virtual JsonObject NewStatus(JsonObject obj, StrategyContext context) => [];
+
+    /// <summary>Paths (dotted) that a write of the main resource (<paramref name="subresource"/> empty) or of a subresource resets,
+    /// so that its manager never owns them (upstream's GetResetFields).</summary>
+    public virtual IReadOnlyList<string> ResetFields(string subresource) => (HasStatus, subresource) switch
+    {
+        (true, "") => StatusOnly,
+        (true, "status") => SpecOnly,
+        _ => [],
+    };
+
+    /// <summary>Clears what a create may not set (status), sets generation 1 where the kind counts generations. metadata.name and uid are set.</summary>
+    public virtual void PrepareForCreate(JsonObject obj, StrategyContext context)
+    {
+        if (HasStatus) obj["status"] = NewStatus(obj, context);
+        if (CountsGeneration) obj.SetGeneration(1);
+    }
 
     /// <summary>Keeps what a main-resource update may not touch (status), bumps generation when the spec differs.</summary>
-    public virtual void PrepareForUpdate(JsonObject obj, JsonObject old, StrategyContext context) { }
+    public virtual void PrepareForUpdate(JsonObject obj, JsonObject old, StrategyContext context)
+    {
+        if (HasStatus) obj.KeepFrom(old, "status");
+        if (!CountsGeneration) return;
+        foreach (var field in GenerationFields)
+        {
+            if (!obj.Differs(old, field)) continue;
+            obj.BumpGeneration(old);
+            return;
+        }
+    }
 
     /// <summary>Keeps everything a write of a subresource (<c>status</c>, <c>resize</c>, <c>ephemeralcontainers</c>, <c>approval</c>…) may not touch.</summary>
-    public virtual void PrepareForSubresourceUpdate(string subresource, JsonObject obj, JsonObject old, StrategyContext context) { }
+    public virtual void PrepareForSubresourceUpdate(string subresource, JsonObject obj, JsonObject old, StrategyContext context)
+    {
+        if (subresource == "status") KeepAllButStatus(obj, old);
+    }
+
+    /// <summary>Everything but metadata and status from the old object.</summary>
+    protected void KeepAllButStatus(JsonObject obj, JsonObject old)
+    {
+        foreach (var (name, _) in obj.ToList())
+            if (name is not ("apiVersion" or "kind" or "metadata" or "status")) obj.KeepFrom(old, name);
+        foreach (var (name, _) in old)
+            if (!obj.ContainsKey(name) && name != "status") obj.KeepFrom(old, name);
+        if (StatusWriteKeepsMeta) obj.KeepMetaForStatus(old);
+    }
 
     /// <summary>Validation of the whole object (also runs on update, before ValidateUpdate). metadata is validated by the pipeline; <see cref="NameRule"/> says how.</summary>
     public virtual void Validate(JsonObject obj, FieldErrors errors, StrategyContext context) { }
@@ -41,8 +92,11 @@ public abstract class KindStrategy
     /// <summary>Upstream's WarningsOnCreate/WarningsOnUpdate; <paramref name="old"/> null on create.</summary>
     public virtual IEnumerable<string> Warnings(JsonObject obj, JsonObject? old) => [];
 
+    /// <summary>Warnings of a write of a subresource.</summary>
+    public virtual IEnumerable<string> SubresourceWarnings(string subresource, JsonObject obj, JsonObject old) => [];
+
     /// <summary>Upstream's ValidateObjectMeta name function for the kind: the complaints about a name, empty when it is right.</summary>
-    public virtual IEnumerable<string> NameRule(string name, bool isPrefix) => Names.DnsSubdomain(name, isPrefix);
+    public virtual IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.DnsSubdomain(name, isPrefix);
 
     /// <summary>Field selector values beyond metadata.name and metadata.namespace (<c>spec.nodeName</c>, <c>status.phase</c>, <c>type</c>…).</summary>
     public virtual string? FieldValue(JsonObject obj, string fieldPath) => null;
@@ -66,9 +120,13 @@ public abstract class KindStrategy
     /// <summary>Changes the object as it is marked for deletion (Namespace: phase Terminating).</summary>
     public virtual void OnDeletionStarted(JsonObject obj, StrategyContext context) { }
 
-    /// <summary>Default propagation when the client names none: upstream's DefaultGarbageCollectionPolicy is Background everywhere but for a few (Jobs v1: Orphan only in old clients).</summary>
+    /// <summary>Propagation of a delete that names none (upstream's DefaultGarbageCollectionPolicy): Background but for Jobs and
+    /// ReplicationControllers, whose dependents are orphaned.</summary>
     public virtual string DefaultPropagation => "Background";
 
-    /// <summary>Decorates what is read (upstream Decorator), e.g. Service defaults for old objects.</summary>
-    public virtual bool CountsGeneration => false;
+    /// <summary>Upstream's answer (400) to an unknown field selector of this kind; null: the list of the known ones is the answer.</summary>
+    public virtual string? UnknownFieldMessage(string fieldPath) => SelectableFields.Count == 0 ? null : $"field label not supported: {fieldPath}";
+
+    private static readonly IReadOnlyList<string> SpecOnly = ["spec"];
+    private static readonly IReadOnlyList<string> StatusOnly = ["status"];
 }

@@ -1,0 +1,14 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to the bindings of admission policies.</summary>
+internal sealed class AdmissionPolicyBindingStrategy(bool isMutating) : KindStrategy
+{
+    public override bool CountsGeneration => true;
+    public override bool AllowsUnconditionalUpdate => false;
+
+    public bool IsMutating => isMutating;
+
+    public override void Default(JsonObject binding) => AdmissionDefaults.ApplyToResources(binding.Object("spec").Object("matchResources"));
+}

@@ -1,0 +1,19 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to ValidatingAdmissionPolicies and MutatingAdmissionPolicies; only the former have a status.</summary>
+internal sealed class AdmissionPolicyStrategy(bool isMutating) : KindStrategy
+{
+    public override bool HasStatus => !isMutating;
+    public override bool CountsGeneration => true;
+    public override bool AllowsUnconditionalUpdate => false;
+    protected override bool StatusWriteKeepsMeta => true;
+
+    public override void Default(JsonObject policy)
+    {
+        var spec = policy.Child("spec");
+        spec.DefaultTo("failurePolicy", "Fail");
+        AdmissionDefaults.ApplyToResources(spec.Object("matchConstraints"));
+    }
+}

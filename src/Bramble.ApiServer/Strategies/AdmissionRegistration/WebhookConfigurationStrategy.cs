@@ -1,0 +1,24 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to MutatingWebhookConfigurations and ValidatingWebhookConfigurations.</summary>
+internal sealed class WebhookConfigurationStrategy(bool isMutating) : KindStrategy
+{
+    public override bool CountsGeneration => true;
+    public override bool AllowsUnconditionalUpdate => false;
+    protected override IReadOnlyList<string> GenerationFields { get; } = ["webhooks"];
+
+    public override void Default(JsonObject configuration)
+    {
+        foreach (var (_, webhook) in configuration.Items("webhooks"))
+        {
+            webhook.DefaultTo("failurePolicy", "Fail");
+            AdmissionDefaults.ApplyToMatch(webhook);
+            webhook.DefaultTo("timeoutSeconds", 10);
+            if (isMutating) webhook.DefaultTo("reinvocationPolicy", "Never");
+            foreach (var (_, rule) in webhook.Items("rules")) rule.DefaultTo("scope", "*");
+            webhook.Object("clientConfig").Object("service")?.DefaultTo("port", 443);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to CustomResourceDefinitions: names that follow from the kind, and which versions may be stored.</summary>
+internal sealed class CustomResourceDefinitionStrategy : KindStrategy
+{
+    public override bool HasStatus => true;
+    public override bool CountsGeneration => true;
+    public override bool AllowsUnconditionalUpdate => false;
+
+    public override void Default(JsonObject definition)
+    {
+        var spec = definition.Child("spec");
+        var names = spec.Child("names");
+        if (names.Text("kind") is { Length: > 0 } kind)
+        {
+            names.DefaultText("singular", kind.ToLowerInvariant());
+            names.DefaultText("listKind", kind + "List");
+        }
+
+        if (!spec.Has("conversion")) spec["conversion"] = new JsonObject { ["strategy"] = "None" };
+        spec.Object("conversion").Object("webhook").Object("clientConfig").Object("service")?.DefaultTo("port", 443);
+    }
+
+    protected override JsonObject NewStatus(JsonObject definition, StrategyContext context)
+    {
+        var status = new JsonObject { ["conditions"] = null, ["acceptedNames"] = new JsonObject { ["plural"] = "", ["kind"] = "" }, ["storedVersions"] = null };
+        AddStoredVersion(definition, status);
+        return status;
+    }
+
+    public override void PrepareForUpdate(JsonObject definition, JsonObject old, StrategyContext context)
+    {
+        base.PrepareForUpdate(definition, old, context);
+        AddStoredVersion(definition, definition.Child("status"));
+    }
+
+    private static void AddStoredVersion(JsonObject definition, JsonObject status)
+    {
+        foreach (var (_, version) in definition.Object("spec").Items("versions"))
+        {
+            if (!version.Bool("storage")) continue;
+            var name = version.Text("name");
+            if (status.Array("storedVersions") is not { } stored) status["storedVersions"] = stored = [];
+            if (!status.Texts("storedVersions").Contains(name)) stored.Add((JsonNode)name);
+            return;
+        }
+    }
+}

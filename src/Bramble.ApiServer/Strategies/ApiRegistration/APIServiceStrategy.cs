@@ -1,0 +1,34 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to APIServices: one without a service is served here and available at once.</summary>
+internal sealed class APIServiceStrategy : KindStrategy
+{
+    public override bool HasStatus => true;
+    public override bool AllowsUnconditionalUpdate => false;
+
+    public override void Default(JsonObject service) => service.Object("spec").Object("service")?.DefaultTo("port", 443);
+
+    protected override JsonObject NewStatus(JsonObject service, StrategyContext context)
+    {
+        var status = new JsonObject();
+        if (service.Object("spec").Has("service")) return status;
+        status["conditions"] = new JsonArray(new JsonObject
+        {
+            ["type"] = "Available",
+            ["status"] = "True",
+            ["lastTransitionTime"] = KubernetesTime.Write(context.Now),
+            ["reason"] = "Local",
+            ["message"] = "Local APIServices are always available",
+        });
+        return status;
+    }
+
+    public override void PrepareForSubresourceUpdate(string subresource, JsonObject service, JsonObject old, StrategyContext context)
+    {
+        base.PrepareForSubresourceUpdate(subresource, service, old, context);
+        var (metadata, before) = (service.Child("metadata"), old.Object("metadata") ?? []);
+        foreach (var name in (ReadOnlySpan<string>)["labels", "annotations", "finalizers", "ownerReferences"]) metadata.KeepFrom(before, name);
+    }
+}

@@ -1,0 +1,50 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to DaemonSets: the generation of the template lives on in an annotation.</summary>
+internal sealed class DaemonSetStrategy : KindStrategy
+{
+    private const string TemplateGeneration = "deprecated.daemonset.template.generation";
+
+    public override bool HasStatus => true;
+    public override bool CountsGeneration => true;
+
+    public override void Default(JsonObject set)
+    {
+        var spec = set.Child("spec");
+        var update = spec.Child("updateStrategy");
+        update.DefaultText("type", "RollingUpdate");
+        if (update.Text("type") == "RollingUpdate")
+        {
+            var rolling = update.Child("rollingUpdate");
+            rolling.DefaultTo("maxUnavailable", 1);
+            rolling.DefaultTo("maxSurge", 0);
+        }
+
+        spec.DefaultTo("revisionHistoryLimit", 10);
+        PodDefaults.ApplyToTemplate(spec.Child("template"));
+    }
+
+    protected override JsonObject NewStatus(JsonObject set, StrategyContext context) =>
+        new() { ["currentNumberScheduled"] = 0, ["numberMisscheduled"] = 0, ["desiredNumberScheduled"] = 0, ["numberReady"] = 0 };
+
+    public override void PrepareForCreate(JsonObject set, StrategyContext context)
+    {
+        base.PrepareForCreate(set, context);
+        SetTemplateGeneration(set, Math.Max(1, TemplateGenerationOf(set)));
+    }
+
+    public override void PrepareForUpdate(JsonObject set, JsonObject old, StrategyContext context)
+    {
+        base.PrepareForUpdate(set, old, context);
+        SetTemplateGeneration(set, TemplateGenerationOf(old) + (set.Differs(old, "spec", "template") ? 1 : 0));
+    }
+
+    private static long TemplateGenerationOf(JsonObject set) =>
+        long.TryParse(set.Annotations().Text(TemplateGeneration), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 0;
+
+    private static void SetTemplateGeneration(JsonObject set, long generation) =>
+        set.Child("metadata").Child("annotations")[TemplateGeneration] = generation.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,20 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to CronJobs.</summary>
+internal sealed class CronJobStrategy : KindStrategy
+{
+    public override bool HasStatus => true;
+    public override bool CountsGeneration => true;
+
+    public override void Default(JsonObject job)
+    {
+        var spec = job.Child("spec");
+        spec.DefaultText("concurrencyPolicy", "Allow");
+        spec.DefaultTo("suspend", false);
+        spec.DefaultTo("successfulJobsHistoryLimit", 3);
+        spec.DefaultTo("failedJobsHistoryLimit", 1);
+        JobDefaults.ApplyTemplateToSpec(spec.Child("jobTemplate").Child("spec"));
+    }
+}

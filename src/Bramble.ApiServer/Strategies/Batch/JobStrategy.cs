@@ -1,0 +1,46 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to Jobs: selector and labels are generated from the uid. Behaviour of pkg/registry/batch/job.</summary>
+internal sealed class JobStrategy : KindStrategy
+{
+    public override bool HasStatus => true;
+    public override bool CountsGeneration => true;
+    public override string DefaultPropagation => "Orphan";
+
+    public override void Default(JsonObject job)
+    {
+        var spec = job.Child("spec");
+        JobDefaults.ApplyTemplateToSpec(spec);
+        JobDefaults.ApplyToSpec(spec);
+        if (spec.Object("template").Labels() is { Count: > 0 } labels && job.Object("metadata").Count("labels") == 0) job.Child("metadata")["labels"] = labels.DeepClone();
+    }
+
+    protected override JsonObject NewStatus(JsonObject job, StrategyContext context) => [];
+
+    public override void PrepareForCreate(JsonObject job, StrategyContext context)
+    {
+        if (!job.Object("spec").Bool("manualSelector")) GenerateSelector(job);
+        base.PrepareForCreate(job, context);
+    }
+
+    private static void GenerateSelector(JsonObject job)
+    {
+        var (spec, name, uid) = (job.Child("spec"), job.ObjectName(), job.Text("metadata", "uid"));
+        var labels = spec.Child("template").Child("metadata").Child("labels");
+        labels.DefaultTo("job-name", name);
+        labels.DefaultTo("batch.kubernetes.io/job-name", name);
+        labels.DefaultTo("controller-uid", uid);
+        labels.DefaultTo("batch.kubernetes.io/controller-uid", uid);
+        spec.Child("selector").Child("matchLabels").DefaultTo("batch.kubernetes.io/controller-uid", uid);
+    }
+
+    public override IReadOnlyList<string> SelectableFields { get; } = ["status.successful"];
+
+    public override string? FieldValue(JsonObject job, string fieldPath) =>
+        fieldPath == "status.successful" ? job.Object("status").Long("succeeded").ToString(CultureInfo.InvariantCulture) : null;
+
+    public override string? UnknownFieldMessage(string fieldPath) => $"field label \"{fieldPath}\" not supported for Job";
+}

@@ -1,0 +1,101 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to CertificateSigningRequests: the server writes who asks; spec and status never change through the main resource.</summary>
+internal sealed class CertificateSigningRequestStrategy : KindStrategy
+{
+    public override bool HasStatus => true;
+
+    protected override JsonObject NewStatus(JsonObject request, StrategyContext context) => [];
+
+    public override void PrepareForCreate(JsonObject request, StrategyContext context)
+    {
+        base.PrepareForCreate(request, context);
+        var (spec, user) = (request.Child("spec"), context.User);
+        foreach (var name in (ReadOnlySpan<string>)["username", "uid", "groups", "extra"]) spec.Remove(name);
+        spec["username"] = user.Name;
+        if (user.Uid.Length > 0) spec["uid"] = user.Uid;
+        if (user.Groups.Count > 0) spec["groups"] = new JsonArray([.. user.Groups.Select(group => (JsonNode)group)]);
+        if (user.Extra is not { Count: > 0 } extra) return;
+        var values = new JsonObject();
+        foreach (var (key, list) in extra) values[key] = new JsonArray([.. list.Select(value => (JsonNode)value)]);
+        spec["extra"] = values;
+    }
+
+    public override void PrepareForUpdate(JsonObject request, JsonObject old, StrategyContext context)
+    {
+        request.KeepFrom(old, "spec");
+        request.KeepFrom(old, "status");
+    }
+
+    public override void PrepareForSubresourceUpdate(string subresource, JsonObject request, JsonObject old, StrategyContext context)
+    {
+        StampConditions(request, old, context);
+        request.KeepFrom(old, "spec");
+        switch (subresource)
+        {
+            case "status":
+                KeepConditions(request, old, "Approved", "Denied");
+                break;
+            case "approval":
+                var conditions = request.Object("status").Array("conditions")?.DeepClone();
+                request.KeepFrom(old, "status");
+                var status = request.Child("status");
+                status.Remove("conditions");
+                if (conditions is not null) status["conditions"] = conditions;
+                break;
+        }
+    }
+
+    public override IReadOnlyList<string> ResetFields(string subresource) => subresource switch
+    {
+        "" => ["spec", "status"],
+        "status" => ["spec", "status.conditions"],
+        _ => ["spec", "status.certificate"],
+    };
+
+    /// <summary>Only the approval endpoint decides: a status write keeps these conditions where they are.</summary>
+    private static void KeepConditions(JsonObject request, JsonObject old, params ReadOnlySpan<string> types)
+    {
+        foreach (var type in types)
+        {
+            var (now, before) = (OfType(request, type), OfType(old, type));
+            if (now.Count == 0 && before.Count == 0) continue;
+            var conditions = request.Child("status").Array("conditions");
+            if (conditions is null) request.Child("status")["conditions"] = conditions = [];
+            foreach (var condition in now.Skip(before.Count)) conditions.Remove(condition);
+            for (var i = 0; i < before.Count; i++)
+            {
+                if (i < now.Count) conditions[conditions.IndexOf(now[i])] = before[i].DeepClone();
+                else conditions.Add(before[i].DeepClone());
+            }
+        }
+    }
+
+    private static List<JsonObject> OfType(JsonObject request, string type)
+    {
+        var found = new List<JsonObject>();
+        foreach (var (_, condition) in request.Object("status").Items("conditions"))
+            if (condition.Text("type") == type) found.Add(condition);
+        return found;
+    }
+
+    private static void StampConditions(JsonObject request, JsonObject old, StrategyContext context)
+    {
+        var now = KubernetesTime.Write(context.Now);
+        foreach (var (index, condition) in request.Object("status").Items("conditions"))
+        {
+            condition.DefaultTo("lastUpdateTime", now);
+            if (condition.Has("lastTransitionTime")) continue;
+            string? since = null;
+            foreach (var (_, before) in old.Object("status").Items("conditions"))
+                if (before.Text("type") == condition.Text("type") && before.Text("status") == condition.Text("status") && since is null) since = before.TextOrNull("lastTransitionTime");
+            condition["lastTransitionTime"] = since ?? now;
+        }
+    }
+
+    public override IReadOnlyList<string> SelectableFields { get; } = ["spec.signerName"];
+
+    public override string? FieldValue(JsonObject request, string fieldPath) => fieldPath == "spec.signerName" ? request.Text("spec", "signerName") : null;
+}

@@ -1,0 +1,38 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to Events, in both their API groups: an event is not written over carelessly, but may be created by PUT.</summary>
+/// <param name="involvedObject">Name of the field that holds the reference: <c>involvedObject</c> in v1, <c>regarding</c> in events.k8s.io.</param>
+internal sealed class EventStrategy(string involvedObject) : KindStrategy
+{
+    public override bool AllowsCreateOnUpdate => true;
+
+    private bool IsCore => involvedObject == "involvedObject";
+
+    public override IReadOnlyList<string> SelectableFields { get; } =
+    [
+        "type", "reason",
+        .. involvedObject == "involvedObject" ? (ReadOnlySpan<string>)["source", "reportingComponent"] : ["reportingController"],
+        .. from field in (string[])["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"] select $"{involvedObject}.{field}",
+    ];
+
+    public override string? FieldValue(JsonObject @event, string fieldPath)
+    {
+        switch (fieldPath)
+        {
+            case "type" or "reason":
+                return @event.Text(fieldPath);
+            case "reportingController" when !IsCore:
+                return @event.Text("reportingController");
+            // The core field is written reportingComponent, but selects by the reporting controller.
+            case "reportingComponent" when IsCore:
+                return @event.Text("reportingComponent");
+            case "source" when IsCore:
+                return @event.Text("source", "component") is { Length: > 0 } component ? component : @event.Text("reportingComponent");
+        }
+
+        var dot = fieldPath.IndexOf('.');
+        return dot > 0 && fieldPath[..dot] == involvedObject && SelectableFields.Contains(fieldPath) ? @event.Text(involvedObject, fieldPath[(dot + 1)..]) : null;
+    }
+}

@@ -1,0 +1,43 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to Nodes. Behaviour of pkg/registry/core/node.</summary>
+internal sealed class NodeStrategy : KindStrategy
+{
+    /// <summary>Unlike other kinds a new Node keeps the status it is created with: the kubelet registers itself in one write.</summary>
+    public override bool HasStatus => false;
+
+    public override void Default(JsonObject node)
+    {
+        var status = node.Child("status");
+        if (!status.Has("allocatable") && status.Object("capacity") is { } capacity) status["allocatable"] = capacity.DeepClone();
+    }
+
+    public override void PrepareForCreate(JsonObject node, StrategyContext context)
+    {
+        // Dynamic kubelet configuration is gone.
+        node.Object("spec")?.Remove("configSource");
+        node.Object("status")?.Remove("config");
+    }
+
+    public override void PrepareForUpdate(JsonObject node, JsonObject old, StrategyContext context)
+    {
+        node.KeepFrom(old, "status");
+        if (!old.Object("spec").Has("configSource")) node.Object("spec")?.Remove("configSource");
+    }
+
+    public override void PrepareForSubresourceUpdate(string subresource, JsonObject node, JsonObject old, StrategyContext context)
+    {
+        if (subresource != "status") return;
+        KeepAllButStatus(node, old);
+        if (!old.Object("status").Has("config")) node.Object("status")?.Remove("config");
+    }
+
+    public override IReadOnlyList<string> ResetFields(string subresource) => subresource switch { "" => ["status"], "status" => ["spec"], _ => [] };
+
+    public override IReadOnlyList<string> SelectableFields { get; } = ["spec.unschedulable"];
+
+    public override string? FieldValue(JsonObject node, string fieldPath) =>
+        fieldPath == "spec.unschedulable" ? (node.Object("spec").Bool("unschedulable") ? "true" : "false") : null;
+}

@@ -1,0 +1,33 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to ReplicationControllers: selector and labels default to those of the template.</summary>
+internal sealed class ReplicationControllerStrategy : KindStrategy
+{
+    public override bool HasStatus => true;
+    public override bool CountsGeneration => true;
+    public override string DefaultPropagation => "Orphan";
+
+    public override void Default(JsonObject controller)
+    {
+        var spec = controller.Child("spec");
+        spec.DefaultTo("replicas", 1);
+        if (spec.Object("template") is not { } template) return;
+        if (template.Labels() is { Count: > 0 } labels)
+        {
+            if (spec.Count("selector") == 0) spec["selector"] = labels.DeepClone();
+            if (controller.Object("metadata").Count("labels") == 0) controller.Child("metadata")["labels"] = labels.DeepClone();
+        }
+
+        PodDefaults.ApplyToTemplate(template);
+    }
+
+    protected override JsonObject NewStatus(JsonObject controller, StrategyContext context) => new() { ["replicas"] = 0 };
+
+    public override IReadOnlyList<string> SelectableFields { get; } = ["status.replicas"];
+
+    public override string? FieldValue(JsonObject controller, string fieldPath) =>
+        fieldPath == "status.replicas" ? controller.Object("status").Long("replicas").ToString(CultureInfo.InvariantCulture) : null;
+}

@@ -1,0 +1,19 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to Secrets.</summary>
+internal sealed class SecretStrategy : KindStrategy
+{
+    public override void Default(JsonObject secret) => secret.DefaultText("type", "Opaque");
+
+    public override void PrepareForUpdate(JsonObject secret, JsonObject old, StrategyContext context)
+    {
+        // An old client leaves the type out.
+        if (secret.Text("type").Length == 0) secret.KeepFrom(old, "type");
+    }
+
+    public override IReadOnlyList<string> SelectableFields { get; } = ["type"];
+
+    public override string? FieldValue(JsonObject secret, string fieldPath) => fieldPath == "type" ? secret.Text("type") : null;
+}

@@ -1,0 +1,18 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to Ingresses.</summary>
+internal sealed class IngressStrategy : KindStrategy
+{
+    public override bool HasStatus => true;
+    public override bool CountsGeneration => true;
+
+    protected override JsonObject NewStatus(JsonObject ingress, StrategyContext context) => new() { ["loadBalancer"] = new JsonObject() };
+
+    public override IEnumerable<string> Warnings(JsonObject ingress, JsonObject? old)
+    {
+        if (old is null && ingress.Annotations().Has("kubernetes.io/ingress.class") && !ingress.Object("spec").Has("ingressClassName"))
+            yield return "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead";
+    }
+}

@@ -1,0 +1,11 @@
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to Roles and ClusterRoles.</summary>
+internal sealed class RoleStrategy(bool isClusterScoped) : KindStrategy
+{
+    public override bool AllowsCreateOnUpdate => true;
+
+    public bool IsClusterScoped => isClusterScoped;
+
+    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.PathSegment(name, isPrefix);
+}

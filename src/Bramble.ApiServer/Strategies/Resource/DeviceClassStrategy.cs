@@ -1,0 +1,7 @@
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to DeviceClasses.</summary>
+internal sealed class DeviceClassStrategy : KindStrategy
+{
+    public override bool CountsGeneration => true;
+}

@@ -1,0 +1,9 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>What is special to ResourceClaimTemplates.</summary>
+internal sealed class ResourceClaimTemplateStrategy : KindStrategy
+{
+    public override void Default(JsonObject template) => DeviceDefaults.ApplyToClaimSpec(template.Child("spec").Child("spec"));
+}

@@ -1,0 +1,37 @@
+using System.Text.Json.Nodes;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>The deprecated AppArmor annotations of a Pod and the field that replaced them (KEP-24).</summary>
+internal static class AppArmor
+{
+    public const string AnnotationPrefix = "container.apparmor.security.beta.kubernetes.io/";
+
+    /// <summary>A container's annotation becomes its field, unless the field is there or the pod's profile says the same.</summary>
+    public static void CopyAnnotationsToFields(JsonObject pod)
+    {
+        if (pod.Annotations() is not { } annotations || pod.Object("spec") is not { } spec || spec.Text("os", "name") == "windows") return;
+        var podProfile = spec.Object("securityContext").Object("appArmorProfile");
+        foreach (var list in PodDefaults.ContainerLists)
+        {
+            foreach (var (_, container) in spec.Items(list))
+            {
+                if (annotations.TextOrNull(AnnotationPrefix + container.Text("name")) is not { } annotation) continue;
+                if (container.Object("securityContext").Has("appArmorProfile") || Profile(annotation) is not { } profile) continue;
+                if (!TreeEquality.Same(profile, podProfile)) container.Child("securityContext")["appArmorProfile"] = profile;
+            }
+        }
+    }
+
+    /// <summary>The field that an annotation's value stands for; null when it is no valid profile.</summary>
+    public static JsonObject? Profile(string annotation)
+    {
+        if (annotation == "unconfined") return new() { ["type"] = "Unconfined" };
+        if (annotation == "runtime/default") return new() { ["type"] = "RuntimeDefault" };
+        if (!annotation.StartsWith("localhost/", StringComparison.Ordinal)) return null;
+        var name = annotation["localhost/".Length..];
+        return name.Trim().Length == 0 || name != name.Trim() || name.Length > 4095
+            ? null
+            : new() { ["type"] = "Localhost", ["localhostProfile"] = name };
+    }
+}
