@@ -8,8 +8,13 @@ namespace Bramble.ApiServer.Authorization;
 /// <summary>From a request to the question an authorizer is asked, and from its no to upstream's 403.</summary>
 public static class AccessRules
 {
-    public static AccessAttributes AttributesOf(RequestInfo request, UserInfo user) => new(
-        user, request.Verb, request.Group, request.Version, request.Resource, request.Subresource, request.Namespace, request.Name, request.IsResourceRequest, request.Path);
+    /// <param name="fieldSelector">As sent with a list, watch or deletecollection: nodes may list only what is theirs.</param>
+    public static AccessAttributes AttributesOf(RequestInfo request, UserInfo user, string fieldSelector = "", string labelSelector = "") => new(
+        user, request.Verb, request.Group, request.Version, request.Resource, request.Subresource, request.Namespace, request.Name, request.IsResourceRequest, request.Path)
+    {
+        FieldSelector = fieldSelector,
+        LabelSelector = labelSelector,
+    };
 
     /// <summary>403 to the byte: <c>pods "a" is forbidden: User "u" cannot get resource "pods" in API group "" in the namespace "n"</c>.</summary>
     public static StatusException Forbidden(AccessAttributes attributes, string reason)

@@ -13,7 +13,14 @@ public sealed record AccessAttributes(
     string Namespace,
     string Name,
     bool IsResourceRequest,
-    string Path);
+    string Path)
+{
+    /// <summary>The fieldSelector of a list, watch or deletecollection as sent; empty: everything is asked for (KEP-4601).</summary>
+    public string FieldSelector { get; init; } = "";
+
+    /// <summary>The labelSelector of a list, watch or deletecollection as sent.</summary>
+    public string LabelSelector { get; init; } = "";
+}
 
 /// <summary>An authorizer's answer. NoOpinion asks the next one; at the end of the chain it is a no.</summary>
 public enum AccessDecision { NoOpinion, Allow, Deny }
