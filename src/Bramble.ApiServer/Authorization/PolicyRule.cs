@@ -69,6 +69,25 @@ internal sealed record PolicyRule(
         atoms.GroupBy(a => (string.Join('\0', a.ApiGroups), string.Join('\0', a.Resources), a.ResourceNames.Count, string.Join('\0', a.ResourceNames), string.Join('\0', a.NonResourceUrls), a.NonResourceUrls.Count > 0 ? a.Verbs[0] : ""))
             .Select(same => same.First() with { Verbs = [.. same.SelectMany(a => a.Verbs)] });
 
+    /// <summary>The wire form, fields in upstream's order.</summary>
+    public JsonObject ToTree()
+    {
+        var tree = new JsonObject();
+        void Add(string name, IReadOnlyList<string> values, bool always = false)
+        {
+            if (values.Count == 0 && !always) return;
+            var list = new JsonArray();
+            foreach (var value in values) list.Add((JsonNode)JsonValue.Create(value));
+            tree[name] = list;
+        }
+        Add("verbs", Verbs, always: true);
+        Add("apiGroups", ApiGroups);
+        Add("resources", Resources);
+        Add("resourceNames", ResourceNames);
+        Add("nonResourceURLs", NonResourceUrls);
+        return tree;
+    }
+
     /// <summary>As escalation messages show it: <c>{APIGroups:[""], Resources:["pods"], Verbs:["list"]}</c>.</summary>
     public override string ToString()
     {
