@@ -1,4 +1,7 @@
 using Bramble.Client;
+using Bramble.Network.Nftables;
+using Bramble.Network.PodNetwork;
+using Bramble.Network.Services;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Network;
@@ -15,9 +18,33 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
     /// <summary>Runs until cancelled. Throws only what makes a network impossible, with cause and fix in the message.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
-        _ = (config, client, informers, time, logs);
+        _ = client;
+        using var nftables = new NftablesLibrary();
+        var logger = logs.CreateLogger("network");
+        var pods = new PodNetworkSetup(config, informers, nftables, logger);
+        var proxy = new ServiceProxy(config, informers, nftables, time, logger);
+        using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        Task[] running = [pods.RunAsync(parts.Token), proxy.RunAsync(parts.Token), AnnounceAsync([pods.Configured, proxy.Loaded], parts.Token)];
+        try
+        {
+            await foreach (var ended in Task.WhenEach(running)) await ended;
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            return;
+        }
+        finally
+        {
+            await parts.CancelAsync();
+            await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task AnnounceAsync(Task[] conditions, CancellationToken cancel)
+    {
+        await Task.WhenAll(conditions).WaitAsync(cancel);
         _ready.TrySetResult();
-        await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
     }
 
     /// <summary>Takes every rule, tagged accept, link and route of ours out of the kernel.</summary>

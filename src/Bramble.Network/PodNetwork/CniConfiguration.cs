@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+
+namespace Bramble.Network.PodNetwork;
+
+/// <summary>The files that tell the runtime how to connect a pod. Pure. Names are K3s': tools look for them.</summary>
+internal static class CniConfiguration
+{
+    public const string FileName = "10-flannel.conflist";
+    public const string Bridge = "cni0";
+
+    /// <summary>The bridge plugin with host-local addresses. hostPorts are elements of our own rules, so there is no portmap plugin (which would need iptables).</summary>
+    public static string Conflist(IReadOnlyList<IPNetwork> podCidrs, int mtu, string stateDir)
+    {
+        var ranges = new JsonArray();
+        foreach (var cidr in podCidrs) ranges.Add((JsonNode)new JsonArray(new JsonObject { ["subnet"] = cidr.ToString() }));
+        return new JsonObject
+        {
+            ["name"] = "cbr0",
+            ["cniVersion"] = "1.0.0",
+            ["plugins"] = new JsonArray(new JsonObject
+            {
+                ["type"] = "bridge",
+                ["bridge"] = Bridge,
+                ["mtu"] = mtu,
+                ["hairpinMode"] = true,
+                ["forceAddress"] = true,
+                ["isDefaultGateway"] = true,
+                ["ipMasq"] = false,
+                ["ipam"] = new JsonObject { ["type"] = "host-local", ["dataDir"] = stateDir, ["ranges"] = ranges },
+            }),
+        }.ToJsonString() + "\n";
+    }
+
+    /// <summary>flannel's subnet.env, line by line as flannel writes it.</summary>
+    public static string SubnetFile(IReadOnlyList<IPNetwork> clusterCidrs, IReadOnlyList<IPNetwork> podCidrs, int mtu)
+    {
+        var lines = new List<string>();
+        foreach (var (family, prefix) in new[] { (AddressFamily.InterNetwork, "FLANNEL"), (AddressFamily.InterNetworkV6, "FLANNEL_IPV6") })
+        {
+            var cluster = clusterCidrs.Where(c => c.BaseAddress.AddressFamily == family).ToList();
+            var pods = podCidrs.Where(c => c.BaseAddress.AddressFamily == family).ToList();
+            if (cluster.Count == 0 || pods.Count == 0) continue;
+            lines.Add($"{prefix}_NETWORK={cluster[0]}");
+            lines.Add($"{prefix}_SUBNET={Gateway(pods[0])}/{pods[0].PrefixLength.ToString(CultureInfo.InvariantCulture)}");
+        }
+        lines.Add("FLANNEL_MTU=" + mtu.ToString(CultureInfo.InvariantCulture));
+        lines.Add("FLANNEL_IPMASQ=true");
+        return string.Join('\n', lines) + "\n";
+    }
+
+    /// <summary>The bridge's own address: the first of the subnet. 10.42.3.0/24 gives 10.42.3.1.</summary>
+    public static IPAddress Gateway(IPNetwork podCidr)
+    {
+        var bytes = podCidr.BaseAddress.GetAddressBytes();
+        bytes[^1] |= 1;
+        return new IPAddress(bytes);
+    }
+
+    /// <summary>The bridge's MAC: locally administered, the same after each start. 10.42.3.1 gives 0a:58:0a:2a:03:01.</summary>
+    public static byte[] BridgeMac(IPAddress gateway) => [0x0a, 0x58, .. gateway.GetAddressBytes()[^4..]];
+}

@@ -1,0 +1,118 @@
+using System.Net;
+using Bramble.Client;
+using Bramble.Network.Netlink;
+using Bramble.Network.Nftables;
+using k8s.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Bramble.Network.PodNetwork;
+
+/// <summary>Makes this node's part of the pod network as soon as the node has its podCIDR: kernel settings, bridge, CNI configuration, and the route by
+/// which the host itself reaches service addresses. Level-triggered: each change of the Node looks at everything again.</summary>
+internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers, INftables nftables, ILogger logger)
+{
+    private const string BridgeTable = "bramble";
+    private readonly TaskCompletionSource _configured = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Done when the runtime can connect pods.</summary>
+    public Task Configured => _configured.Task;
+
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        KernelSettings.Apply(UsesV6, logger);
+        using (var routes = new RouteNetlink()) SetServiceRoutes(routes);
+        if (config.Backend == FlannelBackend.None)
+        {
+            _configured.TrySetResult();
+            return;
+        }
+
+        using var changed = new SemaphoreSlim(1);
+        using var nodes = informers.For(WatchedResources.Nodes).Subscribe(c =>
+        {
+            if (c.Name.Name == config.NodeName && changed.CurrentCount == 0) changed.Release();
+        });
+        await informers.For(WatchedResources.Nodes).Synced.WaitAsync(cancel);
+        IReadOnlyList<IPNetwork> done = [];
+        while (true)
+        {
+            await changed.WaitAsync(cancel);
+            var podCidrs = PodCidrs(informers.For(WatchedResources.Nodes).Find(new("", config.NodeName)));
+            if (podCidrs.Count == 0 || podCidrs.SequenceEqual(done)) continue;
+            Configure(podCidrs);
+            done = podCidrs;
+            _configured.TrySetResult();
+        }
+    }
+
+    private bool UsesV6 => config.ClusterCidrs.Concat(config.ServiceCidrs).Any(c => Services.ServiceFrontEnds.FamilyOf(c.BaseAddress) == Services.IpFamily.V6);
+
+    private static List<IPNetwork> PodCidrs(V1Node? node)
+    {
+        var cidrs = new List<IPNetwork>();
+        IEnumerable<string> all = node?.Spec?.PodCIDRs is { Count: > 0 } several ? several : node?.Spec?.PodCIDR is { } single ? [single] : [];
+        foreach (var text in all)
+            if (IPNetwork.TryParse(text, out var cidr)) cidrs.Add(cidr);
+        return cidrs;
+    }
+
+    private void Configure(IReadOnlyList<IPNetwork> podCidrs)
+    {
+        using var routes = new RouteNetlink();
+        var mtu = Uplink.PodMtu(Uplink.Find(routes, config.FlannelInterface, config.NodeIps), config.Backend);
+        var mac = CniConfiguration.BridgeMac(CniConfiguration.Gateway(podCidrs[0]));
+        var bridge = routes.EnsureBridge(CniConfiguration.Bridge, mtu, mac);
+        foreach (var cidr in podCidrs) routes.EnsureAddress(bridge.Index, CniConfiguration.Gateway(cidr), cidr.PrefixLength);
+        if (!KernelSettings.EnableBridgeNetfilter())
+        {
+            RouteBridgedPackets(bridge.Mac.Length == 6 ? bridge.Mac : mac);
+            Log.NoBridgeNetfilter(logger);
+        }
+        WriteWhole(config.SubnetFile, CniConfiguration.SubnetFile(config.ClusterCidrs, podCidrs, mtu));
+        // Last: from here on the runtime connects pods.
+        WriteWhole(Path.Combine(config.CniConfDir, CniConfiguration.FileName), CniConfiguration.Conflist(podCidrs, mtu, config.CniStateDir));
+        Log.PodNetworkReady(logger, string.Join(", ", podCidrs), CniConfiguration.Bridge, mtu);
+    }
+
+    // A host without a default route has no way to 10.43.0.0/16: the connection fails in the routing, before the rules that would translate it. The
+    // route leads to the loopback, where nothing is sent: what the rules translate is routed again, what they do not know they refuse.
+    private void SetServiceRoutes(RouteNetlink routes)
+    {
+        var loopback = routes.FindLink("lo") ?? throw new InvalidOperationException("this machine has no loopback interface \"lo\"");
+        if (!loopback.IsUp) routes.SetUp(loopback.Index);
+        // Else connections would begin with the loopback's 64 KB packets.
+        var mtu = Uplink.PodMtu(Uplink.Find(routes, config.FlannelInterface, config.NodeIps), config.Backend);
+        foreach (var cidr in config.ServiceCidrs)
+        {
+            var source = config.NodeIps.FirstOrDefault(ip => ip.AddressFamily == cidr.BaseAddress.AddressFamily);
+            if (source is not null) routes.SetRoute(cidr, loopback.Index, source: source, mtu: mtu);
+        }
+    }
+
+    // Without bridge netfilter the answer of a pod to its neighbour would pass the bridge untranslated, with the pod's address where the service's is
+    // expected. So frames between pods are handed to the host, which routes them back into the bridge.
+    private void RouteBridgedPackets(byte[] mac)
+    {
+        var text = string.Join(':', mac.Select(b => b.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)));
+        nftables.Apply($$"""
+            add table bridge {{BridgeTable}}
+            delete table bridge {{BridgeTable}}
+            table bridge {{BridgeTable}} {
+              chain prerouting {
+                type filter hook prerouting priority -300; policy accept;
+                meta ibrname "{{CniConfiguration.Bridge}}" ether type { ip, ip6 } ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 ether daddr set {{text}} meta pkttype set host
+              }
+            }
+
+            """);
+    }
+
+    private static void WriteWhole(string path, string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        if (File.Exists(path) && File.ReadAllText(path) == text) return;
+        var beside = path + ".new";
+        File.WriteAllText(beside, text);
+        File.Move(beside, path, overwrite: true);
+    }
+}

@@ -1,0 +1,115 @@
+using System.Net;
+
+namespace Bramble.Network.Services;
+
+/// <summary>What of the tables does not depend on Services: sets, maps, chains and hooks of one family. Pure text in nft's language.</summary>
+/// <remarks>Tables are our own (<c>ip bramble</c>, <c>ip6 bramble</c>), so that nobody's reload touches them and ours touches nobody's. Our NAT hooks run
+/// just before the usual priorities: a NodePort is decided before Docker's published ports are looked at.</remarks>
+internal static class BaseRules
+{
+    public const string Table = "bramble";
+
+    /// <summary>Protocols whose ports a Service may name.</summary>
+    public static readonly IReadOnlyList<string> Protocols = ["tcp", "udp", "sctp"];
+
+    /// <param name="dnsTarget">Address and port where the cluster DNS listens on this node; null: not here.</param>
+    public static string Of(IpFamily family, IReadOnlyList<IPNetwork> clusterCidrs, IReadOnlyList<IPNetwork> serviceCidrs, string? dnsTarget)
+    {
+        var v6 = family == IpFamily.V6;
+        var ip = v6 ? "ip6" : "ip";
+        var addr = v6 ? "ipv6_addr" : "ipv4_addr";
+        var multicast = v6 ? "ff00::/8" : "224.0.0.0/4";
+        var unreachable = v6 ? "icmpv6 port-unreachable" : "icmp port-unreachable";
+        // ::1 is never routed off the loopback, whatever the settings; 127.0.0.0/8 is, once localhost NodePorts are to work (CVE-2020-8558).
+        var guardLoopback = v6 ? "" : "iifname != \"lo\" ip daddr 127.0.0.0/8 drop";
+        var keepSets = string.Concat(Protocols.Select(p => $"""
+              set keep_source_{p} {"{"} type {addr} . inet_service; {"}"}
+              set keep_source_node_{p} {"{"} type inet_service; {"}"}
+
+            """));
+        var keepRules = string.Concat(Protocols.Select(p => $"""
+                meta l4proto {p} ct original {ip} daddr . ct original proto-dst @keep_source_{p} fib saddr type != local return
+                meta l4proto {p} ct original proto-dst @keep_source_node_{p} fib saddr type != local return
+
+            """));
+        var dns = dnsTarget is null ? "drop" : $"meta l4proto {{ tcp, udp }} dnat {ip} to {dnsTarget}";
+        return $$"""
+            add table {{ip}} {{Table}}
+            delete table {{ip}} {{Table}}
+            table {{ip}} {{Table}} {
+              set cluster_cidrs { type {{addr}}; flags interval; {{Elements(clusterCidrs, family)}} }
+              set service_cidrs { type {{addr}}; flags interval; {{Elements(serviceCidrs, family)}} }
+              set hairpin { type {{addr}} . {{addr}}; }
+              set guarded { type {{addr}} . inet_proto . inet_service; }
+              set allowed { type {{addr}} . inet_proto . inet_service . {{addr}}; flags interval; }
+            {{keepSets}}
+              map services { type {{addr}} . inet_proto . inet_service : verdict; }
+              map services_external { type {{addr}} . inet_proto . inet_service : verdict; }
+              map nodeports { type inet_proto . inet_service : verdict; }
+              map nodeports_external { type inet_proto . inet_service : verdict; }
+              map endpoints { typeof numgen random mod 65536 . {{ip}} daddr . meta l4proto . th dport : {{ip}} daddr . th dport; }
+              map endpoints_external { typeof numgen random mod 65536 . {{ip}} daddr . meta l4proto . th dport : {{ip}} daddr . th dport; }
+              map node_endpoints { typeof numgen random mod 65536 . meta l4proto . th dport : {{ip}} daddr . th dport; }
+              map node_endpoints_external { typeof numgen random mod 65536 . meta l4proto . th dport : {{ip}} daddr . th dport; }
+
+              chain refuse {
+                meta l4proto tcp reject with tcp reset
+                reject with {{unreachable}}
+              }
+              chain cluster-dns {
+                {{dns}}
+              }
+              chain guarded-cluster-dns {
+                {{ip}} saddr != @cluster_cidrs fib saddr type != local drop
+                goto cluster-dns
+              }
+              chain loopback-guard {
+                type filter hook prerouting priority raw; policy accept;
+                {{guardLoopback}}
+              }
+              chain source-ranges {
+                type filter hook prerouting priority dstnat - 10; policy accept;
+                ct state new {{ip}} daddr . meta l4proto . th dport @guarded {{ip}} daddr . meta l4proto . th dport . {{ip}} saddr != @allowed drop
+              }
+              chain external {
+                {{ip}} daddr . meta l4proto . th dport vmap @services_external
+                fib daddr type local meta l4proto . th dport vmap @nodeports_external
+              }
+              chain prerouting {
+                type nat hook prerouting priority dstnat - 5; policy accept;
+                {{ip}} saddr != @cluster_cidrs jump external
+                {{ip}} daddr . meta l4proto . th dport vmap @services
+                fib daddr type local meta l4proto . th dport vmap @nodeports
+              }
+              chain output {
+                type nat hook output priority -105; policy accept;
+                {{ip}} daddr . meta l4proto . th dport vmap @services
+                fib daddr type local meta l4proto . th dport vmap @nodeports
+              }
+              chain postrouting {
+                type nat hook postrouting priority srcnat - 5; policy accept;
+                oifname "lo" return
+                ct status dnat {{ip}} saddr . {{ip}} daddr @hairpin masquerade fully-random
+            {{keepRules}}
+                ct status dnat {{ip}} saddr != @cluster_cidrs masquerade fully-random
+                {{ip}} saddr @cluster_cidrs {{ip}} daddr != @cluster_cidrs {{ip}} daddr != {{multicast}} masquerade fully-random
+              }
+              chain forward {
+                type filter hook forward priority filter; policy accept;
+                ct state new {{ip}} daddr @service_cidrs goto refuse
+              }
+              chain local-output {
+                type filter hook output priority filter; policy accept;
+                ct state new {{ip}} daddr @service_cidrs goto refuse
+              }
+            }
+
+            """;
+    }
+
+    private static string Elements(IReadOnlyList<IPNetwork> networks, IpFamily family)
+    {
+        var own = networks.Where(n => ServiceFrontEnds.FamilyOf(n.BaseAddress) == family).ToList();
+        return own.Count == 0 ? "" : $"elements = {{ {string.Join(", ", own)} }} ;";
+    }
+}
