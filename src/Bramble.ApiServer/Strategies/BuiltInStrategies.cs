@@ -1,12 +1,14 @@
 using System.Collections.Frozen;
 using Bramble.Api.Naming;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>The strategies of all built-in resources, written out.</summary>
 public static class BuiltInStrategies
 {
-    public static FrozenDictionary<GroupResource, KindStrategy> All() => new Dictionary<GroupResource, KindStrategy>
+    /// <param name="client">Writes IPAddress objects; asked for when the first Service is written, so that the pipeline it needs can be made from these.</param>
+    public static FrozenDictionary<GroupResource, KindStrategy> All(ServiceNetwork network, Func<IKubeClient> client) => new Dictionary<GroupResource, KindStrategy>
     {
         [new("", "configmaps")] = new ConfigMapStrategy(),
         [new("", "endpoints")] = new EndpointsStrategy(),
@@ -22,7 +24,9 @@ public static class BuiltInStrategies
         [new("", "resourcequotas")] = new ResourceQuotaStrategy(),
         [new("", "secrets")] = new SecretStrategy(),
         [new("", "serviceaccounts")] = new ServiceAccountStrategy(),
-        [new("", "services")] = new ServiceStrategy(),
+        [new("", "services")] = new ServiceStrategy(
+            new ServiceFamilies(network),
+            new ServiceAllocation(new ClusterIpAllocator(network, client), new NodePortAllocator(network))),
         [new("admissionregistration.k8s.io", "mutatingadmissionpolicies")] = new AdmissionPolicyStrategy(isMutating: true),
         [new("admissionregistration.k8s.io", "mutatingadmissionpolicybindings")] = new AdmissionPolicyBindingStrategy(isMutating: true),
         [new("admissionregistration.k8s.io", "mutatingwebhookconfigurations")] = new WebhookConfigurationStrategy(isMutating: true),

@@ -9,8 +9,8 @@ namespace Bramble.ApiServer.Strategies;
 public sealed record StrategyContext(IResourceReader Reader, UserInfo User, DateTimeOffset Now, string Subresource = "", bool IsDryRun = false);
 
 /// <summary>What is special to a kind; the schema does the rest. Each method's default says "nothing special". Called by the pipeline in this order:
-/// Default → PrepareForCreate/PrepareForUpdate → (mutating admission, then Default again) → Validate → ValidateUpdate → (validating admission) → AllocateAsync → store
-/// → on failure to store ReleaseAsync. The tree passed in is the one that will be stored; messages are upstream's to the byte.</summary>
+/// Default → (mutating admission, then Default again) → PrepareForCreate/PrepareForUpdate → Validate of a create, ValidateUpdate of an update →
+/// (validating admission) → AllocateAsync → store → ReleaseAsync: of the new object when it was not stored, of the old one after an update or a deletion. The tree passed in is the one that will be stored; messages are upstream's to the byte.</summary>
 public abstract class KindStrategy
 {
     /// <summary>True: PUT on a missing name creates it (upstream AllowCreateOnUpdate).</summary>
@@ -82,10 +82,11 @@ public abstract class KindStrategy
         if (StatusWriteKeepsMeta) obj.KeepMetaForStatus(old);
     }
 
-    /// <summary>Validation of the whole object (also runs on update, before ValidateUpdate). metadata is validated by the pipeline; <see cref="NameRule"/> says how.</summary>
+    /// <summary>Validation of a new object. metadata is validated by the pipeline before; <see cref="NameRule"/> says how.</summary>
     public virtual void Validate(JsonObject obj, FieldErrors errors, StrategyContext context) { }
 
-    public virtual void ValidateUpdate(JsonObject obj, JsonObject old, FieldErrors errors, StrategyContext context) { }
+    /// <summary>The whole validation of an update of the main resource, in upstream's order; by default that of a new object.</summary>
+    public virtual void ValidateUpdate(JsonObject obj, JsonObject old, FieldErrors errors, StrategyContext context) => Validate(obj, errors, context);
 
     public virtual void ValidateSubresourceUpdate(string subresource, JsonObject obj, JsonObject old, FieldErrors errors, StrategyContext context) { }
 
@@ -107,7 +108,8 @@ public abstract class KindStrategy
     /// <summary>Cluster IPs, node ports…: what must be reserved outside the object. Runs after validation, before the store.</summary>
     public virtual ValueTask AllocateAsync(JsonObject obj, JsonObject? old, StrategyContext context, CancellationToken cancel) => ValueTask.CompletedTask;
 
-    /// <summary>Gives back what belongs to an object that was deleted, or what <see cref="AllocateAsync"/> took when the store then failed.</summary>
+    /// <summary>Gives back what <paramref name="obj"/> holds and <paramref name="remaining"/> does not: a deleted object's (null remains), an old one's after its
+    /// update, or a new one's when the store then failed (what was stored before remains).</summary>
     public virtual ValueTask ReleaseAsync(JsonObject obj, JsonObject? remaining, StrategyContext context, CancellationToken cancel) => ValueTask.CompletedTask;
 
     /// <summary>Seconds of grace of a graceful deletion; null: deleted at once (everything but Pods).

@@ -1,9 +1,10 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>What is special to Services. Behaviour of pkg/registry/core/service.</summary>
-internal sealed class ServiceStrategy : KindStrategy
+internal sealed class ServiceStrategy(ServiceFamilies families, ServiceAllocation allocation) : KindStrategy
 {
     public override bool AllowsCreateOnUpdate => true;
     public override bool HasStatus => true;
@@ -12,11 +13,37 @@ internal sealed class ServiceStrategy : KindStrategy
 
     protected override JsonObject NewStatus(JsonObject service, StrategyContext context) => new() { ["loadBalancer"] = new JsonObject() };
 
+    public override void PrepareForCreate(JsonObject service, StrategyContext context)
+    {
+        families.PrepareForCreate(service);
+        base.PrepareForCreate(service, context);
+    }
+
     public override void PrepareForUpdate(JsonObject service, JsonObject old, StrategyContext context)
     {
+        families.PrepareForUpdate(service, old);
         base.PrepareForUpdate(service, old, context);
         ServiceTypeChange.DropFieldsOfOldType(service, old);
     }
+
+    public override void Validate(JsonObject service, FieldErrors errors, StrategyContext context) => ServiceRules.Validate(service, null, errors);
+
+    public override void ValidateUpdate(JsonObject service, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        ServiceRules.ValidateUpdate(service, old, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject service, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        LoadBalancerStatusRules.Validate(service, old, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject service, JsonObject? old) => ServiceRules.Warnings(service);
+
+    public override IEnumerable<string> SubresourceWarnings(string subresource, JsonObject service, JsonObject old) =>
+        subresource == "status" ? LoadBalancerStatusRules.Warnings(service) : [];
+
+    public override ValueTask AllocateAsync(JsonObject service, JsonObject? old, StrategyContext context, CancellationToken cancel) =>
+        allocation.AllocateAsync(service, old, context, cancel);
+
+    public override ValueTask ReleaseAsync(JsonObject service, JsonObject? remaining, StrategyContext context, CancellationToken cancel) =>
+        allocation.ReleaseAsync(service, remaining, context, cancel);
 
     // A service may be named as any DNS label (KEP-5311); names from before that are DNS-1035 labels, which are DNS labels too.
     public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.DnsLabel(name, isPrefix);
