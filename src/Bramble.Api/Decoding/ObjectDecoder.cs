@@ -27,25 +27,17 @@ public static class ObjectDecoder
                 throw Unrecognized(expected.Kind, failed.Message, original.Span);
             }
         }
-        var found = FindKind(body.Span, out var kindError);
-        if (kindError is not null) throw Unrecognized(expected.Kind, kindError, original.Span);
-        if (!GroupVersion.TryParse(found.ApiVersion, out var version)) throw Unrecognized(expected.Kind, $"unexpected GroupVersion string: {found.ApiVersion}", original.Span);
-        var kind = WithDefaults(new GroupVersionKind(version.Group, version.Version, found.Kind), expected);
-        if (kind != expected)
-        {
-            if (BuiltInSchemas.FindKind(kind) is null && kind is not { Group: "", Kind: "List" })
-                throw Unhandled(kind, expected, $"no kind \"{kind.Kind}\" is registered for version \"{kind.GroupVersion}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
-            if (kind.Kind != expected.Kind || kind.Group != expected.Group)
-                throw Unhandled(kind, expected, $"converting ({GoName(kind)}) to ({InternalName(expected)}): unknown conversion");
-            throw StatusErrors.BadRequest($"the API version in the data ({kind.GroupVersion}) does not match the expected API version ({expected.GroupVersion})");
-        }
-        var (tree, strictErrors) = Read(body, type, validation, error => Unhandled(kind, expected, error));
+        var (tree, kind, strictErrors) = ReadKind(
+            body,
+            type,
+            expected,
+            validation,
+            (error, found) => found is { } known ? Unhandled(known, expected, error) : Unrecognized(expected.Kind, error, original.Span));
         if (validation == FieldValidation.Strict && strictErrors.Count + yamlErrors.Count > 0)
         {
             var errors = yamlErrors.Count > 0 ? strictErrors.Prepend(YamlToJson.UnmarshalErrors(yamlErrors)) : strictErrors;
             throw Unhandled(kind, expected, "strict decoding error: " + string.Join(", ", errors));
         }
-        SetKind(tree, expected);
         return new DecodedObject(tree, kind, validation == FieldValidation.Warn ? [.. yamlErrors, .. strictErrors] : []);
     }
 
@@ -53,28 +45,65 @@ public static class ObjectDecoder
     public static DecodedObject Decode(ReadOnlyMemory<byte> body, BodyFormat format, SchemaType type, FieldValidation validation) =>
         Decode(body, format, type, type.GroupVersionKinds[0], validation);
 
+    /// <summary>Reads JSON that says its kind; for patched objects, whose errors are worded by the caller.</summary>
+    internal static (JsonObject Tree, GroupVersionKind Kind, List<string> StrictErrors) ReadKind(
+        ReadOnlyMemory<byte> json, SchemaType type, GroupVersionKind expected, FieldValidation validation, Func<string, Exception> refuse) =>
+        ReadKind(json, type, expected, validation, (error, _) => refuse(error));
+
+    private static (JsonObject Tree, GroupVersionKind Kind, List<string> StrictErrors) ReadKind(
+        ReadOnlyMemory<byte> json, SchemaType type, GroupVersionKind expected, FieldValidation validation, Func<string, GroupVersionKind?, Exception> refuse)
+    {
+        var found = FindKind(json.Span, out var kindError);
+        if (kindError is not null) throw refuse(kindError, null);
+        if (!GroupVersion.TryParse(found.ApiVersion, out var version)) throw refuse($"unexpected GroupVersion string: {found.ApiVersion}", null);
+        var kind = WithDefaults(new GroupVersionKind(version.Group, version.Version, found.Kind), expected);
+        if (kind != expected)
+        {
+            if (kind.Version.Length == 0) throw refuse($"Object 'apiVersion' is missing in '{Encoding.UTF8.GetString(json.Span)}'", kind);
+            var other = BuiltInSchemas.FindKind(kind);
+            if (other is null && kind is not { Group: "", Kind: "List" })
+                throw refuse($"no kind \"{kind.Kind}\" is registered for version \"{kind.GroupVersion}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"", kind);
+            // It is read as what it says it is first, so its own errors come before the conversion's.
+            if (other is not null) Read(json, other, FieldValidation.Ignore, error => refuse(error, kind));
+            if (kind.Kind != expected.Kind || kind.Group != expected.Group)
+                throw refuse($"converting ({GoName(kind)}) to ({InternalName(expected)}): unknown conversion", kind);
+            throw StatusErrors.BadRequest($"the API version in the data ({kind.GroupVersion}) does not match the expected API version ({expected.GroupVersion})");
+        }
+        var (tree, strictErrors) = Read(json, type, validation, error => refuse(error, kind));
+        SetKind(tree, expected);
+        return (tree, kind, strictErrors);
+    }
+
     /// <summary>Reads JSON of a known kind; for patched objects and options, whose errors are worded by the caller.</summary>
     /// <param name="refuse">Makes the exception of a decoder's message.</param>
     public static (JsonObject Tree, List<string> StrictErrors) Read(ReadOnlyMemory<byte> json, SchemaType type, FieldValidation validation, Func<string, Exception> refuse)
+    {
+        var (node, strictErrors) = ReadNode(json, type, validation, refuse);
+        // null as a whole object is an empty one, as in Go.
+        return ((node ?? StructShape.Zero(type)) as JsonObject ?? [], strictErrors);
+    }
+
+    /// <summary>Reads JSON of any type.</summary>
+    internal static (JsonNode? Node, List<string> StrictErrors) ReadNode(ReadOnlyMemory<byte> json, SchemaType type, FieldValidation validation, Func<string, Exception> refuse, bool isRepaired = false)
     {
         var structReader = new StructReader(validation != FieldValidation.Ignore);
         try
         {
             var reader = NewReader(json.Span);
-            // null as a whole object is an empty one, as in Go.
-            var root = structReader.ReadRoot(ref reader, type) ?? StructShape.Zero(type) ?? new JsonObject();
+            var node = structReader.ReadRoot(ref reader, type);
+            // Reading on finds what follows the value: an error of the text.
             reader.Read();
             if (structReader.TypeError is { } typeError) throw refuse(typeError);
-            return ((JsonObject)root, structReader.StrictErrors);
+            return (node, structReader.StrictErrors);
         }
         catch (GoUnmarshalException failed)
         {
             throw refuse(failed.Message);
         }
-        catch (Exception failed) when (failed is JsonException or InvalidOperationException)
+        catch (Exception failed) when (!isRepaired && failed is (JsonException or InvalidOperationException))
         {
             if (GoJsonSyntax.FindError(json.Span) is { } error) throw refuse(error);
-            return Read(GoText.Repair(json.Span), type, validation, refuse);
+            return ReadNode(GoText.Repair(json.Span), type, validation, refuse, isRepaired: true);
         }
     }
 
@@ -89,7 +118,7 @@ public static class ObjectDecoder
 
     internal static Utf8JsonReader NewReader(ReadOnlySpan<byte> json) => new(json, new JsonReaderOptions { MaxDepth = GoJsonSyntax.DepthMax });
 
-    private static (string ApiVersion, string Kind) FindKind(ReadOnlySpan<byte> json, out string? error)
+    private static (string ApiVersion, string Kind) FindKind(ReadOnlySpan<byte> json, out string? error, bool isRepaired = false)
     {
         var apiVersion = "";
         var kind = "";
@@ -132,9 +161,9 @@ public static class ObjectDecoder
                 while (reader.Read()) { }
             }
         }
-        catch (Exception failed) when (failed is JsonException or InvalidOperationException)
+        catch (Exception failed) when (!isRepaired && failed is (JsonException or InvalidOperationException))
         {
-            if (GoJsonSyntax.FindError(json) is not { } syntax) return FindKind(GoText.Repair(json).Span, out error);
+            if (GoJsonSyntax.FindError(json) is not { } syntax) return FindKind(GoText.Repair(json).Span, out error, isRepaired: true);
             error = $"couldn't get version/kind; json parse error: {syntax}";
         }
         return (apiVersion, kind);
