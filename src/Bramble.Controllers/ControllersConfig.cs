@@ -1,0 +1,16 @@
+namespace Bramble.Controllers;
+
+/// <summary>What the controllers of a cluster need to know.</summary>
+/// <param name="ClusterCidr">Ranges of the pod network, one an IP family; empty: nodes get no podCIDR.</param>
+/// <param name="RootCaPem">What kube-root-ca.crt holds: the CA of the API server's certificate.</param>
+/// <param name="TerminatedPodsMax">Finished pods beyond this number are removed, the oldest first.</param>
+public sealed record ControllersConfig(
+    IReadOnlyList<string> ClusterCidr,
+    string RootCaPem,
+    int NodeMaskSizeIPv4 = 24,
+    int NodeMaskSizeIPv6 = 64,
+    int TerminatedPodsMax = 12500)
+{
+    /// <summary>A node whose heartbeat is older than this is unreachable.</summary>
+    public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(40);
+}

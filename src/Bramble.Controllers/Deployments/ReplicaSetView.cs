@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using k8s.Models;
+
+namespace Bramble.Controllers.Deployments;
+
+/// <summary>A ReplicaSet as its Deployment's decisions see it.</summary>
+internal sealed record ReplicaSetView(
+    string Name, DateTime CreatedAt, int Replicas, int StatusReplicas, int ReadyReplicas, int AvailableReplicas, int? TerminatingReplicas, V1ReplicaSet Model)
+{
+    public static ReplicaSetView Of(V1ReplicaSet set) => new(
+        set.Metadata.Name, set.Metadata.CreationTimestamp ?? default, set.Spec.Replicas ?? 1,
+        set.Status?.Replicas ?? 0, set.Status?.ReadyReplicas ?? 0, set.Status?.AvailableReplicas ?? 0, set.Status?.TerminatingReplicas, set);
+
+    public NamespacedName FullName => Model.NamespacedName();
+
+    public string? Annotation(string name) => Model.Metadata.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;
+
+    public long Revision => long.TryParse(Annotation(DeploymentAnnotations.Revision), NumberStyles.None, CultureInfo.InvariantCulture, out var revision) ? revision : 0;
+
+    public int? AnnotatedCount(string name) => int.TryParse(Annotation(name), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
+}
+
+internal static class DeploymentAnnotations
+{
+    public const string Revision = "deployment.kubernetes.io/revision";
+    public const string RevisionHistory = "deployment.kubernetes.io/revision-history";
+    public const string DesiredReplicas = "deployment.kubernetes.io/desired-replicas";
+    public const string MaxReplicas = "deployment.kubernetes.io/max-replicas";
+    private const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+    private const string RollbackTo = "deprecated.deployment.rollback.to";
+
+    /// <summary>Which annotations of a Deployment its ReplicaSets carry too.</summary>
+    public static bool IsCopied(string name) => name is not (LastApplied or Revision or RevisionHistory or DesiredReplicas or MaxReplicas or RollbackTo);
+
+    /// <summary>The annotations of the new ReplicaSet after it became revision <paramref name="revision"/>.</summary>
+    public static JsonObject ForNewSet(JsonObject? deployment, ReplicaSetView? known, long revision)
+    {
+        var result = new JsonObject();
+        foreach (var (name, value) in known?.Model.Metadata.Annotations ?? new Dictionary<string, string>()) result[name] = value;
+        foreach (var (name, value) in deployment ?? [])
+            if (IsCopied(name)) result[name] = (string?)value;
+        var old = known?.Revision ?? 0;
+        if (old < revision)
+        {
+            if (old > 0)
+            {
+                var history = known!.Annotation(RevisionHistory);
+                result[RevisionHistory] = string.IsNullOrEmpty(history) ? $"{old}" : $"{history},{old}";
+            }
+            result[Revision] = revision.ToString(CultureInfo.InvariantCulture);
+        }
+        return result;
+    }
+}

@@ -1,0 +1,277 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.Hosting;
+using Bramble.Controllers.Workloads;
+using k8s.Models;
+
+namespace Bramble.Controllers.Deployments;
+
+/// <summary>One look at one Deployment: carries out what the pure rules decide. After a step that changes ReplicaSets the rest waits for the next look.</summary>
+internal sealed class Rollout(
+    ControllerContext context, JsonObject deployment, KubeObject found, IReadOnlyList<V1ReplicaSet> owned, IInformer<V1ReplicaSet> sets,
+    IInformer<V1Deployment> deployments, WriteBarrier writes)
+{
+    private readonly NamespacedName _name = found.Name;
+    private readonly List<ReplicaSetView> _all = [.. owned.Select(ReplicaSetView.Of)];
+    private readonly DateTimeOffset _now = context.Time.GetUtcNow();
+
+    private JsonObject Spec => deployment["spec"]!.AsObject();
+    private int Wanted => DeploymentStatus.Replicas(deployment);
+    private int? Collisions => (int?)deployment["status"]?["collisionCount"];
+
+    /// <summary>The wanted number changed since the sets were last told.</summary>
+    public bool IsScaling => _all.Any(s => s.Replicas > 0 && s.AnnotatedCount(DeploymentAnnotations.DesiredReplicas) is { } told && told != Wanted);
+
+    public async Task<Requeue> WriteCountsAsync(CancellationToken cancel) =>
+        await WriteStatusAsync(DeploymentStatus.Counts(deployment, FindNewSet(), _all, Collisions, _now), null, cancel);
+
+    /// <summary>Pausing stops the progress deadline and resuming starts it anew.</summary>
+    /// <returns>True: the condition was written and the Deployment comes back.</returns>
+    public async Task<bool> NotePausedAsync(CancellationToken cancel)
+    {
+        if (DeploymentStatus.DeadlineSeconds(deployment) is null) return false;
+        var status = deployment["status"]?.DeepClone().AsObject() ?? [];
+        var reason = (string?)status.Condition("Progressing")?["reason"];
+        if (reason == "ProgressDeadlineExceeded") return false;
+        var isPaused = (bool?)Spec["paused"] == true;
+        if (isPaused && reason != "DeploymentPaused") Set("Unknown", "DeploymentPaused", "Deployment is paused");
+        else if (!isPaused && reason == "DeploymentPaused") Set("Unknown", "DeploymentResumed", "Deployment is resumed");
+        else return false;
+        await WriteStatusAsync(status, null, cancel);
+        return true;
+
+        void Set(string value, string why, string message)
+        {
+            status.RemoveCondition("Progressing");
+            status.SetCondition("Progressing", true, why, message, _now, hasUpdateTime: true);
+            status.Condition("Progressing")!["status"] = value;
+        }
+    }
+
+    /// <summary>Only the numbers: paused, or scaled.</summary>
+    public async Task<Requeue> ScaleAsync(CancellationToken cancel)
+    {
+        var newSet = FindNewSet();
+        if (newSet is not null) newSet = await UpdateRevisionAsync(newSet, cancel);
+        var fence = Fenceposts.Of(deployment, Wanted);
+        foreach (var scale in ProportionalScaling.Decide(Wanted, fence, newSet, _all)) await ApplyAsync(scale, cancel);
+        if ((bool?)Spec["paused"] == true) await CleanUpAsync(newSet, cancel);
+        return await WriteStatusAsync(DeploymentStatus.Counts(deployment, newSet, _all, Collisions, _now), null, cancel);
+    }
+
+    public async Task<Requeue> RollAsync(CancellationToken cancel)
+    {
+        if (await GetNewSetAsync(mayCreate: true, cancel) is not { } newSet) return Requeue.Never;
+        var old = _all.Where(s => s.Name != newSet.Name).ToList();
+        var fence = Fenceposts.Of(deployment, Wanted);
+        var target = newSet.Replicas > Wanted ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, newSet.Replicas, _all.Sum(s => s.Replicas));
+        if (!await ApplyAsync(new Scale(newSet, target), cancel))
+        {
+            var down = RollingUpdate.OldSets(Wanted, fence, newSet, old);
+            foreach (var scale in down) await ApplyAsync(scale, cancel);
+            if (down.Count == 0 && DeploymentStatus.IsComplete(deployment, deployment["status"] as JsonObject ?? [])) await CleanUpAsync(newSet, cancel);
+        }
+        return await WriteRolloutAsync(newSet, cancel);
+    }
+
+    public async Task<Requeue> RecreateAsync(Func<ReplicaSetView, bool> hasRunningPods, CancellationToken cancel)
+    {
+        var newSet = await GetNewSetAsync(mayCreate: false, cancel);
+        var old = _all.Where(s => s.Name != newSet?.Name).ToList();
+        var isScaledDown = false;
+        foreach (var set in old.Where(s => s.Replicas > 0)) isScaledDown |= await ApplyAsync(new Scale(set, 0), cancel);
+        if (isScaledDown || old.Any(hasRunningPods)) return await WriteRolloutAsync(newSet, cancel);
+        newSet ??= await GetNewSetAsync(mayCreate: true, cancel);
+        if (newSet is null) return Requeue.Never;
+        await ApplyAsync(new Scale(newSet, Wanted), cancel);
+        if (DeploymentStatus.IsComplete(deployment, deployment["status"] as JsonObject ?? [])) await CleanUpAsync(newSet, cancel);
+        return await WriteRolloutAsync(newSet, cancel);
+    }
+
+    /// <summary>The oldest set with the Deployment's template: a rollback finds the set that the template had before.</summary>
+    private ReplicaSetView? FindNewSet() => _all.OrderBy(s => s.CreatedAt).ThenBy(s => s.Name, StringComparer.Ordinal)
+        .FirstOrDefault(s => TemplateHash.IsSameTemplate(TreeOf(s)["spec"]?["template"], Spec["template"]));
+
+    private JsonObject TreeOf(ReplicaSetView set) => sets.FindObject(set.FullName)?.ToTree() ?? [];
+
+    /// <summary>Null: none yet, or a name was taken and the next look tries another.</summary>
+    private async Task<ReplicaSetView?> GetNewSetAsync(bool mayCreate, CancellationToken cancel)
+    {
+        if (FindNewSet() is { } known) return await UpdateRevisionAsync(known, cancel);
+        if (!mayCreate) return null;
+        var hash = TemplateHash.Of(Spec["template"]!, Collisions);
+        var name = $"{_name.Name}-{hash}";
+        var template = Spec["template"]!.DeepClone().AsObject();
+        if (template["metadata"] is not JsonObject templateMetadata) template["metadata"] = templateMetadata = [];
+        if (templateMetadata["labels"] is not JsonObject labels) templateMetadata["labels"] = labels = [];
+        labels[TemplateHash.Label] = hash;
+        var selector = Spec["selector"]!.DeepClone().AsObject();
+        if (selector["matchLabels"] is not JsonObject matchLabels) selector["matchLabels"] = matchLabels = [];
+        matchLabels[TemplateHash.Label] = hash;
+
+        var fence = Fenceposts.Of(deployment, Wanted);
+        var isRecreate = (string?)Spec["strategy"]?["type"] == "Recreate";
+        var replicas = isRecreate ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, 0, _all.Sum(s => s.Replicas));
+        var revision = MaxRevision() + 1;
+        var annotations = DeploymentAnnotations.ForNewSet(deployment["metadata"]!["annotations"] as JsonObject, null, revision);
+        SetCounts(annotations, fence);
+        var body = new JsonObject
+        {
+            ["apiVersion"] = "apps/v1",
+            ["kind"] = "ReplicaSet",
+            ["metadata"] = new JsonObject
+            {
+                ["name"] = name,
+                ["namespace"] = _name.Namespace,
+                ["labels"] = labels.DeepClone(),
+                ["annotations"] = annotations,
+                ["ownerReferences"] = new JsonArray((JsonNode)Owner.Of(Resources.Deployments, found).Reference()),
+            },
+            ["spec"] = new JsonObject { ["replicas"] = replicas, ["selector"] = selector, ["template"] = template },
+        };
+        if (Spec["minReadySeconds"] is { } minReady) body["spec"]!["minReadySeconds"] = minReady.DeepClone();
+        try
+        {
+            var created = await context.Client.CreateAsync(Resources.ReplicaSets, body, cancel);
+            writes.Wrote(_name, sets, created);
+            if (replicas > 0)
+                context.Events.Normal(DeploymentController.About(deployment, _name), "ScalingReplicaSet", $"Scaled up replica set {name} from 0 to {replicas}");
+            var view = ReplicaSetView.Of(created.Model<V1ReplicaSet>());
+            _all.Add(view);
+            await NoteRevisionAsync(revision, "NewReplicaSetCreated", $"Created new replica set \"{name}\"", cancel);
+            return view;
+        }
+        catch (StatusException e) when (e.IsAlreadyExists)
+        {
+            var taken = await context.Client.FindAsync(Resources.ReplicaSets, new NamespacedName(_name.Namespace, name), cancel);
+            var owner = taken?.Model<V1ReplicaSet>().ControllerRef();
+            if (owner?.Uid == found.Uid && TemplateHash.IsSameTemplate(taken!.ToTree()["spec"]?["template"], Spec["template"]))
+            {
+                // Ours already: the copy has not seen it yet.
+                writes.Wrote(_name, sets, taken);
+                context.Queue.Add(_name);
+                return null;
+            }
+            var status = deployment["status"]?.DeepClone().AsObject() ?? [];
+            status["collisionCount"] = (Collisions ?? 0) + 1;
+            await WriteStatusAsync(status, null, cancel);
+            context.Queue.Add(_name);
+            return null;
+        }
+        catch (StatusException e) when (DeploymentStatus.DeadlineSeconds(deployment) is not null && !e.IsConflict)
+        {
+            var status = deployment["status"]?.DeepClone().AsObject() ?? [];
+            status.SetCondition("Progressing", false, "ReplicaSetCreateError", $"Failed to create new replica set \"{name}\": {e.Message}", _now, hasUpdateTime: true);
+            await WriteStatusAsync(status, null, cancel);
+            context.Events.Warning(DeploymentController.About(deployment, _name), "ReplicaSetCreateError", $"Failed to create new replica set \"{name}\": {e.Message}");
+            throw;
+        }
+    }
+
+    private long MaxRevision(ReplicaSetView? but = null) => _all.Where(s => s.Name != but?.Name).Select(s => s.Revision).DefaultIfEmpty().Max();
+
+    /// <summary>Copies annotations, minReadySeconds and the newest revision to the new set.</summary>
+    private async Task<ReplicaSetView> UpdateRevisionAsync(ReplicaSetView set, CancellationToken cancel)
+    {
+        var revision = Math.Max(MaxRevision(set) + 1, set.Revision);
+        var annotations = DeploymentAnnotations.ForNewSet(deployment["metadata"]!["annotations"] as JsonObject, set, MaxRevision(set) + 1);
+        var minReady = (int?)Spec["minReadySeconds"] ?? 0;
+        var changed = annotations.Count != (set.Model.Metadata.Annotations?.Count ?? 0) || annotations.Any(a => set.Annotation(a.Key) != (string?)a.Value)
+            || (set.Model.Spec.MinReadySeconds ?? 0) != minReady;
+        if (changed)
+        {
+            var tree = TreeOf(set);
+            if (tree.Count > 0)
+            {
+                tree["metadata"]!["annotations"] = annotations;
+                tree["spec"]!["minReadySeconds"] = minReady;
+                var updated = await context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel);
+                writes.Wrote(_name, sets, updated);
+                var view = ReplicaSetView.Of(updated.Model<V1ReplicaSet>());
+                _all[_all.FindIndex(s => s.Name == set.Name)] = view;
+                set = view;
+            }
+        }
+        await NoteRevisionAsync(revision, "FoundNewReplicaSet", $"Found new replica set \"{set.Name}\"", cancel);
+        return set;
+    }
+
+    /// <summary>The Deployment carries its revision, and a Progressing condition from the moment it has a set.</summary>
+    private async Task NoteRevisionAsync(long revision, string reason, string message, CancellationToken cancel)
+    {
+        var text = revision.ToString(CultureInfo.InvariantCulture);
+        if ((string?)deployment["metadata"]!["annotations"]?[DeploymentAnnotations.Revision] != text)
+        {
+            var patch = new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [DeploymentAnnotations.Revision] = text } } };
+            var updated = await context.Client.MergePatchAsync(Resources.Deployments, _name, patch, null, cancel);
+            writes.Wrote(_name, deployments, updated);
+            var fresh = updated.ToTree();
+            deployment["metadata"] = fresh["metadata"]!.DeepClone();
+        }
+        var isCreated = reason == "NewReplicaSetCreated";
+        if (DeploymentStatus.DeadlineSeconds(deployment) is null) return;
+        var status = deployment["status"]?.DeepClone().AsObject() ?? [];
+        if (!isCreated && status.Condition("Progressing") is not null) return;
+        status.SetCondition("Progressing", true, reason, message, _now, hasUpdateTime: true);
+        await WriteStatusAsync(status, null, cancel);
+    }
+
+    private void SetCounts(JsonObject annotations, Fenceposts fence)
+    {
+        annotations[DeploymentAnnotations.DesiredReplicas] = Wanted.ToString(CultureInfo.InvariantCulture);
+        annotations[DeploymentAnnotations.MaxReplicas] = (Wanted + fence.MaxSurge).ToString(CultureInfo.InvariantCulture);
+    }
+
+    /// <returns>True: the number changed.</returns>
+    private async Task<bool> ApplyAsync(Scale scale, CancellationToken cancel)
+    {
+        var fence = Fenceposts.Of(deployment, Wanted);
+        var annotations = new JsonObject();
+        SetCounts(annotations, fence);
+        var changesNumber = scale.Set.Replicas != scale.Replicas;
+        if (!changesNumber && annotations.All(a => scale.Set.Annotation(a.Key) == (string?)a.Value)) return false;
+        var patch = new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = annotations } };
+        if (changesNumber) patch["spec"] = new JsonObject { ["replicas"] = scale.Replicas };
+        var updated = await context.Client.MergePatchAsync(Resources.ReplicaSets, scale.Set.FullName, patch, null, cancel);
+        writes.Wrote(_name, sets, updated);
+        _all[_all.FindIndex(s => s.Name == scale.Set.Name)] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>());
+        if (changesNumber)
+            context.Events.Normal(
+                DeploymentController.About(deployment, _name), "ScalingReplicaSet",
+                $"Scaled {(scale.Replicas > scale.Set.Replicas ? "up" : "down")} replica set {scale.Set.Name} from {scale.Set.Replicas} to {scale.Replicas}");
+        return changesNumber;
+    }
+
+    /// <summary>Old empty sets beyond spec.revisionHistoryLimit go, the oldest revisions first.</summary>
+    private async Task CleanUpAsync(ReplicaSetView? newSet, CancellationToken cancel)
+    {
+        if ((int?)Spec["revisionHistoryLimit"] is not { } limit || limit == int.MaxValue) return;
+        var old = _all.Where(s => s.Name != newSet?.Name && !s.Model.IsBeingDeleted()).OrderBy(s => s.Revision).ToList();
+        foreach (var set in old.Take(Math.Max(0, old.Count - limit)))
+        {
+            if (set.StatusReplicas != 0 || set.Replicas != 0 || (set.Model.Metadata.Generation ?? 0) > (set.Model.Status?.ObservedGeneration ?? 0)) continue;
+            await context.Client.DeleteAsync(Resources.ReplicaSets, set.FullName, new DeleteQuery(Uid: set.Model.Metadata.Uid), cancel);
+        }
+    }
+
+    private async Task<Requeue> WriteRolloutAsync(ReplicaSetView? newSet, CancellationToken cancel)
+    {
+        var current = newSet is null ? null : _all.Find(s => s.Name == newSet.Name) ?? newSet;
+        var (status, wait) = DeploymentStatus.OfRollout(deployment, current, _all, Collisions, _now);
+        return await WriteStatusAsync(status, wait, cancel);
+    }
+
+    private async Task<Requeue> WriteStatusAsync(JsonObject status, TimeSpan? wait, CancellationToken cancel)
+    {
+        if (await context.Client.WriteStatusAsync(Resources.Deployments, deployment, status, cancel) is { } written)
+        {
+            writes.Wrote(_name, deployments, written);
+            deployment["metadata"]!["resourceVersion"] = written.ResourceVersion.ToString(CultureInfo.InvariantCulture);
+            deployment["status"] = written.ToTree()["status"]?.DeepClone();
+        }
+        return wait is { } delay ? Requeue.After(delay) : Requeue.Never;
+    }
+}

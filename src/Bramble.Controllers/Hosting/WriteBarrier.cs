@@ -1,0 +1,36 @@
+using System.Collections.Concurrent;
+using Bramble.Api.Naming;
+using Bramble.Client;
+
+namespace Bramble.Controllers.Hosting;
+
+/// <summary>A controller decides from a local copy that its own last writes may not have reached yet; deciding then would do them twice. So each write is
+/// noted here, and the key runs again when the copy has reached it. Thread-safe.</summary>
+internal sealed class WriteBarrier
+{
+    private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<NamespacedName, ConcurrentQueue<(Func<bool> IsSeen, Func<Func<bool>, CancellationToken, Task> Wait)>> _pending = new();
+
+    /// <summary><paramref name="written"/> must be in the copy before <paramref name="key"/> is decided again.</summary>
+    public void Wrote<T>(NamespacedName key, IInformer<T> informer, KubeObject written) where T : class =>
+        Add(key, informer, () => informer.ResourceVersion >= written.ResourceVersion);
+
+    /// <summary>The object must be gone or marked for deletion in the copy before <paramref name="key"/> is decided again.</summary>
+    public void Deleted<T>(NamespacedName key, IInformer<T> informer, NamespacedName deleted, string uid, long atVersion) where T : class =>
+        Add(key, informer, () => informer.FindObject(deleted) is not { } known || known.Uid != uid || known.ResourceVersion > atVersion);
+
+    /// <exception cref="TimeoutException">The copy lags by more than ten seconds.</exception>
+    public async Task CaughtUpAsync(NamespacedName key, TimeProvider time, CancellationToken cancel)
+    {
+        if (!_pending.TryRemove(key, out var writes)) return;
+        while (writes.TryDequeue(out var write))
+        {
+            if (write.IsSeen()) continue;
+            await write.Wait(write.IsSeen, cancel).WaitAsync(WaitMax, time, cancel);
+        }
+    }
+
+    private void Add<T>(NamespacedName key, IInformer<T> informer, Func<bool> isSeen) where T : class =>
+        _pending.GetOrAdd(key, _ => new()).Enqueue((isSeen, informer.WaitUntilAsync));
+}

@@ -1,0 +1,139 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Api.Selectors;
+using Bramble.Client;
+using Bramble.Client.Events;
+using Bramble.Controllers.Hosting;
+using Bramble.Controllers.Workloads;
+using k8s.Models;
+
+namespace Bramble.Controllers.ReplicaSets;
+
+/// <summary>Keeps as many Pods as a ReplicaSet (or ReplicationController: the same fields but for its selector) asks for.</summary>
+internal sealed class ReplicaSetController : IReconciler
+{
+    /// <summary>Pods made or removed in one go.</summary>
+    private const int BurstMax = 500;
+
+    private readonly ControllerContext _context;
+    private readonly ResourceId _resource;
+    private readonly bool _hasLabelSelector;
+    private readonly IInformer<KubeObject> _sets;
+    private readonly IInformer<V1Pod> _pods;
+    private readonly WriteBarrier _writes = new();
+
+    public ReplicaSetController(ControllerContext context, ResourceId resource)
+    {
+        _context = context;
+        _resource = resource;
+        _hasLabelSelector = resource.Kind == "ReplicaSet";
+        _sets = context.WatchesObjects(resource, change => context.Queue.Add(change.Name));
+        _pods = context.Watches(Resources.Pods, PodChanged);
+        _pods.AddIndex(PodIndexes.ByNamespaceOrOwner, PodIndexes.NamespaceOrOwner);
+    }
+
+    public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
+    {
+        await _writes.CaughtUpAsync(name, _context.Time, cancel);
+        if (_sets.Find(name) is not { } found) return Requeue.Never;
+        var tree = found.ToTree();
+        var owner = Owner.Of(_resource, found);
+        var isBeingDeleted = tree["metadata"]!["deletionTimestamp"] is not null;
+        var selector = SelectorOf(tree);
+        var candidates = PodIndexes.OwnedOrOrphaned(_pods, name.Namespace, found.Uid);
+        var owned = await Claiming.ClaimAsync(
+            _context.Client, owner, isBeingDeleted, Resources.Pods, candidates.Where(p => !p.IsFinished()).ToList(),
+            p => selector.Matches(p.Metadata.Labels), o => _writes.Wrote(name, _pods, o), cancel);
+        var active = owned.Where(p => p.IsActive()).ToList();
+
+        Exception? failure = null;
+        if (!isBeingDeleted) failure = await ScaleAsync(tree, owner, active, cancel);
+
+        var terminating = owned.Count(p => p.IsBeingDeleted());
+        var (status, wait) = ReplicaSetStatus.Compute(tree, active, terminating, _hasLabelSelector, failure, _context.Time.GetUtcNow());
+        if (await _context.Client.WriteStatusAsync(_resource, tree, status, cancel) is { } written) _writes.Wrote(name, _sets, written);
+        if (failure is not null) throw failure;
+        return wait is { } delay ? Requeue.After(delay) : Requeue.Never;
+    }
+
+    private async Task<Exception?> ScaleAsync(JsonObject tree, Owner owner, List<V1Pod> active, CancellationToken cancel)
+    {
+        var wanted = (int?)tree["spec"]!["replicas"] ?? 1;
+        var about = new EventSubject(_resource.ApiVersion, _resource.Kind, owner.Name, owner.Uid, (string?)tree["metadata"]!["resourceVersion"] ?? "");
+        if (active.Count < wanted)
+        {
+            var template = tree["spec"]!["template"]!.AsObject();
+            return await SlowStart.RunAsync(Math.Min(wanted - active.Count, BurstMax), async _ =>
+            {
+                try
+                {
+                    var created = await _context.Client.CreateAsync(Resources.Pods, PodFromTemplate.Make(template, owner, owner.Name.Name + "-"), cancel);
+                    _writes.Wrote(owner.Name, _pods, created);
+                    _context.Events.Normal(about, "SuccessfulCreate", $"Created pod: {created.Name.Name}");
+                }
+                catch (StatusException e)
+                {
+                    _context.Events.Warning(about, "FailedCreate", $"Error creating: {e.Message}");
+                    throw;
+                }
+            });
+        }
+        if (active.Count > wanted)
+        {
+            var now = _context.Time.GetUtcNow();
+            var going = DeletionOrder.First(active, RelatedPods(owner, active), Math.Min(active.Count - wanted, BurstMax), now);
+            return await SlowStart.RunAsync(going.Count, async i =>
+            {
+                var pod = going[i];
+                var at = long.TryParse(pod.Metadata.ResourceVersion, out var version) ? version : 0;
+                try
+                {
+                    await _context.Client.DeleteAsync(Resources.Pods, pod.NamespacedName(), new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
+                    _writes.Deleted(owner.Name, _pods, pod.NamespacedName(), pod.Metadata.Uid, at);
+                    _context.Events.Normal(about, "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");
+                }
+                catch (StatusException e) when (!e.IsNotFound)
+                {
+                    _context.Events.Warning(about, "FailedDelete", $"Error deleting: {e.Message}");
+                    throw;
+                }
+            });
+        }
+        return null;
+    }
+
+    /// <summary>Pods of all sets of the same Deployment, because replicas of the old and the new set on one node stand in for each other.</summary>
+    private IReadOnlyList<V1Pod> RelatedPods(Owner owner, List<V1Pod> active)
+    {
+        if (_context.Informers.ForObjects(_resource).Find(owner.Name)?.ToTree()["metadata"]?["ownerReferences"] is not JsonArray owners) return active;
+        var deployment = owners.OfType<JsonObject>().FirstOrDefault(o => (bool?)o["controller"] == true);
+        if (deployment is null || !_hasLabelSelector) return active;
+        var uid = (string?)deployment["uid"];
+        var siblings = _context.Informers.For(Resources.ReplicaSets).List(owner.Name.Namespace).Where(s => s.ControllerRef()?.Uid == uid).Select(s => s.Metadata.Uid);
+        return [.. siblings.SelectMany(s => _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, s)).Where(p => p.IsActive())];
+    }
+
+    private LabelSelector SelectorOf(JsonObject tree) => _hasLabelSelector
+        ? LabelSelector.FromObject(tree["spec"]!["selector"] as JsonObject)
+        : LabelSelector.FromLabels((tree["spec"]!["selector"] as JsonObject)?.Select(p => new KeyValuePair<string, string>(p.Key, (string?)p.Value ?? "")) ?? []);
+
+    private void PodChanged(ObjectChange<V1Pod> change)
+    {
+        var pod = change.New ?? change.Old!;
+        if (change.Old?.ControllerRef() is { } before && before.Uid != change.New?.ControllerRef()?.Uid) AddOwner(pod, before);
+        if (pod.ControllerRef() is { } owner)
+        {
+            AddOwner(pod, owner);
+            return;
+        }
+        if (change.New is null || pod.IsBeingDeleted() || pod.Metadata.Labels is not { Count: > 0 } labels) return;
+        foreach (var set in _sets.List(pod.Metadata.NamespaceProperty))
+            if (SelectorOf(set.ToTree()) is { IsEmpty: false } selector && selector.Matches(labels)) _context.Queue.Add(set.Name);
+    }
+
+    private void AddOwner(V1Pod pod, V1OwnerReference owner)
+    {
+        if (owner.Kind == _resource.Kind && owner.ApiVersion == _resource.ApiVersion) _context.Queue.Add(new NamespacedName(pod.Metadata.NamespaceProperty, owner.Name));
+    }
+}

@@ -1,0 +1,77 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using k8s;
+using k8s.Models;
+
+namespace Bramble.Controllers.Workloads;
+
+/// <summary>A controller's object as the owner of others.</summary>
+internal sealed record Owner(ResourceId Resource, NamespacedName Name, string Uid)
+{
+    public static Owner Of(ResourceId resource, KubeObject obj) => new(resource, obj.Name, obj.Uid);
+
+    public JsonObject Reference() => new()
+    {
+        ["apiVersion"] = Resource.ApiVersion,
+        ["kind"] = Resource.Kind,
+        ["name"] = Name.Name,
+        ["uid"] = Uid,
+        ["controller"] = true,
+        ["blockOwnerDeletion"] = true,
+    };
+}
+
+/// <summary>Adopts orphans that the selector matches and releases children that it matches no longer.</summary>
+internal static class Claiming
+{
+    /// <param name="matches">The owner's selector on a child.</param>
+    /// <param name="onWrite">Hears of each write.</param>
+    /// <returns>The children that the owner has now.</returns>
+    public static async Task<List<T>> ClaimAsync<T>(
+        IKubeClient client, Owner owner, bool ownerIsBeingDeleted, Resource<T> childResource, IReadOnlyList<T> candidates, Func<T, bool> matches,
+        Action<KubeObject> onWrite, CancellationToken cancel)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        var claimed = new List<T>();
+        bool? mayAdopt = null;
+        foreach (var child in candidates)
+        {
+            if (child.ControllerRef() is { } controller)
+            {
+                if (controller.Uid != owner.Uid) continue;
+                if (matches(child))
+                {
+                    claimed.Add(child);
+                    continue;
+                }
+                if (ownerIsBeingDeleted) continue;
+                await PatchAsync(client, owner, childResource, child, new JsonObject { ["$patch"] = "delete", ["uid"] = owner.Uid }, onWrite, cancel);
+                continue;
+            }
+            if (ownerIsBeingDeleted || !matches(child) || child.IsBeingDeleted()) continue;
+            // The owner is read anew: a copy may show an owner that is gone, and adopting for it would have the children collected.
+            mayAdopt ??= await client.FindAsync(owner.Resource, owner.Name, cancel) is { } fresh && fresh.Uid == owner.Uid && fresh.ToTree()["metadata"]?["deletionTimestamp"] is null;
+            if (mayAdopt == true && await PatchAsync(client, owner, childResource, child, owner.Reference(), onWrite, cancel)) claimed.Add(child);
+        }
+        return claimed;
+    }
+
+    /// <summary>False: the child went meanwhile.</summary>
+    private static async Task<bool> PatchAsync<T>(
+        IKubeClient client, Owner owner, Resource<T> resource, T child, JsonObject reference, Action<KubeObject> onWrite, CancellationToken cancel)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = child.Metadata.Uid, ["ownerReferences"] = new JsonArray((JsonNode)reference) } };
+        try
+        {
+            onWrite(await client.StrategicPatchAsync(resource, child.NamespacedName(), patch, null, cancel));
+            return true;
+        }
+        catch (StatusException e) when (e.IsNotFound || e.Status.Code == 422 || e.IsConflict)
+        {
+            return false;
+        }
+    }
+}

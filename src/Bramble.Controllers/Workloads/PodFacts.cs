@@ -1,0 +1,32 @@
+using Bramble.Client;
+using k8s.Models;
+
+namespace Bramble.Controllers.Workloads;
+
+/// <summary>What controllers ask of a Pod.</summary>
+internal static class PodFacts
+{
+    public static bool IsFinished(this V1Pod pod) => pod.Status?.Phase is "Succeeded" or "Failed";
+
+    /// <summary>Counts as a replica: neither finished nor going.</summary>
+    public static bool IsActive(this V1Pod pod) => !pod.IsFinished() && !pod.IsBeingDeleted();
+
+    public static V1PodCondition? Condition(this V1Pod pod, string type) => pod.Status?.Conditions?.FirstOrDefault(c => c.Type == type);
+
+    public static bool IsReady(this V1Pod pod) => pod.Condition("Ready")?.Status == "True";
+
+    /// <summary>Ready for at least <paramref name="minReadySeconds"/>; else how long until then (null: not ready).</summary>
+    public static bool IsAvailable(this V1Pod pod, int minReadySeconds, DateTimeOffset now, out TimeSpan? wait)
+    {
+        wait = null;
+        if (pod.Condition("Ready") is not { Status: "True" } ready) return false;
+        if (minReadySeconds == 0) return true;
+        if (ready.LastTransitionTime is not { } since) return false;
+        var left = since.AddSeconds(minReadySeconds) - now;
+        if (left <= TimeSpan.Zero) return true;
+        wait = left;
+        return false;
+    }
+
+    public static int RestartsMax(this V1Pod pod) => pod.Status?.ContainerStatuses?.Select(c => c.RestartCount).DefaultIfEmpty().Max() ?? 0;
+}
