@@ -59,7 +59,7 @@ public sealed class LabelSelector
                     _ => null,
                 };
                 if (op is null) throw new FormatException($"{FieldError.Quote(name)} is not a valid label selector operator");
-                var values = expression["values"] is JsonArray list ? list.Select(v => (string?)v ?? "").ToList() : [];
+                var values = expression["values"] is JsonArray list ? list.Select(v => (string?)v ?? "").Order(StringComparer.Ordinal).ToList() : [];
                 requirements.Add(Checked((string?)expression["key"] ?? "", op.Value, values));
             }
         return requirements.Count == 0 ? Everything : new([.. requirements.OrderBy(r => r.Key, StringComparer.Ordinal)]);
