@@ -1,0 +1,196 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Bramble.Flags;
+using Bramble.Network;
+using Bramble.Supervisor.Layout;
+
+namespace Bramble.Configuration;
+
+/// <summary>What one server is to be: flags, environment and config file, understood and checked. Immutable.</summary>
+internal sealed record ServerConfig
+{
+    public required DataLayout Layout { get; init; }
+    public required string NodeName { get; init; }
+    public required IReadOnlyList<IPAddress> NodeIps { get; init; }
+    public required IReadOnlyList<IPAddress> NodeExternalIps { get; init; }
+    public required IReadOnlyDictionary<string, string> NodeLabels { get; init; }
+    public required IReadOnlyList<(string Key, string? Value, string Effect)> NodeTaints { get; init; }
+    public required IPEndPoint Listen { get; init; }
+    public required IPAddress AdvertiseAddress { get; init; }
+    public required int AdvertisePort { get; init; }
+    public required IReadOnlyList<string> TlsSans { get; init; }
+    public required IReadOnlyList<IPNetwork> ClusterCidrs { get; init; }
+    public required IReadOnlyList<IPNetwork> ServiceCidrs { get; init; }
+    public required (int First, int Last) NodePorts { get; init; }
+    public required IReadOnlyList<IPAddress> ClusterDns { get; init; }
+    public required string ClusterDomain { get; init; }
+    public required FlannelBackend FlannelBackend { get; init; }
+    public required IReadOnlySet<string> Disabled { get; init; }
+    public required bool RunsNode { get; init; }
+    public required bool RunsScheduler { get; init; }
+    public required bool RunsControllers { get; init; }
+    public required string KubeconfigPath { get; init; }
+    public required UnixFileMode KubeconfigMode { get; init; }
+    public required string? Token { get; init; }
+    public required string? AgentToken { get; init; }
+    public required ComponentArguments ApiServer { get; init; }
+    public required ComponentArguments ControllerManager { get; init; }
+    public required ComponentArguments Scheduler { get; init; }
+    public required ComponentArguments Kubelet { get; init; }
+    public required string? RuntimeEndpoint { get; init; }
+    public required string PauseImage { get; init; }
+    public required string Snapshotter { get; init; }
+    public required bool NonrootDevices { get; init; }
+    public required string ResolvConf { get; init; }
+    public required bool IsDebug { get; init; }
+
+    /// <summary>Addresses of the <c>kubernetes</c> Service: the first of each service range.</summary>
+    public IReadOnlyList<IPAddress> ServiceAddresses => [.. ServiceCidrs.Select(range => Nth(range, 1))];
+
+    /// <summary>Where this machine's own clients reach the API.</summary>
+    public string LocalUrl
+    {
+        get
+        {
+            var host = Listen.Address.Equals(IPAddress.Any) || Listen.Address.Equals(IPAddress.IPv6Any) ? "127.0.0.1"
+                : Listen.Address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{Listen.Address}]" : Listen.Address.ToString();
+            return string.Create(CultureInfo.InvariantCulture, $"https://{host}:{Listen.Port}");
+        }
+    }
+
+    /// <exception cref="UsageException">A value is wrong: one line with cause and fix.</exception>
+    public static ServerConfig From(FlagSet flags)
+    {
+        var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect();
+        var external = Addresses(flags.Split(ServerFlags.NodeExternalIp), "--node-external-ip");
+        var bind = Address(flags.Text(ServerFlags.BindAddress, "0.0.0.0"), "--bind-address");
+        var port = Port(flags, ServerFlags.HttpsListenPort);
+        var services = Networks(flags.Split(ServerFlags.ServiceCidr), "--service-cidr");
+        var clusters = Networks(flags.Split(ServerFlags.ClusterCidr), "--cluster-cidr");
+        if (!services.Select(range => range.BaseAddress.AddressFamily).Order().SequenceEqual(clusters.Select(range => range.BaseAddress.AddressFamily).Order()))
+            throw new UsageException("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both");
+        var advertisePort = flags.Number(ServerFlags.AdvertisePort);
+        return new ServerConfig
+        {
+            Layout = new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default)),
+            NodeName = NodeNameOf(flags.Text(ServerFlags.NodeName, Environment.MachineName)),
+            NodeIps = nodeIps,
+            NodeExternalIps = external,
+            NodeLabels = Labels(flags.List(ServerFlags.NodeLabel)),
+            NodeTaints = [.. flags.List(ServerFlags.NodeTaint).Select(Taint)],
+            Listen = new IPEndPoint(bind, port),
+            AdvertiseAddress = flags.Text(ServerFlags.AdvertiseAddress) is { Length: > 0 } advertise ? Address(advertise, "--advertise-address")
+                : external.Count > 0 ? external[0] : nodeIps[0],
+            AdvertisePort = advertisePort == 0 ? port : advertisePort,
+            TlsSans = flags.Split(ServerFlags.TlsSan),
+            ClusterCidrs = clusters,
+            ServiceCidrs = services,
+            NodePorts = PortRange(flags.Text(ServerFlags.ServiceNodePortRange)!),
+            ClusterDns = flags.Split(ServerFlags.ClusterDns) is { Count: > 0 } dns ? Addresses(dns, "--cluster-dns") : [.. services.Select(range => Nth(range, 10))],
+            ClusterDomain = flags.Text(ServerFlags.ClusterDomain)!,
+            FlannelBackend = Backend(flags.Text(ServerFlags.FlannelBackend)!),
+            Disabled = flags.Split(ServerFlags.Disable).ToHashSet(StringComparer.Ordinal),
+            RunsNode = !flags.Switch(ServerFlags.DisableAgent),
+            RunsScheduler = !flags.Switch(ServerFlags.DisableScheduler),
+            RunsControllers = !flags.Switch(ServerFlags.DisableControllerManager),
+            KubeconfigPath = flags.Text(ServerFlags.WriteKubeconfig)!,
+            KubeconfigMode = Mode(flags.Text(ServerFlags.WriteKubeconfigMode)!),
+            Token = Secret(flags, ServerFlags.Token, ServerFlags.TokenFile),
+            AgentToken = Secret(flags, ServerFlags.AgentToken, ServerFlags.AgentTokenFile),
+            ApiServer = ComponentArguments.Parse("--kube-apiserver-arg", flags.List(ServerFlags.ApiServerArg), ComponentArguments.OfApiServer),
+            ControllerManager = ComponentArguments.Parse("--kube-controller-manager-arg", flags.List(ServerFlags.ControllerManagerArg), ComponentArguments.OfControllerManager),
+            Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.OfScheduler),
+            Kubelet = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), null),
+            RuntimeEndpoint = flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
+            PauseImage = flags.Text(ServerFlags.PauseImage)!,
+            Snapshotter = flags.Text(ServerFlags.Snapshotter)!,
+            NonrootDevices = flags.Switch(ServerFlags.NonrootDevices),
+            ResolvConf = Bramble.Configuration.ResolvConf.Choose(flags.Text(ServerFlags.ResolvConf)),
+            IsDebug = flags.Switch(ServerFlags.Debug) || flags.Number(ServerFlags.Verbosity) >= 4,
+        };
+    }
+
+    /// <summary>The n-th address of a range: the 10th of 10.43.0.0/16 is 10.43.0.10.</summary>
+    internal static IPAddress Nth(IPNetwork range, int n)
+    {
+        var bytes = range.BaseAddress.GetAddressBytes();
+        for (var (i, carry) = (bytes.Length - 1, n); i >= 0 && carry > 0; i--)
+        {
+            var sum = bytes[i] + carry;
+            bytes[i] = (byte)sum;
+            carry = sum >> 8;
+        }
+        return new IPAddress(bytes);
+    }
+
+    private static string NodeNameOf(string name)
+    {
+        name = name.ToLowerInvariant();
+        return Bramble.ApiServer.Strategies.Names.DnsSubdomain(name).FirstOrDefault() is { } complaint
+            ? throw new UsageException($"\"{name}\" cannot be a node's name: {complaint}. Fix: --node-name NAME")
+            : name;
+    }
+
+    private static IPAddress Address(string text, string flag) =>
+        IPAddress.TryParse(text, out var address) ? address : throw new UsageException($"{flag}: \"{text}\" is no IP address");
+
+    private static IReadOnlyList<IPAddress> Addresses(IReadOnlyList<string> texts, string flag) => [.. texts.Select(text => Address(text, flag))];
+
+    private static IReadOnlyList<IPNetwork> Networks(IReadOnlyList<string> texts, string flag) =>
+        [.. texts.Select(text => IPNetwork.TryParse(text, out var range) ? range
+            : throw new UsageException($"{flag}: \"{text}\" is no network like 10.42.0.0/16 (the bits behind the prefix must be 0)"))];
+
+    private static int Port(FlagSet flags, Flag flag) =>
+        flags.Number(flag) is var port && port is > 0 and < 65536 ? port : throw new UsageException($"--{flag.Name}: {port} is no port (1 to 65535)");
+
+    private static (int, int) PortRange(string text)
+    {
+        var parts = text.Split('-');
+        if (parts.Length == 2 && int.TryParse(parts[0], out var first) && int.TryParse(parts[1], out var last) && first > 0 && first <= last && last < 65536) return (first, last);
+        throw new UsageException($"--service-node-port-range: \"{text}\" is no range like 30000-32767");
+    }
+
+    private static FlannelBackend Backend(string text) => text switch
+    {
+        "none" => FlannelBackend.None,
+        "vxlan" => FlannelBackend.Vxlan,
+        "host-gw" => FlannelBackend.HostGw,
+        "wireguard-native" => FlannelBackend.WireguardNative,
+        _ => throw new UsageException($"--flannel-backend: \"{text}\" is not one of none, vxlan, host-gw, wireguard-native"),
+    };
+
+    private static UnixFileMode Mode(string text)
+    {
+        try
+        {
+            return (UnixFileMode)Convert.ToInt32(text, 8);
+        }
+        catch (Exception error) when (error is FormatException or OverflowException or ArgumentException)
+        {
+            throw new UsageException($"--write-kubeconfig-mode: \"{text}\" is no octal mode like 0644");
+        }
+    }
+
+    private static IReadOnlyDictionary<string, string> Labels(IReadOnlyList<string> texts) => texts
+        .Select(text => text.Split('=', 2))
+        .Select(parts => parts.Length == 2 && parts[0].Length > 0 ? parts : throw new UsageException($"--node-label: \"{parts[0]}\" must be KEY=VALUE"))
+        .GroupBy(parts => parts[0]).ToDictionary(group => group.Key, group => group.Last()[1], StringComparer.Ordinal);
+
+    private static (string, string?, string) Taint(string text)
+    {
+        var colon = text.LastIndexOf(':');
+        var effect = colon < 0 ? "" : text[(colon + 1)..];
+        if (effect is not ("NoSchedule" or "PreferNoSchedule" or "NoExecute"))
+            throw new UsageException($"--node-taint: \"{text}\" must be KEY=VALUE:EFFECT with effect NoSchedule, PreferNoSchedule or NoExecute");
+        var pair = text[..colon].Split('=', 2);
+        return (pair[0], pair.Length == 2 ? pair[1] : null, effect);
+    }
+
+    private static string? Secret(FlagSet flags, Flag direct, Flag file)
+    {
+        if (flags.Text(direct) is { Length: > 0 } secret) return secret;
+        if (flags.Text(file) is not { Length: > 0 } path) return null;
+        return File.Exists(path) ? File.ReadAllText(path).Trim() : throw new UsageException($"--{file.Name}: {path} does not exist");
+    }
+}
