@@ -1,11 +1,10 @@
-using System.Net;
 using System.Security.Cryptography.X509Certificates;
-using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.InProcess;
 using Bramble.ApiServer.Serving;
+using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Client;
 using Bramble.Configuration;
@@ -13,6 +12,7 @@ using Bramble.Storage;
 using Bramble.Supervisor.Kubeconfigs;
 using Bramble.Supervisor.Pki;
 using Bramble.Supervisor.Tokens;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Serving;
@@ -20,32 +20,97 @@ namespace Bramble.Serving;
 /// <summary>A server, wired. Read <see cref="RunAsync"/> top to bottom: that is the start order; stopping runs it backwards. Pods go on when it ends.</summary>
 internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILoggerFactory logs)
 {
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+
     private readonly ILogger _log = logs.CreateLogger("server");
 
     public async Task RunAsync(CancellationToken stop)
     {
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
+        var startedAt = time.GetTimestamp();
         var pki = OpenPki();
         var tokens = ServerTokens.Open(config.Layout, pki.ServerCa.ChainPem, config.Token, config.AgentToken);
 
-        await using var store = SqliteStore.Open(config.Layout.Database, time, logs);
+        await using var store = new MemoryStore();
         var cache = new WatchCache(store, time, logs);
+        using var loading = new CancellationTokenSource();
+        var cacheRun = cache.RunAsync(loading.Token);
+        await Task.WhenAny(cache.Ready, cacheRun).Unwrap();
+
         var authentication = Authentication(pki, tokens);
-        _ = authentication;
-        _ = cache;
-        await Task.CompletedTask;
+        var keys = ServiceAccountKeys.Load(authentication.ServiceAccountSigningKeyPem, authentication.ServiceAccountKeyPems);
+        var options = Options(pki);
+        var authorizer = new AuthorizerChain([new SuperuserAuthorizer(), new NodeAuthorizer(cache), new RbacAuthorizer(cache)]);
+        var parts = new ApiServerParts
+        {
+            Strategies = BuiltInStrategies.All(),
+            Admission = new Bramble.ApiServer.Admission.AdmissionChain([]),
+            Authorizer = authorizer,
+        };
+        var pipeline = new ApiPipeline(cache, store, options, parts, time, logs);
+        var routes = new NonResourceRoutes();
+        routes.Add(new NonResourceRoute("/cacerts", (http, _, cancel) => WriteTextAsync(http, pki.ServerCa.ChainPem, cancel), IsOpen: true));
+        routes.Add(new NonResourceRoute("/ping", (http, _, cancel) => WriteTextAsync(http, "pong", cancel), IsOpen: true));
+        await using var server = new Bramble.ApiServer.Serving.ApiServer(pipeline, Authenticators.Compose(authentication, keys, cache, time), routes, logs);
+        await server.StartAsync(stop);
+        WriteKubeconfigs(pki);
+        ServerLog.ApiServerReady(_log, config.LocalUrl, config.KubeconfigPath);
+        ServiceNotify.Ready();
+
+        var loopback = new InProcessClient(pipeline, UserInfo.Loopback);
+        await using var informers = new Informers(loopback, time, logs);
+        using var running = new RunningParts(time, _log, stop);
+        try
+        {
+            await Task.Delay(Timeout.Infinite, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            ServerLog.Stopping(_log);
+        }
+        ServiceNotify.Stopping();
+        await running.StopAsync(StopPatience);
+        using var patience = new CancellationTokenSource(StopPatience);
+        await server.StopAsync(patience.Token);
+        await loading.CancelAsync();
+        _ = startedAt;
     }
 
     private ServerPki OpenPki()
     {
         var names = new ServerNames(config.NodeName, config.ClusterDomain,
             [.. config.NodeIps, .. config.NodeExternalIps, config.AdvertiseAddress], config.ServiceAddresses, config.TlsSans);
-        return ServerPki.Open(config.Layout, names, time);
+        var pki = ServerPki.Open(config.Layout, names, time);
+        if (config.RunsNode) pki.EnsureKubelet(config.NodeName, [.. config.NodeIps, .. config.NodeExternalIps]);
+        return pki;
+    }
+
+    private void WriteKubeconfigs(ServerPki pki)
+    {
+        var (certificate, key) = pki.Pair("client-admin");
+        KubeconfigFile.WriteAdmin(config.KubeconfigPath, config.KubeconfigMode, config.LocalUrl, pki.ServerCa.ChainPem, File.ReadAllText(certificate), File.ReadAllText(key));
+    }
+
+    private ApiServerOptions Options(ServerPki pki)
+    {
+        var (certificatePem, keyPem) = pki.Listener();
+        // The chain goes along: a client that knows only the root checks it.
+        var listener = X509Certificate2.CreateFromPem(certificatePem, keyPem);
+        return new ApiServerOptions
+        {
+            Listen = config.Listen,
+            AdvertiseAddress = config.AdvertiseAddress,
+            ServingCertificate = _ => listener,
+            ServiceCidrs = config.ServiceCidrs,
+            NodePortFirst = config.NodePorts.First,
+            NodePortLast = config.NodePorts.Last,
+            GitVersion = Product.KubernetesVersion,
+        };
     }
 
     private AuthenticationConfig Authentication(ServerPki pki, ServerTokens tokens)
     {
-        var issuers = config.ApiServer.List("service-account-issuer") is { Count: > 0 } given ? given : [$"https://kubernetes.default.svc.{config.ClusterDomain}"];
+        IReadOnlyList<string> issuers = config.ApiServer.List("service-account-issuer") is { Count: > 0 } given ? given : [$"https://kubernetes.default.svc.{config.ClusterDomain}"];
         var clientCa = new X509Certificate2Collection();
         clientCa.ImportFromPem(pki.ClientCa.ChainPem);
         var requestHeaderCa = new X509Certificate2Collection();
@@ -62,5 +127,11 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             RequestHeader = new RequestHeaderConfig { ClientCa = requestHeaderCa, AllowedNames = ["system:auth-proxy"], ClientCaPem = pki.RequestHeaderCa.ChainPem },
             StaticPassword = (user, password) => tokens.GroupOf(user, password) is { } group ? new UserInfo(user, [group]) : null,
         };
+    }
+
+    private static Task WriteTextAsync(HttpContext http, string text, CancellationToken cancel)
+    {
+        http.Response.ContentType = "text/plain";
+        return http.Response.WriteAsync(text, cancel);
     }
 }
