@@ -1,6 +1,8 @@
+using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
+using Bramble.ApiServer.Bootstrap;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.InProcess;
 using Bramble.ApiServer.Serving;
@@ -8,7 +10,7 @@ using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Client;
 using Bramble.Configuration;
-using Bramble.Storage;
+using Bramble.Storage.Sqlite;
 using Bramble.Supervisor.Kubeconfigs;
 using Bramble.Supervisor.Pki;
 using Bramble.Supervisor.Tokens;
@@ -31,7 +33,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var pki = OpenPki();
         var tokens = ServerTokens.Open(config.Layout, pki.ServerCa.ChainPem, config.Token, config.AgentToken);
 
-        await using var store = new MemoryStore();
+        await using var store = SqliteStore.Open(config.Layout.Database, time, logs);
         var cache = new WatchCache(store, time, logs);
         using var loading = new CancellationTokenSource();
         var cacheRun = cache.RunAsync(loading.Token);
@@ -40,7 +42,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var authentication = Authentication(pki, tokens);
         var keys = ServiceAccountKeys.Load(authentication.ServiceAccountSigningKeyPem, authentication.ServiceAccountKeyPems);
         var options = Options(pki);
-        var authorizer = new AuthorizerChain([new SuperuserAuthorizer(), new NodeAuthorizer(cache), new RbacAuthorizer(cache)]);
+        var (authorizer, rbac) = Authorizers.Compose(cache);
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(),
@@ -58,6 +60,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         ServiceNotify.Ready();
 
         var loopback = new InProcessClient(pipeline, UserInfo.Loopback);
+        var bootstrap = new BootstrapObjects(loopback, new BootstrapConfig
+        {
+            Advertise = new IPEndPoint(config.AdvertiseAddress, config.AdvertisePort),
+            ServiceCidrs = config.ServiceCidrs,
+            HostName = config.NodeName,
+            Authentication = authentication,
+        }, time);
+        await bootstrap.EnsureAsync(stop);
         await using var informers = new Informers(loopback, time, logs);
         using var running = new RunningParts(time, _log, stop);
         try
