@@ -43,13 +43,17 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var keys = ServiceAccountKeys.Load(authentication.ServiceAccountSigningKeyPem, authentication.ServiceAccountKeyPems);
         var options = Options(pki);
         var (authorizer, rbac) = Authorizers.Compose(cache);
+        // The strategies write IPAddress objects through the pipeline that is made of them.
+        InProcessClient? loopback = null;
+        var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         var parts = new ApiServerParts
         {
-            Strategies = BuiltInStrategies.All(),
+            Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
             Admission = new Bramble.ApiServer.Admission.AdmissionChain([]),
             Authorizer = authorizer,
         };
         var pipeline = new ApiPipeline(cache, store, options, parts, time, logs);
+        loopback = new InProcessClient(pipeline, UserInfo.Loopback);
         var routes = new NonResourceRoutes();
         routes.Add(new NonResourceRoute("/cacerts", (http, _, cancel) => WriteTextAsync(http, pki.ServerCa.ChainPem, cancel), IsOpen: true));
         routes.Add(new NonResourceRoute("/ping", (http, _, cancel) => WriteTextAsync(http, "pong", cancel), IsOpen: true));
@@ -59,7 +63,6 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         ServerLog.ApiServerReady(_log, config.LocalUrl, config.KubeconfigPath);
         ServiceNotify.Ready();
 
-        var loopback = new InProcessClient(pipeline, UserInfo.Loopback);
         var bootstrap = new BootstrapObjects(loopback, new BootstrapConfig
         {
             Advertise = new IPEndPoint(config.AdvertiseAddress, config.AdvertisePort),
