@@ -28,16 +28,16 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
         }
 
         using var changed = new SemaphoreSlim(1);
-        using var nodes = informers.For(WatchedResources.Nodes).Subscribe(c =>
+        using var nodes = informers.For(Resources.Nodes).Subscribe(c =>
         {
             if (c.Name.Name == config.NodeName && changed.CurrentCount == 0) changed.Release();
         });
-        await informers.For(WatchedResources.Nodes).Synced.WaitAsync(cancel);
+        await informers.For(Resources.Nodes).Synced.WaitAsync(cancel);
         IReadOnlyList<IPNetwork> done = [];
         while (true)
         {
             await changed.WaitAsync(cancel);
-            var podCidrs = PodCidrs(informers.For(WatchedResources.Nodes).Find(new("", config.NodeName)));
+            var podCidrs = PodCidrs(informers.For(Resources.Nodes).Find(new("", config.NodeName)));
             if (podCidrs.Count == 0 || podCidrs.SequenceEqual(done)) continue;
             Configure(podCidrs);
             done = podCidrs;

@@ -47,10 +47,6 @@ internal static class BaseRules
               map services_external { type {{addr}} . inet_proto . inet_service : verdict; }
               map nodeports { type inet_proto . inet_service : verdict; }
               map nodeports_external { type inet_proto . inet_service : verdict; }
-              map endpoints { typeof numgen random mod 65536 . {{ip}} daddr . meta l4proto . th dport : {{ip}} daddr . th dport; }
-              map endpoints_external { typeof numgen random mod 65536 . {{ip}} daddr . meta l4proto . th dport : {{ip}} daddr . th dport; }
-              map node_endpoints { typeof numgen random mod 65536 . meta l4proto . th dport : {{ip}} daddr . th dport; }
-              map node_endpoints_external { typeof numgen random mod 65536 . meta l4proto . th dport : {{ip}} daddr . th dport; }
 
               chain refuse {
                 meta l4proto tcp reject with tcp reset

@@ -7,28 +7,30 @@ namespace Bramble.Network.Services;
 /// <summary>One element of one of our sets or maps. <c>Value</c> empty: a set.</summary>
 internal readonly record struct RuleElement(string Set, string Key, string Value);
 
+/// <summary>A set or map that lives as long as a chain uses it. <c>Kind</c>: <c>set</c> or <c>map</c>.</summary>
+internal sealed record OwnSet(string Kind, string Name, string Definition);
+
 /// <summary>A chain that some element jumps to, with the sets it needs; made when the first such element comes.</summary>
 /// <param name="Rules">One rule a line.</param>
-/// <param name="OwnSets">Names of dynamic sets that live as long as a chain uses them.</param>
-internal sealed record RuleChain(string Name, IReadOnlyList<string> Rules, IReadOnlyList<string> OwnSets);
+internal sealed record RuleChain(string Name, IReadOnlyList<string> Rules, IReadOnlyList<OwnSet> OwnSets);
 
 /// <summary>How a front end is written in the tables of <see cref="BaseRules"/>. Pure.</summary>
-/// <remarks>A packet pays two look-ups however many services there are: its destination names a chain by the number of backends (<c>lb-3</c>), and
-/// that chain looks up (random 0…2, destination) for the backend. Adding a service or an endpoint adds elements, hardly ever a chain.
-/// Example: 10.43.0.7 tcp 80 with 2 backends is services {10.43.0.7 . tcp . 80 : goto lb-2} and endpoints {0 . 10.43.0.7 . tcp . 80 : 10.42.0.5 . 8080} and
-/// the same with 1.</remarks>
+/// <remarks>A connection pays three look-ups however many services there are: its destination names a chain by the number of backends (<c>lb-3</c>), that
+/// chain picks a random index, and the destination is looked up in the map of that index. Adding a service or an endpoint adds elements, hardly ever a chain.
+/// Example: 10.43.0.7 tcp 80 with 2 backends is services {10.43.0.7 . tcp . 80 : goto lb-2}, endpoints-0 {10.43.0.7 . tcp . 80 : 10.42.0.5 . 8080} and the
+/// same with endpoints-1. (One map with the index in its key would be shorter, but libnftables 1.0.6 refuses a rule about such a map that it has not
+/// made itself: "conflicting protocols specified".)</remarks>
 internal static class RuleElements
 {
     public static IEnumerable<RuleElement> Of(FrontKey key, FrontEnd front)
     {
         var isNode = key.Address.Length == 0;
-        var suffix = key.Scope == TrafficScope.External ? "_external" : "";
         var place = Place(key);
         var balances = front.Verdict == FrontVerdict.Balance;
         // Backends first: a verdict must not be there before what it looks up.
         if (balances && front.Affinity is null)
             for (var i = 0; i < front.Backends.Count; i++)
-                yield return new((isNode ? "node_endpoints" : "endpoints") + suffix, $"{i.ToString(CultureInfo.InvariantCulture)} . {place}", Target(front.Backends[i]));
+                yield return new($"{Kind(key)}endpoints-{Number(i)}", place, Target(front.Backends[i]));
         if (balances)
             foreach (var backend in front.Backends)
                 if (backend.IsLocal) yield return new("hairpin", $"{backend.Address} . {backend.Address}", "");
@@ -38,7 +40,7 @@ internal static class RuleElements
             foreach (var range in allowed) yield return new("allowed", $"{place} . {range}", "");
             yield return new("guarded", place, "");
         }
-        yield return new((isNode ? "nodeports" : "services") + suffix, place, front.Verdict switch
+        yield return new((isNode ? "nodeports" : "services") + (key.Scope == TrafficScope.External ? "_external" : ""), place, front.Verdict switch
         {
             FrontVerdict.Refuse => "goto refuse",
             FrontVerdict.Drop => "drop",
@@ -57,17 +59,31 @@ internal static class RuleElements
             foreach (var chain in AffinityChains(key, front, affinity)) yield return chain;
             yield break;
         }
-        var isNode = key.Address.Length == 0;
-        var map = (isNode ? "node_endpoints" : "endpoints") + (key.Scope == TrafficScope.External ? "_external" : "");
+        var kind = Kind(key);
         var family = key.Family == IpFamily.V6 ? "ip6" : "ip";
-        var lookup = isNode ? "meta l4proto . th dport" : $"{family} daddr . meta l4proto . th dport";
-        yield return new(ChainName(key, front),
-            [$"meta l4proto {{ tcp, udp, sctp }} dnat {family} to numgen random mod {Number(front.Backends.Count)} . {lookup} map @{map}"], []);
+        var addressType = key.Family == IpFamily.V6 ? "ipv6_addr" : "ipv4_addr";
+        var (lookup, keyType) = key.Address.Length == 0
+            ? ("meta l4proto . th dport", "inet_proto . inet_service")
+            : ($"{family} daddr . meta l4proto . th dport", $"{addressType} . inet_proto . inet_service");
+        var choices = new List<string>();
+        for (var i = 0; i < front.Backends.Count; i++)
+        {
+            var map = $"{kind}endpoints-{Number(i)}";
+            var deliver = $"{kind}to-{Number(i)}";
+            choices.Add($"{Number(i)} : goto {deliver}");
+            yield return new(deliver,
+                [$"meta l4proto {{ tcp, udp, sctp }} dnat {family} to {lookup} map @{map}"],
+                [new OwnSet("map", map, $"type {keyType} : {addressType} . inet_service;")]);
+        }
+        yield return new(ChainName(key, front), [$"numgen random mod {Number(front.Backends.Count)} vmap {{ {string.Join(", ", choices)} }}"], []);
     }
+
+    // The four kinds of front ends look up different keys, or from different places.
+    private static string Kind(FrontKey key) => (key.Address.Length == 0 ? "node-" : "") + (key.Scope == TrafficScope.External ? "external-" : "");
 
     private static string ChainName(FrontKey key, FrontEnd front) => front.Affinity is { } affinity
         ? AffinityChainName(key, front, affinity)
-        : (key.Address.Length == 0 ? "node-" : "") + (key.Scope == TrafficScope.External ? "external-" : "") + "lb-" + Number(front.Backends.Count);
+        : $"{Kind(key)}lb-{Number(front.Backends.Count)}";
 
     // Clients are remembered in one set a backend. The chain's name holds its backends, so another choice of backends is another chain; the sets keep
     // their names, so that nobody is forgotten when a neighbour comes or goes.
@@ -76,14 +92,15 @@ internal static class RuleElements
         var family = key.Family == IpFamily.V6 ? "ip6" : "ip";
         var timeout = Number(affinity.TimeoutSeconds) + "s";
         var rules = new List<string>();
-        var sets = new List<string>();
+        var sets = new List<OwnSet>();
         var choices = new List<string>();
         foreach (var (index, backend) in front.Backends.Index())
         {
             var set = AffinitySetName(affinity, backend);
             var deliver = $"to-{set}";
-            sets.Add(set);
-            yield return new(deliver, [$"update @{set} {{ {family} saddr timeout {timeout} }}", $"meta l4proto {key.Protocol} dnat {family} to {Socket(backend)}"], [set]);
+            var own = new OwnSet("set", set, $"type {(key.Family == IpFamily.V6 ? "ipv6_addr" : "ipv4_addr")}; size 65535; flags dynamic,timeout;");
+            sets.Add(own);
+            yield return new(deliver, [$"update @{set} {{ {family} saddr timeout {timeout} }}", $"meta l4proto {key.Protocol} dnat {family} to {Socket(backend)}"], [own]);
             rules.Add($"{family} saddr @{set} goto {deliver}");
             choices.Add($"{Number(index)} : goto {deliver}");
         }

@@ -160,10 +160,10 @@ internal sealed class RuleSet(IpFamily family)
         foreach (var chain in gone) text.Append($"delete chain {Ip} {BaseRules.Table} {chain.Name}\n");
         foreach (var chain in gone)
             foreach (var set in chain.OwnSets)
-                if (--UsersOf(set) == 0)
+                if (--UsersOf(set.Name) == 0)
                 {
-                    _setUsers.Remove(set);
-                    text.Append($"delete set {Ip} {BaseRules.Table} {set}\n");
+                    _setUsers.Remove(set.Name);
+                    text.Append($"delete {set.Kind} {Ip} {BaseRules.Table} {set.Name}\n");
                 }
     }
 
@@ -173,8 +173,7 @@ internal sealed class RuleSet(IpFamily family)
         foreach (var chain in list)
         {
             foreach (var set in chain.OwnSets)
-                if (++UsersOf(set) == 1)
-                    text.Append($"add set {Ip} {BaseRules.Table} {set} {{ type {(family == IpFamily.V6 ? "ipv6_addr" : "ipv4_addr")}; size 65535; flags dynamic,timeout; }}\n");
+                if (++UsersOf(set.Name) == 1) text.Append($"add {set.Kind} {Ip} {BaseRules.Table} {set.Name} {{ {set.Definition} }}\n");
             text.Append($"add chain {Ip} {BaseRules.Table} {chain.Name}\n");
         }
         foreach (var chain in list)

@@ -1,0 +1,95 @@
+using Bramble.Network.Services;
+using Bramble.Network.Tests.Support;
+using k8s.Models;
+
+namespace Bramble.Network.Tests.Services;
+
+/// <summary>What a Service means on this node, written as the elements that the kernel gets.</summary>
+public sealed class ServiceFrontEndsTests
+{
+    private static V1Service With(V1Service service, Action<V1ServiceSpec> change)
+    {
+        change(service.Spec);
+        return service;
+    }
+
+    public static TheoryData<string, V1Service, V1EndpointSlice?, string[]> Cases => new()
+    {
+        {
+            "one front end, two backends", Make.Service("web", "10.43.0.7", Make.Port(80)),
+            Make.Slice("web", 8080, Make.Endpoint("10.42.0.6"), Make.Endpoint("10.42.1.5", node: "board2")),
+            [
+                "endpoints-0 10.43.0.7 . tcp . 80 : 10.42.0.6 . 8080", "endpoints-1 10.43.0.7 . tcp . 80 : 10.42.1.5 . 8080",
+                "hairpin 10.42.0.6 . 10.42.0.6", "services 10.43.0.7 . tcp . 80 : goto lb-2",
+            ]
+        },
+        { "nobody serves it", Make.Service("web", "10.43.0.7", Make.Port(80)), null, ["services 10.43.0.7 . tcp . 80 : goto refuse"] },
+        { "headless has no front end", Make.Service("web", "None", Make.Port(80)), Make.Slice("web", 8080, Make.Endpoint("10.42.0.6")), [] },
+        {
+            "not ready gets nothing", Make.Service("web", "10.43.0.7", Make.Port(80)), Make.Slice("web", 80, Make.Endpoint("10.42.0.6", ready: false)),
+            ["services 10.43.0.7 . tcp . 80 : goto refuse"]
+        },
+        {
+            "a stopping pod serves when nobody else does", Make.Service("web", "10.43.0.7", Make.Port(80)),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2", ready: false, serving: true, terminating: true)),
+            ["endpoints-0 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80", "services 10.43.0.7 . tcp . 80 : goto lb-1"]
+        },
+        {
+            "internalTrafficPolicy Local with backends elsewhere drops", With(Make.Service("web", "10.43.0.7", Make.Port(80)), s => s.InternalTrafficPolicy = "Local"),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2")), ["services 10.43.0.7 . tcp . 80 : drop"]
+        },
+        {
+            "externalTrafficPolicy Local: cluster inside, this node from outside", With(Make.Service("web", "10.43.0.7", Make.Port(80, nodePort: 30080)), s =>
+            {
+                s.Type = "NodePort";
+                s.ExternalTrafficPolicy = "Local";
+            }),
+            Make.Slice("web", 80, Make.Endpoint("10.42.0.6"), Make.Endpoint("10.42.1.6", node: "board2")),
+            [
+                "endpoints-0 10.43.0.7 . tcp . 80 : 10.42.0.6 . 80", "endpoints-1 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80",
+                "hairpin 10.42.0.6 . 10.42.0.6", "hairpin 10.42.0.6 . 10.42.0.6", "hairpin 10.42.0.6 . 10.42.0.6", "keep_source_node_tcp 30080",
+                "node-endpoints-0 tcp . 30080 : 10.42.0.6 . 80", "node-endpoints-1 tcp . 30080 : 10.42.1.6 . 80",
+                "node-external-endpoints-0 tcp . 30080 : 10.42.0.6 . 80", "nodeports tcp . 30080 : goto node-lb-2",
+                "nodeports_external tcp . 30080 : goto node-external-lb-1", "services 10.43.0.7 . tcp . 80 : goto lb-2",
+            ]
+        },
+        {
+            "load balancer and external addresses, with source ranges that overlap", With(Make.Service("web", "10.43.0.7", Make.Port(80)), s =>
+            {
+                s.Type = "LoadBalancer";
+                s.ExternalIPs = ["192.0.2.50"];
+                s.LoadBalancerSourceRanges = ["10.0.0.0/8", "10.1.0.0/16"];
+            }),
+            null,
+            ["services 10.43.0.7 . tcp . 80 : goto refuse", "services 192.0.2.50 . tcp . 80 : goto refuse", "services 192.0.2.60 . tcp . 80 : goto refuse"]
+        },
+        {
+            "source ranges guard the load balancer's address only", With(Make.Service("web", "10.43.0.7", Make.Port(80)), s =>
+            {
+                s.Type = "LoadBalancer";
+                s.LoadBalancerSourceRanges = ["10.0.0.0/8", "10.1.0.0/16"];
+            }),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2")),
+            [
+                "allowed 192.0.2.60 . tcp . 80 . 10.0.0.0/8", "endpoints-0 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80", "endpoints-0 192.0.2.60 . tcp . 80 : 10.42.1.6 . 80",
+                "guarded 192.0.2.60 . tcp . 80", "services 10.43.0.7 . tcp . 80 : goto lb-1", "services 192.0.2.60 . tcp . 80 : goto lb-1",
+            ]
+        },
+        {
+            "zone hints keep traffic here", Make.Service("web", "10.43.0.7", Make.Port(80)),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2", zone: "attic"), Make.Endpoint("10.42.2.6", node: "board3", zone: "cellar")),
+            ["endpoints-0 10.43.0.7 . tcp . 80 : 10.42.2.6 . 80", "services 10.43.0.7 . tcp . 80 : goto lb-1"]
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_service_means(string name, V1Service service, V1EndpointSlice? slice, string[] expected)
+    {
+        Assert.NotEmpty(name);
+        if (service.Spec.Type == "LoadBalancer") service.Status = new() { LoadBalancer = new() { Ingress = [new() { Ip = "192.0.2.60" }] } };
+        var fronts = ServiceFrontEnds.Decide(service, slice is null ? [] : [slice], new NodePlace(Make.Node, "cellar"));
+        var elements = fronts.SelectMany(f => RuleElements.Of(f.Key, f.Value)).Select(e => $"{e.Set} {e.Key}{(e.Value.Length > 0 ? " : " + e.Value : "")}");
+        Assert.Equal(expected, elements.Order(StringComparer.Ordinal));
+    }
+}

@@ -1,0 +1,202 @@
+using Bramble.Client;
+using Bramble.Network.Tests.Support;
+using k8s.Models;
+
+namespace Bramble.Network.Tests.Traffic;
+
+/// <summary>Packets through the real rules: who answers, and which client address it sees.</summary>
+public sealed class ServiceTrafficTests(BoardFixture board) : IClassFixture<BoardFixture>
+{
+    private void NeedsKernel()
+    {
+        Assert.SkipWhen(NetworkNamespace.HostProblem is not null, NetworkNamespace.HostProblem ?? "");
+        Assert.True(board.Warnings.Count == 0, string.Join("\n", board.Warnings));
+    }
+
+    private static V1Service NodePort(string name, string ip, int nodePort, string policy = "Cluster")
+    {
+        var service = Make.Service(name, ip, Make.Port(80, nodePort));
+        service.Spec.Type = "NodePort";
+        service.Spec.ExternalTrafficPolicy = policy;
+        return service;
+    }
+
+    [Fact]
+    public async Task A_cluster_ip_answers_pods_the_host_and_the_lan()
+    {
+        NeedsKernel();
+        await board.ServeAsync(Make.Service("one", "10.43.1.1", Make.Port(80)), Make.Slice("one", 8080, Make.Endpoint("10.42.0.6")));
+        Assert.Equal("b 10.42.0.5", Talk.Ask(board.PodA, "10.43.1.1", 80));
+        Assert.StartsWith("b ", Talk.Ask(null, "10.43.1.1", 80), StringComparison.Ordinal);
+        Assert.Equal("b 10.42.0.1", Talk.Ask(board.Lan, "10.43.1.1", 80));
+    }
+
+    [Fact]
+    public async Task A_pod_that_is_its_own_backend_reaches_itself()
+    {
+        NeedsKernel();
+        await board.ServeAsync(Make.Service("self", "10.43.1.2", Make.Port(80)), Make.Slice("self", 8080, Make.Endpoint("10.42.0.5")));
+        Assert.Equal("a 10.42.0.1", Talk.Ask(board.PodA, "10.43.1.2", 80));
+    }
+
+    [Fact]
+    public async Task All_backends_get_their_share()
+    {
+        NeedsKernel();
+        await board.ServeAsync(Make.Service("two", "10.43.1.3", Make.Port(80)), Make.Slice("two", 8080, Make.Endpoint("10.42.0.5"), Make.Endpoint("10.42.0.6")));
+        var answers = Enumerable.Range(0, 40).Select(_ => Talk.Ask(null, "10.43.1.3", 80)[0]).ToList();
+        Assert.Equal(['a', 'b'], answers.Distinct().Order());
+    }
+
+    [Fact]
+    public async Task A_node_port_answers_on_every_address_of_the_node_and_on_its_loopback()
+    {
+        NeedsKernel();
+        await board.ServeAsync(NodePort("np", "10.43.1.4", 30080), Make.Slice("np", 8080, Make.Endpoint("10.42.0.6")));
+        Assert.Equal("b 10.42.0.1", Talk.Ask(board.Lan, "192.0.2.2", 30080));
+        Assert.StartsWith("b ", Talk.Ask(null, "127.0.0.1", 30080), StringComparison.Ordinal);
+        Assert.StartsWith("b ", Talk.Ask(null, "192.0.2.2", 30080), StringComparison.Ordinal);
+        Assert.Equal("b 10.42.0.5", Talk.Ask(board.PodA, "192.0.2.2", 30080));
+        Assert.StartsWith("b ", Talk.Ask(null, "10.42.0.1", 30080), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Packets_from_outside_to_the_loopback_are_dropped()
+    {
+        NeedsKernel();
+        board.Lan.Ip("route add 127.0.0.9 via 192.0.2.2 table 7");
+        board.Lan.Ip("rule add to 127.0.0.9 lookup 7 pref 1");
+        board.Lan.Ip("rule add lookup local pref 2");
+        board.Lan.Ip("rule del lookup local pref 0");
+        File.WriteAllText("/proc/sys/net/ipv4/conf/eth0/route_localnet", "1");
+        board.Lan.Inside(() =>
+        {
+            File.WriteAllText("/proc/sys/net/ipv4/conf/all/route_localnet", "1");
+            return 0;
+        });
+        Assert.Equal("host 127.0.0.1", Talk.Ask(null, "127.0.0.9", 9090));
+        Assert.Equal("timeout", Talk.Ask(board.Lan, "127.0.0.9", 9090));
+    }
+
+    [Fact]
+    public async Task External_traffic_policy_local_keeps_the_clients_address()
+    {
+        NeedsKernel();
+        await board.ServeAsync(NodePort("local", "10.43.1.5", 30085, "Local"), Make.Slice("local", 8080, Make.Endpoint("10.42.0.6"), Make.Endpoint("10.42.9.6", node: "board9")));
+        for (var i = 0; i < 8; i++) Assert.Equal("b 192.0.2.9", Talk.Ask(board.Lan, "192.0.2.2", 30085));
+    }
+
+    [Fact]
+    public async Task External_traffic_policy_local_without_a_backend_here_drops()
+    {
+        NeedsKernel();
+        await board.ServeAsync(NodePort("far", "10.43.1.6", 30086, "Local"), Make.Slice("far", 8080, Make.Endpoint("10.42.9.6", node: "board9")));
+        Assert.Equal("timeout", Talk.Ask(board.Lan, "192.0.2.2", 30086));
+    }
+
+    [Fact]
+    public async Task Without_backends_a_connection_is_refused_at_once()
+    {
+        NeedsKernel();
+        await board.ServeAsync(NodePort("none", "10.43.1.7", 30087), null);
+        Assert.Equal("refused", Talk.Ask(null, "10.43.1.7", 80));
+        Assert.Equal("refused", Talk.Ask(board.PodA, "10.43.1.7", 80));
+        Assert.Equal("refused", Talk.Ask(board.Lan, "192.0.2.2", 30087));
+        Assert.Equal("refused", Talk.Ask(board.PodA, "10.43.77.77", 80));
+        Assert.Equal("refused", Talk.Ask(null, "10.43.77.77", 80));
+    }
+
+    [Fact]
+    public async Task External_and_load_balancer_addresses_work_from_everywhere_and_obey_source_ranges()
+    {
+        NeedsKernel();
+        var service = Make.Service("lb", "10.43.1.8", Make.Port(80));
+        service.Spec.Type = "LoadBalancer";
+        service.Spec.ExternalIPs = ["198.51.100.1"];
+        service.Spec.LoadBalancerSourceRanges = ["10.42.0.0/16", "203.0.113.0/24"];
+        service.Status = new() { LoadBalancer = new() { Ingress = [new() { Ip = "198.51.100.2" }] } };
+        await board.ServeAsync(service, Make.Slice("lb", 8080, Make.Endpoint("10.42.0.6")));
+        Assert.Equal("b 10.42.0.5", Talk.Ask(board.PodA, "198.51.100.1", 80));
+        Assert.Equal("b 10.42.0.1", Talk.Ask(board.Lan, "198.51.100.1", 80));
+        Assert.Equal("b 10.42.0.5", Talk.Ask(board.PodA, "198.51.100.2", 80));
+        Assert.Equal("timeout", Talk.Ask(board.Lan, "198.51.100.2", 80));
+    }
+
+    [Fact]
+    public async Task A_host_port_keeps_the_clients_address_and_answers_on_the_loopback()
+    {
+        NeedsKernel();
+        var pod = new V1Pod
+        {
+            Metadata = new() { Name = "b", NamespaceProperty = "default" },
+            Spec = new() { NodeName = Make.Node, Containers = [new() { Name = "c", Ports = [new() { ContainerPort = 8080, HostPort = 8081 }] }] },
+            Status = new() { Phase = "Running", PodIP = "10.42.0.6", PodIPs = [new() { Ip = "10.42.0.6" }] },
+        };
+        board.Cluster.Objects(Resources.Pods).Set(pod);
+        await board.SettledAsync();
+        Assert.Equal("b 192.0.2.9", Talk.Ask(board.Lan, "192.0.2.2", 8081));
+        Assert.StartsWith("b ", Talk.Ask(null, "127.0.0.1", 8081), StringComparison.Ordinal);
+        board.Cluster.Objects(Resources.Pods).Delete(pod);
+        await board.SettledAsync();
+        Assert.Equal("refused", Talk.Ask(board.Lan, "192.0.2.2", 8081));
+    }
+
+    [Fact]
+    public async Task A_client_stays_with_its_backend_while_others_come_and_go()
+    {
+        NeedsKernel();
+        var service = Make.Service("sticky", "10.43.1.9", Make.Port(80));
+        service.Spec.SessionAffinity = "ClientIP";
+        await board.ServeAsync(service, Make.Slice("sticky", 8080, Make.Endpoint("10.42.0.5"), Make.Endpoint("10.42.0.6")));
+        var first = Talk.Ask(board.Lan, "10.43.1.9", 80);
+        Assert.Matches("^[ab] ", first);
+        for (var i = 0; i < 12; i++) Assert.Equal(first, Talk.Ask(board.Lan, "10.43.1.9", 80));
+        await board.ServeAsync(service, Make.Slice("sticky", 8080, Make.Endpoint("10.42.0.5"), Make.Endpoint("10.42.0.6"), Make.Endpoint("10.42.0.77")));
+        for (var i = 0; i < 12; i++) Assert.Equal(first, Talk.Ask(board.Lan, "10.43.1.9", 80));
+        var other = first[0] == 'a' ? "10.42.0.6" : "10.42.0.5";
+        await board.ServeAsync(service, Make.Slice("sticky", 8080, Make.Endpoint(other)));
+        Assert.NotEqual(first[0], Talk.Ask(board.Lan, "10.43.1.9", 80)[0]);
+    }
+
+    [Fact]
+    public async Task A_udp_client_with_a_fixed_port_follows_when_its_backend_goes()
+    {
+        NeedsKernel();
+        var service = Make.Service("udp", "10.43.1.10", Make.Port(53, protocol: "UDP"));
+        await board.ServeAsync(service, null);
+        Assert.Equal("refused", Talk.AskUdp(board.PodA, "10.43.1.10", 53, fromPort: 4444));
+        await board.ServeAsync(service, Make.Udp(Make.Slice("udp", 8080, Make.Endpoint("10.42.0.6"))));
+        Assert.Equal("b 10.42.0.5", Talk.AskUdp(board.PodA, "10.43.1.10", 53, fromPort: 4444));
+        await board.ServeAsync(service, Make.Udp(Make.Slice("udp", 7070, Make.Endpoint("192.0.2.9"))));
+        Assert.StartsWith("lan ", Talk.AskUdp(board.PodA, "10.43.1.10", 53, fromPort: 4444), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_backend_in_the_hosts_network_answers_pods_and_the_host_itself()
+    {
+        NeedsKernel();
+        await board.ServeAsync(Make.Service("kubernetes", "10.43.0.1", Make.Port(443)), Make.Slice("kubernetes", 9090, Make.Endpoint("192.0.2.2")));
+        Assert.StartsWith("host ", Talk.Ask(board.PodA, "10.43.0.1", 443), StringComparison.Ordinal);
+        Assert.StartsWith("host ", Talk.Ask(null, "10.43.0.1", 443), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pods_reach_each_other_the_host_and_the_lan()
+    {
+        NeedsKernel();
+        Assert.Equal("b 10.42.0.5", Talk.Ask(board.PodA, "10.42.0.6", 8080));
+        Assert.Equal("host 10.42.0.5", Talk.Ask(board.PodA, "192.0.2.2", 9090));
+        Assert.Equal("lan 192.0.2.2", Talk.Ask(board.PodA, "192.0.2.9", 7070));
+        Assert.Equal("b 10.42.0.1", Talk.Ask(null, "10.42.0.6", 8080));
+    }
+
+    [Fact]
+    public void The_runtime_finds_its_configuration()
+    {
+        NeedsKernel();
+        var conflist = File.ReadAllText(Path.Combine(board.Config.CniConfDir, "10-flannel.conflist"));
+        Assert.Contains("\"subnet\":\"10.42.0.0/24\"", conflist);
+        Assert.Contains("\"mtu\":1450", conflist);
+        Assert.Equal("FLANNEL_NETWORK=10.42.0.0/16\nFLANNEL_SUBNET=10.42.0.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n", File.ReadAllText(board.Config.SubnetFile));
+    }
+}
