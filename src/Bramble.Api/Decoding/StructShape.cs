@@ -14,10 +14,12 @@ internal static class StructShape
         {
             var field = type.Fields[i];
             var value = slots[i];
-            if (value is null || (field.Omit == OmitRule.Empty && !field.IsPointer && IsEmptyCollection(value, field.Type.Kind)))
+            // An empty list of managedFields is a wish (forget the owners), so it must be seen after decoding.
+            var isLeftOut = value is null || (field.Omit == OmitRule.Empty && !field.IsPointer && IsEmptyCollection(value, field.Type.Kind) && field.Name != "managedFields");
+            if (isLeftOut)
                 WriteAbsent(result, field);
             else
-                result.Add(field.Name, Detached(value));
+                result.Add(field.Name, Detached(value!));
         }
         return result;
     }

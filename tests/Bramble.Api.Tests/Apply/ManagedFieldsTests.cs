@@ -1,0 +1,126 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Bramble.Api.Apply;
+using Bramble.Api.Decoding;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Api.Schemas;
+
+namespace Bramble.Api.Tests.Apply;
+
+public class ManagedFieldsTests
+{
+    private static readonly DateTimeOffset Noon = new(2026, 1, 2, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void A_create_owns_what_it_says_but_not_the_identity()
+    {
+        var map = Decode("""{"kind":"ConfigMap","metadata":{"name":"a","labels":{"l":"v"}},"data":{"k":"v"}}""");
+        ManagedFields.Update(null, map, Write("m"));
+        Assert.Equal(
+            """[{"manager":"m","operation":"Update","apiVersion":"v1","time":"2026-01-02T12:00:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:data":{".":{},"f:k":{}},"f:metadata":{"f:labels":{".":{},"f:l":{}}}}}]""",
+            map["metadata"]!["managedFields"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void Keyed_items_are_owned_by_key()
+    {
+        var pod = Decode("""{"kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[{"name":"c","image":"i","ports":[{"containerPort":80,"protocol":"TCP"}]}]}}""");
+        ManagedFields.Update(null, pod, Write("m", "Pod"));
+        Assert.Equal(
+            """{"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:image":{},"f:name":{},"f:ports":{".":{},"k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{},"f:protocol":{}}},"f:resources":{}}}}}""",
+            pod["metadata"]!["managedFields"]![0]!["fieldsV1"]!.ToJsonString(Relaxed));
+    }
+
+    [Fact]
+    public void An_update_takes_the_fields_it_changes_from_their_owner()
+    {
+        var live = Decode("""{"kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"1","y":"1"}}""");
+        ManagedFields.Update(null, live, Write("one"));
+        var changed = Decode("""{"kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"2","y":"1"}}""");
+        ManagedFields.Update(live, changed, Write("two"));
+        Assert.Equal(["one: {\"f:data\":{\".\":{},\"f:y\":{}}}", "two: {\"f:data\":{\"f:x\":{}}}"], Owners(changed));
+    }
+
+    [Fact]
+    public void Applying_another_managers_field_conflicts_and_force_takes_it()
+    {
+        var live = Apply(null, """{"data":{"x":"1","z":"1"}}""", "one");
+        var refused = Assert.Throws<StatusException>(() => Apply(live, """{"data":{"x":"2"}}""", "two"));
+        Assert.Equal(409, refused.Status.Code);
+        Assert.Equal("Apply failed with 1 conflict: conflict with \"one\": .data.x", refused.Status.Message);
+        Assert.Equal(new StatusCause("FieldManagerConflict", "conflict with \"one\"", ".data.x"), refused.Status.Details!.Causes!.Single());
+
+        var forced = Apply(live, """{"data":{"x":"2"}}""", "two", force: true);
+        Assert.Equal("""{"x":"2","z":"1"}""", forced["data"]!.ToJsonString());
+        Assert.Equal(["one: {\"f:data\":{\"f:z\":{}}}", "two: {\"f:data\":{\"f:x\":{}}}"], Owners(forced));
+    }
+
+    [Fact]
+    public void What_is_applied_no_more_goes_unless_another_owns_it()
+    {
+        var live = Apply(null, """{"data":{"x":"1","y":"1"}}""", "one");
+        live = Apply(live, """{"data":{"y":"1"}}""", "two");
+        live = Apply(live, """{"data":{}}""", "one");
+        Assert.Equal("""{"y":"1"}""", live["data"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void Applying_the_same_again_changes_nothing_not_even_the_time()
+    {
+        var live = Apply(null, """{"data":{"x":"1"}}""", "one");
+        var again = Apply(live, """{"data":{"x":"1"}}""", "one", now: Noon.AddHours(1));
+        Assert.True(JsonNode.DeepEquals(live, again), again.ToJsonString());
+    }
+
+    [Fact]
+    public void The_first_apply_to_an_untracked_object_leaves_the_rest_to_nobody_in_particular()
+    {
+        var live = Decode("""{"kind":"ConfigMap","metadata":{"name":"a","uid":"u"},"data":{"x":"1"}}""");
+        var applied = Apply(live, """{"data":{"y":"1"}}""", "one");
+        Assert.Equal(["one: {\"f:data\":{\"f:y\":{}}}", "before-first-apply: {\"f:data\":{\".\":{},\"f:x\":{}}}"], Owners(applied));
+    }
+
+    [Fact]
+    public void An_undeclared_field_is_refused() => Assert.Equal(
+        "failed to create typed patch object (/a; /v1, Kind=ConfigMap): .extra: field not declared in schema",
+        Assert.Throws<StatusException>(() => Apply(null, """{"extra":{"x":1}}""", "one")).Status.Message);
+
+    [Fact]
+    public void Old_times_come_back_when_nothing_else_changed()
+    {
+        var old = Decode("""{"kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"1"}}""");
+        ManagedFields.Update(null, old, Write("one"));
+        var same = (JsonObject)old.DeepClone();
+        same["metadata"]!["managedFields"]![0]!["time"] = "2030-01-01T00:00:00Z";
+        ManagedFields.KeepTimesWhenUnchanged(old, same);
+        Assert.True(JsonNode.DeepEquals(old, same));
+    }
+
+    private static readonly System.Text.Json.JsonSerializerOptions Relaxed = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        TypeInfoResolver = System.Text.Json.Serialization.Metadata.JsonTypeInfoResolver.Combine(),
+    };
+
+    private static string[] Owners(JsonObject obj) =>
+        obj["metadata"]!["managedFields"]!.AsArray().Select(e => $"{e!["manager"]}: {e["fieldsV1"]!.ToJsonString()}").ToArray();
+
+    private static JsonObject Apply(JsonObject? live, string body, string manager, bool force = false, DateTimeOffset? now = null)
+    {
+        var tree = JsonNode.Parse(body)!.AsObject();
+        tree["apiVersion"] = "v1";
+        tree["kind"] = "ConfigMap";
+        tree["metadata"] = new JsonObject { ["name"] = "a" };
+        var (applied, _) = ApplyConfiguration.Decode(Encoding.UTF8.GetBytes(tree.ToJsonString()));
+        return ManagedFields.Apply(live, applied, Write(manager) with { Now = now ?? Noon }, force);
+    }
+
+    private static JsonObject Decode(string body) => Decode(body, JsonNode.Parse(body)!["kind"]!.ToString());
+
+    private static JsonObject Decode(string body, string kind) =>
+        ObjectDecoder.Decode(Encoding.UTF8.GetBytes(body), BodyFormat.Json, BuiltInSchemas.FindKind(new("", "v1", kind))!, FieldValidation.Ignore).Tree;
+
+    private static FieldWrite Write(string manager, string kind = "ConfigMap") =>
+        new(BuiltInSchemas.FindKind(new("", "v1", kind))!, new("", "v1", kind), new GroupResource("", kind.ToLowerInvariant() + "s"), "", manager, Noon);
+}
