@@ -12,7 +12,8 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
     private static readonly TimeSpan BackOffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackOffMax = TimeSpan.FromSeconds(30);
 
-    private readonly Lock _gate = new();
+    private readonly Lock _gate = new();            // the copy; held for moments, nothing else is called under it
+    private readonly Lock _telling = new();         // one change after the other reaches the handlers; taken before _gate
     private readonly Dictionary<NamespacedName, KubeObject> _objects = [];
     private readonly Dictionary<string, ObjectIndex> _indexes = [];
     private readonly List<Action<ObjectChange<KubeObject>>> _handlers = [];
@@ -58,9 +59,9 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
     public IDisposable Subscribe(Action<ObjectChange<KubeObject>> handler)
     {
         // The handler hears of what is there before any change, because changes are told under the same lock.
-        lock (_gate)
+        lock (_telling)
         {
-            foreach (var known in _objects.Values) handler(new(known.Name, null, known));
+            foreach (var known in List()) handler(new(known.Name, null, known));
             _handlers.Add(handler);
         }
         return new Subscription(this, handler);
@@ -147,12 +148,12 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
         }
         while (!string.IsNullOrEmpty(page.Continue));
 
-        lock (_gate)
+        lock (_telling)
         {
             foreach (var gone in _objects.Values.Where(o => !found.ContainsKey(o.Name)).ToList()) Change(gone, null);
             foreach (var item in found.Values)
             {
-                var old = _objects.GetValueOrDefault(item.Name);
+                var old = Find(item.Name);
                 if (old is null || old.ResourceVersion != item.ResourceVersion || old.Uid != item.Uid) Change(old, item);
             }
             if (long.TryParse(page.ResourceVersion, out var version)) Volatile.Write(ref _resourceVersion, version);
@@ -163,12 +164,12 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
 
     private void Apply(in WatchEvent change)
     {
-        lock (_gate)
+        lock (_telling)
         {
             var subject = change.Object;
             if (change.Type != WatchEventType.Bookmark)
             {
-                var old = _objects.GetValueOrDefault(subject.Name);
+                var old = Find(subject.Name);
                 if (change.Type == WatchEventType.Deleted)
                 {
                     if (old is not null) Change(old, null);
@@ -186,9 +187,12 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
     private void Change(KubeObject? old, KubeObject? now)
     {
         var name = (now ?? old)!.Name;
-        if (now is null) _objects.Remove(name);
-        else _objects[name] = now;
-        foreach (var index in _indexes.Values) index.Replace(old, now);
+        lock (_gate)
+        {
+            if (now is null) _objects.Remove(name);
+            else _objects[name] = now;
+            foreach (var index in _indexes.Values) index.Replace(old, now);
+        }
         // By index and from the end: a handler may end its own subscription.
         for (var i = _handlers.Count - 1; i >= 0; i--) Tell(_handlers[i], new(name, old, now));
     }
@@ -208,8 +212,9 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
 
     private void WakeWaiters()
     {
-        for (var i = _waiters.Count - 1; i >= 0; i--)
-            if (_waiters[i].Condition()) _waiters[i].Done.TrySetResult();
+        lock (_gate)
+            for (var i = _waiters.Count - 1; i >= 0; i--)
+                if (_waiters[i].Condition()) _waiters[i].Done.TrySetResult();
     }
 
     private sealed record Waiter(Func<bool> Condition, TaskCompletionSource Done);
@@ -218,7 +223,7 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
     {
         public void Dispose()
         {
-            lock (informer._gate) informer._handlers.Remove(handler);
+            lock (informer._telling) informer._handlers.Remove(handler);
         }
     }
 }

@@ -1,0 +1,22 @@
+using k8s.Models;
+
+namespace Bramble.Scheduler.Filters;
+
+internal static class Tolerations
+{
+    public static bool Tolerates(IEnumerable<V1Toleration>? tolerations, V1Taint taint) => tolerations?.Any(t => Tolerates(t, taint)) == true;
+
+    public static bool Tolerates(V1Toleration toleration, V1Taint taint)
+    {
+        if (!string.IsNullOrEmpty(toleration.Effect) && toleration.Effect != taint.Effect) return false;
+        if (!string.IsNullOrEmpty(toleration.Key) && toleration.Key != taint.Key) return false;
+        return toleration.OperatorProperty switch
+        {
+            null or "" or "Equal" => (toleration.Value ?? "") == (taint.Value ?? ""),
+            "Exists" => true,
+            "Lt" => long.TryParse(taint.Value, out var have) && long.TryParse(toleration.Value, out var limit) && have < limit,
+            "Gt" => long.TryParse(taint.Value, out var has) && long.TryParse(toleration.Value, out var least) && has > least,
+            _ => false,
+        };
+    }
+}

@@ -1,0 +1,13 @@
+using Bramble.Api.Naming;
+using Microsoft.Extensions.Logging;
+
+namespace Bramble.Scheduler;
+
+internal static partial class SchedulerLog
+{
+    [LoggerMessage(5101, LogLevel.Warning, "Pod {Name} could not be bound to {Node}: {Why}. It will be tried again.")]
+    public static partial void BindFailed(ILogger logger, NamespacedName name, string node, string why);
+
+    [LoggerMessage(5102, LogLevel.Warning, "Status of Pod {Name} could not be written: {Why}")]
+    public static partial void StatusFailed(ILogger logger, NamespacedName name, string why);
+}
