@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Bramble.Api.Decoding;
 using Bramble.Api.Schemas;
 
 namespace Bramble.Api.Protobuf;
@@ -93,7 +94,7 @@ internal static class ProtobufDecoder
                 shift += 7;
             }
             while (next >= 0x80);
-            list.Add(Scalar(wire.Wire, value));
+            list.Add((JsonNode)Scalar(wire.Wire, value));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Bramble.Api.Decoding;
 using Bramble.Api.Quantities;
 using Bramble.Api.Schemas;
 
@@ -97,7 +98,7 @@ internal static class ProtobufEncoder
                 WriteTime(writer, value);
                 break;
             case SchemaKind.Duration:
-                writer.Number(1, value.ValueKind == JsonValueKind.String && GoDuration.TryParse(value.GetString()!, out var nanos) ? nanos : 0);
+                writer.Number(1, value.ValueKind == JsonValueKind.String && GoDuration.Parse(value.GetString()!) is { } nanos ? nanos : 0);
                 break;
             case SchemaKind.Quantity:
                 writer.Text(1, Canonical(value));

@@ -21,6 +21,12 @@ public sealed class ProtobufCodecTests
         foreach (var example in Facts[key]!["examples"]!.AsArray())
         {
             var tree = example!["object"]!.DeepClone().AsObject();
+            // Kinds of embedded objects are not in protobuf; upstream loses them too.
+            foreach (var claim in tree["spec"]?["volumeClaimTemplates"] as JsonArray ?? [])
+            {
+                claim!.AsObject().Remove("kind");
+                claim.AsObject().Remove("apiVersion");
+            }
             _ = GroupVersion.TryParse((string)tree["apiVersion"]!, out var version);
             var type = ProtobufCodec.TypeOf(new(version.Group, version.Version, (string)tree["kind"]!))!;
             var before = Normalizer.Normalize(tree, type);
@@ -35,7 +41,7 @@ public sealed class ProtobufCodecTests
         var status = JsonNode.Parse("""{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"m","reason":"NotFound","code":404}""")!.AsObject();
         // runtime.Unknown {1: {1: "v1", 2: "Status"}, 2: {1: {1: "", 2: "", 3: ""}, 2: "Failure", 3: "m", 4: "NotFound", 6: 404}, 3: "", 4: ""}
         Assert.Equal(
-            "6b387300" + "0a0c" + "0a027631" + "1206537461747573" + "121f" + "0a06" + "0a0012001a00" + "12074661696c757265" + "1a016d" + "22084e6f74466f756e64" + "309403" + "1a00" + "2200",
+            "6b387300" + "0a0c" + "0a027631" + "1206537461747573" + "1221" + "0a06" + "0a0012001a00" + "12074661696c757265" + "1a016d" + "22084e6f74466f756e64" + "309403" + "1a00" + "2200",
             Convert.ToHexStringLower(ProtobufCodec.Encode(status)));
     }
 
@@ -79,18 +85,5 @@ public sealed class ProtobufCodecTests
                 Assert.NotEmpty(e.Message);
             }
         }
-    }
-
-    [Theory]
-    [InlineData(3_600_000_000_000, "1h0m0s")]
-    [InlineData(1_500_000_000, "1.5s")]
-    [InlineData(20_000_000, "20ms")]
-    [InlineData(-90_000_000_000, "-1m30s")]
-    [InlineData(0, "0s")]
-    public void Durations_are_Gos(long nanos, string text)
-    {
-        Assert.Equal(text, GoDuration.Format(nanos));
-        Assert.True(GoDuration.TryParse(text, out var parsed));
-        Assert.Equal(nanos, parsed);
     }
 }
