@@ -21,4 +21,22 @@ internal static partial class Log
 
     [LoggerMessage(6013, LogLevel.Information, "This kernel has no bridge netfilter (br_netfilter): pods of this node reach each other by routing instead.")]
     public static partial void NoBridgeNetfilter(ILogger logger);
+
+    [LoggerMessage(6021, LogLevel.Debug, "Upstream DNS server {Server} did not answer: {Error}")]
+    public static partial void UpstreamSilent(ILogger logger, System.Net.IPEndPoint server, string error);
+
+    [LoggerMessage(6022, LogLevel.Debug, "A DNS client went away: {Error}")]
+    public static partial void DnsClientGone(ILogger logger, string error);
+
+    [LoggerMessage(6023, LogLevel.Error, "A DNS question failed in a way that should not happen.")]
+    public static partial void DnsFailed(ILogger logger, Exception error);
+
+    [LoggerMessage(6024, LogLevel.Warning, "Cannot read {Path}: {Error}. Names outside the cluster will not resolve; name another file with --resolv-conf.")]
+    public static partial void NoResolvConf(ILogger logger, string path, string error);
+
+    [LoggerMessage(6025, LogLevel.Warning, "{Path} names no usable nameserver. Names outside the cluster will not resolve; add one or name another file with --resolv-conf.")]
+    public static partial void NoUpstream(ILogger logger, string path);
+
+    [LoggerMessage(6026, LogLevel.Warning, "Cannot publish the kube-dns Service: {Error}. The cluster DNS answers all the same; trying again in {Seconds} s.")]
+    public static partial void KubeDnsNotPublished(ILogger logger, string error, int seconds);
 }

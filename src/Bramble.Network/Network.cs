@@ -1,4 +1,5 @@
 using Bramble.Client;
+using Bramble.Network.Dns;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
 using Bramble.Network.Services;
@@ -18,13 +19,20 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
     /// <summary>Runs until cancelled. Throws only what makes a network impossible, with cause and fix in the message.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
-        _ = client;
         using var nftables = new NftablesLibrary();
         var logger = logs.CreateLogger("network");
         var pods = new PodNetworkSetup(config, informers, nftables, logger);
         var proxy = new ServiceProxy(config, informers, nftables, time, logger);
         using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        Task[] running = [pods.RunAsync(parts.Token), proxy.RunAsync(parts.Token), AnnounceAsync([pods.Configured, proxy.Loaded], parts.Token)];
+        List<Task> running = [pods.RunAsync(parts.Token), proxy.RunAsync(parts.Token)];
+        List<Task> ready = [pods.Configured, proxy.Loaded];
+        if (!config.Disabled.Contains("coredns"))
+        {
+            var dns = new ClusterDns(config, client, informers, time, logger);
+            running.Add(dns.RunAsync(parts.Token));
+            ready.Add(dns.Serving);
+        }
+        running.Add(AnnounceAsync(ready, parts.Token));
         try
         {
             await foreach (var ended in Task.WhenEach(running)) await ended;
@@ -40,7 +48,7 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         }
     }
 
-    private async Task AnnounceAsync(Task[] conditions, CancellationToken cancel)
+    private async Task AnnounceAsync(List<Task> conditions, CancellationToken cancel)
     {
         await Task.WhenAll(conditions).WaitAsync(cancel);
         _ready.TrySetResult();

@@ -54,7 +54,7 @@ public sealed class BoardFixture : IAsyncLifetime
         Cluster.Objects(Resources.Services);
         Cluster.Objects(Resources.EndpointSlices);
         Cluster.Objects(Resources.Pods);
-        Cluster.Objects(Resources.ConfigMaps);
+        Cluster.Objects(Resources.Namespaces);
 
         var network = new Network(Config, Cluster, Cluster, TimeProvider.System, new ListLoggerFactory(Warnings));
         _running = network.RunAsync(_stop.Token);
@@ -117,6 +117,10 @@ public sealed class BoardFixture : IAsyncLifetime
         return pod;
     }
 }
+
+/// <summary>There is one board: the test classes that use it run one after another with one fixture.</summary>
+[CollectionDefinition(nameof(Board))]
+public sealed class Board : ICollectionFixture<BoardFixture>;
 
 /// <summary>Keeps warnings and worse, so that a test can say why.</summary>
 internal sealed class ListLoggerFactory(List<string> lines) : ILoggerFactory, ILogger

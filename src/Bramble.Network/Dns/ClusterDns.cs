@@ -1,0 +1,205 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using k8s.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Bramble.Network.Dns;
+
+/// <summary>The cluster DNS of this node: keeps the names current from the informers, serves them, and on servers keeps the <c>kube-dns</c> objects that
+/// tools look for. Source: Kubernetes DNS-Based Service Discovery 1.1.0.</summary>
+internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInformers informers, TimeProvider time, ILogger logger)
+{
+    private static readonly NamespacedName ServiceName = new("kube-system", "kube-dns");
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryLast = TimeSpan.FromSeconds(30);
+
+    private readonly NameTable _names = new();
+    private readonly TaskCompletionSource _serving = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Channel<Action> _changes = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Dictionary<NamespacedName, V1Service> _services = [];
+    private readonly Dictionary<NamespacedName, Dictionary<string, V1EndpointSlice>> _slices = [];
+    private readonly HashSet<NamespacedName> _touched = [];
+
+    /// <summary>Done when it answers with what the API server knew at the start.</summary>
+    public Task Serving => _serving.Task;
+
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        var zone = config.ClusterDomain.TrimEnd('.').ToLowerInvariant();
+        _names.Set("zone", ClusterNames.OfZone(zone, config.ClusterDns));
+        var upstream = OpenUpstream();
+        var answers = new ClusterAnswers(_names, zone, [.. config.ClusterCidrs, .. config.ServiceCidrs]);
+        var servers = ListenAddresses().Select(a => new DnsServer(a, answers, upstream, time, logger)).ToList();
+        try
+        {
+            foreach (var server in servers) server.Open();
+            List<Task> running = [KeepNamesAsync(zone, cancel), .. servers.Select(s => s.RunAsync(cancel))];
+            if (config.IsServer) running.Add(PublishAsync(cancel));
+            await foreach (var ended in Task.WhenEach(running)) await ended;
+        }
+        finally
+        {
+            foreach (var server in servers) server.Dispose();
+        }
+    }
+
+    private IEnumerable<IPEndPoint> ListenAddresses()
+    {
+        yield return new IPEndPoint(IPAddress.Loopback, config.DnsPort);
+        // Pods cannot be sent to ::1, so for IPv6 it is the node's address; the rules let only pods and nodes there.
+        if (config.ClusterDns.Any(a => a.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6))
+            foreach (var address in config.NodeIps.Where(a => a.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6))
+                yield return new IPEndPoint(address, config.DnsPort);
+    }
+
+    private Upstream OpenUpstream()
+    {
+        var text = "";
+        try
+        {
+            text = File.ReadAllText(config.UpstreamResolvConf);
+        }
+        catch (Exception missing) when (missing is IOException or UnauthorizedAccessException)
+        {
+            Log.NoResolvConf(logger, config.UpstreamResolvConf, missing.Message);
+        }
+        var servers = Upstream.Parse(text, config.ClusterDns);
+        if (servers.Count == 0) Log.NoUpstream(logger, config.UpstreamResolvConf);
+        return new Upstream(servers, time, logger);
+    }
+
+    private async Task KeepNamesAsync(string zone, CancellationToken cancel)
+    {
+        using var services = informers.For(Resources.Services).Subscribe(c => _changes.Writer.TryWrite(() => NoteService(c)));
+        using var slices = informers.For(Resources.EndpointSlices).Subscribe(c => _changes.Writer.TryWrite(() => NoteSlice(c)));
+        using var namespaces = informers.For(Resources.Namespaces).Subscribe(c =>
+            _changes.Writer.TryWrite(() => _names.Set("namespace/" + c.Name.Name, c.New is null ? [] : ClusterNames.OfNamespace(c.Name.Name, zone))));
+        using var nodes = informers.For(Resources.Nodes).Subscribe(c =>
+            _changes.Writer.TryWrite(() => _names.Set("node/" + c.Name.Name, c.New is null ? [] : ClusterNames.OfNode(c.New))));
+        await Task.WhenAll(
+            informers.For(Resources.Services).Synced, informers.For(Resources.EndpointSlices).Synced,
+            informers.For(Resources.Namespaces).Synced, informers.For(Resources.Nodes).Synced).WaitAsync(cancel);
+        do
+        {
+            while (_changes.Reader.TryRead(out var change)) change();
+            foreach (var name in _touched)
+                _names.Set("service/" + name, _services.TryGetValue(name, out var service)
+                    ? ClusterNames.OfService(service, _slices.TryGetValue(name, out var own) ? own.Values : [], zone)
+                    : []);
+            _touched.Clear();
+            _serving.TrySetResult();
+        } while (await _changes.Reader.WaitToReadAsync(cancel));
+    }
+
+    private void NoteService(ObjectChange<V1Service> change)
+    {
+        if (change.New is null) _services.Remove(change.Name);
+        else _services[change.Name] = change.New;
+        _touched.Add(change.Name);
+    }
+
+    private void NoteSlice(ObjectChange<V1EndpointSlice> change)
+    {
+        if (change.Old is not null && ServiceOf(change.Old) is { } left && _slices.TryGetValue(left, out var leftSlices))
+        {
+            leftSlices.Remove(change.Name.Name);
+            if (leftSlices.Count == 0) _slices.Remove(left);
+            _touched.Add(left);
+        }
+        if (change.New is not null && ServiceOf(change.New) is { } joined)
+        {
+            if (!_slices.TryGetValue(joined, out var joinedSlices)) _slices[joined] = joinedSlices = [];
+            joinedSlices[change.Name.Name] = change.New;
+            _touched.Add(joined);
+        }
+    }
+
+    private static NamespacedName? ServiceOf(V1EndpointSlice slice) =>
+        slice.Metadata.Labels?.TryGetValue("kubernetes.io/service-name", out var service) == true && service.Length > 0
+            ? new NamespacedName(slice.Metadata.NamespaceProperty, service)
+            : null;
+
+    // The objects are for people and tools; the answers do not depend on them.
+    private async Task PublishAsync(CancellationToken cancel)
+    {
+        var retry = RetryFirst;
+        while (true)
+            try
+            {
+                if (await client.FindAsync(Resources.Services, ServiceName, cancel) is null)
+                    await client.CreateAsync(Resources.Services, ServiceName, KubeDnsObjects.Service(config), null, cancel);
+                foreach (var slice in KubeDnsObjects.Slices(config))
+                {
+                    var name = new NamespacedName(ServiceName.Namespace, slice["metadata"]!["name"]!.GetValue<string>());
+                    if (await client.FindAsync(Resources.EndpointSlices, name, cancel) is null) await client.CreateAsync(Resources.EndpointSlices, name, slice, null, cancel);
+                    else await client.PatchAsync(Resources.EndpointSlices, name, new Patch(PatchType.Merge, new JsonObject { ["endpoints"] = slice["endpoints"]!.DeepClone(), ["ports"] = slice["ports"]!.DeepClone() }), null, cancel);
+                }
+                return;
+            }
+            catch (StatusException refused)
+            {
+                Log.KubeDnsNotPublished(logger, refused.Message, (int)retry.TotalSeconds);
+                await Task.Delay(retry, time, cancel);
+                retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, RetryLast.Ticks));
+            }
+    }
+}
+
+/// <summary>The <c>kube-dns</c> Service and its selector-less EndpointSlices, as K3s' coredns.yaml has them.</summary>
+internal static class KubeDnsObjects
+{
+    public static JsonObject Service(NetworkConfig config)
+    {
+        var ips = config.ClusterDns.Select(a => (JsonNode)a.ToString()).ToArray();
+        var spec = new JsonObject
+        {
+            ["clusterIP"] = config.ClusterDns[0].ToString(),
+            ["clusterIPs"] = new JsonArray(ips),
+            ["ipFamilyPolicy"] = ips.Length > 1 ? "RequireDualStack" : "SingleStack",
+            ["ports"] = new JsonArray(Port("dns", "UDP"), Port("dns-tcp", "TCP")),
+        };
+        return new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Service", ["metadata"] = Metadata("kube-dns", "k8s-app", "kube-dns"), ["spec"] = spec };
+    }
+
+    public static IEnumerable<JsonObject> Slices(NetworkConfig config)
+    {
+        foreach (var v6 in new[] { false, true })
+        {
+            var addresses = config.NodeIps.Where(a => a.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 == v6).ToList();
+            if (addresses.Count == 0 || !config.ClusterDns.Any(a => a.AddressFamily == addresses[0].AddressFamily)) continue;
+            var port = config.DnsPort;
+            yield return new JsonObject
+            {
+                ["apiVersion"] = "discovery.k8s.io/v1",
+                ["kind"] = "EndpointSlice",
+                ["metadata"] = Metadata(string.Create(CultureInfo.InvariantCulture, $"kube-dns-{config.NodeName}-ipv{(v6 ? 6 : 4)}"), "kubernetes.io/service-name", "kube-dns"),
+                ["addressType"] = v6 ? "IPv6" : "IPv4",
+                ["endpoints"] = new JsonArray(new JsonObject
+                {
+                    ["addresses"] = new JsonArray((JsonNode)addresses[0].ToString()),
+                    ["conditions"] = new JsonObject { ["ready"] = true },
+                    ["nodeName"] = config.NodeName,
+                }),
+                ["ports"] = new JsonArray(SlicePort("dns", "UDP", port), SlicePort("dns-tcp", "TCP", port)),
+            };
+        }
+    }
+
+    private static JsonObject Port(string name, string protocol) => new() { ["name"] = name, ["port"] = 53, ["protocol"] = protocol, ["targetPort"] = 53 };
+
+    private static JsonObject SlicePort(string name, string protocol, int port) => new() { ["name"] = name, ["port"] = port, ["protocol"] = protocol };
+
+    private static JsonObject Metadata(string name, string label, string value) => new()
+    {
+        ["name"] = name,
+        ["namespace"] = "kube-system",
+        ["labels"] = label == "k8s-app"
+            ? new JsonObject { [label] = value, ["kubernetes.io/cluster-service"] = "true", ["kubernetes.io/name"] = "CoreDNS" }
+            : new JsonObject { [label] = value, ["endpointslice.kubernetes.io/managed-by"] = "bramble" },
+    };
+}
