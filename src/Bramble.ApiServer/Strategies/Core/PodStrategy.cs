@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -51,6 +52,30 @@ internal sealed class PodStrategy : KindStrategy
                 break;
         }
     }
+
+    public override void Validate(JsonObject pod, FieldErrors errors, StrategyContext context) => PodRules.ValidateCreate(pod, errors);
+
+    public override void ValidateUpdate(JsonObject pod, JsonObject old, FieldErrors errors, StrategyContext context) => PodUpdateRules.Validate(pod, old, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject pod, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        switch (subresource)
+        {
+            case "status":
+                PodStatusRules.Validate(pod, old, errors);
+                break;
+            case "ephemeralcontainers":
+                PodUpdateRules.ValidateEphemeralContainers(pod, old, errors);
+                break;
+            case "resize":
+                PodResizeRules.Validate(pod, old, errors);
+                break;
+        }
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject pod, JsonObject? old) => old is null ? PodWarnings.OfPod(pod) : [];
+
+    public override IEnumerable<string> SubresourceWarnings(string subresource, JsonObject pod, JsonObject old) => subresource == "status" ? PodStatusRules.Warnings(pod) : [];
 
     public override IReadOnlyList<string> ResetFields(string subresource) =>
         subresource == "status" ? ["spec", "metadata.deletionTimestamp", "metadata.ownerReferences"] : base.ResetFields(subresource);

@@ -58,6 +58,12 @@ internal static class TreeReading
         foreach (var (key, node) in map) yield return new(key, node.AsText() ?? "");
     }
 
+    /// <summary>The members of a map of strings itself.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> AllTexts(this JsonObject? map)
+    {
+        foreach (var (key, node) in map ?? []) yield return new(key, node.AsText() ?? "");
+    }
+
     public static string? AsText(this JsonNode? node) => node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 
     public static long? AsLong(this JsonNode? node)

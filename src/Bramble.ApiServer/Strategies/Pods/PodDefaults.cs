@@ -16,6 +16,9 @@ internal static class PodDefaults
         foreach (var (_, volume) in spec.Items("volumes")) VolumeDefaults.Apply(volume);
         foreach (var list in ContainerLists)
             foreach (var (_, container) in spec.Items(list)) ContainerDefaults.Apply(container);
+        QuantityRounding.RoundUp(spec.Object("overhead"));
+        QuantityRounding.RoundUp(spec.Object("resources").Object("limits"));
+        QuantityRounding.RoundUp(spec.Object("resources").Object("requests"));
     }
 
     public static void ApplyToTemplate(JsonObject? template)
@@ -32,6 +35,7 @@ internal static class PodDefaults
         ApplyToSpec(spec);
         foreach (var list in RegularLists)
             foreach (var (_, container) in spec.Items(list)) RequestsFromLimits(container);
+        PodLevelResources.Default(spec);
         spec.DefaultTo("enableServiceLinks", true);
         if (!spec.Bool("hostNetwork")) return;
         foreach (var list in RegularLists)

@@ -14,6 +14,8 @@ internal static class ContainerDefaults
         foreach (var (_, port) in container.Items("ports")) port.DefaultText("protocol", "TCP");
         foreach (var (_, env) in container.Items("env"))
             env.Object("valueFrom").Object("fieldRef")?.DefaultText("apiVersion", "v1");
+        QuantityRounding.RoundUp(container.Object("resources").Object("limits"));
+        QuantityRounding.RoundUp(container.Object("resources").Object("requests"));
         foreach (var name in (ReadOnlySpan<string>)["livenessProbe", "readinessProbe", "startupProbe"])
             if (container.Object(name) is { } probe) ApplyToProbe(probe);
         if (container.Object("lifecycle") is not { } lifecycle) return;
