@@ -11,9 +11,9 @@ public static class ApplyConfiguration
     private static readonly SchemaType AnyMap = new() { Kind = SchemaKind.Map, GoName = "map[string]interface {}", ElementReference = new(GoTypeNames.Any) };
 
     /// <summary>Decodes the YAML or JSON of an apply request; nothing is pruned or defaulted.</summary>
-    /// <returns>The tree, and what is repeated in it: warnings, or under <see cref="FieldValidation.Strict"/> the reason for <see cref="StrictError"/> after the apply itself succeeded.</returns>
-    /// <exception cref="StatusException">400: not YAML.</exception>
-    public static (JsonObject Tree, IReadOnlyList<string> RepeatedKeys) Decode(ReadOnlyMemory<byte> body)
+    /// <returns>The tree, and under <see cref="FieldValidation.Warn"/> a warning for each repeated key.</returns>
+    /// <exception cref="StatusException">400: not YAML, or under <see cref="FieldValidation.Strict"/> a repeated key.</exception>
+    public static (JsonObject Tree, IReadOnlyList<string> Warnings) Decode(ReadOnlyMemory<byte> body, FieldValidation validation)
     {
         var repeated = new List<string>();
         ReadOnlyMemory<byte> json;
@@ -27,10 +27,8 @@ public static class ApplyConfiguration
         }
         var (node, _) = ObjectDecoder.ReadNode(
             json, AnyMap, FieldValidation.Ignore, error => StatusErrors.BadRequest($"error decoding YAML: error unmarshaling JSON: while decoding JSON: {error}"));
-        return (node as JsonObject ?? [], repeated);
+        if (validation == FieldValidation.Strict && repeated.Count > 0)
+            throw StatusErrors.BadRequest($"error strict decoding YAML: error converting YAML to JSON: {YamlToJson.UnmarshalErrors(repeated)}");
+        return (node as JsonObject ?? [], validation == FieldValidation.Warn ? repeated : []);
     }
-
-    /// <summary>The refusal of repeated keys under <see cref="FieldValidation.Strict"/>; upstream gives it only when the apply has no error of its own.</summary>
-    public static StatusException StrictError(IReadOnlyList<string> repeatedKeys) =>
-        StatusErrors.BadRequest($"error strict decoding YAML: error converting YAML to JSON: {YamlToJson.UnmarshalErrors([.. repeatedKeys])}");
 }

@@ -112,7 +112,7 @@ public class ManagedFieldsTests
         tree["apiVersion"] = "v1";
         tree["kind"] = "ConfigMap";
         tree["metadata"] = new JsonObject { ["name"] = "a" };
-        var (applied, _) = ApplyConfiguration.Decode(Encoding.UTF8.GetBytes(tree.ToJsonString()));
+        var (applied, _) = ApplyConfiguration.Decode(Encoding.UTF8.GetBytes(tree.ToJsonString()), FieldValidation.Strict);
         return ManagedFields.Apply(live, applied, Write(manager) with { Now = now ?? Noon }, force);
     }
 
