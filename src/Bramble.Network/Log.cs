@@ -39,4 +39,13 @@ internal static partial class Log
 
     [LoggerMessage(6026, LogLevel.Warning, "Cannot publish the kube-dns Service: {Error}. The cluster DNS answers all the same; trying again in {Seconds} s.")]
     public static partial void KubeDnsNotPublished(ILogger logger, string error, int seconds);
+
+    [LoggerMessage(6031, LogLevel.Information, "Let pods through another firewall: {Command}")]
+    public static partial void AcceptInserted(ILogger logger, string command);
+
+    [LoggerMessage(6032, LogLevel.Warning, "Another firewall drops pods' packets and does not let us add \"{Command}\": {Error}. Allow {PodCidrs} there (firewalld: firewall-cmd --permanent --zone=trusted --add-source=<CIDR>; firewall-cmd --reload).")]
+    public static partial void AcceptRefused(ILogger logger, string command, string error, string podCidrs);
+
+    [LoggerMessage(6033, LogLevel.Warning, "Somebody removed the service rules (nft flush ruleset?); they are loaded again.")]
+    public static partial void RulesGone(ILogger logger);
 }

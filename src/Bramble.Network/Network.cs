@@ -1,5 +1,7 @@
 using Bramble.Client;
 using Bramble.Network.Dns;
+using Bramble.Network.Firewalls;
+using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
 using Bramble.Network.Services;
@@ -24,8 +26,9 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         var pods = new PodNetworkSetup(config, informers, nftables, logger);
         var proxy = new ServiceProxy(config, informers, nftables, time, logger);
         using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        List<Task> running = [pods.RunAsync(parts.Token), proxy.RunAsync(parts.Token)];
-        List<Task> ready = [pods.Configured, proxy.Loaded];
+        var firewalls = new ForeignFirewalls(config, nftables, RestoreRules, time, logger);
+        List<Task> running = [pods.RunAsync(parts.Token), proxy.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];
+        List<Task> ready = [pods.Configured, proxy.Loaded, firewalls.Looked];
         if (!config.Disabled.Contains("coredns"))
         {
             var dns = new ClusterDns(config, client, informers, time, logger);
@@ -46,6 +49,13 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             await parts.CancelAsync();
             await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+
+        void RestoreRules()
+        {
+            Log.RulesGone(logger);
+            proxy.Reload();
+            pods.Reload();
+        }
     }
 
     private async Task AnnounceAsync(List<Task> conditions, CancellationToken cancel)
@@ -55,6 +65,20 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
     }
 
-    /// <summary>Takes every rule, tagged accept, link and route of ours out of the kernel.</summary>
-    public static void RemoveAllRules() { }
+    /// <summary>Takes every rule, tagged accept, link and route of ours out of the kernel. For <c>killall</c>; nothing of it need be there.</summary>
+    public static void RemoveAllRules(NetworkConfig config)
+    {
+        using var nftables = new NftablesLibrary();
+        foreach (var family in new[] { "ip", "ip6", "bridge" }) nftables.Apply($"add table {family} {BaseRules.Table}\ndelete table {family} {BaseRules.Table}\n");
+        var removal = ForeignAccepts.Removal(ForeignFirewalls.Read(nftables), config.ClusterCidrs);
+        if (removal.Length > 0) nftables.Apply(removal);
+        using var routes = new RouteNetlink();
+        foreach (var route in routes.ListRoutes())
+            if (route.Protocol == RouteNetlink.OurProtocol) routes.DeleteRoute(route.Destination);
+        if (routes.FindLink(CniConfiguration.Bridge) is { } bridge)
+        {
+            foreach (var port in routes.ListLinks().Where(l => l.MasterIndex == bridge.Index)) routes.DeleteLink(port.Index);
+            routes.DeleteLink(bridge.Index);
+        }
+    }
 }

@@ -1,11 +1,12 @@
 using System.Buffers.Binary;
 using System.ComponentModel;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Bramble.Network.Netlink;
 
-/// <summary>A netlink socket: requests answered by the kernel at once, or notifications of groups. Not thread-safe.</summary>
+/// <summary>A netlink socket for requests, which the kernel answers at once. Not thread-safe.</summary>
 internal sealed partial class NetlinkSocket : IDisposable
 {
     public const int Route = 0;
@@ -22,20 +23,20 @@ internal sealed partial class NetlinkSocket : IDisposable
     private readonly byte[] _buffer = new byte[64 * 1024];
     private uint _sequence;
 
-    public NetlinkSocket(int protocol, IReadOnlyList<int>? groups = null)
+    public NetlinkSocket(int protocol) => _socket = new SafeFileHandle(Open(protocol), ownsHandle: true);
+
+    /// <summary>A socket that receives the notifications of a group, to be awaited like any other.</summary>
+    public static Socket OpenNotifications(int protocol, int group)
     {
-        const int addressFamily = 16, raw = 3, closeOnExec = 0x80000, netlinkLevel = 270, addMembership = 1, noBufferError = 5;
-        var handle = socket(addressFamily, raw | closeOnExec, protocol);
-        if (handle < 0) throw new Win32Exception(Marshal.GetLastPInvokeError(), $"cannot open a netlink socket (protocol {protocol}): {Marshal.GetLastPInvokeErrorMessage()}");
-        _socket = new SafeFileHandle(handle, ownsHandle: true);
-        Span<byte> address = stackalloc byte[12];
-        address.Clear();
-        BinaryPrimitives.WriteUInt16LittleEndian(address, addressFamily);
-        if (bind(_socket, address, address.Length) < 0) throw Failed("cannot bind a netlink socket");
-        foreach (var group in groups ?? [])
-            if (setsockopt(_socket, netlinkLevel, addMembership, group, sizeof(int)) < 0) throw Failed($"cannot join netlink group {group}");
-        // A reader of notifications looks at the whole state after any of them, so a lost one costs nothing as long as one arrives.
-        if (groups is { Count: > 0 }) _ = setsockopt(_socket, netlinkLevel, noBufferError, 1, sizeof(int));
+        const int netlinkLevel = 270, addMembership = 1;
+        var handle = Open(protocol);
+        if (setsockopt(handle, netlinkLevel, addMembership, group, sizeof(int)) < 0)
+        {
+            var failed = Failed($"cannot join netlink group {group}");
+            _ = close(handle);
+            throw failed;
+        }
+        return new Socket(new SafeSocketHandle(handle, ownsHandle: true)) { Blocking = false };
     }
 
     /// <summary>Sends one request and waits for the kernel's acknowledgement.</summary>
@@ -53,25 +54,21 @@ internal sealed partial class NetlinkSocket : IDisposable
         Answers(each);
     }
 
-    /// <summary>Blocks until a notification comes. False: the socket was shut down.</summary>
-    public bool WaitForNotification()
-    {
-        while (true)
-        {
-            var count = recv(_socket, _buffer, _buffer.Length, 0);
-            if (count > 0) return true;
-            if (count == 0) return false;
-            const int interrupted = 4;
-            if (Marshal.GetLastPInvokeError() == interrupted) continue;
-            if (_socket.IsClosed) return false;
-            throw Failed("cannot read netlink notifications");
-        }
-    }
-
     public void Dispose() => _socket.Dispose();
 
-    /// <summary>File descriptor for a poller; valid while this object lives.</summary>
-    public SafeFileHandle Handle => _socket;
+    private static int Open(int protocol)
+    {
+        const int addressFamily = 16, raw = 3, closeOnExec = 0x80000;
+        var handle = socket(addressFamily, raw | closeOnExec, protocol);
+        if (handle < 0) throw Failed($"cannot open a netlink socket (protocol {protocol})");
+        Span<byte> address = stackalloc byte[12];
+        address.Clear();
+        BinaryPrimitives.WriteUInt16LittleEndian(address, addressFamily);
+        if (bind(handle, address, address.Length) == 0) return handle;
+        var failed = Failed("cannot bind a netlink socket");
+        _ = close(handle);
+        throw failed;
+    }
 
     private void Send(ushort type, ushort flags, ReadOnlySpan<byte> body)
     {
@@ -127,10 +124,13 @@ internal sealed partial class NetlinkSocket : IDisposable
     private static partial int socket(int domain, int type, int protocol);
 
     [LibraryImport("libc", SetLastError = true)]
-    private static partial int bind(SafeFileHandle socket, ReadOnlySpan<byte> address, int length);
+    private static partial int bind(int socket, ReadOnlySpan<byte> address, int length);
 
     [LibraryImport("libc", SetLastError = true)]
-    private static partial int setsockopt(SafeFileHandle socket, int level, int option, in int value, int length);
+    private static partial int setsockopt(int socket, int level, int option, in int value, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int close(int socket);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint send(SafeFileHandle socket, ReadOnlySpan<byte> message, nint length, int flags);

@@ -11,6 +11,7 @@ internal sealed partial class NftablesLibrary : INftables
     private const uint OutputHandles = 1 << 3;
     private const uint OutputJson = 1 << 4;
     private const uint OutputNumericPriorities = 1 << 8;
+    private const uint OutputWithoutElements = 1 << 11;
 
     private readonly Lock _gate = new();
     private nint _context;
@@ -19,7 +20,7 @@ internal sealed partial class NftablesLibrary : INftables
     public void Apply(string commands) => Run(commands, flags: 0);
 
     /// <inheritdoc/>
-    public string ReadJson(string command) => Run(command, OutputJson | OutputHandles | OutputNumericPriorities);
+    public string ReadJson(string command) => Run(command, OutputJson | OutputHandles | OutputNumericPriorities | OutputWithoutElements);
 
     public void Dispose()
     {
@@ -106,7 +107,7 @@ internal interface INftables : IDisposable
     /// <exception cref="NftablesException">Nothing was changed.</exception>
     void Apply(string commands);
 
-    /// <summary>Runs a <c>list</c> command; handles included.</summary>
+    /// <summary>Runs a <c>list</c> command; handles included, elements of sets left out.</summary>
     string ReadJson(string command);
 }
 

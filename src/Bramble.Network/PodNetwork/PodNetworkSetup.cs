@@ -12,6 +12,8 @@ namespace Bramble.Network.PodNetwork;
 internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers, INftables nftables, ILogger logger)
 {
     private const string BridgeTable = "bramble";
+    private readonly SemaphoreSlim _changed = new(1);
+    private volatile bool _mustReload;
     private readonly TaskCompletionSource _configured = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Done when the runtime can connect pods.</summary>
@@ -27,22 +29,34 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
             return;
         }
 
-        using var changed = new SemaphoreSlim(1);
         using var nodes = informers.For(Resources.Nodes).Subscribe(c =>
         {
-            if (c.Name.Name == config.NodeName && changed.CurrentCount == 0) changed.Release();
+            if (c.Name.Name == config.NodeName) Wake();
         });
         await informers.For(Resources.Nodes).Synced.WaitAsync(cancel);
         IReadOnlyList<IPNetwork> done = [];
         while (true)
         {
-            await changed.WaitAsync(cancel);
+            await _changed.WaitAsync(cancel);
             var podCidrs = PodCidrs(informers.For(Resources.Nodes).Find(new("", config.NodeName)));
-            if (podCidrs.Count == 0 || podCidrs.SequenceEqual(done)) continue;
+            if (podCidrs.Count == 0 || podCidrs.SequenceEqual(done) && !_mustReload) continue;
+            _mustReload = false;
             Configure(podCidrs);
             done = podCidrs;
             _configured.TrySetResult();
         }
+    }
+
+    /// <summary>Somebody took our rules away: what this part needs is made again.</summary>
+    public void Reload()
+    {
+        _mustReload = true;
+        Wake();
+    }
+
+    private void Wake()
+    {
+        if (_changed.CurrentCount == 0) _changed.Release();
     }
 
     private bool UsesV6 => config.ClusterCidrs.Concat(config.ServiceCidrs).Any(c => Services.ServiceFrontEnds.FamilyOf(c.BaseAddress) == Services.IpFamily.V6);

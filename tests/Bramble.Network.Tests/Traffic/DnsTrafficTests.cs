@@ -19,7 +19,7 @@ public sealed class DnsTrafficTests(BoardFixture board)
         Assert.True(board.Warnings.Count == 0, string.Join("\n", board.Warnings));
         board.Cluster.Objects(Resources.Namespaces).Set(new V1Namespace { Metadata = new() { Name = "default" } });
         await board.ServeAsync(Make.Service("web", "10.43.0.7", Make.Port(80, name: "http")), Make.Slice("web", 8080, Make.Endpoint("10.42.0.6")));
-        await BoardFixture.EventuallyAsync(() => DnsClient.Ask(null, Address, "web.default.svc.cluster.local", DnsType.A) == "NoError A 10.43.0.7", "web in the DNS");
+        await board.EventuallyAsync(() => DnsClient.Ask(null, Address, "web.default.svc.cluster.local", DnsType.A) == "NoError A 10.43.0.7", "web in the DNS");
     }
 
     // Pi-hole on the board: every address' port 53.
@@ -86,7 +86,7 @@ public sealed class DnsTrafficTests(BoardFixture board)
         external.Spec.Type = "ExternalName";
         external.Spec.ExternalName = "example.org";
         await board.ServeAsync(external, null);
-        await BoardFixture.EventuallyAsync(
+        await board.EventuallyAsync(
             () => DnsClient.Ask(board.PodA, Address, "ext.default.svc.cluster.local", DnsType.A) == "NoError CNAME example.org; A 203.0.113.5", "the ExternalName with its address");
     }
 
@@ -101,7 +101,7 @@ public sealed class DnsTrafficTests(BoardFixture board)
     public async Task Tools_find_kube_dns()
     {
         await PrepareAsync();
-        await BoardFixture.EventuallyAsync(() => board.Cluster.Written.ContainsKey("/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices/kube-dns-board1-ipv4"), "the EndpointSlice");
+        await board.EventuallyAsync(() => board.Cluster.Written.ContainsKey("/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices/kube-dns-board1-ipv4"), "the EndpointSlice");
         var service = board.Cluster.Written["/api/v1/namespaces/kube-system/services/kube-dns"];
         Assert.Equal(Address, service["spec"]!["clusterIP"]!.GetValue<string>());
         Assert.Equal("kube-dns", service["metadata"]!["labels"]!["k8s-app"]!.GetValue<string>());

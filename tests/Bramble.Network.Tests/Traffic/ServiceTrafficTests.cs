@@ -170,7 +170,7 @@ public sealed class ServiceTrafficTests(BoardFixture board)
         Assert.Equal("b 10.42.0.5", Talk.AskUdp(board.PodA, "10.43.1.10", 53, fromPort: 4444));
         await board.ServeAsync(service, Make.Udp(Make.Slice("udp", 7070, Make.Endpoint("192.0.2.9"))));
         // The rules come first, then the kernel is told to forget the flow.
-        await BoardFixture.EventuallyAsync(() => Talk.AskUdp(board.PodA, "10.43.1.10", 53, fromPort: 4444).StartsWith("lan ", StringComparison.Ordinal), "the other backend");
+        await board.EventuallyAsync(() => Talk.AskUdp(board.PodA, "10.43.1.10", 53, fromPort: 4444).StartsWith("lan ", StringComparison.Ordinal), "the other backend");
     }
 
     [Fact]
