@@ -10,6 +10,14 @@ public sealed class AuthenticationChain(IReadOnlyList<IAuthenticator> authentica
     /// <returns>A user (perhaps system:anonymous), or no user: answer 401 Unauthorized. The error is for the log, never for the client.</returns>
     public AuthenticationAnswer Authenticate(Credentials credentials)
     {
+        var answer = AuthenticateToken(credentials);
+        if (answer.User is not null || answer.Error is not null) return answer;
+        return allowsAnonymous ? new AuthenticationAnswer(UserInfo.Anonymous) : AuthenticationAnswer.Failed("no credentials");
+    }
+
+    /// <summary>As <see cref="Authenticate(Credentials)"/>, but nobody is anonymous: for token reviews.</summary>
+    internal AuthenticationAnswer AuthenticateToken(Credentials credentials)
+    {
         List<string>? errors = null;
         foreach (var authenticator in authenticators)
         {
@@ -17,8 +25,12 @@ public sealed class AuthenticationChain(IReadOnlyList<IAuthenticator> authentica
             if (answer.User is { } user) return answer with { User = WithAuthenticatedGroup(user) };
             if (answer.Error is { } error) (errors ??= []).Add(error);
         }
-        if (errors is not null) return AuthenticationAnswer.Failed(errors.Count == 1 ? errors[0] : $"[{string.Join(", ", errors)}]");
-        return allowsAnonymous ? new AuthenticationAnswer(UserInfo.Anonymous) : AuthenticationAnswer.Failed("no credentials");
+        return errors switch
+        {
+            null => AuthenticationAnswer.None,
+            [var one] => AuthenticationAnswer.Failed(one),
+            _ => AuthenticationAnswer.Failed($"[{string.Join(", ", errors)}]"),
+        };
     }
 
     public AuthenticationAnswer Authenticate(X509Certificate2? clientCertificate, IHeaderDictionary headers) => Authenticate(new Credentials(clientCertificate, headers));

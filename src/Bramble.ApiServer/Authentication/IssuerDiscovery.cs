@@ -1,0 +1,42 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Bramble.ApiServer.Serving;
+
+namespace Bramble.ApiServer.Authentication;
+
+/// <summary>OpenID Connect discovery of the service account issuer, so that others can check our tokens: its metadata and its public keys.</summary>
+public static class IssuerDiscovery
+{
+    private const string KeysPath = "/openid/v1/jwks";
+
+    /// <param name="externalAddress">host:port under which clients reach this server; part of jwks_uri.</param>
+    /// <returns>No routes when the issuer is no https URL: discovery would be a lie.</returns>
+    public static IReadOnlyList<NonResourceRoute> Routes(AuthenticationConfig config, ServiceAccountKeys keys, string externalAddress)
+    {
+        var issuer = config.ServiceAccountIssuers[0];
+        if (!Uri.TryCreate(issuer, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Query.Length > 0 || uri.Fragment.Length > 0) return [];
+        var algorithms = new JsonArray();
+        foreach (var algorithm in keys.Algorithms) algorithms.Add((JsonNode)JsonValue.Create(algorithm));
+        var metadata = new JsonObject
+        {
+            ["issuer"] = issuer,
+            ["jwks_uri"] = $"https://{externalAddress}{KeysPath}",
+            ["response_types_supported"] = new JsonArray("id_token"),
+            ["subject_types_supported"] = new JsonArray("public"),
+            ["id_token_signing_alg_values_supported"] = algorithms,
+        };
+        return [Route("/.well-known/openid-configuration", "application/json", metadata), Route(KeysPath, "application/jwk-set+json", keys.ToKeySet())];
+    }
+
+    private static NonResourceRoute Route(string path, string contentType, JsonObject document)
+    {
+        var body = Encoding.UTF8.GetBytes(document.ToJsonString());
+        return new NonResourceRoute(path, async (http, _, cancel) =>
+        {
+            http.Response.ContentType = contentType;
+            http.Response.Headers.CacheControl = "public, max-age=3600";
+            http.Response.ContentLength = body.Length;
+            await http.Response.Body.WriteAsync(body, cancel);
+        });
+    }
+}
