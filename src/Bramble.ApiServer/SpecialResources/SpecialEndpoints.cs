@@ -22,12 +22,4 @@ public static class SpecialEndpoints
         new EvictionEndpoint(time),
         new ComponentStatusEndpoint(),
     ];
-
-    public static IReadOnlyList<ISubresourceView> Views { get; } =
-    [
-        new ScaleView(new("apps", "deployments")),
-        new ScaleView(new("apps", "replicasets")),
-        new ScaleView(new("apps", "statefulsets")),
-        new ScaleView(new("", "replicationcontrollers")),
-    ];
 }

@@ -1,0 +1,30 @@
+using Bramble.ApiServer.Admission.PodSecurity;
+using Bramble.ApiServer.Authorization;
+
+namespace Bramble.ApiServer.Admission;
+
+/// <summary>The plugins that are on by default, and NodeRestriction as K3s has it, in upstream's order.</summary>
+public static class AdmissionPlugins
+{
+    public static AdmissionChain Compose(AuthorizerChain authorizer, RbacAuthorizer rbac, TimeProvider time) => new(
+    [
+        new NamespaceLifecycle(),
+        new LimitRanger(),
+        new ServiceAccountAdmission(time),
+        new NodeRestriction(authorizer),
+        new TaintNodesByCondition(),
+        new PodSecurityAdmission(),
+        new PriorityAdmission(),
+        new DefaultTolerationSeconds(),
+        new DefaultStorageClass(),
+        new StorageObjectInUseProtection(),
+        new PersistentVolumeClaimResize(),
+        new RuntimeClassAdmission(),
+        new CertificateApproval(authorizer),
+        new CertificateSigning(authorizer),
+        new CertificateSubjectRestriction(),
+        new DefaultIngressClass(),
+        new PodTopologyLabels(),
+        new RbacEscalation(authorizer, rbac),
+    ]);
+}
