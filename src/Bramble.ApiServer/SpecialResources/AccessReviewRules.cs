@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
-using Bramble.Api.Selectors;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.SpecialResources;
@@ -66,6 +65,6 @@ internal static class AccessReviewRules
         }
         if (requirement.Text("key").Length == 0 && !areLabels) errors.Required($"{field}.key", "must be specified");
         if (areLabels)
-            foreach (var why in LabelRules.KeyErrors(requirement.Text("key"))) errors.Invalid($"{field}.key", requirement.Text("key"), why);
+            foreach (var why in Bramble.Api.Selectors.LabelRules.KeyErrors(requirement.Text("key"))) errors.Invalid($"{field}.key", requirement.Text("key"), why);
     }
 }
