@@ -1,6 +1,11 @@
 using Bramble.Client;
 using Bramble.Controllers.Deployments;
+using Bramble.Controllers.Endpoints;
+using Bramble.Controllers.GarbageCollection;
+using Bramble.Controllers.Namespaces;
+using Bramble.Controllers.Nodes;
 using Bramble.Controllers.ReplicaSets;
+using Bramble.Controllers.ServiceAccounts;
 
 namespace Bramble.Controllers;
 
@@ -9,8 +14,18 @@ internal static class BuiltInControllers
 {
     public static readonly IReadOnlyList<ControllerDefinition> All =
     [
+        new("namespace-controller", c => new NamespaceController(c)),
+        new("service-account-controller", c => new ServiceAccountController(c)),
+        new("root-ca-cert-publisher", c => new RootCaController(c)),
         new("deployment-controller", c => new DeploymentController(c)),
         new("replicaset-controller", c => new ReplicaSetController(c, Resources.ReplicaSets)),
         new("replication-controller", c => new ReplicaSetController(c, Resources.ReplicationControllers)),
+        new("generic-garbage-collector", c => new GarbageCollector(c)),
+        new("endpointslice-controller", c => new EndpointSliceController(c)) { EventSource = "endpoint-slice-controller" },
+        new("endpoint-controller", c => new EndpointsController(c)),
+        new("node-controller", c => new NodeLifecycleController(c)),
+        new("node-controller", c => new TaintEvictionController(c)) { EventSource = "taint-eviction-controller" },
+        new("node-controller", c => new NodeIpamController(c)) { IsSerial = true, EventSource = "cidrAllocator" },
+        new("pod-garbage-collector", c => new PodGarbageController(c)),
     ];
 }

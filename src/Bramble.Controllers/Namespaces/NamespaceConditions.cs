@@ -1,0 +1,52 @@
+using System.Text.Json.Nodes;
+using Bramble.Client;
+using Bramble.Controllers.Workloads;
+
+namespace Bramble.Controllers.Namespaces;
+
+/// <summary>What a namespace that is being deleted still holds.</summary>
+internal sealed class NamespaceRemains
+{
+    public SortedDictionary<string, int> Counts { get; } = new(StringComparer.Ordinal);
+    public SortedDictionary<string, int> Finalizers { get; } = new(StringComparer.Ordinal);
+    public List<string> Failures { get; } = [];
+    public bool IsEmpty => Counts.Count == 0 && Failures.Count == 0;
+
+    public void Note(ResourceId resource, IReadOnlyList<KubeObject> items)
+    {
+        Counts[$"{resource.Plural}.{resource.Group}"] = items.Count;
+        foreach (var item in items)
+            foreach (var finalizer in item.ToTree()["metadata"]?["finalizers"] as JsonArray ?? [])
+                if ((string?)finalizer is { } name) Finalizers[name] = Finalizers.GetValueOrDefault(name) + 1;
+    }
+}
+
+/// <summary>The conditions by which <c>kubectl get namespace -o yaml</c> says why a namespace does not go.</summary>
+internal static class NamespaceConditions
+{
+    /// <returns>True: something changed.</returns>
+    public static bool Apply(JsonObject ns, NamespaceRemains remains, DateTimeOffset now)
+    {
+        var status = ns["status"]?.DeepClone().AsObject() ?? [];
+        status.SetCondition("NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered", "All resources successfully discovered", now);
+        status.SetCondition("NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions", "All legacy kube types successfully parsed", now);
+        if (remains.Failures.Count > 0)
+            status.SetCondition("NamespaceDeletionContentFailure", true, "ContentDeletionFailed",
+                $"Failed to delete all resource types, {remains.Failures.Count} remaining: {string.Join(", ", remains.Failures.Order(StringComparer.Ordinal))}", now);
+        else
+            status.SetCondition("NamespaceDeletionContentFailure", false, "ContentDeleted", "All content successfully deleted, may be waiting on finalization", now);
+        if (remains.Counts.Count > 0)
+            status.SetCondition("NamespaceContentRemaining", true, "SomeResourcesRemain",
+                $"Some resources are remaining: {string.Join(", ", remains.Counts.Select(c => $"{c.Key} has {c.Value} resource instances"))}", now);
+        else
+            status.SetCondition("NamespaceContentRemaining", false, "ContentRemoved", "All content successfully removed", now);
+        if (remains.Finalizers.Count > 0)
+            status.SetCondition("NamespaceFinalizersRemaining", true, "SomeFinalizersRemain",
+                $"Some content in the namespace has finalizers remaining: {string.Join(", ", remains.Finalizers.Select(c => $"{c.Key} in {c.Value} resource instances"))}", now);
+        else
+            status.SetCondition("NamespaceFinalizersRemaining", false, "ContentHasNoFinalizers", "All content-preserving finalizers finished", now);
+        if (JsonNode.DeepEquals(status, ns["status"])) return false;
+        ns["status"] = status;
+        return true;
+    }
+}

@@ -1,0 +1,94 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.Hosting;
+using k8s.Models;
+
+namespace Bramble.Controllers.Namespaces;
+
+/// <summary>Empties a namespace that is being deleted: Pods first, so that what they use outlives them, then everything else; then lets it go.</summary>
+internal sealed class NamespaceController : IReconciler
+{
+    private readonly ControllerContext _context;
+    private readonly IInformer<V1Namespace> _namespaces;
+    private readonly IInformer<V1CustomResourceDefinition> _definitions;
+    private readonly ConcurrentDictionary<NamespacedName, int> _attempts = new();
+
+    public NamespaceController(ControllerContext context)
+    {
+        _context = context;
+        _definitions = context.Reads(Resources.CustomResourceDefinitions);
+        _namespaces = context.Watches(Resources.Namespaces, change =>
+        {
+            if (change.New?.IsBeingDeleted() == true) context.Queue.Add(change.Name);
+            else if (change.New is null) _attempts.TryRemove(change.Name, out _);
+        });
+    }
+
+    public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
+    {
+        if (_namespaces.FindObject(name) is not { } found || !found.Model<V1Namespace>().IsBeingDeleted()) return Requeue.Never;
+        if (found.Model<V1Namespace>().Spec?.Finalizers is not { Count: > 0 }) return Requeue.Never;
+
+        var remains = new NamespaceRemains();
+        await EmptyAsync(Resources.Pods, name.Name, remains, cancel);
+        if (remains.Counts.Count == 0)
+            foreach (var resource in NamespacedResources())
+                if (resource.Plural != "pods" || resource.Group.Length > 0) await EmptyAsync(resource, name.Name, remains, cancel);
+
+        // The newest version: the status may have been written since the copy was made.
+        if (await _context.Client.FindAsync(Resources.Namespaces, name, cancel) is not { } fresh || fresh.Uid != found.Uid) return Requeue.Never;
+        var tree = fresh.ToTree();
+        if (remains.IsEmpty)
+        {
+            // Ours is the only finalizer that the finalize call may take away.
+            var others = (tree["spec"]?["finalizers"] as JsonArray ?? []).Where(f => (string?)f != "kubernetes").Select(f => f!.DeepClone()).ToArray();
+            tree["spec"]!["finalizers"] = new JsonArray(others);
+            await _context.Client.UpdateAsync(Resources.Namespaces, tree, "finalize", cancel);
+            return Requeue.Never;
+        }
+        if (NamespaceConditions.Apply(tree, remains, _context.Time.GetUtcNow())) await _context.Client.UpdateAsync(Resources.Namespaces, tree, "status", cancel);
+        // What is left goes by others' hands (kubelets end containers, finalizers run), each in its own resource: asking again, ever more rarely, up to
+        // half a minute, is cheaper than watching every resource for the length of a deletion.
+        var attempt = _attempts.AddOrUpdate(name, 0, (_, n) => n + 1);
+        return Requeue.After(TimeSpan.FromSeconds(Math.Min(30, 0.5 * Math.Pow(1.5, Math.Min(attempt, 20)))));
+    }
+
+    private IEnumerable<ResourceId> NamespacedResources()
+    {
+        var seen = new HashSet<GroupResource>();
+        foreach (var resource in ApiCatalog.BuiltIn.Resources)
+            if (resource.IsNamespaced && resource.HasVerb("delete") && resource.HasVerb("list") && !(resource.Group == "events.k8s.io" && resource.Plural == "events") && seen.Add(resource.GroupResource))
+                yield return new ResourceId(resource.Group, resource.Version, resource.Plural, resource.Kind, true);
+        foreach (var definition in _definitions.List())
+            if (definition.Spec.Scope == "Namespaced" && definition.Status?.Conditions?.Any(c => c.Type == "Established" && c.Status == "True") == true
+                && definition.Spec.Versions.FirstOrDefault(v => v.Served) is { } version)
+                yield return new ResourceId(definition.Spec.Group, version.Name, definition.Spec.Names.Plural, definition.Spec.Names.Kind, true);
+    }
+
+    /// <summary>Deletes all objects of one resource and notes what is left.</summary>
+    private async Task EmptyAsync(ResourceId resource, string ns, NamespaceRemains remains, CancellationToken cancel)
+    {
+        try
+        {
+            var list = await _context.Client.ListAsync(resource, new ListQuery(ns), cancel);
+            if (list.Items.Count == 0) return;
+            foreach (var item in list.Items)
+                if (item.ToTree()["metadata"]?["deletionTimestamp"] is null)
+                    await _context.Client.DeleteAsync(resource, item.Name, new DeleteQuery(PropagationPolicy: "Background"), cancel);
+            list = await _context.Client.ListAsync(resource, new ListQuery(ns), cancel);
+            if (list.Items.Count > 0) remains.Note(resource, list.Items);
+        }
+        catch (StatusException e) when (e.Status.Code is 404 or 405)
+        {
+            // A resource that went away with its definition has no content.
+        }
+        catch (StatusException e)
+        {
+            remains.Failures.Add(e.Message);
+        }
+    }
+}

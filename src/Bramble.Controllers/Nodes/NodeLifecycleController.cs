@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Client.Events;
+using Bramble.Controllers.Hosting;
+using Bramble.Controllers.Workloads;
+using k8s.Models;
+
+namespace Bramble.Controllers.Nodes;
+
+/// <summary>Notices nodes that fell silent and taints nodes by their conditions.</summary>
+/// <remarks>A heartbeat counts from the moment it is seen here, on the monotonic clock: no clock of a board is believed, so one that jumps by 30 days (no
+/// clock battery, then NTP) makes nobody late.</remarks>
+internal sealed class NodeLifecycleController : IReconciler
+{
+    /// <summary>A new node gets a little longer for its first heartbeat.</summary>
+    private static readonly TimeSpan StartupGrace = TimeSpan.FromSeconds(60);
+    private const string LeaseNamespace = "kube-node-lease";
+
+    private readonly ControllerContext _context;
+    private readonly IInformer<V1Node> _nodes;
+    private readonly IInformer<V1Pod> _pods;
+    private readonly ConcurrentDictionary<string, Heartbeat> _heartbeats = new(StringComparer.Ordinal);
+
+    public NodeLifecycleController(ControllerContext context)
+    {
+        _context = context;
+        _nodes = context.Watches(Resources.Nodes, NodeChanged);
+        context.Watches(Resources.Leases, change =>
+        {
+            if (change.Name.Namespace == LeaseNamespace && change.New is not null) Beat(change.Name.Name);
+        });
+        _pods = context.Reads(Resources.Pods);
+        _pods.AddIndex(NodePods.ByNode, NodePods.Node);
+    }
+
+    public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
+    {
+        if (_nodes.FindObject(name) is not { } found) return Requeue.Never;
+        var tree = found.ToTree();
+        var heartbeat = _heartbeats.GetOrAdd(name.Name, _ => new Heartbeat(_context.Time.GetTimestamp(), false));
+        var grace = heartbeat.WasSeen ? _context.Config.NodeMonitorGracePeriod : StartupGrace;
+        var age = _context.Time.GetElapsedTime(heartbeat.At);
+        var now = _context.Time.GetUtcNow();
+        if (age >= grace && SilentNode.MarkUnknown(tree, now))
+        {
+            ControllersLog.NodeState(_context.Log, name.Name, "unreachable", age);
+            var updated = await _context.Client.UpdateAsync(Resources.Nodes, tree, "status", cancel);
+            tree = updated.ToTree();
+            _context.Events.Normal(About(tree, name), "NodeNotReady", $"Node {name.Name} status is now: NodeNotReady");
+        }
+        var ready = NodeTaints.Condition(tree, "Ready");
+        var isAnyHealthy = ready == "True" || _nodes.List().Any(n => n.Metadata.Name != name.Name && n.Status?.Conditions?.Any(c => c.Type == "Ready" && c.Status == "True") == true);
+        if (NodeTaints.Decide(tree, isAnyHealthy, now) is { } taints)
+        {
+            var patch = new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["resourceVersion"] = tree["metadata"]!["resourceVersion"]!.DeepClone() },
+                ["spec"] = new JsonObject { ["taints"] = taints.Count == 0 ? null : taints },
+            };
+            await _context.Client.MergePatchAsync(Resources.Nodes, name, patch, null, cancel);
+        }
+        if (ready is "False" or "Unknown") await MarkPodsNotReadyAsync(name.Name, now, cancel);
+        // The next look is when the node would be late; each heartbeat puts it off.
+        return age >= grace ? Requeue.Never : Requeue.After(grace - age + TimeSpan.FromMilliseconds(50));
+    }
+
+    private void NodeChanged(ObjectChange<V1Node> change)
+    {
+        if (change.New is not { } node)
+        {
+            _heartbeats.TryRemove(change.Name.Name, out _);
+            return;
+        }
+        var before = change.Old?.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.LastHeartbeatTime;
+        var now = node.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.LastHeartbeatTime;
+        if (now is not null && now != before && change.Old is not null) Beat(change.Name.Name);
+        if (IsReady(change.Old) != IsReady(node))
+            foreach (var other in _nodes.List()) _context.Queue.Add(other.NamespacedName());      // whether anybody is healthy concerns all
+        _context.Queue.Add(change.Name);
+    }
+
+    private static bool IsReady(V1Node? node) => node?.Status?.Conditions?.Any(c => c.Type == "Ready" && c.Status == "True") == true;
+
+    private void Beat(string node)
+    {
+        var known = _heartbeats.TryGetValue(node, out var last);
+        _heartbeats[node] = new Heartbeat(_context.Time.GetTimestamp(), true);
+        // Only after a silence is there anything to decide; otherwise the look that waits finds the newer heartbeat.
+        if (!known || _context.Time.GetElapsedTime(last.At) >= _context.Config.NodeMonitorGracePeriod) _context.Queue.Add(new NamespacedName("", node));
+    }
+
+    /// <summary>Pods of a node that is not ready serve nobody: they leave their Services.</summary>
+    private async Task MarkPodsNotReadyAsync(string node, DateTimeOffset now, CancellationToken cancel)
+    {
+        foreach (var pod in _pods.ByIndex(NodePods.ByNode, node))
+        {
+            if (!pod.IsReady() || pod.IsBeingDeleted()) continue;
+            var condition = new JsonObject { ["type"] = "Ready", ["status"] = "False", ["lastTransitionTime"] = KubeTime.Seconds(now) };
+            try
+            {
+                await _context.Client.StrategicPatchAsync(
+                    Resources.Pods, pod.NamespacedName(),
+                    new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) } },
+                    "status", cancel);
+                _context.Events.Warning(EventSubject.Of(Resources.Pods, pod), "NodeNotReady", "Node is not ready");
+            }
+            catch (StatusException e) when (e.IsNotFound || e.IsConflict)
+            {
+                // Gone or changed meanwhile.
+            }
+        }
+    }
+
+    private static EventSubject About(JsonObject node, NamespacedName name) => new("v1", "Node", name, (string?)node["metadata"]?["uid"] ?? name.Name, "");
+
+    private readonly record struct Heartbeat(long At, bool WasSeen);
+}
+
+internal static class NodePods
+{
+    public const string ByNode = "nodes/pods";
+
+    public static IEnumerable<string> Node(V1Pod pod) => string.IsNullOrEmpty(pod.Spec.NodeName) ? [] : [pod.Spec.NodeName];
+}

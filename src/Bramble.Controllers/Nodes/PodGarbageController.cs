@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.Hosting;
+using Bramble.Controllers.Workloads;
+using k8s.Models;
+
+namespace Bramble.Controllers.Nodes;
+
+/// <summary>Removes Pods that nobody else will: of nodes that are gone, never scheduled and marked for deletion, and finished ones beyond a number.</summary>
+internal sealed class PodGarbageController : IReconciler
+{
+    /// <summary>A node that was deleted by mistake comes back within this time, and its Pods live.</summary>
+    private static readonly TimeSpan Quarantine = TimeSpan.FromSeconds(40);
+    private static readonly NamespacedName Finished = new("", "");
+
+    private readonly ControllerContext _context;
+    private readonly IInformer<V1Node> _nodes;
+    private readonly IInformer<V1Pod> _pods;
+    private readonly ConcurrentDictionary<string, long> _missingSince = new(StringComparer.Ordinal);
+
+    public PodGarbageController(ControllerContext context)
+    {
+        _context = context;
+        _nodes = context.Watches(Resources.Nodes, change =>
+        {
+            if (change.New is not null)
+            {
+                if (change.Old is null) _missingSince.TryRemove(change.Name.Name, out _);
+                return;
+            }
+            foreach (var pod in _pods!.ByIndex(NodePods.ByNode, change.Name.Name)) context.Queue.Add(pod.NamespacedName());
+        });
+        _pods = context.Watches(Resources.Pods, change =>
+        {
+            if (change.New is not { } pod) return;
+            if (pod.IsFinished() && change.Old?.IsFinished() != true) context.Queue.Add(Finished);
+            var isOnMissingNode = pod.Spec.NodeName is { Length: > 0 } node && _nodes.Find(new NamespacedName("", node)) is null;
+            if (isOnMissingNode || (pod.IsBeingDeleted() && string.IsNullOrEmpty(pod.Spec.NodeName))) context.Queue.Add(change.Name);
+        });
+        _pods.AddIndex(NodePods.ByNode, NodePods.Node);
+    }
+
+    public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
+    {
+        if (name == Finished) return await RemoveFinishedAsync(cancel);
+        if (_pods.Find(name) is not { } pod) return Requeue.Never;
+        if (string.IsNullOrEmpty(pod.Spec.NodeName))
+        {
+            if (pod.IsBeingDeleted()) await ForceAsync(pod, null, cancel);
+            return Requeue.Never;
+        }
+        var node = new NamespacedName("", pod.Spec.NodeName);
+        if (_nodes.Find(node) is not null) return Requeue.Never;
+        var since = _missingSince.GetOrAdd(node.Name, _ => _context.Time.GetTimestamp());
+        var left = Quarantine - _context.Time.GetElapsedTime(since);
+        if (left > TimeSpan.Zero) return Requeue.After(left);
+        // The API's own word before something irreversible.
+        if (await _context.Client.FindAsync(Resources.Nodes, node, cancel) is not null) return Requeue.Never;
+        await ForceAsync(pod, "PodGC: node no longer exists", cancel);
+        return Requeue.Never;
+    }
+
+    private async Task<Requeue> RemoveFinishedAsync(CancellationToken cancel)
+    {
+        var finished = _pods.List().Where(p => p.IsFinished() && !p.IsBeingDeleted()).ToList();
+        foreach (var pod in finished.OrderBy(p => p.Metadata.CreationTimestamp).Take(Math.Max(0, finished.Count - _context.Config.TerminatedPodsMax))) await ForceAsync(pod, null, cancel);
+        return Requeue.Never;
+    }
+
+    private async Task ForceAsync(V1Pod pod, string? disruption, CancellationToken cancel)
+    {
+        try
+        {
+            if (!pod.IsFinished())
+            {
+                var status = new JsonObject { ["phase"] = "Failed" };
+                if (disruption is not null)
+                    status["conditions"] = new JsonArray((JsonNode)new JsonObject
+                    {
+                        ["type"] = "DisruptionTarget",
+                        ["status"] = "True",
+                        ["reason"] = "DeletionByPodGC",
+                        ["message"] = disruption,
+                        ["lastTransitionTime"] = KubeTime.Seconds(_context.Time.GetUtcNow()),
+                    });
+                await _context.Client.StrategicPatchAsync(
+                    Resources.Pods, pod.NamespacedName(), new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = status }, "status", cancel);
+            }
+            await _context.Client.DeleteAsync(Resources.Pods, pod.NamespacedName(), new DeleteQuery(0, Uid: pod.Metadata.Uid), cancel);
+        }
+        catch (StatusException e) when (e.IsNotFound)
+        {
+            // Gone by itself.
+        }
+    }
+}
