@@ -1,0 +1,178 @@
+using System.Globalization;
+using Bramble.Kubelet.Containers;
+using Bramble.Kubelet.Pods;
+using k8s.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Bramble.Kubelet.Cgroups;
+
+/// <summary>Limits of a pod's cgroup; 0: none.</summary>
+internal readonly record struct PodCgroupLimits(long Shares, long QuotaMicroseconds, long MemoryBytes)
+{
+    /// <summary>Sums over the containers; a limit exists only where every container has one.</summary>
+    public static PodCgroupLimits Of(V1Pod pod)
+    {
+        var spec = pod.Spec;
+        var all = (spec.InitContainers ?? []).Where(c => c.IsSidecar()).Concat(spec.Containers).ToList();
+        var shares = ContainerResourceLimits.Shares(spec.EffectiveRequest("cpu"));
+        return new(shares, ContainerResourceLimits.Quota(Limit("cpu")), (long)Limit("memory"));
+
+        decimal Limit(string name)
+        {
+            if (PodSpecs.Amount(spec.Resources?.Limits, name) is > 0 and var whole) return whole;
+            return all.All(c => PodSpecs.Amount(c.Resources?.Limits, name) > 0)
+                ? Math.Max(all.Sum(c => PodSpecs.Amount(c.Resources!.Limits, name)), (spec.InitContainers ?? []).Select(c => PodSpecs.Amount(c.Resources?.Limits, name)).DefaultIfEmpty().Max())
+                    + PodSpecs.Amount(spec.Overhead, name)
+                : 0;
+        }
+    }
+}
+
+/// <summary>The tree of pods' cgroups: <c>kubepods</c>, in it <c>burstable</c> and <c>besteffort</c>, in those <c>pod&lt;uid&gt;</c>; guaranteed pods directly in
+/// kubepods. With systemd as driver they are slices, which systemd makes when the runtime starts the sandbox. A limit that cannot be written is said once.</summary>
+internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy, ILogger log)
+{
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, bool> _told = new();
+
+    public CgroupHierarchy Hierarchy => hierarchy;
+
+    private bool IsSystemd => config.CgroupDriver == CgroupDriver.Systemd;
+
+    /// <summary>Path of the tree's top: <c>/kubepods</c>.</summary>
+    public string Top => IsSystemd ? "/kubepods.slice" : Path.Join(config.CgroupRoot, "kubepods");
+
+    private string QosFolder(string qos) => (qos, IsSystemd) switch
+    {
+        ("Guaranteed", _) => Top,
+        (_, false) => $"{Top}/{qos.ToLowerInvariant()}",
+        _ => $"{Top}/kubepods-{qos.ToLowerInvariant()}.slice",
+    };
+
+    /// <summary>Path of a pod's cgroup below the hierarchy's root.</summary>
+    public string PathOf(V1Pod pod) => IsSystemd ? $"{QosFolder(pod.QosClass())}/{SliceOf(pod)}" : $"{QosFolder(pod.QosClass())}/pod{pod.Uid()}";
+
+    /// <summary>The parent as the runtime wants to hear it: a path, or with systemd the slice's name alone.</summary>
+    public string ParentFor(V1Pod pod) => IsSystemd ? SliceOf(pod) : PathOf(pod);
+
+    private static string SliceOf(V1Pod pod)
+    {
+        var qos = pod.QosClass();
+        return $"kubepods{(qos == "Guaranteed" ? "" : "-" + qos.ToLowerInvariant())}-pod{pod.Uid().Replace('-', '_')}.slice";
+    }
+
+    /// <summary>Makes the top and the QoS groups.</summary>
+    public void Prepare(int cores)
+    {
+        if (IsSystemd) return;
+        foreach (var cgroup in (string[])[Top, QosFolder("Burstable"), QosFolder("BestEffort")]) Make(cgroup);
+        SetShares(Top, Math.Max(2, cores * 1024L));
+        SetShares(QosFolder("BestEffort"), ContainerResourceLimits.SharesMin);
+    }
+
+    public void Ensure(V1Pod pod)
+    {
+        var cgroup = PathOf(pod);
+        if (!IsSystemd) Make(cgroup);
+        var limits = PodCgroupLimits.Of(pod);
+        SetShares(cgroup, limits.Shares);
+        if (hierarchy.IsUnified)
+        {
+            Write("cpu", cgroup, "cpu.max", limits.QuotaMicroseconds == 0 ? "max 100000" : $"{limits.QuotaMicroseconds.ToString(CultureInfo.InvariantCulture)} 100000");
+            Write("memory", cgroup, "memory.max", limits.MemoryBytes == 0 ? "max" : limits.MemoryBytes.ToString(CultureInfo.InvariantCulture));
+            return;
+        }
+        if (limits.QuotaMicroseconds > 0) Write("cpu", cgroup, "cpu.cfs_quota_us", limits.QuotaMicroseconds.ToString(CultureInfo.InvariantCulture));
+        if (limits.MemoryBytes > 0) Write("memory", cgroup, "memory.limit_in_bytes", limits.MemoryBytes.ToString(CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>Shares of the burstable group: the sum of what its pods ask for.</summary>
+    public void SetBurstableShares(IEnumerable<V1Pod> pods)
+    {
+        if (IsSystemd) return;
+        var cores = pods.Where(p => p.QosClass() == "Burstable").Sum(p => p.Spec.EffectiveRequest("cpu"));
+        SetShares(QosFolder("Burstable"), ContainerResourceLimits.Shares(cores));
+    }
+
+    /// <summary>Uids of the pods that have a cgroup.</summary>
+    public IReadOnlySet<string> PodUids()
+    {
+        var uids = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var qos in (string[])["Guaranteed", "Burstable", "BestEffort"])
+            foreach (var folder in hierarchy.Folders(QosFolder(qos)).Where(Directory.Exists))
+                foreach (var child in Directory.EnumerateDirectories(folder, "pod*")) uids.Add(Path.GetFileName(child)["pod".Length..]);
+        return uids;
+    }
+
+    /// <summary>Removes a pod's cgroup from every tree. False: something still runs in it.</summary>
+    public bool Remove(string uid)
+    {
+        var isGone = true;
+        foreach (var qos in (string[])["Guaranteed", "Burstable", "BestEffort"])
+            foreach (var folder in hierarchy.Folders($"{QosFolder(qos)}/pod{uid}").Where(Directory.Exists)) isGone &= RemoveTree(folder);
+        return isGone;
+    }
+
+    private static bool RemoveTree(string folder)
+    {
+        // The kernel removes a cgroup's files with it: only folders are removed, deepest first.
+        foreach (var child in Directory.EnumerateDirectories(folder, "*", SearchOption.AllDirectories).OrderByDescending(d => d.Length).Append(folder))
+            if (!Native.RemoveFolder.TryRemove(child)) return false;
+        return true;
+    }
+
+    private void Make(string cgroup)
+    {
+        var path = "";
+        foreach (var part in cgroup.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var parent = path;
+            path += "/" + part;
+            foreach (var folder in hierarchy.Folders(path))
+                if (!Directory.Exists(folder)) Directory.CreateDirectory(folder);
+            if (hierarchy.IsUnified) EnableControllers(parent);
+            else FillCpuset(parent, path);
+        }
+    }
+
+    private void EnableControllers(string parent)
+    {
+        var folder = Path.Join(CgroupHierarchy.UnifiedRoot, parent);
+        var there = File.ReadAllText(Path.Join(folder, "cgroup.controllers")).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        var enabled = File.ReadAllText(Path.Join(folder, "cgroup.subtree_control")).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        foreach (var controller in there.Except(enabled).Where(c => c is "cpu" or "cpuset" or "memory" or "io" or "pids" or "hugetlb"))
+            Write("", parent, "cgroup.subtree_control", "+" + controller);
+    }
+
+    // Version 1: an empty cpuset can hold no process.
+    private void FillCpuset(string parent, string cgroup)
+    {
+        if (hierarchy.Folder("cpuset", cgroup) is not { } folder || hierarchy.Folder("cpuset", parent) is not { } above) return;
+        foreach (var file in (string[])["cpuset.cpus", "cpuset.mems"])
+            if (File.ReadAllText(Path.Join(folder, file)).Trim().Length == 0) Write("cpuset", cgroup, file, File.ReadAllText(Path.Join(above, file)).Trim());
+    }
+
+    private void SetShares(string cgroup, long shares)
+    {
+        // Version 2 has weights from 1 to 10000 for shares from 2 to 262144.
+        if (hierarchy.IsUnified) Write("cpu", cgroup, "cpu.weight", (1 + (shares - 2) * 9999 / 262142).ToString(CultureInfo.InvariantCulture));
+        else Write("cpu", cgroup, "cpu.shares", shares.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private void Write(string controller, string cgroup, string file, string value)
+    {
+        if (hierarchy.Folder(controller, cgroup) is not { } folder)
+        {
+            if (_told.TryAdd(controller, true)) Log.CgroupsLimited(log, $"the kernel has no {controller} controller");
+            return;
+        }
+        if (!Directory.Exists(folder)) return;
+        try
+        {
+            File.WriteAllText(Path.Join(folder, file), value);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (_told.TryAdd(file, true)) Log.CgroupsLimited(log, $"{Path.Join(folder, file)}: {e.Message}");
+        }
+    }
+}

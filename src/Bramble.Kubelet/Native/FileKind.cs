@@ -1,0 +1,32 @@
+using System.Runtime.InteropServices;
+
+namespace Bramble.Kubelet.Native;
+
+/// <summary>What a path is, from statx(2): <c>f</c> file, <c>d</c> directory, <c>s</c> socket, <c>c</c> or <c>b</c> device, <c>p</c> pipe, <c>-</c> nothing.</summary>
+internal static partial class FileKind
+{
+    private const int AtFdCwd = -100;
+    private const uint StatxType = 1;
+    private const int StatxSize = 256;
+    private const int ModeOffset = 28;
+
+    public static unsafe char Of(string path)
+    {
+        // struct statx is the same on every architecture: stx_mode is the 16 bits at offset 28.
+        var buffer = stackalloc byte[StatxSize];
+        if (statx(AtFdCwd, path, 0, StatxType, buffer) != 0) return '-';
+        return (*(ushort*)(buffer + ModeOffset) & 0xF000) switch
+        {
+            0x8000 => 'f',
+            0x4000 => 'd',
+            0xC000 => 's',
+            0x2000 => 'c',
+            0x6000 => 'b',
+            0x1000 => 'p',
+            _ => '-',
+        };
+    }
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int statx(int folder, string path, int flags, uint mask, byte* result);
+}

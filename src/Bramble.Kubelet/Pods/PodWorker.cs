@@ -1,0 +1,401 @@
+using System.Threading.Channels;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Kubelet.Containers;
+using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.Volumes;
+using k8s.Models;
+
+namespace Bramble.Kubelet.Pods;
+
+/// <summary>One pod's life on this node: observe, decide, act, publish, then sleep until something about it changes. All steps are safe to repeat; a start
+/// of the node begins with the same first step. One task runs it; the other members may be called from anywhere.</summary>
+internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
+{
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryLongest = TimeSpan.FromSeconds(60);
+
+    private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Dictionary<string, StartFailure> _failures = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+    private V1Pod _pod = pod;
+    private PodEnd? _end;
+    private bool _isRemoved;
+    private bool _isCleaned;
+    private int _failedSteps;
+    private DateTimeOffset? _lookAgain;
+    private CancellationTokenSource? _running;
+    private (Task Task, long? Grace, CancellationTokenSource Cancel)? _kill;
+
+    public V1Pod Pod => Volatile.Read(ref _pod);
+
+    /// <summary>It will run nothing any more (its containers may still be ending).</summary>
+    public bool IsEnding => Volatile.Read(ref _end) is not null;
+
+    /// <summary>Nothing of it runs; its resources count no more.</summary>
+    public bool HasEnded => _isCleaned;
+
+    public void Wake() => _signal.Writer.TryWrite(true);
+
+    public void Update(V1Pod newer)
+    {
+        Volatile.Write(ref _pod, newer);
+        if (newer.IsBeingDeleted()) End(PodEnd.Deleted);
+        Wake();
+    }
+
+    /// <summary>The API has it no more.</summary>
+    public void Remove()
+    {
+        _isRemoved = true;
+        End(PodEnd.Deleted);
+        Wake();
+    }
+
+    /// <summary>Begins its end; the first reason stays.</summary>
+    public void End(PodEnd why)
+    {
+        lock (_gate)
+        {
+            if (_end is null)
+            {
+                _end = why;
+                // What is being started now is not wanted any more.
+                _running?.Cancel();
+            }
+        }
+        Wake();
+    }
+
+    public void Dispose() => _kill?.Cancel.Dispose();
+
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        while (!cancel.IsCancellationRequested)
+        {
+            _lookAgain = null;
+            try
+            {
+                var isFinished = IsEnding ? await EndStepAsync(cancel) : await SyncStepAsync(cancel);
+                if (isFinished) return;
+                _failedSteps = 0;
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (OperationCanceledException)
+            {
+                // The step was interrupted because the pod is to end.
+                continue;
+            }
+            catch (Exception e)
+            {
+                var wait = TimeSpan.FromSeconds(Math.Min(RetryLongest.TotalSeconds, RetryFirst.TotalSeconds * (1 << Math.Min(6, _failedSteps++))));
+                if (e is VolumeException && !IsEnding) parts.Tell(Pod, null, "Warning", "FailedMount", e.Message);
+                else Log.SyncFailed(parts.Log, Pod.Described(), e.Message, wait);
+                LookAgainAt(parts.Time.GetUtcNow() + wait);
+            }
+            await SleepAsync(cancel);
+        }
+    }
+
+    private void LookAgainAt(DateTimeOffset? at)
+    {
+        if (at is not null && (_lookAgain is null || at < _lookAgain)) _lookAgain = at;
+    }
+
+    private async Task SleepAsync(CancellationToken cancel)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        if (_lookAgain is { } at)
+        {
+            var wait = at - parts.Time.GetUtcNow();
+            if (wait > TimeSpan.Zero)
+            {
+                var timer = Task.Delay(wait, parts.Time, stop.Token);
+                var signal = _signal.Reader.WaitToReadAsync(stop.Token).AsTask();
+                await Task.WhenAny(timer, signal);
+                await stop.CancelAsync();
+            }
+        }
+        else
+        {
+            try
+            {
+                await _signal.Reader.WaitToReadAsync(cancel);
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+        _signal.Reader.TryRead(out _);
+    }
+
+    /// <returns>Always false: a pod that runs is not finished.</returns>
+    private async Task<bool> SyncStepAsync(CancellationToken node)
+    {
+        using var running = CancellationTokenSource.CreateLinkedTokenSource(node);
+        lock (_gate)
+        {
+            if (_end is not null) return false;
+            _running = running;
+        }
+        try
+        {
+            await SyncAsync(Pod, running.Token);
+        }
+        finally
+        {
+            lock (_gate) _running = null;
+        }
+        return false;
+    }
+
+    private async Task SyncAsync(V1Pod pod, CancellationToken cancel)
+    {
+        parts.Objects.Use(pod.Uid(), Projections.References(pod), Wake);
+        var observed = await parts.Observer.ObserveAsync(pod.Uid(), cancel);
+        if (pod.Status.IsTerminalPhase() || IsOver(pod))
+        {
+            End(IsOver(pod) && !pod.Status.IsTerminalPhase()
+                ? new PodEnd(Reason: "DeadlineExceeded", Message: "Pod was active on the node longer than the specified deadline")
+                : PodEnd.Completed);
+            return;
+        }
+        UpdateProbes(pod, observed);
+        var status = Status(pod, observed, isTerminal: false, failed: null);
+        if (status.IsTerminalPhase())
+        {
+            // The terminal phase is published when nothing runs any more.
+            End(PodEnd.Completed);
+            return;
+        }
+        Publish(pod, status);
+
+        if (parts.NetworkProblem() is { } problem && !pod.IsHostNetwork())
+        {
+            parts.Tell(pod, null, "Warning", "NetworkNotReady", $"network is not ready: {problem}");
+            LookAgainAt(parts.Time.GetUtcNow().AddSeconds(5));
+            return;
+        }
+        parts.Cgroups.Ensure(pod);
+        var volumes = await parts.Volumes.EnsureAsync(pod, observed.Ips, cancel);
+        LookAgainAt(parts.Tokens.NextRenewal(pod.Uid()));
+        if (pod.Spec.ActiveDeadlineSeconds is { } deadline && status.StartTime is { } started)
+            LookAgainAt(new DateTimeOffset(started, TimeSpan.Zero).AddSeconds(deadline));
+
+        var actions = PodActions.Decide(pod, observed, parts.Probes.Verdicts);
+        foreach (var name in _failures.Keys.ToList())
+            if (observed.Find(name) is { State: ContainerState.ContainerRunning }) _failures.Remove(name);
+        if (!actions.IsNothing)
+        {
+            await ActAsync(pod, observed, actions, volumes, cancel);
+            observed = await parts.Observer.ObserveAsync(pod.Uid(), cancel);
+            UpdateProbes(pod, observed);
+            Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
+        }
+        await TidyAsync(pod, observed, cancel);
+    }
+
+    private void UpdateProbes(V1Pod pod, ObservedPod observed)
+    {
+        var podIp = pod.IsHostNetwork() ? parts.HostIps.FirstOrDefault() ?? "127.0.0.1" : observed.Ips.FirstOrDefault() ?? "";
+        parts.Probes.Update(pod, observed, podIp, parts.Statuses.Find(pod));
+    }
+
+    private bool IsOver(V1Pod pod) =>
+        pod.Spec.ActiveDeadlineSeconds is { } seconds && parts.Statuses.Find(pod)?.StartTime is { } started
+        && parts.Time.GetUtcNow() >= new DateTimeOffset(started, TimeSpan.Zero).AddSeconds(seconds);
+
+    private async Task ActAsync(V1Pod pod, ObservedPod observed, PodActions actions, IReadOnlyDictionary<string, MountedVolume> volumes, CancellationToken cancel)
+    {
+        var killer = new ContainerKiller(parts);
+        if (actions.CreateSandbox && !string.IsNullOrEmpty(actions.SandboxId))
+            parts.Tell(pod, null, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+        if (actions.KillPod)
+        {
+            await killer.KillPodAsync(pod, observed, null, cancel);
+            if (!actions.CreateSandbox) return;
+        }
+        else
+        {
+            await Task.WhenAll(actions.ToKill.Select(k => killer.KillAsync(pod, k, null, observed.Ips, cancel)));
+            // Restarts count from an instance that has ended.
+            if (actions.ToKill.Count > 0) observed = await parts.Observer.ObserveAsync(pod.Uid(), cancel);
+        }
+
+        var sandbox = parts.Sandboxes.Of(pod, actions.Attempt);
+        var sandboxId = actions.SandboxId ?? "";
+        var ips = observed.Ips;
+        if (actions.CreateSandbox)
+        {
+            try
+            {
+                Directory.CreateDirectory(sandbox.LogDirectory, (UnixFileMode)0b111_101_101);
+                sandboxId = await parts.Runtime.RunPodSandboxAsync(sandbox, await RuntimeHandlerAsync(pod, cancel), cancel);
+            }
+            catch (RuntimeException e)
+            {
+                parts.Tell(pod, null, "Warning", "FailedCreatePodSandBox", $"Failed to create pod sandbox: {e.Message}");
+                throw;
+            }
+            observed = await parts.Observer.ObserveAsync(pod.Uid(), cancel);
+            ips = observed.Ips;
+            // The address is worth telling before images are pulled.
+            Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
+        }
+        if (pod.IsHostNetwork()) ips = parts.HostIps;
+
+        var starter = new ContainerStarter(parts);
+        foreach (var name in actions.EphemeralToStart.Concat(actions.InitToStart).Concat(actions.ToStart))
+        {
+            var spec = pod.Spec.FindContainer(name)!.Value;
+            var result = await starter.StartAsync(pod, spec, sandboxId, sandbox, observed, ips, volumes, cancel);
+            if (result.Failure is null)
+            {
+                _failures.Remove(name);
+                continue;
+            }
+            _failures[name] = result.Failure;
+            LookAgainAt(result.RetryAt ?? parts.Time.GetUtcNow().AddSeconds(10));
+            // Later init containers wait for this one; sidecars and app containers do not wait for each other.
+            if (spec.Kind == ContainerKind.Init) return;
+        }
+    }
+
+    private async Task<string> RuntimeHandlerAsync(V1Pod pod, CancellationToken cancel)
+    {
+        if (string.IsNullOrEmpty(pod.Spec.RuntimeClassName)) return "";
+        var found = await parts.Client.FindAsync(Resources.RuntimeClasses, new NamespacedName("", pod.Spec.RuntimeClassName), cancel);
+        return found?.Model<V1RuntimeClass>().Handler
+            ?? throw new VolumeException($"failed to get sandbox runtime: RuntimeClass \"{pod.Spec.RuntimeClassName}\" not found");
+    }
+
+    /// <summary>Keeps the newest and the one before of each container, and the sandbox in use.</summary>
+    private async Task TidyAsync(V1Pod pod, ObservedPod observed, CancellationToken cancel)
+    {
+        foreach (var old in observed.Containers.GroupBy(c => c.Metadata.Name).SelectMany(g => g.Skip(2)).Where(c => c.State == ContainerState.ContainerExited))
+        {
+            await parts.Runtime.RemoveContainerAsync(old.Id, cancel);
+            var log = Path.Combine(parts.Sandboxes.LogFolder(pod), old.Metadata.Name);
+            if (Directory.Exists(log))
+                foreach (var file in Directory.EnumerateFiles(log, $"{ContainerStatuses.RestartCountOf(old)}.log*")) File.Delete(file);
+        }
+        foreach (var old in observed.Sandboxes.Skip(1).Where(s => s.State == PodSandboxState.SandboxNotready))
+        {
+            var filter = new ContainerFilter { PodSandboxId = old.Id };
+            if ((await parts.Runtime.ListContainersAsync(filter, cancel)).Count == 0) await parts.Runtime.RemovePodSandboxAsync(old.Id, cancel);
+        }
+    }
+
+    private V1PodStatus Status(V1Pod pod, ObservedPod observed, bool isTerminal, (string, string)? failed) => PodStatuses.Decide(new StatusInput
+    {
+        Pod = pod,
+        Observed = observed,
+        Old = parts.Statuses.Find(pod),
+        Probes = parts.Probes.Verdicts,
+        Failures = _failures.GetValueOrDefault,
+        TerminationMessage = parts.TerminationMessages.Read,
+        RuntimeName = parts.RuntimeName,
+        NodeIps = parts.Config.NodeIps,
+        IsTerminal = isTerminal,
+        Failed = failed,
+    });
+
+    private void Publish(V1Pod pod, V1PodStatus status) => parts.Statuses.Set(pod, status, parts.ApiUid(pod));
+
+    /// <returns>True: nothing is left of the pod anywhere.</returns>
+    private async Task<bool> EndStepAsync(CancellationToken cancel)
+    {
+        var pod = Pod;
+        var end = _end!;
+        var observed = await parts.Observer.ObserveAsync(pod.Uid(), cancel);
+        if (observed.IsAnythingRunning)
+        {
+            if (_kill is { Task.IsFaulted: true } failed)
+            {
+                _kill = null;
+                await failed.Task;
+            }
+            var grace = end.GraceSeconds ?? pod.Metadata.DeletionGracePeriodSeconds;
+            if (_kill is { } going && grace is not null && (going.Grace is null || grace < going.Grace))
+            {
+                // Less time than before (kubectl delete --now): the longer wait is given up.
+                await going.Cancel.CancelAsync();
+                _kill = null;
+            }
+            if (_kill is null || _kill.Value.Task.IsCompleted) StartKill(pod, observed, grace, cancel);
+            parts.Probes.Stop(pod.Uid(), keepReadiness: true);
+            if (!_isRemoved && !end.Failed.HasValue && !end.IsCompletion) Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
+            return false;
+        }
+        parts.Probes.Stop(pod.Uid(), keepReadiness: false);
+        if (!_isCleaned) await CleanAsync(pod, observed, end, cancel);
+        if (_isRemoved) return await RemoveAllAsync(pod, observed, cancel);
+        if (pod.IsBeingDeleted() && !pod.IsStatic()) await DeleteFromApiAsync(pod, cancel);
+        return false;
+    }
+
+    private void StartKill(V1Pod pod, ObservedPod observed, long? grace, CancellationToken node)
+    {
+        var cancel = CancellationTokenSource.CreateLinkedTokenSource(node);
+        var task = Task.Run(async () =>
+        {
+            try
+            {
+                await new ContainerKiller(parts).KillPodAsync(pod, observed, grace, cancel.Token);
+            }
+            finally
+            {
+                Wake();
+            }
+        });
+        _kill = (task, grace, cancel);
+    }
+
+    private async Task CleanAsync(V1Pod pod, ObservedPod observed, PodEnd end, CancellationToken cancel)
+    {
+        var status = Status(pod, observed, isTerminal: true, end.Failed);
+        parts.Objects.Forget(pod.Uid());
+        parts.Volumes.Remove(pod.Uid());
+        if (!parts.Cgroups.Remove(pod.Uid())) throw new IOException("its cgroup is still in use");
+        parts.Tokens.Forget(pod.Uid());
+        parts.Restarts.Forget(pod.Uid());
+        parts.Images.Forget(pod.Uid());
+        Publish(pod, status);
+        _isCleaned = true;
+        if (!await parts.Statuses.FlushAsync(pod.Uid(), cancel)) LookAgainAt(parts.Time.GetUtcNow().AddSeconds(2));
+    }
+
+    private async Task DeleteFromApiAsync(V1Pod pod, CancellationToken cancel)
+    {
+        if (!await parts.Statuses.FlushAsync(pod.Uid(), cancel))
+        {
+            LookAgainAt(parts.Time.GetUtcNow().AddSeconds(2));
+            return;
+        }
+        try
+        {
+            await parts.Client.DeleteAsync(Resources.Pods, new(pod.Namespace(), pod.Name()), new DeleteQuery(GracePeriodSeconds: 0, Uid: pod.Uid()), cancel);
+        }
+        catch (StatusException e) when (e.IsNotFound || e.Status.Code == 409)
+        {
+            // Gone, or another pod has the name by now.
+        }
+    }
+
+    private async Task<bool> RemoveAllAsync(V1Pod pod, ObservedPod observed, CancellationToken cancel)
+    {
+        foreach (var container in observed.Containers) await parts.Runtime.RemoveContainerAsync(container.Id, cancel);
+        foreach (var sandbox in observed.Sandboxes) await parts.Runtime.RemovePodSandboxAsync(sandbox.Id, cancel);
+        var logs = parts.Sandboxes.LogFolder(pod);
+        if (Directory.Exists(logs)) Directory.Delete(logs, recursive: true);
+        if (parts.Config.ContainerLogsDirectory is { } links && Directory.Exists(links))
+            foreach (var link in Directory.EnumerateFiles(links, $"{pod.Name()}_{pod.Namespace()}_*.log").Where(l => !File.Exists(l))) File.Delete(link);
+        parts.Statuses.Forget(pod.Uid());
+        return true;
+    }
+}
