@@ -2,8 +2,10 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
+using Bramble.Api.Schemas;
 using Bramble.Client;
 using k8s;
 using k8s.Models;
@@ -68,7 +70,7 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
             try
             {
                 var text = File.ReadAllText(file);
-                var pod = Complete(text.TrimStart().StartsWith('{') ? KubernetesJson.Deserialize<V1Pod>(text) : KubernetesYaml.Deserialize<V1Pod>(text), file, text);
+                var pod = Complete(Decode(text), file, text);
                 var name = new NamespacedName(pod.Namespace(), pod.Name());
                 seen.Add(name);
                 if (_pods.TryGetValue(name, out var known))
@@ -86,6 +88,14 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
         }
         foreach (var (name, pod) in _pods)
             if (!seen.Contains(name) && _pods.TryRemove(name, out _)) workers.RemoveStatic(pod.Uid());
+    }
+
+    private static V1Pod Decode(string text)
+    {
+        var format = text.TrimStart().StartsWith('{') ? BodyFormat.Json : BodyFormat.Yaml;
+        var type = BuiltInSchemas.FindKind(new GroupVersionKind("", "v1", "Pod"))!;
+        var decoded = ObjectDecoder.Decode(Encoding.UTF8.GetBytes(text), format, type, FieldValidation.Ignore);
+        return KubernetesJson.Deserialize<V1Pod>(decoded.Tree.ToJsonString());
     }
 
     private V1Pod Complete(V1Pod pod, string file, string text)
