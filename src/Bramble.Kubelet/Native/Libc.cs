@@ -42,6 +42,12 @@ internal static partial class Libc
         if (fchownat(AtFdCwd, path, (uint)(user ?? uint.MaxValue), (uint)(group ?? uint.MaxValue), AtSymlinkNoFollow) != 0) throw Failed($"chown of {path}");
     }
 
+    /// <summary>rename(2): replaces what is at <paramref name="to"/>. A link to a folder is renamed as a link, which .NET's File.Move refuses.</summary>
+    public static void Rename(string from, string to)
+    {
+        if (rename(from, to) != 0) throw Failed($"rename of {from} to {to}");
+    }
+
     /// <summary>Opens a path below a folder; whatever links say, it is never outside. Null: there is no such path.</summary>
     public static SafeFileHandle? OpenBeneath(string root, string relative)
     {
@@ -88,6 +94,9 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial long openat2(long number, int folder, string path, ref OpenHow how, nuint size);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int rename(string from, string to);
 
     [LibraryImport("libc")]
     private static partial int close(int fd);

@@ -118,6 +118,8 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
         var wait = TimeSpan.FromSeconds(1);
         while (!cancel.IsCancellationRequested)
         {
+            using var opened = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            var lookingAgain = LookAgainAfterOpeningAsync(opened.Token);
             try
             {
                 await foreach (var id in parts.Runtime.EventsAsync(cancel))
@@ -134,8 +136,21 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
             {
                 Log.EventsBroken(parts.Log, e.Message);
             }
+            await opened.CancelAsync();
+            await lookingAgain;
             await Task.Delay(wait, parts.Time, cancel).ContinueWith(_ => { }, TaskScheduler.Default);
             wait = TimeSpan.FromSeconds(Math.Min(10, wait.TotalSeconds * 2));
+            WakeAll();
+        }
+    }
+
+    /// <summary>The runtime does not say when a subscription has begun: what happened while it was opened is looked for afterwards.</summary>
+    private async Task LookAgainAfterOpeningAsync(CancellationToken cancel)
+    {
+        foreach (var seconds in (double[])[0.5, 3])
+        {
+            await Task.Delay(TimeSpan.FromSeconds(seconds), parts.Time, cancel).ContinueWith(_ => { }, TaskScheduler.Default);
+            if (cancel.IsCancellationRequested) return;
             WakeAll();
         }
     }

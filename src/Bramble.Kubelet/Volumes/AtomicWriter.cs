@@ -39,7 +39,7 @@ internal static class AtomicWriter
         var temporary = Path.Combine(folder, "..data_tmp");
         File.Delete(temporary);
         File.CreateSymbolicLink(temporary, fresh);
-        File.Move(temporary, link, overwrite: true);
+        Libc.Rename(temporary, link);
 
         var tops = files.Keys.Select(p => p.Split('/')[0]).ToHashSet(StringComparer.Ordinal);
         foreach (var top in tops)
