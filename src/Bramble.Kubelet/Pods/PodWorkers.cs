@@ -12,6 +12,9 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
     private readonly ConcurrentDictionary<string, string> _podOfContainer = new();
     private readonly Lock _admission = new();
 
+    /// <summary>The runtime reported a change of this container or sandbox id. Handlers must not block.</summary>
+    public event Action<string>? ContainerChanged;
+
     public IEnumerable<V1Pod> Pods => _workers.Values.Select(w => w.Worker.Pod);
 
     /// <summary>Pods whose resources count: all that have not ended.</summary>
@@ -125,6 +128,7 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
                 await foreach (var id in parts.Runtime.EventsAsync(cancel))
                 {
                     wait = TimeSpan.FromSeconds(1);
+                    ContainerChanged?.Invoke(id);
                     if (await PodOfAsync(id, cancel) is { } uid) Wake(uid);
                 }
             }

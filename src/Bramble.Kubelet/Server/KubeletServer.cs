@@ -2,17 +2,111 @@ using Bramble.Client;
 using Bramble.Kubelet.Node;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Stats;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Kubelet.Server;
 
-/// <summary>The kubelet's HTTPS server.</summary>
+/// <summary>The kubelet's HTTPS server: what the API server's log, exec and node proxy calls and metrics collectors ask. TLS 1.2 and newer; every path but
+/// none is for known and allowed callers.</summary>
 internal sealed class KubeletServer(
     KubeletConfig config, IKubeClient client, PodParts parts, PodWorkers workers, CgroupStats stats, Machine machine, NodeAgent node, TimeProvider time, ILoggerFactory logs)
 {
+    private readonly ILogger _log = logs.CreateLogger("Bramble.Kubelet.Server");
+    private readonly KubeletAccess _access = new(config, client, time);
+
+    /// <summary>First path segments and who answers. Streams (exec, attach, portForward) join this list.</summary>
+    private readonly Dictionary<string, IKubeletEndpoint> _endpoints = new(StringComparer.Ordinal)
+    {
+        ["healthz"] = new HealthEndpoint(),
+        ["pods"] = new PodsEndpoint(workers, parts),
+        ["runningpods"] = new PodsEndpoint(workers, parts),
+        ["containerLogs"] = new ContainerLogsEndpoint(workers, parts),
+        ["stats"] = new StatsEndpoint(new StatsSummary(config, machine, workers, parts, stats, time)),
+        ["metrics"] = new MetricsEndpoint(workers, parts, stats, node, time),
+    };
+
     public async Task RunAsync(CancellationToken cancel)
     {
-        _ = (config, client, parts, workers, stats, machine, node, time, logs);
+        if (config.ServerPort == 0 || config.ServingCertificate is not { } certificate) return;
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Services.AddSingleton(logs);
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = 1000;
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Listen(config.ServerAddress, config.ServerPort, listen => listen.UseHttps(https =>
+            {
+                https.ServerCertificateSelector = (_, _) => certificate();
+                https.SslProtocols = System.Security.Authentication.SslProtocols.Tls12 | System.Security.Authentication.SslProtocols.Tls13;
+                https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+                // Any certificate may come; what it is worth is decided by the client CA afterwards.
+                https.AllowAnyClientCertificate();
+            }));
+        });
+        await using var app = builder.Build();
+        app.UseWebSockets();
+        app.Run(HandleAsync);
+        await app.StartAsync(cancel);
+        Log.ServerListens(_log, config.ServerAddress.ToString(), config.ServerPort);
         await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel).ContinueWith(_ => { }, TaskScheduler.Default);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await app.StopAsync(patience.Token);
     }
+
+    private async Task HandleAsync(HttpContext http)
+    {
+        var cancel = http.RequestAborted;
+        try
+        {
+            if (await _access.AuthenticateAsync(http, cancel) is not { } caller)
+            {
+                await AnswerAsync(http, 401, "Unauthorized");
+                return;
+            }
+            var path = http.Request.Path.Value ?? "/";
+            if (!await _access.IsAllowedAsync(caller, http.Request.Method, path, cancel))
+            {
+                var subresources = string.Join(", ", KubeletAccess.Subresources(path));
+                await AnswerAsync(http, 403, $"Forbidden (user={caller.Name}, verb={http.Request.Method.ToLowerInvariant()}, resource=nodes, subresource(s)=[{subresources}])");
+                return;
+            }
+            var segments = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+            if (segments.Length == 0 || !_endpoints.TryGetValue(segments[0], out var endpoint)) await AnswerAsync(http, 404, "404 page not found");
+            else await endpoint.HandleAsync(http, segments[1..], cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // The client left.
+        }
+        catch (HttpAnswerException e)
+        {
+            await AnswerAsync(http, e.Code, e.Message);
+        }
+        catch (Exception e)
+        {
+            Log.PartFailed(_log, $"{http.Request.Method} {http.Request.Path}", e.Message);
+            await AnswerAsync(http, 500, e.Message);
+        }
+    }
+
+    private static Task AnswerAsync(HttpContext http, int code, string text)
+    {
+        if (http.Response.HasStarted) return Task.CompletedTask;
+        http.Response.StatusCode = code;
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        return http.Response.WriteAsync(text);
+    }
+}
+
+/// <summary>/healthz.</summary>
+internal sealed class HealthEndpoint : IKubeletEndpoint
+{
+    public Task HandleAsync(HttpContext http, string[] rest, CancellationToken cancel) => http.Response.WriteAsync("ok", cancel);
 }

@@ -28,6 +28,18 @@ internal sealed class CgroupStats(CgroupHierarchy hierarchy)
         long Get(string name) => stat.GetValueOrDefault(name);
     }
 
+    /// <summary>The node's own: version 2 has no memory.current at the root, so /proc/meminfo tells.</summary>
+    public MemoryStats? NodeMemory(long limitBytes)
+    {
+        if (!hierarchy.IsUnified) return MemoryOf("/");
+        var info = File.ReadLines("/proc/meminfo").Select(l => l.Split(':', 2)).ToDictionary(p => p[0], p => Node.Machine.Kibibytes(p[1]) * 1024);
+        var stat = Map(Path.Join(CgroupHierarchy.UnifiedRoot, "memory.stat"));
+        var usage = info.GetValueOrDefault("MemTotal") - info.GetValueOrDefault("MemFree");
+        return new(
+            usage, Math.Max(0, usage - info.GetValueOrDefault("Inactive(file)")), info.GetValueOrDefault("AnonPages"), stat?.GetValueOrDefault("pgfault") ?? 0,
+            stat?.GetValueOrDefault("pgmajfault") ?? 0, limitBytes);
+    }
+
     public CpuStats? CpuOf(string cgroup)
     {
         if (hierarchy.IsUnified)

@@ -1,0 +1,24 @@
+using System.Text.Json.Nodes;
+using Bramble.Kubelet.Pods;
+using k8s;
+using Microsoft.AspNetCore.Http;
+
+namespace Bramble.Kubelet.Server;
+
+/// <summary>/pods: the pods bound to this node, with the status the kubelet knows.</summary>
+internal sealed class PodsEndpoint(PodWorkers workers, PodParts parts) : IKubeletEndpoint
+{
+    public async Task HandleAsync(HttpContext http, string[] rest, CancellationToken cancel)
+    {
+        var items = new JsonArray();
+        foreach (var pod in workers.Pods.ToList())
+        {
+            var tree = JsonNode.Parse(KubernetesJson.Serialize(pod))!.AsObject();
+            if (parts.Statuses.Find(pod) is { } status) tree["status"] = PodStatusTree.Of(status);
+            items.Add((JsonNode)tree);
+        }
+        http.Response.ContentType = "application/json";
+        await http.Response.WriteAsync(
+            new JsonObject { ["kind"] = "PodList", ["apiVersion"] = "v1", ["metadata"] = new JsonObject(), ["items"] = items }.ToJsonString(), cancel);
+    }
+}
