@@ -12,7 +12,7 @@ SOCKET=$RUN_DIR/containerd/containerd.sock
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # The command line of a process, words separated by spaces; nothing when it has gone.
-command_line() { tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null; }
+command_line() { { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null; }
 
 processes() {
     for dir in /proc/[0-9]*; do
@@ -113,7 +113,7 @@ remove_links() {
 
 remove_rules() {
     if have nft; then
-        for family in ip ip6 bridge; do
+        for family in ip ip6; do
             nft list table $family bramble >/dev/null 2>&1 && nft delete table $family bramble
         done
         # Accepts that we put into the chains of other firewalls are tagged.

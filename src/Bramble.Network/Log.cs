@@ -19,7 +19,7 @@ internal static partial class Log
     [LoggerMessage(6012, LogLevel.Information, "Pod network {PodCidrs} on {Bridge}, MTU {Mtu}.")]
     public static partial void PodNetworkReady(ILogger logger, string podCidrs, string bridge, int mtu);
 
-    [LoggerMessage(6013, LogLevel.Information, "This kernel has no bridge netfilter (br_netfilter): pods of this node reach each other by routing instead.")]
+    [LoggerMessage(6013, LogLevel.Information, "This kernel has no bridge netfilter (module br_netfilter): a pod that reaches a neighbour on this node through a Service is seen with the node's address.")]
     public static partial void NoBridgeNetfilter(ILogger logger);
 
     [LoggerMessage(6021, LogLevel.Debug, "Upstream DNS server {Server} did not answer: {Error}")]
@@ -48,4 +48,10 @@ internal static partial class Log
 
     [LoggerMessage(6033, LogLevel.Warning, "Somebody removed the service rules (nft flush ruleset?); they are loaded again.")]
     public static partial void RulesGone(ILogger logger);
+
+    [LoggerMessage(6041, LogLevel.Information, "LoadBalancer Service {Service} has the addresses [{Addresses}].")]
+    public static partial void LoadBalancerWritten(ILogger logger, string service, string addresses);
+
+    [LoggerMessage(6042, LogLevel.Warning, "Cannot write the status of a LoadBalancer Service: {Error}. Trying again in {Seconds} s.")]
+    public static partial void LoadBalancerNotWritten(ILogger logger, string error, int seconds);
 }

@@ -4,6 +4,7 @@ using Bramble.Network.Firewalls;
 using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
+using Bramble.Network.ServiceLoadBalancer;
 using Bramble.Network.Services;
 using Microsoft.Extensions.Logging;
 
@@ -23,8 +24,10 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
     {
         using var nftables = new NftablesLibrary();
         var logger = logs.CreateLogger("network");
-        var pods = new PodNetworkSetup(config, informers, nftables, logger);
-        var proxy = new ServiceProxy(config, informers, nftables, time, logger);
+        var pods = new PodNetworkSetup(config, informers, logger);
+        var hasBridgeNetfilter = KernelSettings.EnableBridgeNetfilter();
+        if (!hasBridgeNetfilter) Log.NoBridgeNetfilter(logger);
+        var proxy = new ServiceProxy(config, informers, nftables, hasBridgeNetfilter, time, logger);
         using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var firewalls = new ForeignFirewalls(config, nftables, RestoreRules, time, logger);
         List<Task> running = [pods.RunAsync(parts.Token), proxy.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];
@@ -35,6 +38,7 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             running.Add(dns.RunAsync(parts.Token));
             ready.Add(dns.Serving);
         }
+        if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, time, logger).RunAsync(parts.Token));
         running.Add(AnnounceAsync(ready, parts.Token));
         try
         {
@@ -54,7 +58,6 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         {
             Log.RulesGone(logger);
             proxy.Reload();
-            pods.Reload();
         }
     }
 
@@ -69,7 +72,7 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
     public static void RemoveAllRules(NetworkConfig config)
     {
         using var nftables = new NftablesLibrary();
-        foreach (var family in new[] { "ip", "ip6", "bridge" }) nftables.Apply($"add table {family} {BaseRules.Table}\ndelete table {family} {BaseRules.Table}\n");
+        foreach (var family in new[] { "ip", "ip6" }) nftables.Apply($"add table {family} {BaseRules.Table}\ndelete table {family} {BaseRules.Table}\n");
         var removal = ForeignAccepts.Removal(ForeignFirewalls.Read(nftables), config.ClusterCidrs);
         if (removal.Length > 0) nftables.Apply(removal);
         using var routes = new RouteNetlink();

@@ -1,7 +1,6 @@
 using System.Net;
 using Bramble.Client;
 using Bramble.Network.Netlink;
-using Bramble.Network.Nftables;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 
@@ -9,11 +8,9 @@ namespace Bramble.Network.PodNetwork;
 
 /// <summary>Makes this node's part of the pod network as soon as the node has its podCIDR: kernel settings, bridge, CNI configuration, and the route by
 /// which the host itself reaches service addresses. Level-triggered: each change of the Node looks at everything again.</summary>
-internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers, INftables nftables, ILogger logger)
+internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers, ILogger logger)
 {
-    private const string BridgeTable = "bramble";
     private readonly SemaphoreSlim _changed = new(1);
-    private volatile bool _mustReload;
     private readonly TaskCompletionSource _configured = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Done when the runtime can connect pods.</summary>
@@ -39,19 +36,11 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
         {
             await _changed.WaitAsync(cancel);
             var podCidrs = PodCidrs(informers.For(Resources.Nodes).Find(new("", config.NodeName)));
-            if (podCidrs.Count == 0 || podCidrs.SequenceEqual(done) && !_mustReload) continue;
-            _mustReload = false;
+            if (podCidrs.Count == 0 || podCidrs.SequenceEqual(done)) continue;
             Configure(podCidrs);
             done = podCidrs;
             _configured.TrySetResult();
         }
-    }
-
-    /// <summary>Somebody took our rules away: what this part needs is made again.</summary>
-    public void Reload()
-    {
-        _mustReload = true;
-        Wake();
     }
 
     private void Wake()
@@ -77,11 +66,6 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
         var mac = CniConfiguration.BridgeMac(CniConfiguration.Gateway(podCidrs[0]));
         var bridge = routes.EnsureBridge(CniConfiguration.Bridge, mtu, mac);
         foreach (var cidr in podCidrs) routes.EnsureAddress(bridge.Index, CniConfiguration.Gateway(cidr), cidr.PrefixLength);
-        if (!KernelSettings.EnableBridgeNetfilter())
-        {
-            RouteBridgedPackets(bridge.Mac.Length == 6 ? bridge.Mac : mac);
-            Log.NoBridgeNetfilter(logger);
-        }
         WriteWhole(config.SubnetFile, CniConfiguration.SubnetFile(config.ClusterCidrs, podCidrs, mtu));
         // Last: from here on the runtime connects pods.
         WriteWhole(Path.Combine(config.CniConfDir, CniConfiguration.FileName), CniConfiguration.Conflist(podCidrs, mtu, config.CniStateDir));
@@ -101,24 +85,6 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
             var source = config.NodeIps.FirstOrDefault(ip => ip.AddressFamily == cidr.BaseAddress.AddressFamily);
             if (source is not null) routes.SetRoute(cidr, loopback.Index, source: source, mtu: mtu);
         }
-    }
-
-    // Without bridge netfilter the answer of a pod to its neighbour would pass the bridge untranslated, with the pod's address where the service's is
-    // expected. So frames between pods are handed to the host, which routes them back into the bridge.
-    private void RouteBridgedPackets(byte[] mac)
-    {
-        var text = string.Join(':', mac.Select(b => b.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)));
-        nftables.Apply($$"""
-            add table bridge {{BridgeTable}}
-            delete table bridge {{BridgeTable}}
-            table bridge {{BridgeTable}} {
-              chain prerouting {
-                type filter hook prerouting priority -300; policy accept;
-                meta ibrname "{{CniConfiguration.Bridge}}" ether type { ip, ip6 } ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 ether daddr set {{text}} meta pkttype set host
-              }
-            }
-
-            """);
     }
 
     private static void WriteWhole(string path, string text)

@@ -12,8 +12,11 @@ internal static class BaseRules
     /// <summary>Protocols whose ports a Service may name.</summary>
     public static readonly IReadOnlyList<string> Protocols = ["tcp", "udp", "sctp"];
 
+    /// <summary>Without bridge netfilter the answer of a neighbour on the bridge would go there directly and untranslated; so it must go to the node.</summary>
+    public const string NeighbourMasquerade = "ct status dnat iifname \"cni0\" oifname \"cni0\" masquerade fully-random";
+
     /// <param name="dnsTarget">Address and port where the cluster DNS listens on this node; null: not here.</param>
-    public static string Of(IpFamily family, IReadOnlyList<IPNetwork> clusterCidrs, IReadOnlyList<IPNetwork> serviceCidrs, string? dnsTarget)
+    public static string Of(IpFamily family, IReadOnlyList<IPNetwork> clusterCidrs, IReadOnlyList<IPNetwork> serviceCidrs, string? dnsTarget, bool hasBridgeNetfilter)
     {
         var v6 = family == IpFamily.V6;
         var ip = v6 ? "ip6" : "ip";
@@ -32,6 +35,7 @@ internal static class BaseRules
                 meta l4proto {p} ct original proto-dst @keep_source_node_{p} fib saddr type != local return
 
             """));
+        var neighbours = hasBridgeNetfilter ? "" : NeighbourMasquerade;
         var dns = dnsTarget is null ? "drop" : $"meta l4proto {{ tcp, udp }} dnat {ip} to {dnsTarget}";
         return $$"""
             add table {{ip}} {{Table}}
@@ -86,6 +90,7 @@ internal static class BaseRules
                 type nat hook postrouting priority srcnat - 5; policy accept;
                 oifname "lo" return
                 ct status dnat {{ip}} saddr . {{ip}} daddr @hairpin masquerade fully-random
+                {{neighbours}}
             {{keepRules}}
                 ct status dnat {{ip}} saddr != @cluster_cidrs masquerade fully-random
                 {{ip}} saddr @cluster_cidrs {{ip}} daddr != @cluster_cidrs {{ip}} daddr != {{multicast}} masquerade fully-random

@@ -12,7 +12,7 @@ namespace Bramble.Network.Services;
 
 /// <summary>Keeps the kernel's service rules equal to Services, EndpointSlices and the hostPorts of this node's Pods. One loop owns all state; informers
 /// only say what changed; changes that come together become one transaction.</summary>
-internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, INftables nftables, TimeProvider time, ILogger logger)
+internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, INftables nftables, bool hasBridgeNetfilter, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryLast = TimeSpan.FromSeconds(60);
@@ -67,11 +67,16 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
                 _loaded.TrySetResult();
                 await _changes.Reader.WaitToReadAsync(cancel);
             }
+            catch (NftablesException refused) when (!mustReload)
+            {
+                // Most likely the tables are no longer as we left them: all of it again, at once.
+                Log.RefusedCommands(logger, refused.Message + "\n" + refused.Commands);
+                mustReload = true;
+            }
             catch (NftablesException refused)
             {
                 Log.RulesRefused(logger, refused.Message, (int)retry.TotalSeconds);
                 Log.RefusedCommands(logger, refused.Commands);
-                mustReload = true;
                 await Task.Delay(retry, time, cancel);
                 retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, RetryLast.Ticks));
             }
@@ -86,7 +91,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
             if (!isUsed) continue;
             _families.Add(new RuleSet(family));
             var dns = DnsTarget(family);
-            _baseRules.Add(BaseRules.Of(family, config.ClusterCidrs, config.ServiceCidrs, dns));
+            _baseRules.Add(BaseRules.Of(family, config.ClusterCidrs, config.ServiceCidrs, dns, hasBridgeNetfilter));
             if (dns is not null) _families[^1].Set(ClaimRank.ClusterDns, "cluster-dns", ClusterDnsFronts(family));
         }
     }
