@@ -37,6 +37,9 @@ internal static partial class Log
     [LoggerMessage(6025, LogLevel.Warning, "{Path} names no usable nameserver. Names outside the cluster will not resolve; add one or name another file with --resolv-conf.")]
     public static partial void NoUpstream(ILogger logger, string path);
 
+    [LoggerMessage(6027, LogLevel.Warning, "The DNS server {Server} of {Path} sends questions back to the cluster DNS; it is not asked any more. Take the cluster DNS address out of its upstream servers.")]
+    public static partial void UpstreamLoop(ILogger logger, System.Net.IPEndPoint server, string path);
+
     [LoggerMessage(6026, LogLevel.Warning, "Cannot publish the kube-dns Service: {Error}. The cluster DNS answers all the same; trying again in {Seconds} s.")]
     public static partial void KubeDnsNotPublished(ILogger logger, string error, int seconds);
 
@@ -54,4 +57,13 @@ internal static partial class Log
 
     [LoggerMessage(6042, LogLevel.Warning, "Cannot write the status of a LoadBalancer Service: {Error}. Trying again in {Seconds} s.")]
     public static partial void LoadBalancerNotWritten(ILogger logger, string error, int seconds);
+
+    [LoggerMessage(6051, LogLevel.Information, "Pods of node {Node} ({PodCidr}) are reached through {Address}.")]
+    public static partial void OverlayPeerKnown(ILogger logger, string node, string podCidr, string address);
+
+    [LoggerMessage(6052, LogLevel.Information, "Pods of node {Node} ({PodCidr}) are no longer reached.")]
+    public static partial void OverlayPeerGone(ILogger logger, string node, string podCidr);
+
+    [LoggerMessage(6053, LogLevel.Warning, "The pod network to other nodes is not complete: {Error}. Trying again in {Seconds} s.")]
+    public static partial void OverlayFailed(ILogger logger, string error, int seconds);
 }

@@ -32,12 +32,14 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
     {
         var zone = config.ClusterDomain.TrimEnd('.').ToLowerInvariant();
         _names.Set("zone", ClusterNames.OfZone(zone, config.ClusterDns));
-        var upstream = OpenUpstream();
+        // Asking ourselves would never end.
+        var upstream = new Upstream(config.UpstreamResolvConf, config.ClusterDns, time, logger);
         var answers = new ClusterAnswers(_names, zone, [.. config.ClusterCidrs, .. config.ServiceCidrs]);
         var servers = ListenAddresses().Select(a => new DnsServer(a, answers, upstream, time, logger)).ToList();
         try
         {
             foreach (var server in servers) server.Open();
+            _ = upstream.Servers(cancel);
             List<Task> running = [KeepNamesAsync(zone, cancel), .. servers.Select(s => s.RunAsync(cancel))];
             if (config.IsServer) running.Add(PublishAsync(cancel));
             await foreach (var ended in Task.WhenEach(running)) await ended;
@@ -55,22 +57,6 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
         if (config.ClusterDns.Any(a => a.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6))
             foreach (var address in config.NodeIps.Where(a => a.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6))
                 yield return new IPEndPoint(address, config.DnsPort);
-    }
-
-    private Upstream OpenUpstream()
-    {
-        var text = "";
-        try
-        {
-            text = File.ReadAllText(config.UpstreamResolvConf);
-        }
-        catch (Exception missing) when (missing is IOException or UnauthorizedAccessException)
-        {
-            Log.NoResolvConf(logger, config.UpstreamResolvConf, missing.Message);
-        }
-        var servers = Upstream.Parse(text, config.ClusterDns);
-        if (servers.Count == 0) Log.NoUpstream(logger, config.UpstreamResolvConf);
-        return new Upstream(servers, time, logger);
     }
 
     private async Task KeepNamesAsync(string zone, CancellationToken cancel)

@@ -121,6 +121,12 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
         var limit = isTcp ? Math.Min(response.Length, MessageBytesMax) : Math.Min(response.Length, query.UdpBytesMax);
         var kind = cluster.Answer(request, query, response, limit, out length, out var cname);
         if (kind == AnswerKind.Answered) return Step.Send;
+        if (query.Name.EndsWith(Upstream.ProbeZone, StringComparison.Ordinal))
+        {
+            upstream.NoteProbe(query.Name);
+            length = Refuse(request, response, DnsCode.Refused);
+            return Step.Send;
+        }
         pending = new Pending(request.ToArray(), query.QuestionEnd, query.HasEdns, limit, AnswerCache.KeyOf(query, request) + (isTcp ? " tcp" : ""), cname, query.Type);
         return Step.Forward;
     }

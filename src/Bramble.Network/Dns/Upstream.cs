@@ -6,16 +6,90 @@ using Microsoft.Extensions.Logging;
 
 namespace Bramble.Network.Dns;
 
-/// <summary>Asks the servers of the node's resolv.conf, in their order, one after another when one is silent. Thread-safe.</summary>
-internal sealed class Upstream(IReadOnlyList<IPEndPoint> servers, TimeProvider time, ILogger logger)
+/// <summary>Asks the servers of the node's resolv.conf, in their order, one after another when one is silent. The file is looked at again when questions
+/// come and it has changed (DHCP writes it late). A server that sends our questions back to us is found by a probe and left out. Thread-safe.</summary>
+internal sealed class Upstream(string resolvConf, IReadOnlyCollection<IPAddress> ourselves, TimeProvider time, ILogger logger)
 {
+    /// <summary>Below this name nobody asks but our own probes.</summary>
+    public const string ProbeZone = "loop-check.bramble.invalid";
+
     private static readonly TimeSpan PatienceUdp = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan PatienceTcp = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _gate = new();
+    private IReadOnlyList<IPEndPoint> _servers = [];
+    private readonly Dictionary<string, IPEndPoint> _probes = new(StringComparer.Ordinal);
+    private DateTime _fileTime = DateTime.MinValue;
+    private long _lookedAt = long.MinValue;
 
     // The server that answered last is asked first.
     private int _preferred;
 
-    public int Count => servers.Count;
+    /// <summary>The servers as of now, from the file if it has changed.</summary>
+    public IReadOnlyList<IPEndPoint> Servers(CancellationToken cancel)
+    {
+        lock (_gate)
+        {
+            if (_lookedAt != long.MinValue && time.GetElapsedTime(_lookedAt) < LookAgainAfter) return _servers;
+            var isFirst = _lookedAt == long.MinValue;
+            _lookedAt = time.GetTimestamp();
+            try
+            {
+                // The target of a link, not the link: systemd and NetworkManager replace what it points to.
+                var changedAt = File.GetLastWriteTimeUtc(File.ResolveLinkTarget(resolvConf, returnFinalTarget: true)?.FullName ?? resolvConf);
+                if (changedAt == _fileTime && !isFirst) return _servers;
+                _fileTime = changedAt;
+                _servers = Parse(File.ReadAllText(resolvConf), ourselves);
+            }
+            catch (Exception missing) when (missing is IOException or UnauthorizedAccessException)
+            {
+                if (isFirst) Log.NoResolvConf(logger, resolvConf, missing.Message);
+                return _servers;
+            }
+            if (_servers.Count == 0) Log.NoUpstream(logger, resolvConf);
+            foreach (var server in _servers) Probe(server, cancel);
+            return _servers;
+        }
+    }
+
+    /// <summary>A question of ours has come back: whoever it was sent to leads to us.</summary>
+    public void NoteProbe(ReadOnlySpan<char> name)
+    {
+        lock (_gate)
+        {
+            if (!_probes.Remove(name.ToString(), out var server)) return;
+            _servers = [.. _servers.Where(s => !s.Equals(server))];
+            Log.UpstreamLoop(logger, server, resolvConf);
+        }
+    }
+
+    // Its answer does not matter, only whether it comes back as a question.
+    private void Probe(IPEndPoint server, CancellationToken cancel)
+    {
+        var name = $"{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}.{ProbeZone}";
+        _probes[name] = server;
+        var question = new byte[DnsQuery.HeaderBytes + DnsQuery.NameCharsMax + 6];
+        question[2] = 0x01;
+        question[5] = 1;
+        var end = DnsQuery.HeaderBytes + DnsWriter.EncodeName(name, question.AsSpan(DnsQuery.HeaderBytes));
+        BinaryPrimitives.WriteUInt16BigEndian(question.AsSpan(end), DnsType.Txt);
+        BinaryPrimitives.WriteUInt16BigEndian(question.AsSpan(end + 2), DnsType.Internet);
+        _ = AskAndForgetAsync(question.AsMemory(0, end + 4));
+
+        async Task AskAndForgetAsync(ReadOnlyMemory<byte> request)
+        {
+            try
+            {
+                await AskOneAsync(server, request, request.Length, byTcp: false, cancel);
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                return; // stopping: nobody asks any more
+            }
+            lock (_gate) _probes.Remove(name);
+        }
+    }
 
     /// <summary>The nameservers of a resolv.conf without those that are us: asking ourselves would never end.</summary>
     public static IReadOnlyList<IPEndPoint> Parse(string resolvConf, IReadOnlyCollection<IPAddress> ourselves)
@@ -33,26 +107,32 @@ internal sealed class Upstream(IReadOnlyList<IPEndPoint> servers, TimeProvider t
     /// <summary>The first usable answer, its id as in <paramref name="request"/>; null: nobody answered.</summary>
     public async Task<byte[]?> AskAsync(ReadOnlyMemory<byte> request, int questionEnd, bool byTcp, CancellationToken cancel)
     {
+        var servers = Servers(cancel);
         var first = Volatile.Read(ref _preferred);
         for (var i = 0; i < servers.Count; i++)
         {
             var index = (first + i) % servers.Count;
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            using var timer = time.CreateTimer(static s => ((CancellationTokenSource)s!).Cancel(), patience, byTcp ? PatienceTcp : PatienceUdp, Timeout.InfiniteTimeSpan);
-            try
-            {
-                var answer = byTcp
-                    ? await AskTcpAsync(servers[index], request, patience.Token)
-                    : await AskUdpAsync(servers[index], request, questionEnd, patience.Token);
-                if (i > 0) Volatile.Write(ref _preferred, index);
-                return answer;
-            }
-            catch (Exception silent) when (silent is SocketException or IOException || silent is OperationCanceledException && !cancel.IsCancellationRequested)
-            {
-                Log.UpstreamSilent(logger, servers[index], silent is OperationCanceledException ? "no answer in time" : silent.Message);
-            }
+            if (await AskOneAsync(servers[index], request, questionEnd, byTcp, cancel) is not { } answer) continue;
+            if (i > 0) Volatile.Write(ref _preferred, index);
+            return answer;
         }
         return null;
+    }
+
+    private async Task<byte[]?> AskOneAsync(IPEndPoint server, ReadOnlyMemory<byte> request, int questionEnd, bool byTcp, CancellationToken cancel)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var timer = time.CreateTimer(static s => ((CancellationTokenSource)s!).Cancel(), patience, byTcp ? PatienceTcp : PatienceUdp, Timeout.InfiniteTimeSpan);
+        try
+        {
+            return byTcp ? await AskTcpAsync(server, request, patience.Token) : await AskUdpAsync(server, request, questionEnd, patience.Token);
+        }
+        catch (Exception silent) when (silent is SocketException or IOException or OperationCanceledException)
+        {
+            cancel.ThrowIfCancellationRequested();
+            Log.UpstreamSilent(logger, server, silent is OperationCanceledException ? "no answer in time" : silent.Message);
+            return null;
+        }
     }
 
     private static async Task<byte[]> AskUdpAsync(IPEndPoint server, ReadOnlyMemory<byte> request, int questionEnd, CancellationToken cancel)

@@ -18,6 +18,7 @@ internal sealed class RouteNetlink : IDisposable
     public const byte OurProtocol = 188;
 
     private const ushort NewLink = 16, DeleteLinkType = 17, GetLink = 18, NewAddress = 20, GetAddress = 22, NewRoute = 24, DeleteRouteType = 25, GetRoute = 26;
+    private const ushort NewNeighbour = 28, DeleteNeighbourType = 29;
     private const ushort Create = 0x400, Exclusive = 0x200, Replace = 0x100;
     private const byte MainTable = 254, ScopeUniverse = 0, ScopeLink = 253, Unicast = 1;
     private const uint Up = 1;
@@ -124,6 +125,53 @@ internal sealed class RouteNetlink : IDisposable
         }
         if (!link.IsUp || link.Mtu != mtu) SetUp(link.Index, mtu);
         return link;
+    }
+
+    /// <summary>Makes a VXLAN interface that learns nothing by itself. Its MAC comes in the same message, so that udev leaves it alone.</summary>
+    /// <param name="underlay">Index of the link that carries it; 0: the kernel's choice.</param>
+    public Link CreateVxlan(string name, ReadOnlySpan<byte> mac, int mtu, int id, int port, int underlay, IPAddress local)
+    {
+        const ushort linkInfo = 18, kind = 1, data = 2, vxlanId = 1, vxlanLink = 3, vxlanLocal = 4, vxlanLearning = 7, vxlanPort = 15;
+        var portBytes = new byte[2];
+        BinaryPrimitives.WriteUInt16BigEndian(portBytes, (ushort)port);
+        var message = new NetlinkMessage(16).Add(3, name).Add(4, (uint)mtu).Add(1, mac).Nest(linkInfo, info => info
+            .Add(kind, "vxlan")
+            .Nest(data, d =>
+            {
+                d.Add(vxlanId, (uint)id).Add(vxlanLocal, local.GetAddressBytes()).Add(vxlanLearning, (byte)0).Add(vxlanPort, portBytes);
+                if (underlay > 0) d.Add(vxlanLink, (uint)underlay);
+            }));
+        _socket.Request(NewLink, Create | Exclusive, message.Body);
+        return FindLink(name) ?? throw new InvalidOperationException($"interface {name} vanished while it was made");
+    }
+
+    /// <summary>Says where a neighbour is. Forwarding entries (VXLAN's FDB): frames for this MAC go to that address; else: this address has that MAC.</summary>
+    public void SetNeighbour(int linkIndex, IPAddress address, ReadOnlySpan<byte> mac, bool isForwarding) =>
+        _socket.Request(NewNeighbour, Create | Replace, NeighbourMessage(linkIndex, address, mac, isForwarding).Body);
+
+    /// <summary>Takes a neighbour out; one that is not there is fine.</summary>
+    public void DeleteNeighbour(int linkIndex, IPAddress address, ReadOnlySpan<byte> mac, bool isForwarding)
+    {
+        try
+        {
+            _socket.Request(DeleteNeighbourType, 0, NeighbourMessage(linkIndex, address, mac, isForwarding).Body);
+        }
+        catch (NetlinkException gone) when (gone.Errno == NetlinkException.NoEntry)
+        {
+            return;
+        }
+    }
+
+    private static NetlinkMessage NeighbourMessage(int linkIndex, IPAddress address, ReadOnlySpan<byte> mac, bool isForwarding)
+    {
+        const byte bridgeFamily = 7, self = 0x02;
+        const ushort permanent = 0x80;
+        var message = new NetlinkMessage(12);
+        message.Head[0] = isForwarding ? bridgeFamily : Family(address);
+        BinaryPrimitives.WriteInt32LittleEndian(message.Head[4..], linkIndex);
+        BinaryPrimitives.WriteUInt16LittleEndian(message.Head[8..], permanent);
+        message.Head[10] = isForwarding ? self : (byte)0;
+        return message.Add(1, address.GetAddressBytes()).Add(2, mac);
     }
 
     public void SetUp(int linkIndex, int mtu = 0)
