@@ -38,6 +38,28 @@ public static class MergePatch
         return patch;
     }
 
+    /// <summary>What apply sends for a kind without patch keys: the changes of <paramref name="modified"/> against <paramref name="current"/>, and null for what was in <paramref name="last"/> and is no more.</summary>
+    public static JsonObject Diff3(JsonObject last, JsonObject modified, JsonObject current)
+    {
+        var patch = new JsonObject();
+        foreach (var (key, value) in modified)
+        {
+            var has = current.TryGetPropertyValue(key, out var old);
+            if (old is JsonObject oldMap && value is JsonObject newMap)
+            {
+                var inner = Diff3(last[key] as JsonObject ?? [], newMap, oldMap);
+                if (inner.Count > 0) patch[key] = inner;
+            }
+            else if (!has || !JsonNode.DeepEquals(old, value))
+            {
+                patch[key] = value?.DeepClone();
+            }
+        }
+        foreach (var (key, _) in last)
+            if (!modified.ContainsKey(key) && current.ContainsKey(key)) patch[key] = null;
+        return patch;
+    }
+
     private static JsonNode WithoutNulls(JsonNode value, OpenedObjects opened)
     {
         var copy = value.DeepClone();

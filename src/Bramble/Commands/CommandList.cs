@@ -11,6 +11,7 @@ internal static class CommandList
     public static readonly IReadOnlyList<Command> All =
     [
         new("server", "Run the control plane and, unless --disable-agent, a node", ServerCommand.RunAsync),
+        new("kubectl", "The cluster's command line, built in", KubectlAsync),
         new("ctr", "containerd's client, with the right socket and namespace", words => InstalledTool.RunCtrAsync(words)),
         new("crictl", "The CRI client, with the right socket", words => InstalledTool.RunCrictlAsync(words)),
         new("version", "Versions of Kubernetes and of Bramble", _ => VersionCommand.RunOwnAsync()),
@@ -36,6 +37,17 @@ internal static class CommandList
         if (OfK3sOnly.Contains(name)) throw new UsageException($"\"{name}\" is a K3s command that Bramble does not have yet (docs/roadmap.md says what comes next)");
         var nearest = All.Select(command => command.Name).MinBy(candidate => FlagSet.Distance(candidate, name))!;
         throw new UsageException($"unknown command \"{name}\"; did you mean \"{nearest}\"? --help lists all");
+    }
+
+    private static async Task<int> KubectlAsync(string[] words)
+    {
+        using var stop = new CancellationTokenSource();
+        Console.CancelKeyPress += (_, pressed) =>
+        {
+            pressed.Cancel = true;
+            stop.Cancel();
+        };
+        return await Bramble.Kubectl.KubectlCommand.RunAsync(words, Console.Out, Console.Error, stop.Token);
     }
 
     private static Task<int> Help()
