@@ -1,11 +1,13 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Bootstrap;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.InProcess;
 using Bramble.ApiServer.Serving;
+using Bramble.ApiServer.SpecialResources;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Client;
@@ -43,21 +45,24 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var keys = ServiceAccountKeys.Load(authentication.ServiceAccountSigningKeyPem, authentication.ServiceAccountKeyPems);
         var options = Options(pki);
         var (authorizer, rbac) = Authorizers.Compose(cache);
+        var authenticators = Authenticators.Compose(authentication, keys, cache, time);
         // The strategies write IPAddress objects through the pipeline that is made of them.
         InProcessClient? loopback = null;
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
-            Admission = new Bramble.ApiServer.Admission.AdmissionChain([]),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, time),
             Authorizer = authorizer,
+            SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
         };
         var pipeline = new ApiPipeline(cache, store, options, parts, time, logs);
         loopback = new InProcessClient(pipeline, UserInfo.Loopback);
         var routes = new NonResourceRoutes();
         routes.Add(new NonResourceRoute("/cacerts", (http, _, cancel) => WriteTextAsync(http, pki.ServerCa.ChainPem, cancel), IsOpen: true));
         routes.Add(new NonResourceRoute("/ping", (http, _, cancel) => WriteTextAsync(http, "pong", cancel), IsOpen: true));
-        await using var server = new Bramble.ApiServer.Serving.ApiServer(pipeline, Authenticators.Compose(authentication, keys, cache, time), routes, logs);
+        foreach (var route in IssuerDiscovery.Routes(authentication, keys, $"{config.AdvertiseAddress}:{config.AdvertisePort}")) routes.Add(route);
+        await using var server = new Bramble.ApiServer.Serving.ApiServer(pipeline, authenticators, routes, logs);
         await server.StartAsync(stop);
         WriteKubeconfigs(pki);
         ServerLog.ApiServerReady(_log, config.LocalUrl, config.KubeconfigPath);
