@@ -1,4 +1,6 @@
 using Bramble.ApiServer.Admission.PodSecurity;
+using Bramble.ApiServer.Admission.Quota;
+using Bramble.ApiServer.Admission.Webhooks;
 using Bramble.ApiServer.Authorization;
 
 namespace Bramble.ApiServer.Admission;
@@ -25,6 +27,9 @@ public static class AdmissionPlugins
         new CertificateSubjectRestriction(),
         new DefaultIngressClass(),
         new PodTopologyLabels(),
+        new MutatingAdmissionWebhook(),
         new RbacEscalation(authorizer, rbac),
+        new ValidatingAdmissionWebhook(),
+        new ResourceQuotaAdmission(),
     ]);
 }

@@ -1,0 +1,67 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Api.Quantities;
+using Bramble.ApiServer.Strategies;
+
+namespace Bramble.ApiServer.Admission.Quota;
+
+/// <summary>What one object uses of a ResourceQuota, by the names a quota may limit. Pure.</summary>
+internal static class QuotaUsage
+{
+    private static readonly Quantity One = Quantity.FromUnits(1);
+
+    /// <summary>Counted under their own name as well as under <c>count/</c>.</summary>
+    private static readonly HashSet<string> CountedByName = new(StringComparer.Ordinal)
+    {
+        "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims",
+    };
+
+    public static Dictionary<string, Quantity> Of(GroupResource resource, JsonObject obj)
+    {
+        Dictionary<string, Quantity> usage = new(StringComparer.Ordinal) { [$"count/{resource}"] = One };
+        if (resource.Group.Length > 0) return usage;
+        if (resource.Resource == "pods") AddPod(usage, obj);
+        else if (CountedByName.Contains(resource.Resource)) usage[resource.Resource] = One;
+        if (resource.Resource == "services") AddService(usage, obj.Object("spec"));
+        if (resource.Resource == "persistentvolumeclaims") AddClaim(usage, obj);
+        return usage;
+    }
+
+    private static void AddPod(Dictionary<string, Quantity> usage, JsonObject pod)
+    {
+        // A finished pod holds its object, but no node's resources.
+        if (pod.Object("status").Text("phase") is "Succeeded" or "Failed") return;
+        usage["pods"] = One;
+        foreach (var (name, quantity) in PodResources.OfPod(pod.Object("spec"), "requests", withOverhead: true))
+        {
+            usage[$"requests.{name}"] = quantity;
+            if (name is "cpu" or "memory" or "ephemeral-storage" || name.StartsWith("hugepages-", StringComparison.Ordinal)) usage[name] = quantity;
+        }
+        foreach (var (name, quantity) in PodResources.OfPod(pod.Object("spec"), "limits", withOverhead: true))
+            if (name is "cpu" or "memory" or "ephemeral-storage") usage[$"limits.{name}"] = quantity;
+    }
+
+    private static void AddService(Dictionary<string, Quantity> usage, JsonObject? spec)
+    {
+        var ports = Quantity.FromUnits(spec.Count("ports"));
+        switch (spec.Text("type"))
+        {
+            case "NodePort":
+                usage["services.nodeports"] = ports;
+                break;
+            case "LoadBalancer":
+                usage["services.loadbalancers"] = One;
+                if (spec.BoolOrNull("allocateLoadBalancerNodePorts") ?? true) usage["services.nodeports"] = ports;
+                break;
+        }
+    }
+
+    private static void AddClaim(Dictionary<string, Quantity> usage, JsonObject claim)
+    {
+        var className = claim.Annotations().TextOrNull("volume.beta.kubernetes.io/storage-class") ?? claim.Object("spec").Text("storageClassName");
+        if (className.Length > 0) usage[$"{className}.storageclass.storage.k8s.io/persistentvolumeclaims"] = One;
+        if (!Quantity.TryParse(claim.Object("spec").Object("resources").Object("requests").Text("storage"), out var storage, out _)) return;
+        usage["requests.storage"] = storage;
+        if (className.Length > 0) usage[$"{className}.storageclass.storage.k8s.io/requests.storage"] = storage;
+    }
+}
