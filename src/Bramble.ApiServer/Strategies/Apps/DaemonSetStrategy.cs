@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -47,4 +48,20 @@ internal sealed class DaemonSetStrategy : KindStrategy
 
     private static void SetTemplateGeneration(JsonObject set, long generation) =>
         set.Child("metadata").Child("annotations")[TemplateGeneration] = generation.ToString(CultureInfo.InvariantCulture);
+
+    public override void Validate(JsonObject set, FieldErrors errors, StrategyContext context) => DaemonSetRules.Validate(set, errors);
+
+    public override void ValidateUpdate(JsonObject set, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        WorkloadRules.SelectorIsImmutable(set, old, errors);
+        DaemonSetRules.Validate(set, errors);
+    }
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject set, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") DaemonSetRules.ValidateStatus(set, old, errors);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject set, JsonObject? old) => 
+        old is null || TemplateGenerationOf(set) != TemplateGenerationOf(old) ? PodWarnings.Of(set.Object("spec").Object("template"), FieldPath.Spec.Child("template")) : [];
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -40,4 +41,19 @@ internal sealed class DeploymentStrategy : KindStrategy
     }
 
     public override IReadOnlyList<string> ResetFields(string subresource) => subresource == "status" ? ["spec", "metadata.labels"] : base.ResetFields(subresource);
+
+    public override void Validate(JsonObject deployment, FieldErrors errors, StrategyContext context) => DeploymentRules.Validate(deployment, errors);
+
+    public override void ValidateUpdate(JsonObject deployment, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        DeploymentRules.Validate(deployment, errors);
+        WorkloadRules.SelectorIsImmutable(deployment, old, errors);
+    }
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject deployment, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") DeploymentRules.ValidateStatus(deployment, old, errors);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject deployment, JsonObject? old) => PodWarnings.OfController(deployment, old);
 }

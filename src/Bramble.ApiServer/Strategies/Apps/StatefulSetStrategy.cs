@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -36,4 +37,31 @@ internal sealed class StatefulSetStrategy : KindStrategy
     }
 
     protected override JsonObject NewStatus(JsonObject set, StrategyContext context) => new() { ["replicas"] = 0, ["availableReplicas"] = 0 };
+
+    public override void Validate(JsonObject set, FieldErrors errors, StrategyContext context) => StatefulSetRules.Validate(set, errors);
+
+    public override void ValidateUpdate(JsonObject set, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        StatefulSetRules.ValidateUpdate(set, old, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject set, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") StatefulSetRules.ValidateStatus(set, old, errors);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject set, JsonObject? old)
+    {
+        var (spec, warnings) = (set.Object("spec") ?? [], new List<string>());
+        if (old is null || set.Generation() != old.Generation()) warnings.AddRange(PodWarnings.Of(spec.Object("template"), FieldPath.Spec.Child("template")));
+        foreach (var (index, claim) in spec.Items("volumeClaimTemplates"))
+        {
+            var path = FieldPath.Spec.Child("volumeClaimTemplates").Index(index);
+            // "Spec" with a capital, and on updates only, is upstream's.
+            StorageWarnings.OfClaim(claim.Object("spec") ?? [], old is null ? path : path.Child("Spec"), warnings);
+        }
+
+        if (spec.Long("revisionHistoryLimit") < 0) warnings.Add("spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended");
+        return warnings;
+    }
+
+    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.DnsLabel(name, isPrefix);
 }

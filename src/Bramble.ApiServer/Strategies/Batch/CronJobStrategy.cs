@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -17,4 +18,11 @@ internal sealed class CronJobStrategy : KindStrategy
         spec.DefaultTo("failedJobsHistoryLimit", 1);
         JobDefaults.ApplyTemplateToSpec(spec.Child("jobTemplate").Child("spec"));
     }
+
+    public override void Validate(JsonObject job, FieldErrors errors, StrategyContext context) => CronJobRules.Validate(job, null, errors);
+
+    public override void ValidateUpdate(JsonObject job, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        CronJobRules.Validate(job, old, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject job, JsonObject? old) => CronJobRules.Warnings(job, old);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -43,4 +44,17 @@ internal sealed class JobStrategy : KindStrategy
         fieldPath == "status.successful" ? job.Object("status").Long("succeeded").ToString(CultureInfo.InvariantCulture) : null;
 
     public override string? UnknownFieldMessage(string fieldPath) => $"field label \"{fieldPath}\" not supported for Job";
+
+    public override void Validate(JsonObject job, FieldErrors errors, StrategyContext context) => JobRules.Validate(job, errors);
+
+    public override void ValidateUpdate(JsonObject job, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        JobUpdateRules.Validate(job, old, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject job, JsonObject? old)
+    {
+        if (old is null)
+            foreach (var warning in PodWarnings.OfOwnerName(job)) yield return warning;
+        if (old is not null && job.Generation() == old.Generation()) yield break;
+        foreach (var warning in JobRules.Warnings(job.Object("spec") ?? [], FieldPath.Spec)) yield return warning;
+    }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -16,5 +17,21 @@ internal sealed class LeaseStrategy : KindStrategy
     {
         if (!before.Has("strategy")) lease.Object("spec")?.Remove("strategy");
         if (!before.Has("preferredHolder")) lease.Object("spec")?.Remove("preferredHolder");
+    }
+
+    public override void Validate(JsonObject lease, FieldErrors errors, StrategyContext context)
+    {
+        var (spec, path) = (lease.Object("spec") ?? [], FieldPath.Spec);
+        if (spec.LongOrNull("leaseDurationSeconds") is <= 0 and var seconds) errors.Invalid(path.Child("leaseDurationSeconds"), seconds, "must be greater than 0");
+        if (spec.LongOrNull("leaseTransitions") is < 0 and var transitions) errors.Invalid(path.Child("leaseTransitions"), transitions, "must be greater than or equal to 0");
+        if (spec.TextOrNull("strategy") is { } strategy) Strategy(strategy, path.Child("strategy", "strategy"), errors);
+        if (spec.Text("preferredHolder").Length > 0 && spec.Text("strategy").Length == 0)
+            errors.Forbidden(path.Child("preferredHolder"), "may only be specified if `strategy` is defined");
+    }
+
+    private static void Strategy(string strategy, FieldPath path, FieldErrors errors)
+    {
+        if (strategy.Contains('/')) errors.InvalidEach(path, strategy, Formats.LabelKey(strategy));
+        else if (strategy != "OldestEmulationVersion") errors.NotSupported(path, strategy, ["OldestEmulationVersion"]);
     }
 }

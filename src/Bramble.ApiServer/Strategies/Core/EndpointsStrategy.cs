@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -12,4 +13,8 @@ internal sealed class EndpointsStrategy : KindStrategy
         foreach (var (_, subset) in endpoints.Items("subsets"))
             foreach (var (_, port) in subset.Items("ports")) port.DefaultText("protocol", "TCP");
     }
+
+    public override void Validate(JsonObject endpoints, FieldErrors errors, StrategyContext context) => EndpointsRules.Validate(endpoints, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject endpoints, JsonObject? old) => EndpointsRules.Warnings(endpoints);
 }

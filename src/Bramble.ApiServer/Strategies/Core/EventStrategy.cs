@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -35,4 +36,9 @@ internal sealed class EventStrategy(string involvedObject) : KindStrategy
         var dot = fieldPath.IndexOf('.');
         return dot > 0 && fieldPath[..dot] == involvedObject && SelectableFields.Contains(fieldPath) ? @event.Text(involvedObject, fieldPath[(dot + 1)..]) : null;
     }
+
+    public override void Validate(JsonObject @event, FieldErrors errors, StrategyContext context) => EventRules.Validate(@event, IsCore, errors);
+
+    public override void ValidateUpdate(JsonObject @event, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        EventRules.ValidateUpdate(@event, old, IsCore, errors);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -26,4 +27,6 @@ internal sealed class LimitRangeStrategy : KindStrategy
         foreach (var (name, amount) in from ?? [])
             if (!amounts.Has(name)) amounts[name] = amount?.DeepClone();
     }
+
+    public override void Validate(JsonObject range, FieldErrors errors, StrategyContext context) => LimitRangeRules.Validate(range, errors);
 }

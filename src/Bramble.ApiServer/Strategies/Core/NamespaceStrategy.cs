@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -46,4 +47,9 @@ internal sealed class NamespaceStrategy : KindStrategy
     public override IReadOnlyList<string> SelectableFields { get; } = ["status.phase"];
 
     public override string? FieldValue(JsonObject ns, string fieldPath) => fieldPath == "status.phase" ? ns.Text("status", "phase") : null;
+
+    public override void Validate(JsonObject ns, FieldErrors errors, StrategyContext context) => NamespaceRules.Validate(ns, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject ns, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        NamespaceRules.ValidateSubresource(subresource, ns, errors);
 }

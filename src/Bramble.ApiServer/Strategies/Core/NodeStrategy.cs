@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -40,4 +41,19 @@ internal sealed class NodeStrategy : KindStrategy
 
     public override string? FieldValue(JsonObject node, string fieldPath) =>
         fieldPath == "spec.unschedulable" ? (node.Object("spec").Bool("unschedulable") ? "true" : "false") : null;
+
+    public override void Validate(JsonObject node, FieldErrors errors, StrategyContext context) => NodeRules.Validate(node, errors);
+
+    public override void ValidateUpdate(JsonObject node, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        NodeRules.Validate(node, errors);
+        NodeRules.ValidateUpdate(node, old, errors);
+    }
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject node, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") NodeRules.ValidateUpdate(node, old, errors);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject node, JsonObject? old) => NodeRules.Warnings(node);
 }

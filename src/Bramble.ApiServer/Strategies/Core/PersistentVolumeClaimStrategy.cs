@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -25,5 +26,19 @@ internal sealed class PersistentVolumeClaimStrategy : KindStrategy
     {
         base.PrepareForUpdate(claim, old, context);
         ClaimDefaults.NormalizeDataSources(claim.Child("spec"));
+    }
+
+    public override void Validate(JsonObject claim, FieldErrors errors, StrategyContext context) => ClaimRules.ValidateSpec(claim.Object("spec") ?? [], FieldPath.Spec, errors);
+
+    public override void ValidateUpdate(JsonObject claim, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        ClaimUpdateRules.Validate(claim, old, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject claim, JsonObject? old)
+    {
+        const string beta = "volume.beta.kubernetes.io/storage-class";
+        var warnings = new List<string>();
+        if (claim.Annotations().Has(beta)) warnings.Add($"metadata.annotations[{beta}]: deprecated since v1.8; use \"storageClassName\" attribute instead");
+        StorageWarnings.OfClaim(claim.Object("spec") ?? [], FieldPath.Spec, warnings);
+        return warnings;
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -29,4 +30,12 @@ internal sealed class PersistentVolumeStrategy : KindStrategy
         else if (!isSamePhase && (!status.Has("lastPhaseTransitionTime") || !status.Differs(before, "lastPhaseTransitionTime")))
             status["lastPhaseTransitionTime"] = KubernetesTime.Write(context.Now);
     }
+
+    public override void Validate(JsonObject volume, FieldErrors errors, StrategyContext context) => 
+        PersistentVolumeRules.ValidateSpec(volume.Object("spec") ?? [], volume.ObjectName(), isInline: false, FieldPath.Spec, errors);
+
+    public override void ValidateUpdate(JsonObject volume, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        PersistentVolumeRules.ValidateUpdate(volume, old, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject volume, JsonObject? old) => PersistentVolumeWarnings.Of(volume);
 }

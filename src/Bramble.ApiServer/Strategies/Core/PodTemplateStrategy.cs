@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -9,4 +10,10 @@ internal sealed class PodTemplateStrategy : KindStrategy
     protected override IReadOnlyList<string> GenerationFields { get; } = ["template"];
 
     public override void Default(JsonObject template) => PodDefaults.ApplyToTemplate(template.Child("template"));
+
+    public override void Validate(JsonObject template, FieldErrors errors, StrategyContext context) => 
+        PodTemplateRules.Validate(template.Object("template"), FieldPath.Of("template"), errors);
+
+    public override IEnumerable<string> Warnings(JsonObject template, JsonObject? old) => 
+        old is null || template.Generation() != old.Generation() ? PodWarnings.Of(template.Object("template"), FieldPath.Of("template")) : [];
 }

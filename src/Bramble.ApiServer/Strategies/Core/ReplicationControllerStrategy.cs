@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -30,4 +31,13 @@ internal sealed class ReplicationControllerStrategy : KindStrategy
 
     public override string? FieldValue(JsonObject controller, string fieldPath) =>
         fieldPath == "status.replicas" ? controller.Object("status").Long("replicas").ToString(CultureInfo.InvariantCulture) : null;
+
+    public override void Validate(JsonObject controller, FieldErrors errors, StrategyContext context) => ReplicaSetRules.ValidateController(controller, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject controller, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") ReplicaSetRules.ValidateStatus(controller, errors);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject controller, JsonObject? old) => PodWarnings.OfController(controller, old);
 }

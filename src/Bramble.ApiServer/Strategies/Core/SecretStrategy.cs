@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -16,4 +17,9 @@ internal sealed class SecretStrategy : KindStrategy
     public override IReadOnlyList<string> SelectableFields { get; } = ["type"];
 
     public override string? FieldValue(JsonObject secret, string fieldPath) => fieldPath == "type" ? secret.Text("type") : null;
+
+    public override void Validate(JsonObject secret, FieldErrors errors, StrategyContext context) => DataRules.ValidateSecret(secret, errors);
+
+    public override void ValidateUpdate(JsonObject secret, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        DataRules.ValidateSecretUpdate(secret, old, errors);
 }

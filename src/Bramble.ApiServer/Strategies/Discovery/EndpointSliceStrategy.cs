@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -21,5 +22,26 @@ internal sealed class EndpointSliceStrategy : KindStrategy
     {
         base.PrepareForUpdate(slice, old, context);
         if (slice.Differs(old, "metadata", "labels")) slice.BumpGeneration(old);
+    }
+
+    public override void Validate(JsonObject slice, FieldErrors errors, StrategyContext context) => EndpointSliceRules.Validate(slice, null, errors);
+
+    public override void ValidateUpdate(JsonObject slice, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        EndpointSliceRules.Validate(slice, old, errors);
+        ImmutableRules.Field(slice, old, "addressType", FieldPath.Of("addressType"), errors);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject slice, JsonObject? old)
+    {
+        if (old is null && slice.Text("addressType") == "FQDN") yield return "spec.addressType: FQDN endpoints are deprecated";
+        // The controllers write only addresses that are right.
+        if (slice.Labels().Text("endpointslice.kubernetes.io/managed-by") is "endpointslice-controller.k8s.io" or "endpointslicemirroring-controller.k8s.io") yield break;
+        foreach (var (index, endpoint) in slice.Items("endpoints"))
+        {
+            var position = 0;
+            foreach (var address in endpoint.Texts("addresses"))
+                if (IpRules.Warning(FieldPath.Of("endpoints").Index(index).Child("addresses").Index(position++), address) is { } warning) yield return warning;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -15,4 +16,17 @@ internal sealed class IngressStrategy : KindStrategy
         if (old is null && ingress.Annotations().Has("kubernetes.io/ingress.class") && !ingress.Object("spec").Has("ingressClassName"))
             yield return "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead";
     }
+
+    public override void Validate(JsonObject ingress, FieldErrors errors, StrategyContext context) => IngressRules.Validate(ingress, null, errors);
+
+    public override void ValidateUpdate(JsonObject ingress, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        IngressRules.Validate(ingress, old, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject ingress, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") IngressRules.ValidateStatus(ingress, old, errors);
+    }
+
+    public override IEnumerable<string> SubresourceWarnings(string subresource, JsonObject ingress, JsonObject old) =>
+        subresource == "status" ? LoadBalancerStatusRules.Warnings(ingress) : [];
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -16,4 +17,11 @@ internal sealed class NetworkPolicyStrategy : KindStrategy
             foreach (var (_, rule) in spec.Items(list))
                 foreach (var (_, port) in rule.Items("ports")) port.DefaultTo("protocol", "TCP");
     }
+
+    public override void Validate(JsonObject policy, FieldErrors errors, StrategyContext context) => NetworkPolicyRules.Validate(policy, null, errors);
+
+    public override void ValidateUpdate(JsonObject policy, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        NetworkPolicyRules.Validate(policy, old, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject policy, JsonObject? old) => NetworkPolicyRules.Warnings(policy);
 }

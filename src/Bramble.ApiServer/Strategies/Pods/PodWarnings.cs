@@ -36,12 +36,19 @@ internal static class PodWarnings
         foreach (var warning in Of(pod, null)) yield return warning;
     }
 
-    /// <summary>Warnings about a template that becomes Pods named after its owner.</summary>
-    public static IEnumerable<string> OfOwner(JsonObject owner, JsonObject? template, FieldPath path)
+    /// <summary>A name that becomes part of Pod names.</summary>
+    public static IEnumerable<string> OfOwnerName(JsonObject owner)
     {
         if (Formats.DnsLabel(owner.ObjectName()) is { Count: > 0 } complaints)
             yield return $"metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: {GoList(complaints)}";
-        foreach (var warning in Of(template, path)) yield return warning;
+    }
+
+    /// <summary>Warnings about a controller whose Pods are named after it; on an update only when something of it changed.</summary>
+    public static IEnumerable<string> OfController(JsonObject controller, JsonObject? old)
+    {
+        var (template, path) = (controller.Object("spec").Object("template"), FieldPath.Spec.Child("template"));
+        if (old is null) return [.. OfOwnerName(controller), .. Of(template, path)];
+        return controller.Generation() != old.Generation() ? Of(template, path) : [];
     }
 
     /// <summary>As Go prints a list of strings.</summary>

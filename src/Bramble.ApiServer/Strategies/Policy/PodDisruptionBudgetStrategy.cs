@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -11,4 +12,11 @@ internal sealed class PodDisruptionBudgetStrategy : KindStrategy
 
     protected override JsonObject NewStatus(JsonObject budget, StrategyContext context) =>
         new() { ["disruptionsAllowed"] = 0, ["currentHealthy"] = 0, ["desiredHealthy"] = 0, ["expectedPods"] = 0 };
+
+    public override void Validate(JsonObject budget, FieldErrors errors, StrategyContext context) => PodDisruptionBudgetRules.Validate(budget, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject budget, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") PodDisruptionBudgetRules.ValidateStatus(budget, errors);
+    }
 }

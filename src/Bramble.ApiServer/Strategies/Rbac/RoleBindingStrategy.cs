@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -19,4 +20,12 @@ internal sealed class RoleBindingStrategy(bool isClusterScoped) : KindStrategy
     }
 
     public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.PathSegment(name, isPrefix);
+
+    public override void Validate(JsonObject binding, FieldErrors errors, StrategyContext context) => RbacRules.ValidateBinding(binding, isClusterScoped, errors);
+
+    public override void ValidateUpdate(JsonObject binding, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        RbacRules.ValidateBinding(binding, isClusterScoped, errors);
+        RbacRules.RoleRefStays(binding, old, errors);
+    }
 }

@@ -1,3 +1,6 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>What is special to Roles and ClusterRoles.</summary>
@@ -8,4 +11,6 @@ internal sealed class RoleStrategy(bool isClusterScoped) : KindStrategy
     public bool IsClusterScoped => isClusterScoped;
 
     public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.PathSegment(name, isPrefix);
+
+    public override void Validate(JsonObject role, FieldErrors errors, StrategyContext context) => RbacRules.ValidateRole(role, isClusterScoped, errors);
 }

@@ -18,6 +18,15 @@ internal static class GoStruct
         return shown;
     }
 
+    /// <summary>A Go map: shown with its keys sorted.</summary>
+    public static JsonObject? Map(JsonObject? map)
+    {
+        if (map is null) return null;
+        var shown = new JsonObject();
+        foreach (var (name, value) in map.OrderBy(member => member.Key, StringComparer.Ordinal)) shown[name] = value?.DeepClone();
+        return shown;
+    }
+
     private static JsonNode? Nested(JsonNode? value)
     {
         switch (value)

@@ -6,7 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 internal static class NumberRules
 {
     public const string NotNegative = "must be greater than or equal to 0";
-    public const string Positive = "must be greater than 0";
+    public const string Positive = "must be greater than zero";
 
     public static void NonNegative(long value, FieldPath path, FieldErrors errors)
     {

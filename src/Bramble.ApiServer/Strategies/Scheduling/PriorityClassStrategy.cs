@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -9,4 +10,9 @@ internal sealed class PriorityClassStrategy : KindStrategy
     protected override IReadOnlyList<string> GenerationFields => [];
 
     public override void Default(JsonObject @class) => @class.DefaultTo("preemptionPolicy", "PreemptLowerPriority");
+
+    public override void Validate(JsonObject @class, FieldErrors errors, StrategyContext context) => PriorityClassRules.Validate(@class, errors);
+
+    public override void ValidateUpdate(JsonObject @class, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        PriorityClassRules.ValidateUpdate(@class, old, errors);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -30,4 +31,9 @@ internal sealed class CSIDriverStrategy : KindStrategy
     }
 
     private const string TokenInSecretsWarning = "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes";
+
+    public override void Validate(JsonObject driver, FieldErrors errors, StrategyContext context) => CsiRules.ValidateDriver(driver, errors);
+
+    public override void ValidateUpdate(JsonObject driver, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        CsiRules.ValidateDriverUpdate(driver, old, errors);
 }

@@ -1,7 +1,15 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>What is special to CSIStorageCapacities.</summary>
 internal sealed class CSIStorageCapacityStrategy : KindStrategy
 {
     public override bool AllowsUnconditionalUpdate => false;
+
+    public override void Validate(JsonObject capacity, FieldErrors errors, StrategyContext context) => CsiRules.ValidateCapacity(capacity, errors);
+
+    public override void ValidateUpdate(JsonObject capacity, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        CsiRules.ValidateCapacityUpdate(capacity, old, errors);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -10,4 +11,11 @@ internal sealed class StorageClassStrategy : KindStrategy
         @class.DefaultTo("reclaimPolicy", "Delete");
         @class.DefaultTo("volumeBindingMode", "Immediate");
     }
+
+    public override void Validate(JsonObject @class, FieldErrors errors, StrategyContext context) => StorageClassRules.Validate(@class, errors);
+
+    public override void ValidateUpdate(JsonObject @class, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        StorageClassRules.ValidateUpdate(@class, old, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject @class, JsonObject? old) => StorageClassRules.Warnings(@class);
 }

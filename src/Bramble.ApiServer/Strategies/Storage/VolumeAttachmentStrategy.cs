@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -10,4 +11,12 @@ internal sealed class VolumeAttachmentStrategy : KindStrategy
     protected override bool StatusWriteKeepsMeta => true;
 
     protected override JsonObject NewStatus(JsonObject attachment, StrategyContext context) => new() { ["attached"] = false };
+
+    public override void Validate(JsonObject attachment, FieldErrors errors, StrategyContext context) => CsiRules.ValidateAttachment(attachment, errors);
+
+    public override void ValidateUpdate(JsonObject attachment, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        CsiRules.ValidateAttachment(attachment, errors);
+        ImmutableRules.Field(attachment, old, "spec", FieldPath.Spec, errors);
+    }
 }

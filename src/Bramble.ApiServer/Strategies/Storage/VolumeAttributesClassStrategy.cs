@@ -1,4 +1,13 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>What is special to VolumeAttributesClasses.</summary>
-internal sealed class VolumeAttributesClassStrategy : KindStrategy;
+internal sealed class VolumeAttributesClassStrategy : KindStrategy
+{
+    public override void Validate(JsonObject @class, FieldErrors errors, StrategyContext context) => StorageClassRules.ValidateAttributes(@class, errors);
+
+    public override void ValidateUpdate(JsonObject @class, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        StorageClassRules.ValidateAttributesUpdate(@class, old, errors);
+}

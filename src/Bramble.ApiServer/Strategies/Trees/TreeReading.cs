@@ -84,6 +84,8 @@ internal static class TreeReading
     /// <summary>metadata.namespace; empty for cluster-scoped objects.</summary>
     public static string ObjectNamespace(this JsonObject tree) => tree.Object("metadata").Text("namespace");
 
+    public static long Generation(this JsonObject tree) => tree.Object("metadata").Long("generation");
+
     public static JsonObject? Labels(this JsonObject? tree) => tree.Object("metadata").Object("labels");
 
     public static JsonObject? Annotations(this JsonObject? tree) => tree.Object("metadata").Object("annotations");

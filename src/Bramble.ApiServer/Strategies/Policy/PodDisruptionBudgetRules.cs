@@ -1,0 +1,30 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+
+namespace Bramble.ApiServer.Strategies;
+
+/// <summary>Validation of PodDisruptionBudgets.</summary>
+internal static class PodDisruptionBudgetRules
+{
+    public static void Validate(JsonObject budget, FieldErrors errors)
+    {
+        var (spec, path) = (budget.Object("spec") ?? [], FieldPath.Spec);
+        if (spec.Has("minAvailable") && spec.Has("maxUnavailable"))
+            errors.Invalid(
+                path,
+                GoStruct.Show(spec, ("MinAvailable", null), ("Selector", null), ("MaxUnavailable", null), ("UnhealthyPodEvictionPolicy", null)),
+                "minAvailable and maxUnavailable cannot be both set");
+        foreach (var name in (ReadOnlySpan<string>)["minAvailable", "maxUnavailable"])
+        {
+            if (!spec.Has(name)) continue;
+            IntOrPercentRules.NotNegative(spec[name], path.Child(name), errors);
+            IntOrPercentRules.NotMoreThanAll(spec[name], path.Child(name), errors);
+        }
+
+        SelectorRules.Validate(spec.Object("selector"), path.Child("selector"), errors);
+        EnumRules.Optional(spec, "unhealthyPodEvictionPolicy", path, errors, "AlwaysAllow", "IfHealthyBudget");
+    }
+
+    public static void ValidateStatus(JsonObject budget, FieldErrors errors) =>
+        WorkloadRules.CountsAreNotNegative(budget.Object("status") ?? [], errors, "disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods");
+}
