@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -11,4 +12,6 @@ internal sealed class AdmissionPolicyBindingStrategy(bool isMutating) : KindStra
     public bool IsMutating => isMutating;
 
     public override void Default(JsonObject binding) => AdmissionDefaults.ApplyToResources(binding.Object("spec").Object("matchResources"));
+
+    public override void Validate(JsonObject binding, FieldErrors errors, StrategyContext context) => AdmissionPolicyRules.ValidateBinding(binding, isMutating, errors);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -16,4 +17,6 @@ internal sealed class AdmissionPolicyStrategy(bool isMutating) : KindStrategy
         spec.DefaultTo("failurePolicy", "Fail");
         AdmissionDefaults.ApplyToResources(spec.Object("matchConstraints"));
     }
+
+    public override void Validate(JsonObject policy, FieldErrors errors, StrategyContext context) => AdmissionPolicyRules.Validate(policy, isMutating, errors);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -21,4 +22,9 @@ internal sealed class WebhookConfigurationStrategy(bool isMutating) : KindStrate
             webhook.Object("clientConfig").Object("service")?.DefaultTo("port", 443);
         }
     }
+
+    public override void Validate(JsonObject configuration, FieldErrors errors, StrategyContext context) => WebhookRules.Validate(configuration, null, isMutating, errors);
+
+    public override void ValidateUpdate(JsonObject configuration, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        WebhookRules.Validate(configuration, old, isMutating, errors);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -31,4 +32,13 @@ internal sealed class APIServiceStrategy : KindStrategy
         var (metadata, before) = (service.Child("metadata"), old.Object("metadata") ?? []);
         foreach (var name in (ReadOnlySpan<string>)["labels", "annotations", "finalizers", "ownerReferences"]) metadata.KeepFrom(before, name);
     }
+
+    public override void Validate(JsonObject service, FieldErrors errors, StrategyContext context) => ApiServiceRules.Validate(service, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject service, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") ApiServiceRules.ValidateStatus(service, errors);
+    }
+
+    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.PathSegment(name, isPrefix);
 }

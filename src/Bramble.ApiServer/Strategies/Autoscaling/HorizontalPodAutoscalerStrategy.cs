@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -42,4 +43,14 @@ internal sealed class HorizontalPodAutoscalerStrategy : KindStrategy
         : new() { ["desiredReplicas"] = 0, ["currentMetrics"] = null };
 
     private static JsonObject Policy(string type, int value) => new() { ["type"] = type, ["value"] = value, ["periodSeconds"] = 15 };
+
+    public override void Validate(JsonObject autoscaler, FieldErrors errors, StrategyContext context) => AutoscalerRules.Validate(autoscaler, null, errors);
+
+    public override void ValidateUpdate(JsonObject autoscaler, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        AutoscalerRules.Validate(autoscaler, old, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject autoscaler, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") AutoscalerRules.ValidateStatus(autoscaler, errors);
+    }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -98,4 +99,14 @@ internal sealed class CertificateSigningRequestStrategy : KindStrategy
     public override IReadOnlyList<string> SelectableFields { get; } = ["spec.signerName"];
 
     public override string? FieldValue(JsonObject request, string fieldPath) => fieldPath == "spec.signerName" ? request.Text("spec", "signerName") : null;
+
+    public override void Validate(JsonObject request, FieldErrors errors, StrategyContext context) => SigningRequestRules.Validate(request, null, errors);
+
+    public override void ValidateUpdate(JsonObject request, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        SigningRequestRules.ValidateUpdate("", request, old, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject request, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        SigningRequestRules.ValidateUpdate(subresource, request, old, errors);
+
+    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => [];
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -16,5 +17,12 @@ internal sealed class FlowSchemaStrategy : KindStrategy
     {
         base.PrepareForSubresourceUpdate(subresource, schema, old, context);
         FlowControlStatus.KeepMetadata(schema, old);
+    }
+
+    public override void Validate(JsonObject schema, FieldErrors errors, StrategyContext context) => FlowSchemaRules.Validate(schema, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject schema, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") FlowControlStatus.Validate(schema, errors);
     }
 }

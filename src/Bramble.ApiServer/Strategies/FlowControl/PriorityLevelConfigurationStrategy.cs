@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -32,5 +33,12 @@ internal sealed class PriorityLevelConfigurationStrategy : KindStrategy
     {
         base.PrepareForSubresourceUpdate(subresource, level, old, context);
         FlowControlStatus.KeepMetadata(level, old);
+    }
+
+    public override void Validate(JsonObject level, FieldErrors errors, StrategyContext context) => PriorityLevelRules.Validate(level, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject level, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") FlowControlStatus.Validate(level, errors);
     }
 }
