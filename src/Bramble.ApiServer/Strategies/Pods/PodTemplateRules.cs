@@ -16,12 +16,12 @@ internal static class PodTemplateRules
         if (spec.Count("ephemeralContainers") > 0) errors.Forbidden(path.Child("spec", "ephemeralContainers"), "ephemeral containers not allowed in pod template");
     }
 
-    /// <summary>The labels of a template must match the selector of its owner.</summary>
+    /// <summary>The labels of a template must match the selector of its owner: an absent one matches nothing, an empty one is complained about elsewhere.</summary>
     public static void LabelsMatch(JsonObject? selector, JsonObject? template, FieldPath path, FieldErrors errors)
     {
-        if (selector is null || SelectorRules.IsEmpty(selector)) return;
+        if (selector is not null && SelectorRules.IsEmpty(selector)) return;
         var labels = template.Labels();
-        if (!SelectorRules.Matches(selector, labels))
+        if (selector is null || !SelectorRules.Matches(selector, labels))
             errors.Invalid(path.Child("metadata", "labels"), labels?.DeepClone(), "`selector` does not match template `labels`");
     }
 
