@@ -17,6 +17,9 @@ public sealed record StatusDetails(
 /// <summary>Kubernetes' answer to a request that failed (meta/v1 Status). Its text is upstream's to the byte.</summary>
 public sealed record Status(int Code, string Reason, string Message, StatusDetails? Details = null)
 {
+    /// <summary>Of a list that cannot go on consistently: the token with which it can go on inconsistently.</summary>
+    public string Continue { get; init; } = "";
+
     /// <summary>The wire form, fields in upstream's order.</summary>
     public JsonObject ToTree()
     {
@@ -24,7 +27,7 @@ public sealed record Status(int Code, string Reason, string Message, StatusDetai
         {
             ["kind"] = "Status",
             ["apiVersion"] = "v1",
-            ["metadata"] = new JsonObject(),
+            ["metadata"] = Continue.Length > 0 ? new JsonObject { ["continue"] = Continue } : new JsonObject(),
             ["status"] = Code is >= 200 and < 300 ? "Success" : "Failure",
         };
         if (Message.Length > 0) tree["message"] = Message;

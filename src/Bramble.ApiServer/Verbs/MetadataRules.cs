@@ -1,24 +1,16 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
+using Bramble.Api.Selectors;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Verbs;
 
 /// <summary>What holds for the metadata of every object: behaviour and messages of apimachinery's and core's ValidateObjectMeta and ValidateObjectMetaUpdate.</summary>
-internal static partial class MetadataRules
+internal static class MetadataRules
 {
     private const int AnnotationBytesMax = 256 * 1024;
-    private const string NameFormat = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
-    private const string NameMessage = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
-        + $"(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{NameFormat}')";
-    private const string ValueMessage = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-        + $"character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '({NameFormat})?')";
-
-    [GeneratedRegex($"^{NameFormat}\\z")]
-    private static partial Regex NamePart();
 
     /// <summary>Of a new object, after its name was generated.</summary>
     public static void Validate(JsonObject meta, bool isNamespaced, Func<string, bool, IEnumerable<string>> nameRule, FieldErrors errors)
@@ -38,36 +30,6 @@ internal static partial class MetadataRules
         Changes(meta, old, errors);
         Changes(meta, old, errors);
         StandardFinalizers(meta, errors);
-    }
-
-    /// <summary>util/validation's IsQualifiedName.</summary>
-    public static IEnumerable<string> QualifiedName(string key)
-    {
-        var slash = key.IndexOf('/');
-        string name;
-        if (slash < 0) name = key;
-        else
-        {
-            if (key.IndexOf('/', slash + 1) >= 0)
-            {
-                yield return $"a valid label key {NameMessage} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
-                yield break;
-            }
-            var prefix = key[..slash];
-            name = key[(slash + 1)..];
-            if (prefix.Length == 0) yield return "prefix part must be non-empty";
-            else
-                foreach (var message in Names.DnsSubdomain(prefix)) yield return "prefix part " + message;
-        }
-        if (name.Length == 0) yield return "name part must be non-empty";
-        else if (Encoding.UTF8.GetByteCount(name) > 63) yield return "name part must be no more than 63 bytes";
-        if (!NamePart().IsMatch(name)) yield return "name part " + NameMessage;
-    }
-
-    private static IEnumerable<string> LabelValue(string value)
-    {
-        if (Encoding.UTF8.GetByteCount(value) > 63) yield return "must be no more than 63 bytes";
-        if (value.Length > 0 && !NamePart().IsMatch(value)) yield return ValueMessage;
     }
 
     private static void Common(JsonObject meta, bool isNamespaced, Func<string, bool, IEnumerable<string>> nameRule, FieldErrors errors)
@@ -93,9 +55,9 @@ internal static partial class MetadataRules
         if (meta["labels"] is JsonObject labels)
             foreach (var (key, node) in labels)
             {
-                foreach (var message in QualifiedName(key)) errors.Invalid("metadata.labels", key, message);
+                foreach (var message in LabelRules.KeyErrors(key)) errors.Invalid("metadata.labels", key, message);
                 var value = node?.GetValue<string>() ?? "";
-                foreach (var message in LabelValue(value)) errors.Invalid("metadata.labels", value, message);
+                foreach (var message in LabelRules.ValueErrors(value)) errors.Invalid("metadata.labels", value, message);
             }
         Annotations(meta, errors);
         OwnerReferences(meta, errors);
@@ -110,7 +72,7 @@ internal static partial class MetadataRules
         foreach (var (key, node) in annotations)
         {
             bytes += Encoding.UTF8.GetByteCount(key) + Encoding.UTF8.GetByteCount(node?.GetValue<string>() ?? "");
-            foreach (var message in QualifiedName(key.ToLowerInvariant())) errors.Invalid("metadata.annotations", key, message);
+            foreach (var message in LabelRules.KeyErrors(key.ToLowerInvariant())) errors.Invalid("metadata.annotations", key, message);
         }
         if (bytes > AnnotationBytesMax) errors.TooLong("metadata.annotations", AnnotationBytesMax);
     }
@@ -144,7 +106,7 @@ internal static partial class MetadataRules
         if (meta["finalizers"] is not JsonArray all) return;
         var finalizers = meta.Texts("finalizers");
         foreach (var finalizer in finalizers)
-            foreach (var message in QualifiedName(finalizer)) errors.Invalid("metadata.finalizers", finalizer, message);
+            foreach (var message in LabelRules.KeyErrors(finalizer)) errors.Invalid("metadata.finalizers", finalizer, message);
         if (finalizers.Contains("orphan") && finalizers.Contains("foregroundDeletion"))
             errors.Invalid("metadata.finalizers", all, "finalizer orphan and foregroundDeletion cannot be both set");
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Requests;
@@ -40,7 +41,7 @@ internal static class RequestOptions
         }
     }
 
-    public static void FieldValidation(string value, FieldErrors errors)
+    public static void Validation(string value, FieldErrors errors)
     {
         if (value is not ("" or "Ignore" or "Warn" or "Strict")) errors.NotSupported("fieldValidation", value, ["", "Ignore", "Strict", "Warn"]);
     }
@@ -55,7 +56,7 @@ internal static class RequestOptions
 }
 
 /// <summary>CreateOptions, UpdateOptions and PatchOptions: what a write's query says.</summary>
-internal sealed record WriteOptions(string Kind, bool IsDryRun, string Manager, FieldValidationMode Validation, bool? Force, JsonObject Tree)
+internal sealed record WriteOptions(string Kind, bool IsDryRun, string Manager, FieldValidation Validation, bool? Force, JsonObject Tree)
 {
     /// <param name="kind">CreateOptions, UpdateOptions or PatchOptions.</param>
     public static WriteOptions Read(string kind, ApiRequest request, bool isApply = false)
@@ -70,14 +71,14 @@ internal sealed record WriteOptions(string Kind, bool IsDryRun, string Manager, 
         if (kind == "PatchOptions" && !isApply && force is not null) errors.Forbidden("force", "may not be specified for non-apply patch");
         RequestOptions.FieldManager(manager, "fieldManager", errors);
         RequestOptions.DryRun(dryRun, errors);
-        RequestOptions.FieldValidation(validation, errors);
+        RequestOptions.Validation(validation, errors);
         if (errors.Count > 0) throw RequestOptions.Invalid(kind, errors);
         var tree = new JsonObject { ["kind"] = kind, ["apiVersion"] = "meta.k8s.io/v1" };
         if (dryRun.Count > 0) tree["dryRun"] = Metadata.ToArray(dryRun);
         if (force is { } isForced) tree["force"] = isForced;
         if (manager.Length > 0) tree["fieldManager"] = manager;
         if (validation.Length > 0) tree["fieldValidation"] = validation;
-        var mode = validation switch { "Ignore" => FieldValidationMode.Ignore, "Strict" => FieldValidationMode.Strict, _ => FieldValidationMode.Warn };
+        var mode = validation switch { "Ignore" => FieldValidation.Ignore, "Strict" => FieldValidation.Strict, _ => FieldValidation.Warn };
         return new WriteOptions(kind, dryRun.Count > 0, ManagerOrAgent(manager, request.UserAgent), mode, force, tree);
     }
 
@@ -105,6 +106,3 @@ internal sealed record WriteOptions(string Kind, bool IsDryRun, string Manager, 
         return printable.ToString();
     }
 }
-
-/// <summary>What unknown and duplicate fields do.</summary>
-internal enum FieldValidationMode { Ignore, Warn, Strict }

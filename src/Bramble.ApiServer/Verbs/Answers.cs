@@ -1,0 +1,18 @@
+using Bramble.Client;
+
+namespace Bramble.ApiServer.Verbs;
+
+/// <summary>What the pipeline answers; the front end encodes it as the client asked.</summary>
+internal abstract record ApiAnswer(int Code);
+
+/// <summary>One object, as JSON in the served version.</summary>
+/// <param name="Resource">The resource its Table is made for; null: it has no columns of its own (Status, reviews, views).</param>
+/// <param name="Object">The object of the cache where it is one.</param>
+internal sealed record ObjectAnswer(int Code, ReadOnlyMemory<byte> Json, ServedResource? Resource, KubeObject? Object = null) : ApiAnswer(Code);
+
+/// <summary>A list; items are as in the cache and converted as they are written.</summary>
+/// <param name="Remaining">How many come after this page; null: not known.</param>
+internal sealed record ListAnswer(ServedResource Resource, IReadOnlyList<KubeObject> Items, long Revision, string Continue, long? Remaining) : ApiAnswer(200);
+
+/// <summary>A watch to be followed until it ends.</summary>
+internal sealed record WatchAnswer(ServedResource Resource, WatchStream Stream) : ApiAnswer(200);

@@ -1,0 +1,75 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
+using Bramble.Api.Decoding;
+using Bramble.Api.Naming;
+using Bramble.Api.Schemas;
+using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Strategies;
+using Bramble.Client;
+
+namespace Bramble.ApiServer.Verbs;
+
+/// <summary>A resource in the version it is asked for, with all that serves it. Three forms of an object meet here: as served, as its strategy works on it
+/// (the storage version of its own group) and as stored. They differ only for Events and HorizontalPodAutoscalers. Immutable.</summary>
+internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaType workingType, KindStrategy strategy, ResourceCache cache)
+{
+    public ApiResource Api { get; } = api;
+
+    /// <summary>Type of the served version.</summary>
+    public SchemaType Type { get; } = type;
+
+    /// <summary>Type of the version the strategy works on.</summary>
+    public SchemaType WorkingType { get; } = workingType;
+
+    public KindStrategy Strategy { get; } = strategy;
+    public ResourceCache Cache { get; } = cache;
+    public GroupResource GroupResource { get; } = api.GroupResource;
+    public GroupVersionKind Kind { get; } = api.GroupVersionKind;
+    public GroupVersionKind WorkingKind { get; } = WorkingKindOf(api);
+    public bool IsNamespaced => Api.IsNamespaced;
+
+    /// <summary>The stored bytes are not what is served.</summary>
+    public bool IsConverted { get; } = api.GroupVersionKind != api.StorageKind;
+
+    public static GroupVersionKind WorkingKindOf(ApiResource api) => api.StorageKind.Group == api.Group ? api.StorageKind : api.GroupVersionKind;
+
+    /// <summary>An object of the cache as it is served; the same instance where nothing converts.</summary>
+    public KubeObject ToServed(KubeObject stored)
+    {
+        if (!IsConverted) return stored;
+        var tree = stored.ToTree();
+        KindConversion.Convert(tree, Kind);
+        return new KubeObject(stored.Name, stored.Uid, stored.ResourceVersion, TreeText.Write(Normalizer.Normalize(tree, Type)));
+    }
+
+    /// <summary>A mutable copy in the working version, resourceVersion in place.</summary>
+    public JsonObject ToWorking(KubeObject stored)
+    {
+        var tree = stored.ToTree();
+        if (WorkingKind != Api.StorageKind) KindConversion.Convert(tree, WorkingKind);
+        return tree;
+    }
+
+    /// <summary>From served to working version, in place.</summary>
+    public void ServedToWorking(JsonObject tree)
+    {
+        if (Kind != WorkingKind) KindConversion.Convert(tree, WorkingKind);
+    }
+
+    /// <summary>From working to served version, in place.</summary>
+    public void WorkingToServed(JsonObject tree)
+    {
+        if (Kind != WorkingKind) KindConversion.Convert(tree, Kind);
+    }
+
+    /// <summary>From working version to the bytes at rest: normal form, no resourceVersion.</summary>
+    public ReadOnlyMemory<byte> ToStorage(JsonObject working)
+    {
+        var tree = Normalizer.Normalize(working, WorkingType);
+        tree.Meta().Remove("resourceVersion");
+        if (WorkingKind != Api.StorageKind) KindConversion.Convert(tree, Api.StorageKind);
+        return TreeText.Write(tree);
+    }
+
+    public string KeyOf(NamespacedName name) => name.Namespace.Length == 0 ? Api.StoragePrefix + name.Name : $"{Api.StoragePrefix}{name.Namespace}/{name.Name}";
+}

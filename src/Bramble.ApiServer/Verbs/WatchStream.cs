@@ -1,0 +1,113 @@
+using System.Runtime.CompilerServices;
+using Bramble.Api.Errors;
+using Bramble.ApiServer.Caching;
+using Bramble.Client;
+
+namespace Bramble.ApiServer.Verbs;
+
+/// <summary>One step of a watch. <c>Link</c>: the event of the cache it comes from, whose encodings are shared; null for initial objects and bookmarks.</summary>
+/// <param name="Object">Null for a bookmark and an error.</param>
+/// <param name="IsPrevious">The object is the version before, because it no longer fits the selector.</param>
+internal readonly record struct WatchStep(WatchEventType Type, KubeObject? Object, ObjectEvent? Link, bool IsPrevious, long Revision, bool EndsInitialEvents, Status? Error);
+
+/// <summary>A watch: initial objects, then the chain of events from a link on, through selectors. It has no queue of its own: it walks the cache's chain,
+/// and is closed when it falls out of the cache's memory.</summary>
+internal sealed class WatchStream(
+    ServedResource resource,
+    string ns,
+    ListOptions options,
+    ObjectEvent? start,
+    ObjectMap? initial,
+    long initialRevision,
+    long afterRevision,
+    TimeSpan timeout,
+    TimeProvider time)
+{
+    private static readonly TimeSpan BookmarkInterval = TimeSpan.FromMinutes(1);
+
+    /// <summary>Steps until the time is over or <paramref name="cancel"/>; an error is the last step.</summary>
+    public async IAsyncEnumerable<WatchStep> StepsAsync([EnumeratorCancellation] CancellationToken cancel)
+    {
+        if (start is null)
+        {
+            yield return Failed(resource.Cache.TooOld(initialRevision).Status);
+            yield break;
+        }
+        if (initial is not null)
+        {
+            foreach (var obj in initial.Range(ns))
+                if (options.Selects(resource, obj)) yield return new WatchStep(WatchEventType.Added, obj, null, false, obj.ResourceVersion, false, null);
+            if (options.AllowsBookmarks) yield return Bookmark(initialRevision, endsInitial: true);
+        }
+        var began = time.GetTimestamp();
+        var bookmarked = began;
+        var link = start;
+        var seen = Math.Max(initialRevision, afterRevision);
+        while (true)
+        {
+            var changed = resource.Cache.Changed;
+            while (link.Next is { } next)
+            {
+                link = next;
+                // The client named a revision of the future: what happens up to it, it knows.
+                if (next.Revision <= afterRevision) continue;
+                seen = next.Revision;
+                if (Select(next) is { } step) yield return step;
+                if (cancel.IsCancellationRequested) yield break;
+            }
+            if (resource.Cache.IsTooSlow(link)) yield break;
+            var left = timeout - time.GetElapsedTime(began);
+            if (left <= TimeSpan.Zero) yield break;
+            var wait = left;
+            if (options.AllowsBookmarks)
+            {
+                var due = BookmarkInterval - time.GetElapsedTime(bookmarked);
+                if (due <= TimeSpan.Zero)
+                {
+                    bookmarked = time.GetTimestamp();
+                    yield return Bookmark(Math.Max(seen, resource.Cache.Current.Revision), endsInitial: false);
+                    continue;
+                }
+                if (due < wait) wait = due;
+            }
+            if (!await WaitAsync(changed, wait, cancel)) yield break;
+        }
+    }
+
+    private static WatchStep Failed(Status status) => new(WatchEventType.Bookmark, null, null, false, 0, false, status);
+
+    private static WatchStep Bookmark(long revision, bool endsInitial) => new(WatchEventType.Bookmark, null, null, false, revision, endsInitial, null);
+
+    /// <summary>False: cancelled.</summary>
+    private async Task<bool> WaitAsync(Task changed, TimeSpan wait, CancellationToken cancel)
+    {
+        try
+        {
+            await changed.WaitAsync(wait, time, cancel);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return true;
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>What an event means to this watcher: objects come and go as they begin and cease to fit the selector.</summary>
+    private WatchStep? Select(ObjectEvent change)
+    {
+        var current = change.Object!;
+        if (ns.Length > 0 && current.Name.Namespace != ns) return null;
+        if (!options.HasSelector) return new WatchStep(change.Type, current, change, false, change.Revision, false, null);
+        var fits = change.Type != WatchEventType.Deleted && options.Selects(resource, current);
+        var fitted = change.Previous is { } previous && options.Selects(resource, previous);
+        if (fits) return new WatchStep(fitted ? WatchEventType.Modified : WatchEventType.Added, current, change, false, change.Revision, false, null);
+        if (!fitted) return null;
+        return change.Type == WatchEventType.Deleted
+            ? new WatchStep(WatchEventType.Deleted, current, change, false, change.Revision, false, null)
+            : new WatchStep(WatchEventType.Deleted, change.PreviousAtThisRevision, change, true, change.Revision, false, null);
+    }
+}
