@@ -4,7 +4,7 @@ using System.Text;
 namespace Bramble.Api.Decoding;
 
 /// <summary>Says why a text is not JSON, in the words of Go's encoding/json. Runs only after a fast reader has refused the text.</summary>
-internal static class GoJsonSyntax
+public static class GoJsonSyntax
 {
     /// <summary>Nesting that is still accepted: deep enough for any object, shallow enough for the stack and the writer.</summary>
     public const int DepthMax = 900;

@@ -1,6 +1,10 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Authentication;
+using Bramble.ApiServer.Requests;
 using Bramble.ApiServer.Verbs;
 using Bramble.Client;
 
@@ -15,11 +19,134 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
     /// <summary>The same server as somebody else. <paramref name="agent"/> names the field manager of its writes (<c>kube-controller-manager</c>); null: as this one.</summary>
     public InProcessClient As(UserInfo other, string? agent = null) => new(pipeline, other, agent ?? userAgent);
 
-    public ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) => throw new NotSupportedException();
-    public ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel) => throw new NotSupportedException();
-    public IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, CancellationToken cancel) => throw new NotSupportedException();
-    public ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel) => throw new NotSupportedException();
-    public ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel) => throw new NotSupportedException();
-    public ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel) => throw new NotSupportedException();
-    public ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel) => throw new NotSupportedException();
+    public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel)
+    {
+        try
+        {
+            return (await SendAsync<ObjectAnswer>(resource, name, "get", "GET", null, null, null, "", cancel)).Object;
+        }
+        catch (StatusException e) when (e.IsNotFound && e.Status.Details?.Name == name.Name)
+        {
+            return null;
+        }
+    }
+
+    public async ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel)
+    {
+        var answer = await SendAsync<ListAnswer>(resource, new(query.Namespace, ""), "list", "GET", null, Parameters(query), null, "", cancel);
+        var items = answer.Resource.IsConverted ? [.. answer.Items.Select(answer.Resource.ToServed)] : answer.Items;
+        return new ObjectList(items, answer.Revision.ToString(CultureInfo.InvariantCulture), answer.Continue.Length > 0 ? answer.Continue : null);
+    }
+
+    public async IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var answer = await SendAsync<WatchAnswer>(resource, new(query.Namespace, ""), "watch", "GET", null, Parameters(query), null, "", cancel);
+        await foreach (var step in answer.Stream.StepsAsync(cancel))
+        {
+            if (step.Error is { } error) throw new StatusException(error);
+            yield return step.Object is { } obj
+                ? new WatchEvent(step.Type, answer.Resource.ToServed(obj))
+                : new WatchEvent(WatchEventType.Bookmark, new KubeObject(default, "", step.Revision, ReadOnlyMemory<byte>.Empty));
+        }
+        cancel.ThrowIfCancellationRequested();
+    }
+
+    public async ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
+    {
+        // The name of a main resource is in the body; in the path it would be another route.
+        var path = subresource is null ? name with { Name = "" } : name;
+        return ObjectOf(await SendAsync<ObjectAnswer>(resource, path, "create", "POST", subresource, null, body.DeepClone(), "", cancel));
+    }
+
+    public async ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel) =>
+        ObjectOf(await SendAsync<ObjectAnswer>(resource, name, "update", "PUT", subresource, null, body.DeepClone(), "", cancel));
+
+    public async ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel)
+    {
+        var query = new List<KeyValuePair<string, string>>();
+        if (patch.FieldManager is { } manager) query.Add(new("fieldManager", manager));
+        if (patch.Force) query.Add(new("force", "true"));
+        var type = patch.Type switch
+        {
+            PatchType.Json => "application/json-patch+json",
+            PatchType.Merge => "application/merge-patch+json",
+            PatchType.Strategic => "application/strategic-merge-patch+json",
+            _ => "application/apply-patch+yaml",
+        };
+        return ObjectOf(await SendAsync<ObjectAnswer>(resource, name, "patch", "PATCH", subresource, query, patch.Body.DeepClone(), type, cancel));
+    }
+
+    public async ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
+    {
+        var body = new JsonObject { ["kind"] = "DeleteOptions", ["apiVersion"] = "v1" };
+        if (query.GracePeriodSeconds is { } grace) body["gracePeriodSeconds"] = grace;
+        if (query.PropagationPolicy is { } policy) body["propagationPolicy"] = policy;
+        if (query.Uid is not null || query.ResourceVersion is not null)
+        {
+            var preconditions = new JsonObject();
+            if (query.Uid is { } uid) preconditions["uid"] = uid;
+            if (query.ResourceVersion is { } version) preconditions["resourceVersion"] = version;
+            body["preconditions"] = preconditions;
+        }
+        try
+        {
+            await SendAsync<ObjectAnswer>(resource, name, "delete", "DELETE", null, null, body, "", cancel);
+            return true;
+        }
+        catch (StatusException e) when (e.IsNotFound)
+        {
+            return false;
+        }
+    }
+
+    private async ValueTask<T> SendAsync<T>(
+        ResourceId resource, NamespacedName name, string verb, string method, string? subresource,
+        IEnumerable<KeyValuePair<string, string>>? query, JsonNode? body, string contentType, CancellationToken cancel) where T : ApiAnswer
+    {
+        var isNamespaces = resource is { Group: "", Plural: "namespaces" };
+        var parts = name.Name.Length == 0 ? [resource.Plural] : subresource is null ? new[] { resource.Plural, name.Name } : [resource.Plural, name.Name, subresource];
+        var request = new ApiRequest
+        {
+            Info = new RequestInfo(
+                true,
+                resource.Path(name.Namespace, name.Name.Length > 0 ? name.Name : null, subresource),
+                verb,
+                resource.Group.Length == 0 ? "api" : "apis",
+                resource.Group,
+                resource.Version,
+                isNamespaces ? name.Name : resource.IsNamespaced ? name.Namespace : "",
+                resource.Plural,
+                subresource ?? "",
+                name.Name,
+                parts),
+            User = User,
+            Query = query is null ? QueryParameters.Empty : new QueryParameters(query),
+            ContentType = contentType,
+            UserAgent = userAgent,
+            Tree = body,
+        };
+        pipeline.Authorize(request);
+        return (T)await pipeline.ExecuteAsync(pipeline.Route(request, method), request, cancel);
+    }
+
+    private static List<KeyValuePair<string, string>> Parameters(ListQuery query)
+    {
+        var pairs = new List<KeyValuePair<string, string>>();
+        if (query.LabelSelector is { } labels) pairs.Add(new("labelSelector", labels));
+        if (query.FieldSelector is { } fields) pairs.Add(new("fieldSelector", fields));
+        if (query.ResourceVersion is { } version) pairs.Add(new("resourceVersion", version));
+        if (query.Limit > 0) pairs.Add(new("limit", query.Limit.ToString(CultureInfo.InvariantCulture)));
+        if (query.Continue is { } token) pairs.Add(new("continue", token));
+        return pairs;
+    }
+
+    private static KubeObject ObjectOf(ObjectAnswer answer)
+    {
+        if (answer.Object is { } obj) return obj;
+        // A view or the answer of a special endpoint: it has no version of its own in the cache.
+        var tree = JsonNode.Parse(answer.Json.Span)!.AsObject();
+        var meta = tree["metadata"] as JsonObject ?? [];
+        _ = long.TryParse(meta.Text("resourceVersion"), NumberStyles.None, CultureInfo.InvariantCulture, out var version);
+        return new KubeObject(new(meta.Text("namespace"), meta.Text("name")), meta.Text("uid"), version, answer.Json);
+    }
 }

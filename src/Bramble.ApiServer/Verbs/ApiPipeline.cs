@@ -1,17 +1,346 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Apply;
+using Bramble.Api.Catalog;
+using Bramble.Api.Decoding;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Api.Patching;
+using Bramble.Api.Schemas;
+using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Requests;
 using Bramble.ApiServer.Serving;
+using Bramble.ApiServer.Strategies;
+using Bramble.Client;
 using Bramble.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.ApiServer.Verbs;
 
-/// <summary>Every API request after authentication: authorize, decode, strategy, admission, store, watch cache. Knows no HTTP. Thread-safe.</summary>
-public sealed class ApiPipeline(WatchCache cache, IStore store, ApiServerOptions options, ApiServerParts parts, TimeProvider time, ILoggerFactory logs)
+/// <summary>Every API request after authentication: authorize, route, decode, strategy, admission, store, watch cache. Knows no HTTP. Thread-safe.</summary>
+public sealed class ApiPipeline
 {
-    internal WatchCache Cache { get; } = cache;
-    internal IStore Store { get; } = store;
-    internal ApiServerOptions Options { get; } = options;
-    internal ApiServerParts Parts { get; } = parts;
-    internal TimeProvider Time { get; } = time;
-    internal ILogger Log { get; } = logs.CreateLogger("apiserver");
+    private readonly ApiServerParts _parts;
+    private readonly TimeProvider _time;
+    private readonly Router _router;
+    private readonly ReadVerbs _reads;
+    private readonly CreateVerb _creates;
+    private readonly UpdateVerb _updates;
+    private readonly DeleteVerb _deletes;
+    private readonly ObjectWriter _writer;
+
+    public ApiPipeline(WatchCache cache, IStore store, ApiServerOptions options, ApiServerParts parts, TimeProvider time, ILoggerFactory logs)
+    {
+        (Cache, Options, _parts, _time) = (cache, options, parts, time);
+        Log = logs.CreateLogger("apiserver");
+        Resources = new ResourceTable(ApiCatalog.BuiltIn, cache, parts.Strategies);
+        _router = new Router(Resources, parts);
+        var objects = new ObjectStore(store, cache);
+        _reads = new ReadVerbs(cache, time);
+        _creates = new CreateVerb(objects, parts.Admission);
+        _updates = new UpdateVerb(objects, cache, parts.Admission, _creates);
+        _deletes = new DeleteVerb(objects, cache, parts.Admission);
+        _writer = new ObjectWriter(this);
+    }
+
+    internal WatchCache Cache { get; }
+    internal ApiServerOptions Options { get; }
+    internal ResourceTable Resources { get; }
+    internal ILogger Log { get; }
+
+    /// <summary>Writes on behalf of endpoints that are not requests of their own (the server's own bootstrap and controllers inside it).</summary>
+    public IObjectWriter Writer => _writer;
+
+    /// <summary>403 unless the user may do this.</summary>
+    internal void Authorize(ApiRequest request) => Authorize(AccessRules.AttributesOf(request.Info, request.User));
+
+    /// <summary>404 or 405 unless there is such a resource and method.</summary>
+    internal Route Route(ApiRequest request, string method)
+    {
+        var route = _router.Find(request.Info, method);
+        CheckSegment("Name", request.Info.Parts is { Count: > 1 } parts ? parts[1] : "");
+        CheckSegment("Namespace", route.Resource.IsNamespaced ? request.Info.Namespace : "");
+        return route;
+    }
+
+    /// <summary>Executes a routed request that is no stream. A refusal is a <see cref="StatusException"/>.</summary>
+    internal async ValueTask<ApiAnswer> ExecuteAsync(Route route, ApiRequest request, CancellationToken cancel)
+    {
+        if (route.Special is { } special) return await SpecialAsync(route, special, request, cancel);
+        var resource = route.Resource;
+        var name = NameOf(request, resource);
+        switch (request.Info.Verb)
+        {
+            case "get":
+                var found = await _reads.GetAsync(resource, name, request.Query["resourceVersion"], cancel);
+                if (route.View is { } view) return ViewAnswer(200, view, resource, found);
+                return Answer(200, resource, resource.ToServed(found));
+            case "list":
+                return await _reads.ListAsync(resource, request.Info.Namespace, ListOptions.Read(request.Query, resource, isWatch: false, PathName(request)), cancel);
+            case "watch":
+                return await WatchAsync(resource, request, cancel);
+            case "create":
+                var created = WriteOptions.Read("CreateOptions", request);
+                var tree = RequestBody.Decode(request, resource.Type, resource.Kind, created.Validation);
+                var context = Context(resource, name, "", request, created);
+                return Answer(201, resource, await _creates.CreateAsync(context, Defaulted(resource, tree), isApplied: false, cancel));
+            case "update":
+                return await UpdateAsync(route, name, request, cancel);
+            case "patch":
+                return await PatchAsync(route, name, request, cancel);
+            case "delete":
+                return await DeleteAsync(resource, name, request, cancel);
+            case "deletecollection":
+                return await DeleteCollectionAsync(resource, request, cancel);
+            default:
+                throw Router.NotAllowed();
+        }
+    }
+
+    /// <summary>Runs admission of a connection to a streaming endpoint.</summary>
+    internal async ValueTask ConnectAsync(Route route, ApiRequest request, CancellationToken cancel)
+    {
+        var context = Context(route.Resource, NameOf(request, route.Resource), route.Subresource!.Name, request, new WriteOptions("", false, "", FieldValidation.Ignore, null, []));
+        var admission = context.Admission(AdmissionOperation.Connect, null, null);
+        await _parts.Admission.MutateAsync(admission, cancel);
+        await _parts.Admission.ValidateAsync(admission, cancel);
+        context.Take(admission);
+    }
+
+    internal WriteContext Context(ServedResource resource, NamespacedName name, string subresource, ApiRequest request, WriteOptions options) =>
+        new(resource, name, subresource, request, options, Cache, _time);
+
+    internal ValueTask<KubeObject> CreateAsync(WriteContext context, JsonObject served, CancellationToken cancel) =>
+        _creates.CreateAsync(context, Defaulted(context.Resource, served), isApplied: false, cancel);
+
+    internal async ValueTask<KubeObject> UpdateAsync(WriteContext context, UpdateTransform transform, CancellationToken cancel) =>
+        (await _updates.UpdateAsync(context, transform, mayCreate: false, "", cancel)).Object;
+
+    internal ValueTask<DeleteResult> DeleteAsync(WriteContext context, DeleteOptions options, CancellationToken cancel) => _deletes.DeleteAsync(context, options, cancel);
+
+    internal ValueTask<WatchStream> WatchAsync(ServedResource resource, string ns, ListOptions options, TimeSpan timeout, CancellationToken cancel) =>
+        _reads.WatchAsync(resource, ns, options, timeout, cancel);
+
+    /// <summary>The kind's defaults, in normal form.</summary>
+    internal static JsonObject Defaulted(ServedResource resource, JsonObject served)
+    {
+        if (resource.Kind != resource.WorkingKind) return served; // defaults are rules of the working version: they come after the conversion
+        resource.Strategy.Default(served);
+        return Normalizer.Normalize(served, resource.Type);
+    }
+
+    private void Authorize(AccessAttributes attributes)
+    {
+        var answer = _parts.Authorizer.Authorize(attributes);
+        if (answer.Decision != AccessDecision.Allow) throw AccessRules.Forbidden(attributes, answer.Reason);
+    }
+
+    private static NamespacedName NameOf(ApiRequest request, ServedResource resource) =>
+        new(resource.IsNamespaced ? request.Info.Namespace : "", PathName(request));
+
+    private static string PathName(ApiRequest request) => request.Info.Parts is { Count: > 1 } parts ? parts[1] : "";
+
+    private static void CheckSegment(string what, string text)
+    {
+        if (text.Length == 0) return;
+        var wrong = Names.PathSegment(text).ToList();
+        if (wrong.Count > 0) throw StatusErrors.BadRequest($"{what} parameter invalid: {FieldError.Quote(text)}: {string.Join(", ", wrong)}");
+    }
+
+    private static ObjectAnswer Answer(int code, ServedResource resource, KubeObject obj) => new(code, obj.Json, resource, obj);
+
+    private static ObjectAnswer ViewAnswer(int code, ISubresourceView view, ServedResource resource, KubeObject parent) =>
+        new(code, TreeText.Write(view.Read(resource.ToWorking(parent))), null);
+
+    private async ValueTask<ApiAnswer> WatchAsync(ServedResource resource, ApiRequest request, CancellationToken cancel)
+    {
+        var options = ListOptions.Read(request.Query, resource, isWatch: true, PathName(request));
+        var timeout = options.TimeoutSeconds is > 0 and var seconds
+            ? TimeSpan.FromSeconds(Math.Min(seconds, (long)int.MaxValue / 1000))
+            : Options.WatchTimeoutMin * (1 + Random.Shared.NextDouble());
+        return new WatchAnswer(resource, await _reads.WatchAsync(resource, request.Info.Namespace, options, timeout, cancel));
+    }
+
+    private async ValueTask<ApiAnswer> UpdateAsync(Route route, NamespacedName name, ApiRequest request, CancellationToken cancel)
+    {
+        var resource = route.Resource;
+        var options = WriteOptions.Read("UpdateOptions", request);
+        var subresource = route.Subresource?.Name ?? "";
+        var context = Context(resource, name, subresource, request, options);
+        if (route.View is { } view)
+        {
+            var body = RequestBody.Decode(request, BuiltInSchemas.FindKind(route.Kind)!, route.Kind, options.Validation);
+            return await UpdateViewAsync(context, view, _ => body, cancel);
+        }
+        var obj = RequestBody.Decode(request, resource.Type, resource.Kind, options.Validation);
+        ObjectRules.EnsureNamespace(obj, resource, name.Namespace);
+        ObjectRules.CheckName(obj, name);
+        ObjectRules.DedupOwners(obj, request.Warnings, afterAdmission: false);
+        obj = Defaulted(resource, obj);
+        var (written, isCreated) = await _updates.UpdateAsync(
+            context,
+            live =>
+            {
+                if (live is null) AuthorizeCreate(request);
+                var copy = (JsonObject)obj.DeepClone();
+                ObjectRules.RecordManager(live, copy, context.FieldWrite, resource.Strategy.ResetFields(subresource));
+                return copy;
+            },
+            resource.Strategy.AllowsCreateOnUpdate && subresource.Length == 0,
+            obj.Meta().Text("uid"),
+            cancel);
+        return Answer(isCreated ? 201 : 200, resource, written);
+    }
+
+    private async ValueTask<ApiAnswer> PatchAsync(Route route, NamespacedName name, ApiRequest request, CancellationToken cancel)
+    {
+        var resource = route.Resource;
+        var media = request.ContentType.Split(';')[0];
+        var isApply = media == "application/apply-patch+yaml";
+        Bramble.Api.Patching.PatchType? type = media switch
+        {
+            "application/json-patch+json" => Bramble.Api.Patching.PatchType.Json,
+            "application/merge-patch+json" => Bramble.Api.Patching.PatchType.Merge,
+            "application/strategic-merge-patch+json" when resource.Api.IsBuiltIn => Bramble.Api.Patching.PatchType.Strategic,
+            _ => null,
+        };
+        if (type is null && !isApply) throw new StatusException(new Status(415, "UnsupportedMediaType", "415: Unsupported Media Type", new StatusDetails()));
+        var options = WriteOptions.Read("PatchOptions", request, isApply);
+        var subresource = route.Subresource?.Name ?? "";
+        var context = Context(resource, name, subresource, request, options);
+        var body = request.Tree is { } tree ? TreeText.Write(tree) : request.Body;
+        var reset = resource.Strategy.ResetFields(subresource);
+        var schema = route.View is null ? resource.Type : BuiltInSchemas.FindKind(route.Kind)!;
+        var shownWarnings = request.Warnings.Count;
+
+        // A patch may be computed more than once, when somebody else was faster: its warnings count once.
+        void Warn(IReadOnlyList<string> warnings)
+        {
+            request.Warnings.RemoveRange(shownWarnings, request.Warnings.Count - shownWarnings);
+            request.Warnings.AddRange(warnings);
+        }
+
+        JsonObject Patched(JsonObject live)
+        {
+            if (isApply) return Applied(live);
+            var patched = ObjectPatcher.Patch(live, body, type!.Value, schema, route.Kind, options.Validation);
+            Warn(patched.Warnings);
+            return patched.Tree;
+        }
+
+        JsonObject Applied(JsonObject? live)
+        {
+            var (applied, warnings) = ApplyConfiguration.Decode(body, options.Validation);
+            Warn(warnings);
+            ObjectRules.Reset(applied, null, reset);
+            return ManagedFields.Apply(live, applied, context.FieldWrite, options.Force ?? false);
+        }
+
+        if (route.View is { } view) return await UpdateViewAsync(context, view, Patched, cancel);
+        var (written, isCreated) = await _updates.UpdateAsync(
+            context,
+            live =>
+            {
+                JsonObject obj;
+                if (live is null)
+                {
+                    AuthorizeCreate(request);
+                    obj = Defaulted(resource, Applied(null));
+                }
+                else
+                {
+                    obj = Defaulted(resource, Patched(live));
+                    if (!isApply) ObjectRules.RecordManager(live, obj, context.FieldWrite, reset);
+                }
+                ObjectRules.EnsureNamespace(obj, resource, name.Namespace);
+                if (live is null && obj.NameOf().Length == 0) obj.Meta()["name"] = name.Name;
+                ObjectRules.CheckName(obj, name);
+                return obj;
+            },
+            mayCreate: isApply && subresource.Length == 0,
+            uid: "",
+            cancel);
+        return Answer(isCreated ? 201 : 200, resource, written);
+    }
+
+    /// <summary>Writes a view's fields into its parent.</summary>
+    private async ValueTask<ApiAnswer> UpdateViewAsync(WriteContext context, ISubresourceView view, Func<JsonObject, JsonObject> change, CancellationToken cancel)
+    {
+        var resource = context.Resource;
+        var (parent, _) = await _updates.UpdateAsync(
+            context,
+            live =>
+            {
+                var shown = view.Read(live!);
+                var changed = change(shown);
+                var (meta, liveMeta) = (changed.Meta(), live!.Meta());
+                ObjectRules.CheckName(changed, context.Name);
+                if (meta.Text("uid") is { Length: > 0 } uid && uid != liveMeta.Text("uid"))
+                    throw StatusErrors.Conflict(resource.GroupResource, context.Name.Name, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {liveMeta.Text("uid")}");
+                var obj = (JsonObject)live!.DeepClone();
+                var errors = new FieldErrors();
+                view.Write(changed, obj, errors);
+                if (errors.Count > 0) throw StatusErrors.Invalid(new GroupVersionKind("autoscaling", "v1", "Scale"), context.Name.Name, errors);
+                if (meta.Text("resourceVersion") is { Length: > 0 } version) obj.Meta()["resourceVersion"] = version;
+                ObjectRules.RecordManager(live, obj, context.FieldWrite, []);
+                return obj;
+            },
+            mayCreate: false,
+            uid: "",
+            cancel);
+        return ViewAnswer(200, view, resource, parent);
+    }
+
+    private async ValueTask<ApiAnswer> DeleteAsync(ServedResource resource, NamespacedName name, ApiRequest request, CancellationToken cancel)
+    {
+        var options = DeleteOptions.Read(RequestBody.OptionsJson(request), request.Query);
+        var context = Context(resource, name, "", request, new WriteOptions("DeleteOptions", options.IsDryRun, "", FieldValidation.Ignore, null, options.ToTree()));
+        var result = await _deletes.DeleteAsync(context, options, cancel);
+        var code = !result.IsDeleted && options.OrphanDependents == false ? 202 : 200;
+        // Pods, Services and some more answer with what they were; all others say only that it is done.
+        if (!result.IsDeleted || DeleteVerb.AnswersObject(resource.GroupResource)) return Answer(code, resource, result.Object);
+        return new ObjectAnswer(code, TreeText.Write(SuccessTree(result.Status)), null);
+    }
+
+    private async ValueTask<ApiAnswer> DeleteCollectionAsync(ServedResource resource, ApiRequest request, CancellationToken cancel)
+    {
+        var selection = ListOptions.Read(request.Query, resource, isWatch: false, "");
+        var options = DeleteOptions.Read(RequestBody.OptionsJson(request), request.Query);
+        var list = await _reads.ListAsync(resource, request.Info.Namespace, selection, cancel);
+        var context = Context(resource, new(request.Info.Namespace, ""), "", request, new WriteOptions("DeleteOptions", options.IsDryRun, "", FieldValidation.Ignore, null, options.ToTree()));
+        return await _deletes.DeleteCollectionAsync(context, list, options, cancel);
+    }
+
+    private static JsonObject SuccessTree(Status status)
+    {
+        var tree = status.ToTree();
+        tree.Remove("code");
+        return tree;
+    }
+
+    private async ValueTask<ApiAnswer> SpecialAsync(Route route, ISpecialEndpoint endpoint, ApiRequest request, CancellationToken cancel)
+    {
+        var resource = route.Resource;
+        if (request.Info.Verb is not ("create" or "update" or "patch"))
+        {
+            var read = await endpoint.HandleAsync(new SpecialRequest(request, null, false, Cache, _writer), cancel);
+            return new ObjectAnswer(read.Code, TreeText.Write(read.Object), null);
+        }
+        var options = WriteOptions.Read("CreateOptions", request);
+        var type = BuiltInSchemas.FindKind(route.Kind) ?? throw StatusErrors.Internal($"the schema has no type for {route.Kind}");
+        var name = NameOf(request, resource);
+        var body = RequestBody.Decode(request, type, route.Kind, options.Validation);
+        if (resource.IsNamespaced) ObjectRules.EnsureNamespace(body, resource, name.Namespace);
+        var context = Context(resource, name, route.Subresource?.Name ?? "", request, options);
+        var admission = context.Admission(AdmissionOperation.Create, body, null);
+        await _parts.Admission.MutateAsync(admission, cancel);
+        await _parts.Admission.ValidateAsync(admission, cancel);
+        context.Take(admission);
+        var answer = await endpoint.HandleAsync(new SpecialRequest(request, admission.Object, options.IsDryRun, Cache, _writer), cancel);
+        return new ObjectAnswer(answer.Code, TreeText.Write(answer.Object), null);
+    }
+
+    /// <summary>An update that creates needs the right to create too.</summary>
+    private void AuthorizeCreate(ApiRequest request) => Authorize(AccessRules.AttributesOf(request.Info with { Verb = "create" }, request.User));
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Bramble.Api.Errors;
-using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.ApiServer.Requests;
 using Bramble.Client;
@@ -95,13 +94,10 @@ internal sealed record ListOptions
         if (field == "metadata.name" || resource.Strategy.SelectableFields.Contains(field)) return;
         var own = (resource.Api.Group, resource.Api.Plural);
         if (field == "metadata.namespace" && own is not (("", "nodes") or ("", "namespaces") or ("certificates.k8s.io", _) or ("resource.k8s.io", "resourceslices"))) return;
-        throw StatusErrors.BadRequest(own switch
-        {
-            ("batch", "jobs") => $"field label {FieldError.Quote(field)} not supported for Job",
-            ("resource.k8s.io", "resourceslices") => $"field label not supported for {resource.Kind}: {field}",
-            _ when resource.Strategy.SelectableFields.Count > 0 || !resource.Api.IsBuiltIn => $"field label not supported: {field}",
-            _ => $"{FieldError.Quote(field)} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
-        });
+        throw StatusErrors.BadRequest(resource.Strategy.UnknownFieldMessage(field)
+            ?? (resource.Api.IsBuiltIn
+                ? $"{FieldError.Quote(field)} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                : $"field label not supported: {field}"));
     }
 
     private void Check(bool isWatch)

@@ -48,6 +48,7 @@ internal sealed class WatchStream(
             var changed = resource.Cache.Changed;
             while (link.Next is { } next)
             {
+                if (resource.Cache.IsTooSlow(link)) yield break;
                 link = next;
                 // The client named a revision of the future: what happens up to it, it knows.
                 if (next.Revision <= afterRevision) continue;

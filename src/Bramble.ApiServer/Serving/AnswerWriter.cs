@@ -1,0 +1,138 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Bramble.Api.Decoding;
+using Bramble.Api.Errors;
+using Bramble.ApiServer.Verbs;
+using Bramble.Client;
+using Microsoft.AspNetCore.Http;
+
+namespace Bramble.ApiServer.Serving;
+
+/// <summary>Writes answers in the negotiated form. Objects and lists in JSON are copies of the cache's bytes.</summary>
+internal static class AnswerWriter
+{
+    /// <summary>Answers larger than this are compressed for clients that accept it (upstream's threshold).</summary>
+    private const int CompressFromBytes = 128 * 1024;
+
+    public static Task WriteAsync(HttpContext http, ApiAnswer answer, Negotiated form, CancellationToken cancel)
+    {
+        switch (answer)
+        {
+            case ListAnswer list: return WriteListAsync(http, list, form, cancel);
+            case ObjectAnswer obj: return WriteObjectAsync(http, obj, form, cancel);
+            default: throw new InvalidOperationException($"no writer for {answer.GetType().Name}");
+        }
+    }
+
+    /// <summary>A refusal, in the form the client asked for where it has one.</summary>
+    public static Task WriteStatusAsync(HttpContext http, Status status, AnswerFormat format, CancellationToken cancel)
+    {
+        if (status.Details is { RetryAfterSeconds: > 0 and var seconds }) http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        return WriteBytesAsync(http, status.Code, TreeText.Write(status.ToTree()), new Negotiated(format, AnswerTransform.None, "v1"), cancel);
+    }
+
+    public static Task WriteTreeAsync(HttpContext http, int code, JsonObject tree, Negotiated form, CancellationToken cancel) =>
+        WriteBytesAsync(http, code, TreeText.Write(tree), form, cancel);
+
+    private static Task WriteObjectAsync(HttpContext http, ObjectAnswer answer, Negotiated form, CancellationToken cancel)
+    {
+        var json = answer.Json;
+        if (answer.Resource is { } resource)
+            json = form.Transform switch
+            {
+                AnswerTransform.PartialMetadata => ObjectJson.PartialMetadata(json.Span, form.MetaVersion),
+                AnswerTransform.Table => TableForm.OfObject(http, resource, json, form.MetaVersion),
+                _ => json,
+            };
+        return WriteBytesAsync(http, answer.Code, json, form, cancel);
+    }
+
+    private static async Task WriteListAsync(HttpContext http, ListAnswer list, Negotiated form, CancellationToken cancel)
+    {
+        if (form.Transform == AnswerTransform.Table)
+        {
+            await WriteBytesAsync(http, list.Code, TableForm.OfList(http, list, form.MetaVersion), form, cancel);
+            return;
+        }
+        var size = 256;
+        foreach (var item in list.Items) size += item.Json.Length;
+        var body = new ArrayBufferWriter<byte>(size);
+        WriteList(body, list, form);
+        await WriteBytesAsync(http, list.Code, body.WrittenMemory, form, cancel);
+    }
+
+    private static void WriteList(IBufferWriter<byte> body, ListAnswer list, Negotiated form)
+    {
+        var resource = list.Resource;
+        var isPartial = form.Transform == AnswerTransform.PartialMetadata;
+        WriteListHead(
+            body,
+            isPartial ? "PartialObjectMetadataList" : resource.Api.ListKind,
+            isPartial ? $"meta.k8s.io/{form.MetaVersion}" : resource.Kind.GroupVersion.ToString(),
+            list);
+        var head = ObjectJson.HeadOf(resource.Kind);
+        var isFirst = true;
+        foreach (var item in list.Items)
+        {
+            if (!isFirst) body.Write(","u8);
+            isFirst = false;
+            var json = resource.ToServed(item).Json.Span;
+            if (isPartial) body.Write(ObjectJson.PartialMetadata(json, form.MetaVersion));
+            else if (resource.Api.IsBuiltIn) ObjectJson.WriteItem(body, json, head);
+            else body.Write(json);
+        }
+        body.Write("]}"u8);
+    }
+
+    public static void WriteListHead(IBufferWriter<byte> body, string kind, string apiVersion, ListAnswer list)
+    {
+        var text = new StringBuilder(200)
+            .Append("{\"kind\":\"").Append(kind).Append("\",\"apiVersion\":\"").Append(apiVersion)
+            .Append("\",\"metadata\":{\"resourceVersion\":\"").Append(list.Revision.ToString(CultureInfo.InvariantCulture)).Append('"');
+        if (list.Continue.Length > 0) text.Append(",\"continue\":\"").Append(list.Continue).Append('"');
+        if (list.Remaining is { } remaining) text.Append(",\"remainingItemCount\":").Append(remaining.ToString(CultureInfo.InvariantCulture));
+        text.Append("},\"items\":[");
+        body.Write(Encoding.UTF8.GetBytes(text.ToString()));
+    }
+
+    private static async Task WriteBytesAsync(HttpContext http, int code, ReadOnlyMemory<byte> json, Negotiated form, CancellationToken cancel)
+    {
+        var body = form.Format switch
+        {
+            AnswerFormat.Yaml => YamlText.From(json),
+            AnswerFormat.Protobuf => ProtobufForm.Encode(json),
+            _ when IsPretty(http.Request) => ObjectJson.Pretty(json.Span),
+            _ => json,
+        };
+        var response = http.Response;
+        response.StatusCode = code;
+        response.ContentType = form.ContentType;
+        if (HttpMethods.IsHead(http.Request.Method)) return;
+        if (body.Length > CompressFromBytes && HttpMethods.IsGet(http.Request.Method) && http.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal))
+        {
+            response.Headers.ContentEncoding = "gzip";
+            response.Headers.Vary = "Accept-Encoding";
+            await using var gzip = new GZipStream(response.Body, CompressionLevel.Fastest, leaveOpen: true);
+            await gzip.WriteAsync(body, cancel);
+            return;
+        }
+        // Go ends a JSON answer with a line feed where it was encoded for a person or a stream.
+        var needsLineFeed = form.Format == AnswerFormat.Json;
+        response.ContentLength = body.Length + (needsLineFeed ? 1 : 0);
+        var writer = response.BodyWriter;
+        writer.Write(body.Span);
+        if (needsLineFeed) writer.Write("\n"u8);
+        await writer.FlushAsync(cancel);
+    }
+
+    private static bool IsPretty(HttpRequest request)
+    {
+        if (request.Query.TryGetValue("pretty", out var asked)) return asked != "false" && asked != "0";
+        var agent = request.Headers.UserAgent.ToString();
+        return agent.StartsWith("curl", StringComparison.Ordinal) || agent.StartsWith("Wget", StringComparison.Ordinal) || agent.StartsWith("Mozilla/5.0", StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,111 @@
+using System.Globalization;
+using Bramble.Api.Errors;
+
+namespace Bramble.ApiServer.Serving;
+
+/// <summary>The forms an answer can have.</summary>
+internal enum AnswerFormat { Json, Yaml, Protobuf }
+
+/// <summary>What else than the object itself a client may ask for.</summary>
+internal enum AnswerTransform { None, Table, PartialMetadata }
+
+/// <summary>What was negotiated. <c>MetaVersion</c>: v1 or v1beta1 of the transform's kind.</summary>
+internal readonly record struct Negotiated(AnswerFormat Format, AnswerTransform Transform, string MetaVersion)
+{
+    public string ContentType => Format switch
+    {
+        AnswerFormat.Yaml => "application/yaml",
+        AnswerFormat.Protobuf => "application/vnd.kubernetes.protobuf",
+        _ => "application/json",
+    };
+}
+
+/// <summary>Negotiation of the answer's form from the Accept header; behaviour and messages of apiserver's negotiation package.</summary>
+internal static class MediaTypes
+{
+    private const string All = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+    private const string Watch = ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
+
+    /// <summary>One clause of an Accept header.</summary>
+    private readonly record struct Clause(string Type, string SubType, double Quality, IReadOnlyDictionary<string, string> Parameters);
+
+    /// <param name="mayStream">The route can stream: its answer to an Accept it cannot serve names the stream forms too.</param>
+    /// <param name="mayTransform">Objects of the route can be shown as Tables and metadata.</param>
+    /// <exception cref="StatusException">406.</exception>
+    public static Negotiated Negotiate(string accept, bool mayStream, bool mayTransform, bool hasProtobuf)
+    {
+        if (accept.Length == 0) return new Negotiated(AnswerFormat.Json, AnswerTransform.None, "v1");
+        // First the router asks whether any clause names a type it knows; only then objects are looked at.
+        if (!IsRoutable(accept, mayStream)) throw NotRoutable(mayStream);
+        foreach (var clause in Parse(accept))
+        {
+            if (FormatOf(clause, hasProtobuf) is not { } format) continue;
+            if (TransformOf(clause, format, mayTransform) is { } found) return found;
+        }
+        throw new StatusException(new Status(406, "NotAcceptable", $"only the following media types are accepted: {All}"));
+    }
+
+    private static StatusException NotRoutable(bool mayStream) => new(new Status(
+        406, "NotAcceptable", $"406: Not Acceptable\n\nAvailable representations: {All}{(mayStream ? Watch : "")}", new StatusDetails()));
+
+    private static bool IsRoutable(string accept, bool mayStream)
+    {
+        foreach (var part in accept.Split(','))
+        {
+            var semicolon = part.IndexOf(';');
+            var type = (semicolon < 0 ? part : part[..semicolon]).Trim();
+            if (type is "*/*" or "application/json" or "application/yaml" or "application/vnd.kubernetes.protobuf") return true;
+            // The router takes "application/*" for nothing it knows.
+        }
+        return false;
+    }
+
+    private static AnswerFormat? FormatOf(Clause clause, bool hasProtobuf) => (clause.Type, clause.SubType) switch
+    {
+        ("*", "*") or ("application", "*") or ("application", "json") => AnswerFormat.Json,
+        ("application", "yaml") => AnswerFormat.Yaml,
+        ("application", "vnd.kubernetes.protobuf") when hasProtobuf => AnswerFormat.Protobuf,
+        _ => null,
+    };
+
+    private static Negotiated? TransformOf(Clause clause, AnswerFormat format, bool mayTransform)
+    {
+        if (!clause.Parameters.TryGetValue("as", out var kind)) return new Negotiated(format, AnswerTransform.None, "v1");
+        var group = clause.Parameters.GetValueOrDefault("g", "");
+        var version = clause.Parameters.GetValueOrDefault("v", "");
+        if (!mayTransform || group != "meta.k8s.io" || version is not ("v1" or "v1beta1")) return null;
+        return kind switch
+        {
+            "Table" when format != AnswerFormat.Protobuf => new Negotiated(format, AnswerTransform.Table, version),
+            "PartialObjectMetadata" or "PartialObjectMetadataList" => new Negotiated(format, AnswerTransform.PartialMetadata, version),
+            _ => null,
+        };
+    }
+
+    /// <summary>Clauses by falling quality, in the header's order where equal (goautoneg).</summary>
+    private static IEnumerable<Clause> Parse(string accept)
+    {
+        var clauses = new List<Clause>();
+        foreach (var part in accept.Split(','))
+        {
+            var pieces = part.Split(';');
+            var type = pieces[0].Trim().Split('/');
+            if (type.Length != 2 && !(type.Length == 1 && type[0] == "*")) continue;
+            var quality = 1.0;
+            var parameters = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (var piece in pieces.Skip(1))
+            {
+                var equals = piece.IndexOf('=');
+                if (equals < 0) continue;
+                var (name, value) = (piece[..equals].Trim(), piece[(equals + 1)..].Trim());
+                if (name == "q")
+                {
+                    if (double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var q)) quality = q;
+                }
+                else parameters[name] = value;
+            }
+            clauses.Add(new Clause(type[0], type.Length == 2 ? type[1] : "*", quality, parameters));
+        }
+        return clauses.OrderByDescending(c => c.Quality);
+    }
+}

@@ -1,0 +1,104 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.ApiServer.Admission;
+using Bramble.Client;
+
+namespace Bramble.ApiServer.Verbs;
+
+/// <summary>Stores new objects: managers, mutating admission, system metadata, strategy, validation, validating admission, allocation, store.</summary>
+internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
+{
+    private const int NameAttemptsMax = 8;
+
+    /// <summary>Creates <paramref name="served"/>, decoded and defaulted, in the served version.</summary>
+    /// <param name="isApplied">Its managedFields are set already (server-side apply of what was not there).</param>
+    public async ValueTask<KubeObject> CreateAsync(WriteContext context, JsonObject served, bool isApplied, CancellationToken cancel)
+    {
+        var resource = context.Resource;
+        var meta = served.Meta();
+        foreach (var field in (ReadOnlySpan<string>)["creationTimestamp", "uid", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"]) meta.Remove(field);
+        ObjectRules.EnsureNamespace(served, resource, context.Name.Namespace);
+        ObjectRules.DedupOwners(served, context.Request.Warnings, afterAdmission: false);
+        if (!isApplied) ObjectRules.RecordManager(null, served, context.FieldWrite, resource.Strategy.ResetFields(context.Subresource));
+        resource.ServedToWorking(served);
+        resource.Strategy.Default(served);
+        var request = context.Admission(AdmissionOperation.Create, served, null);
+        if (request.Name.Length == 0) request.Name = served.NameOf();
+        await admission.MutateAsync(request, cancel);
+        context.Take(request);
+        var mutated = request.Object!;
+        ObjectRules.DedupOwners(mutated, context.Request.Warnings, afterAdmission: true);
+        var prefix = mutated.Meta().Text("generateName");
+        if (prefix.Length == 0 || mutated.NameOf().Length > 0) return await StoreAsync(context, mutated, cancel);
+        for (var attempt = 1; ; attempt++)
+        {
+            var named = (JsonObject)mutated.DeepClone();
+            named.Meta()["name"] = ObjectRules.GenerateName(prefix);
+            try
+            {
+                return await StoreAsync(context, named, cancel);
+            }
+            catch (StatusException e) when (e.IsAlreadyExists && attempt < NameAttemptsMax)
+            {
+                continue; // the name is taken: another one
+            }
+        }
+    }
+
+    private async ValueTask<KubeObject> StoreAsync(WriteContext context, JsonObject obj, CancellationToken cancel)
+    {
+        var resource = context.Resource;
+        var strategy = resource.Strategy;
+        var meta = obj.Meta();
+        meta["creationTimestamp"] = Metadata.Time(context.Time.GetUtcNow());
+        meta["uid"] = Guid.NewGuid().ToString();
+        var version = meta.Text("resourceVersion");
+        strategy.PrepareForCreate(obj, context.Strategy);
+        // Strategies and admission may have left empty defaults: what is validated is what would be stored.
+        strategy.Default(obj);
+        Validate(context, obj);
+        var request = context.Admission(AdmissionOperation.Create, obj, null);
+        request.Name = obj.NameOf();
+        await admission.ValidateAsync(request, cancel);
+        context.Take(request);
+        var name = obj.IdOf();
+        if (version.Length > 0 && version != "0") throw new StatusException(new Status(500, "", "resourceVersion should not be set on objects to be created"));
+        var live = resource.Cache.Current.Items.Find(name);
+        if (live is not null) throw Exists(resource, live);
+        await strategy.AllocateAsync(obj, null, context.Strategy, cancel);
+        var bytes = resource.ToStorage(obj);
+        if (context.IsDryRun)
+        {
+            await strategy.ReleaseAsync(obj, null, context.Strategy, cancel);
+            return resource.ToServed(new KubeObject(name, meta.Text("uid"), 0, bytes));
+        }
+        KubeObject? stored = null;
+        try
+        {
+            stored = await objects.PutAsync(resource, new(name, bytes), null, cancel);
+        }
+        finally
+        {
+            if (stored is null) await strategy.ReleaseAsync(obj, null, context.Strategy, CancellationToken.None);
+        }
+        return stored is null ? throw Exists(resource, resource.Cache.Current.Items.Find(name)) : resource.ToServed(stored);
+    }
+
+    private static void Validate(WriteContext context, JsonObject obj)
+    {
+        var resource = context.Resource;
+        var errors = new FieldErrors();
+        MetadataRules.Validate(obj.Meta(), resource.IsNamespaced, resource.Strategy.NameRule, errors);
+        resource.Strategy.Validate(obj, errors, context.Strategy);
+        if (errors.Count > 0) throw StatusErrors.Invalid(resource.WorkingKind, obj.NameOf(), errors);
+        context.Request.Warnings.AddRange(resource.Strategy.Warnings(obj, null));
+    }
+
+    private static StatusException Exists(ServedResource resource, KubeObject? live)
+    {
+        var exists = StatusErrors.AlreadyExists(resource.GroupResource, live?.Name.Name ?? "");
+        return live is not null && live.ToTree().IsBeingDeleted()
+            ? new StatusException(exists.Status with { Message = $"object is being deleted: {exists.Status.Message}" })
+            : exists;
+    }
+}

@@ -1,0 +1,49 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Apply;
+using Bramble.Api.Naming;
+using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Requests;
+using Bramble.ApiServer.Strategies;
+
+namespace Bramble.ApiServer.Verbs;
+
+/// <summary>The frame of one write: what it is about, who asks, how.</summary>
+internal sealed record WriteContext(ServedResource Resource, NamespacedName Name, string Subresource, ApiRequest Request, WriteOptions Options, IResourceReader Reader, TimeProvider Time)
+{
+    public bool IsDryRun => Options.IsDryRun;
+
+    public StrategyContext Strategy => new(Reader, Request.User, Time.GetUtcNow(), Subresource, IsDryRun);
+
+    public FieldWrite FieldWrite => new(Resource.Type, Resource.Kind, Resource.GroupResource, Subresource, Options.Manager, Time.GetUtcNow());
+
+    public AdmissionRequest Admission(AdmissionOperation operation, JsonObject? obj, JsonObject? old) => new()
+    {
+        Operation = operation,
+        Kind = Resource.Kind,
+        Resource = Resource.GroupResource,
+        Version = Resource.Api.Version,
+        Subresource = Subresource,
+        // A Namespace is "in" itself for admission.
+        Namespace = Resource.GroupResource is { Group: "", Resource: "namespaces" } ? Name.Name : Name.Namespace,
+        Name = Name.Name,
+        User = Request.User,
+        Object = obj,
+        OldObject = old,
+        Options = operation switch
+        {
+            AdmissionOperation.Create => Options.TreeAs("CreateOptions"),
+            AdmissionOperation.Update => Options.TreeAs("UpdateOptions"),
+            _ => Options.Tree,
+        },
+        IsDryRun = IsDryRun,
+        Reader = Reader,
+    };
+
+    /// <summary>Moves the warnings of an admission chain to the answer.</summary>
+    public void Take(AdmissionRequest admission)
+    {
+        Request.Warnings.AddRange(admission.Warnings);
+        admission.Warnings.Clear();
+    }
+}
