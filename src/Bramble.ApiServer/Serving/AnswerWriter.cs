@@ -2,12 +2,10 @@ using System.Buffers;
 using System.Globalization;
 using System.IO.Compression;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.ApiServer.Verbs;
-using Bramble.Client;
 using Microsoft.AspNetCore.Http;
 
 namespace Bramble.ApiServer.Serving;

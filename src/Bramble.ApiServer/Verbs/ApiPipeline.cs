@@ -48,6 +48,9 @@ public sealed class ApiPipeline
     internal ApiServerOptions Options { get; }
     internal ResourceTable Resources { get; }
     internal ILogger Log { get; }
+    internal TimeProvider Time => _time;
+    internal IAuthorizer Authorizer => _parts.Authorizer;
+    internal RequestMetrics Metrics { get; } = new();
 
     /// <summary>Writes on behalf of endpoints that are not requests of their own (the server's own bootstrap and controllers inside it).</summary>
     public IObjectWriter Writer => _writer;

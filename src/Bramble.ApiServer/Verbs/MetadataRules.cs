@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
-using Bramble.Api.Selectors;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Verbs;
@@ -55,9 +54,9 @@ internal static class MetadataRules
         if (meta["labels"] is JsonObject labels)
             foreach (var (key, node) in labels)
             {
-                foreach (var message in LabelRules.KeyErrors(key)) errors.Invalid("metadata.labels", key, message);
+                foreach (var message in Bramble.Api.Selectors.LabelRules.KeyErrors(key)) errors.Invalid("metadata.labels", key, message);
                 var value = node?.GetValue<string>() ?? "";
-                foreach (var message in LabelRules.ValueErrors(value)) errors.Invalid("metadata.labels", value, message);
+                foreach (var message in Bramble.Api.Selectors.LabelRules.ValueErrors(value)) errors.Invalid("metadata.labels", value, message);
             }
         Annotations(meta, errors);
         OwnerReferences(meta, errors);
@@ -72,7 +71,7 @@ internal static class MetadataRules
         foreach (var (key, node) in annotations)
         {
             bytes += Encoding.UTF8.GetByteCount(key) + Encoding.UTF8.GetByteCount(node?.GetValue<string>() ?? "");
-            foreach (var message in LabelRules.KeyErrors(key.ToLowerInvariant())) errors.Invalid("metadata.annotations", key, message);
+            foreach (var message in Bramble.Api.Selectors.LabelRules.KeyErrors(key.ToLowerInvariant())) errors.Invalid("metadata.annotations", key, message);
         }
         if (bytes > AnnotationBytesMax) errors.TooLong("metadata.annotations", AnnotationBytesMax);
     }
@@ -106,7 +105,7 @@ internal static class MetadataRules
         if (meta["finalizers"] is not JsonArray all) return;
         var finalizers = meta.Texts("finalizers");
         foreach (var finalizer in finalizers)
-            foreach (var message in LabelRules.KeyErrors(finalizer)) errors.Invalid("metadata.finalizers", finalizer, message);
+            foreach (var message in Bramble.Api.Selectors.LabelRules.KeyErrors(finalizer)) errors.Invalid("metadata.finalizers", finalizer, message);
         if (finalizers.Contains("orphan") && finalizers.Contains("foregroundDeletion"))
             errors.Invalid("metadata.finalizers", all, "finalizer orphan and foregroundDeletion cannot be both set");
     }
