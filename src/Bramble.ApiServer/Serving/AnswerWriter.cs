@@ -5,6 +5,9 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Api.Protobuf;
+using Bramble.Api.Tables;
 using Bramble.ApiServer.Verbs;
 using Microsoft.AspNetCore.Http;
 
@@ -54,6 +57,15 @@ internal static class AnswerWriter
         if (form.Transform == AnswerTransform.Table)
         {
             await WriteBytesAsync(http, list.Code, TableForm.OfList(http, list, form.MetaVersion), form, cancel);
+            return;
+        }
+        if (form.Format == AnswerFormat.Protobuf)
+        {
+            var isPartial = form.Transform == AnswerTransform.PartialMetadata;
+            var metadata = new TableMetadata(list.Revision.ToString(CultureInfo.InvariantCulture), list.Continue.Length > 0 ? list.Continue : null, list.Remaining);
+            var kind = isPartial ? new GroupVersionKind("meta.k8s.io", form.MetaVersion, "PartialObjectMetadata") : list.Resource.Kind;
+            var items = list.Items.Select(i => list.Resource.ToServed(i).Json).Select(j => isPartial ? ObjectJson.PartialMetadata(j.Span, form.MetaVersion) : j);
+            await SendAsync(http, list.Code, ProtobufCodec.EncodeList(kind, metadata, items), form, cancel);
             return;
         }
         var size = 256;
@@ -106,6 +118,11 @@ internal static class AnswerWriter
             _ when IsPretty(http.Request) => ObjectJson.Pretty(json.Span),
             _ => json,
         };
+        await SendAsync(http, code, body, form, cancel);
+    }
+
+    private static async Task SendAsync(HttpContext http, int code, ReadOnlyMemory<byte> body, Negotiated form, CancellationToken cancel)
+    {
         var response = http.Response;
         response.StatusCode = code;
         response.ContentType = form.ContentType;

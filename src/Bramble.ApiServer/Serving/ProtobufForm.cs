@@ -1,14 +1,11 @@
-using Bramble.Api.Errors;
+using Bramble.Api.Protobuf;
 
 namespace Bramble.ApiServer.Serving;
 
 /// <summary>Objects as protobuf.</summary>
 internal static class ProtobufForm
 {
-    public static byte[] Encode(ReadOnlyMemory<byte> json) => throw Missing();
+    public static byte[] Encode(ReadOnlyMemory<byte> json) => ProtobufCodec.Encode(json);
 
-    public static byte[] WatchFrame(string type, ReadOnlyMemory<byte> json) => throw Missing();
-
-    private static StatusException Missing() =>
-        new(new Status(406, "NotAcceptable", "only the following media types are accepted: application/json, application/yaml"));
+    public static byte[] WatchFrame(string type, ReadOnlyMemory<byte> json) => ProtobufCodec.EncodeWatchEvent(type, json);
 }

@@ -125,6 +125,7 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
             mayStream: info.Verb is "list" or "watch",
             mayTransform: route.IsWholeObject,
             hasProtobuf: route.Resource.Api.IsBuiltIn);
+        if (form.Transform == AnswerTransform.Table) TableForm.Check(http);
         ReadOnlyMemory<byte> body = default;
         if (!isRead)
         {

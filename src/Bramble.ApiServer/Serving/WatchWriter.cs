@@ -119,20 +119,20 @@ internal sealed class WatchWriter(HttpContext http, WatchAnswer answer, Negotiat
     private ReadOnlyMemory<byte> Body(in WatchStep step)
     {
         if (step.Error is { } error) return TreeText.Write(error.ToTree());
-        if (step.Object is not { } obj) return Shown(BookmarkJson(step), isBookmark: true);
+        if (step.Object is not { } obj) return Shown(BookmarkJson(step));
         if (form.Transform == AnswerTransform.None && !_resource.IsConverted) return obj.Json;
-        if (form.Transform == AnswerTransform.Table || step.Link is not { } link) return Shown(_resource.ToServed(obj).Json, isBookmark: false);
-        return link.Forms.GetOrMake(_formName, step.IsPrevious, () => Shown(_resource.ToServed(obj).Json, isBookmark: false).ToArray());
+        if (form.Transform == AnswerTransform.Table || step.Link is not { } link) return Shown(_resource.ToServed(obj).Json);
+        return link.Forms.GetOrMake(_formName, step.IsPrevious, () => Shown(_resource.ToServed(obj).Json).ToArray());
     }
 
-    private ReadOnlyMemory<byte> Shown(ReadOnlyMemory<byte> json, bool isBookmark)
+    private ReadOnlyMemory<byte> Shown(ReadOnlyMemory<byte> json)
     {
         switch (form.Transform)
         {
             case AnswerTransform.PartialMetadata:
                 return ObjectJson.PartialMetadata(json.Span, form.MetaVersion);
             case AnswerTransform.Table:
-                var table = TableForm.OfWatch(http, _resource, json, form.MetaVersion, withColumns: !_hasSentTable, isBookmark);
+                var table = TableForm.OfWatch(http, _resource, json, form.MetaVersion, withColumns: !_hasSentTable);
                 _hasSentTable = true;
                 return table;
             default:

@@ -187,7 +187,7 @@ public sealed class ApiPipeline
             {
                 if (live is null) AuthorizeCreate(request);
                 var copy = (JsonObject)obj.DeepClone();
-                ObjectRules.RecordManager(live, copy, context.FieldWrite, resource.Strategy.ResetFields(subresource));
+                ManagedFields.Update(live, copy, context.FieldWrite);
                 return copy;
             },
             resource.Strategy.AllowsCreateOnUpdate && subresource.Length == 0,
@@ -213,7 +213,6 @@ public sealed class ApiPipeline
         var subresource = route.Subresource?.Name ?? "";
         var context = Context(resource, name, subresource, request, options);
         var body = request.Tree is { } tree ? TreeText.Write(tree) : request.Body;
-        var reset = resource.Strategy.ResetFields(subresource);
         var schema = route.View is null ? resource.Type : BuiltInSchemas.FindKind(route.Kind)!;
         var shownWarnings = request.Warnings.Count;
 
@@ -235,9 +234,9 @@ public sealed class ApiPipeline
         JsonObject Applied(JsonObject? live)
         {
             var (applied, warnings) = ApplyConfiguration.Decode(body, options.Validation);
+            var result = ManagedFields.Apply(live, applied, context.FieldWrite, options.Force ?? false);
             Warn(warnings);
-            ObjectRules.Reset(applied, null, reset);
-            return ManagedFields.Apply(live, applied, context.FieldWrite, options.Force ?? false);
+            return result;
         }
 
         if (route.View is { } view) return await UpdateViewAsync(context, view, Patched, cancel);
@@ -254,7 +253,7 @@ public sealed class ApiPipeline
                 else
                 {
                     obj = Defaulted(resource, Patched(live));
-                    if (!isApply) ObjectRules.RecordManager(live, obj, context.FieldWrite, reset);
+                    if (!isApply) ManagedFields.Update(live, obj, context.FieldWrite);
                 }
                 ObjectRules.EnsureNamespace(obj, resource, name.Namespace);
                 if (live is null && obj.NameOf().Length == 0) obj.Meta()["name"] = name.Name;
@@ -286,7 +285,7 @@ public sealed class ApiPipeline
                 view.Write(changed, obj, errors);
                 if (errors.Count > 0) throw StatusErrors.Invalid(new GroupVersionKind("autoscaling", "v1", "Scale"), context.Name.Name, errors);
                 if (meta.Text("resourceVersion") is { Length: > 0 } version) obj.Meta()["resourceVersion"] = version;
-                ObjectRules.RecordManager(live, obj, context.FieldWrite, []);
+                ManagedFields.Update(live, obj, context.FieldWrite);
                 return obj;
             },
             mayCreate: false,

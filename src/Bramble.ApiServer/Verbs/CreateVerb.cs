@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Apply;
 using Bramble.Api.Errors;
 using Bramble.ApiServer.Admission;
 using Bramble.Client;
@@ -19,7 +20,7 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         foreach (var field in (ReadOnlySpan<string>)["creationTimestamp", "uid", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"]) meta.Remove(field);
         ObjectRules.EnsureNamespace(served, resource, context.Name.Namespace);
         ObjectRules.DedupOwners(served, context.Request.Warnings, afterAdmission: false);
-        if (!isApplied) ObjectRules.RecordManager(null, served, context.FieldWrite, resource.Strategy.ResetFields(context.Subresource));
+        if (!isApplied) ManagedFields.Update(null, served, context.FieldWrite);
         resource.ServedToWorking(served);
         resource.Strategy.Default(served);
         var request = context.Admission(AdmissionOperation.Create, served, null);

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Bramble.Api.Apply;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 
@@ -60,26 +59,6 @@ internal static class ObjectRules
             : $".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {uids}");
     }
 
-    /// <summary>Fields that a write resets are never its manager's: they are taken from the live object before managers are recorded.</summary>
-    public static void Reset(JsonObject obj, JsonObject? live, IReadOnlyList<string> paths)
-    {
-        foreach (var path in paths)
-        {
-            var parts = path.Split('.');
-            if (parts is ["metadata", "managedFields"]) continue;
-            var target = obj;
-            var source = live;
-            for (var i = 0; i < parts.Length - 1 && target is not null; i++)
-            {
-                target = target[parts[i]] as JsonObject;
-                source = source?[parts[i]] as JsonObject;
-            }
-            if (target is null) continue;
-            if (source?[parts[^1]] is { } kept) target[parts[^1]] = kept.DeepClone();
-            else target.Remove(parts[^1]);
-        }
-    }
-
     /// <summary>True when two objects differ at most in the times of their managedFields: then the old ones stay and nothing is written.</summary>
     public static bool DiffersOnlyInFieldTimes(JsonObject obj, JsonObject old)
     {
@@ -92,20 +71,5 @@ internal static class ObjectRules
             if (entry.Count != oldEntry.Count) return false;
         }
         return true;
-    }
-
-    /// <summary>Records the write's manager, unless the request asks for no managedFields at all.</summary>
-    public static void RecordManager(JsonObject? live, JsonObject obj, FieldWrite write, IReadOnlyList<string> resetFields)
-    {
-        if (resetFields.Count == 0)
-        {
-            ManagedFields.Update(live, obj, write);
-            return;
-        }
-        var shown = (JsonObject)obj.DeepClone();
-        Reset(shown, live, resetFields);
-        ManagedFields.Update(live, shown, write);
-        if (shown.Meta()["managedFields"] is { } fields) obj.Meta()["managedFields"] = fields.DeepClone();
-        else obj.Meta().Remove("managedFields");
     }
 }

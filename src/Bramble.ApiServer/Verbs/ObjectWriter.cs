@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Apply;
 using Bramble.Api.Decoding;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Requests;
@@ -18,7 +19,7 @@ internal sealed class ObjectWriter(ApiPipeline pipeline) : IObjectWriter
             live =>
             {
                 var obj = (JsonObject)live!.DeepClone();
-                if (change(obj)) ObjectRules.RecordManager(live, obj, context.FieldWrite, context.Resource.Strategy.ResetFields(subresource));
+                if (change(obj)) ManagedFields.Update(live, obj, context.FieldWrite);
                 return obj;
             },
             cancel);

@@ -1,13 +1,21 @@
-using Bramble.Api.Errors;
+using Bramble.Api.Decoding;
 using Bramble.Api.Naming;
-using Bramble.Api.Schemas;
+using Bramble.Api.Protobuf;
 
 namespace Bramble.ApiServer.Verbs;
 
-/// <summary>Protobuf bodies as JSON.</summary>
+/// <summary>Protobuf bodies as JSON: from there on they are decoded like any other.</summary>
 internal static class ProtobufBody
 {
-    public static ReadOnlyMemory<byte> ToJson(ReadOnlyMemory<byte> body, GroupVersionKind expected, SchemaType type) =>
-        throw new StatusException(new Status(
-            415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml"));
+    public static ReadOnlyMemory<byte> ToJson(ReadOnlyMemory<byte> body, GroupVersionKind expected)
+    {
+        try
+        {
+            return TreeText.Write(ProtobufCodec.Decode(body));
+        }
+        catch (ProtobufFormatException e)
+        {
+            throw ProtobufCodec.Unrecognized(expected.Kind, e.Message, body.Span);
+        }
+    }
 }

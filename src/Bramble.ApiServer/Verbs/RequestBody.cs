@@ -41,7 +41,7 @@ internal static class RequestBody
         }
         CheckMediaType(request.ContentType);
         var media = MediaType(request.ContentType);
-        var body = media == Protobuf ? ProtobufBody.ToJson(request.Body, expected, type) : request.Body;
+        var body = media == Protobuf ? ProtobufBody.ToJson(request.Body, expected) : request.Body;
         var decoded = ObjectDecoder.Decode(body, media == "application/yaml" ? BodyFormat.Yaml : BodyFormat.Json, type, expected, validation);
         request.Warnings.AddRange(decoded.Warnings);
         return decoded.Tree;
@@ -58,7 +58,7 @@ internal static class RequestBody
             case "application/yaml": return YamlToJson.Convert(request.Body.Span, []);
             case Protobuf:
                 var kind = new GroupVersionKind("", "v1", "DeleteOptions");
-                return ProtobufBody.ToJson(request.Body, kind, BuiltInSchemas.Find("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions")!);
+                return ProtobufBody.ToJson(request.Body, kind);
             default: return request.Body;
         }
     }
