@@ -5,6 +5,7 @@ using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Requests;
+using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Client;
 

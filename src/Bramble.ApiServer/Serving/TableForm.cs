@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Tables;
+using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Microsoft.AspNetCore.Http;
 

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Apply;
 using Bramble.Api.Errors;
 using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Strategies;
 using Bramble.Client;
 
 namespace Bramble.ApiServer.Verbs;

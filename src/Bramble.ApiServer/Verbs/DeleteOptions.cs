@@ -3,6 +3,7 @@ using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.Api.Schemas;
 using Bramble.ApiServer.Requests;
+using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Verbs;
 
@@ -50,12 +51,12 @@ internal sealed record DeleteOptions
 
     public static DeleteOptions OfTree(JsonObject tree) => new()
     {
-        GracePeriodSeconds = tree.Number("gracePeriodSeconds"),
+        GracePeriodSeconds = tree.LongOrNull("gracePeriodSeconds"),
         OrphanDependents = tree["orphanDependents"]?.GetValue<bool>(),
         PropagationPolicy = tree["propagationPolicy"]?.GetValue<string>(),
         Uid = tree["preconditions"]?["uid"]?.GetValue<string>(),
         ResourceVersion = tree["preconditions"]?["resourceVersion"]?.GetValue<string>(),
-        DryRun = tree.Texts("dryRun"),
+        DryRun = tree.TextList("dryRun"),
     };
 
     private static DeleteOptions OfBody(ReadOnlyMemory<byte> json)

@@ -4,6 +4,7 @@ using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Strategies;
 using Bramble.Client;
 
 namespace Bramble.ApiServer.Verbs;
@@ -66,7 +67,7 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
                     if (context.IsDryRun) return Done(context, asWritten, isDeleted: false);
                     var written = isUnchanged ? live : await objects.PutAsync(resource, new(live.Name, bytes), live, cancel);
                     if (written is null) continue;
-                    var mayGo = obj.Meta().Texts("finalizers").Count == 0 && resource.Strategy.MayBeRemovedWhenFinalized(obj) && (obj.Meta().Number("deletionGracePeriodSeconds") ?? 0) == 0;
+                    var mayGo = obj.Meta().TextList("finalizers").Count == 0 && resource.Strategy.MayBeRemovedWhenFinalized(obj) && (obj.Meta().LongOrNull("deletionGracePeriodSeconds") ?? 0) == 0;
                     if (!mayGo) return Done(context, written, isDeleted: false);
                     marked = written;
                     continue;
@@ -117,7 +118,7 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
         var isGraceful = false;
         if (obj.IsBeingDeleted())
         {
-            var pending = meta.Number("deletionGracePeriodSeconds") is < 0 ? 1 : meta.Number("deletionGracePeriodSeconds") ?? 0;
+            var pending = meta.LongOrNull("deletionGracePeriodSeconds") is < 0 ? 1 : meta.LongOrNull("deletionGracePeriodSeconds") ?? 0;
             if (strategy.GracePeriodSeconds(obj, requested) is not null && pending > 0)
             {
                 // Grace may only be shortened.
@@ -137,13 +138,13 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
         {
             meta["deletionTimestamp"] = Metadata.Time(now.AddSeconds(grace));
             meta["deletionGracePeriodSeconds"] = grace;
-            if (meta.Number("generation") is > 0 and var generation) meta["generation"] = generation + 1;
+            if (meta.LongOrNull("generation") is > 0 and var generation) meta["generation"] = generation + 1;
             strategy.OnDeletionStarted(obj, context.Strategy);
             isGraceful = true;
         }
         SetPropagation(meta, strategy.DefaultPropagation, options);
         if (isGraceful) return Step.Mark;
-        if (meta.Texts("finalizers").Count == 0 && strategy.MayBeRemovedWhenFinalized(obj)) return Step.Remove;
+        if (meta.TextList("finalizers").Count == 0 && strategy.MayBeRemovedWhenFinalized(obj)) return Step.Remove;
         Mark(context, obj, now);
         return Step.Mark;
     }
@@ -153,7 +154,7 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
     {
         var meta = obj.Meta();
         var isFirst = !obj.IsBeingDeleted();
-        if (isFirst && meta.Number("generation") is > 0 and var generation) meta["generation"] = generation + 1;
+        if (isFirst && meta.LongOrNull("generation") is > 0 and var generation) meta["generation"] = generation + 1;
         if (isFirst || meta.TimeAt("deletionTimestamp") > now) meta["deletionTimestamp"] = Metadata.Time(now);
         // Namespaces are finalized by their own field and know no grace.
         if (context.Resource.GroupResource is not { Group: "", Resource: "namespaces" }) meta["deletionGracePeriodSeconds"] = 0;
@@ -163,7 +164,7 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
     /// <summary>The garbage collector's finalizers say what becomes of dependents: as asked, else as an earlier delete asked, else the kind's default.</summary>
     private static void SetPropagation(JsonObject meta, string defaultPolicy, DeleteOptions options)
     {
-        var finalizers = meta.Texts("finalizers");
+        var finalizers = meta.TextList("finalizers");
         var earlier = finalizers.FirstOrDefault(f => f is Orphan or Foreground);
         var orphans = options.OrphanDependents ?? (options.PropagationPolicy is { } policy ? policy == "Orphan" : earlier is not null ? earlier == Orphan : defaultPolicy == "Orphan");
         var foreground = options.OrphanDependents is null && (options.PropagationPolicy is { } asked ? asked == "Foreground" : earlier == Foreground);

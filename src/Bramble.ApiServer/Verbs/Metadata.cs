@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
+using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Verbs;
 
@@ -16,9 +17,6 @@ internal static class Metadata
         return meta;
     }
 
-    public static string Text(this JsonObject obj, string field) =>
-        obj.TryGetPropertyValue(field, out var node) && node is JsonValue value && value.TryGetValue<string>(out var text) ? text : "";
-
     public static string NameOf(this JsonObject obj) => obj.Meta().Text("name");
 
     public static NamespacedName IdOf(this JsonObject obj) => new(obj.Meta().Text("namespace"), obj.Meta().Text("name"));
@@ -29,16 +27,7 @@ internal static class Metadata
         else obj.Remove(field);
     }
 
-    public static void KeepFrom(this JsonObject obj, JsonObject old, string field)
-    {
-        if (old.TryGetPropertyValue(field, out var node) && node is not null) obj[field] = node.DeepClone();
-        else obj.Remove(field);
-    }
-
-    public static long? Number(this JsonObject obj, string field) =>
-        obj.TryGetPropertyValue(field, out var node) && node is JsonValue value ? AsLong(value) : null;
-
-    public static List<string> Texts(this JsonObject obj, string field) =>
+    public static List<string> TextList(this JsonObject obj, string field) =>
         obj[field] is JsonArray items ? [.. items.Select(i => i is JsonValue v && v.TryGetValue<string>(out var text) ? text : "")] : [];
 
     public static JsonArray ToArray(IEnumerable<string> texts)
@@ -55,11 +44,4 @@ internal static class Metadata
         obj.Text(field) is { Length: > 0 } text && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
 
     public static bool IsBeingDeleted(this JsonObject obj) => obj.Meta().Text("deletionTimestamp").Length > 0;
-
-    private static long? AsLong(JsonValue value)
-    {
-        if (value.TryGetValue<long>(out var number)) return number;
-        if (value.TryGetValue<int>(out var small)) return small;
-        return value.TryGetValue<double>(out var real) ? (long)real : null;
-    }
 }

@@ -45,7 +45,7 @@ internal static class MetadataRules
         else if (ns.Length == 0) errors.Required("metadata.namespace");
         else
             foreach (var message in Names.DnsLabel(ns)) errors.Invalid("metadata.namespace", ns, message);
-        if (meta.Number("generation") is < 0 and var generation) errors.Invalid("metadata.generation", generation, "must be greater than or equal to 0");
+        if (meta.LongOrNull("generation") is < 0 and var generation) errors.Invalid("metadata.generation", generation, "must be greater than or equal to 0");
         LabelsAndSoOn(meta, errors, withFinalizers: true);
     }
 
@@ -103,7 +103,7 @@ internal static class MetadataRules
     private static void Finalizers(JsonObject meta, FieldErrors errors)
     {
         if (meta["finalizers"] is not JsonArray all) return;
-        var finalizers = meta.Texts("finalizers");
+        var finalizers = meta.TextList("finalizers");
         foreach (var finalizer in finalizers)
             foreach (var message in Bramble.Api.Selectors.LabelRules.KeyErrors(finalizer)) errors.Invalid("metadata.finalizers", finalizer, message);
         if (finalizers.Contains("orphan") && finalizers.Contains("foregroundDeletion"))
@@ -112,7 +112,7 @@ internal static class MetadataRules
 
     private static void StandardFinalizers(JsonObject meta, FieldErrors errors)
     {
-        var finalizers = meta.Texts("finalizers");
+        var finalizers = meta.TextList("finalizers");
         for (var i = 0; i < finalizers.Count; i++)
             if (!finalizers[i].Contains('/') && finalizers[i] is not ("kubernetes" or "orphan" or "foregroundDeletion"))
                 errors.Invalid($"metadata.finalizers[{i}]", finalizers[i], "name is neither a standard finalizer name nor is it fully qualified");
@@ -136,18 +136,18 @@ internal static class MetadataRules
     {
         if (old.Text("deletionTimestamp").Length > 0)
         {
-            var added = meta.Texts("finalizers").Except(old.Texts("finalizers")).Order(StringComparer.Ordinal).Select(FieldError.Quote).ToList();
+            var added = meta.TextList("finalizers").Except(old.TextList("finalizers")).Order(StringComparer.Ordinal).Select(FieldError.Quote).ToList();
             if (added.Count > 0)
                 errors.Forbidden("metadata.finalizers", $"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{string.Join(", ", added)}}}");
         }
         if (meta.Text("resourceVersion").Length == 0) errors.Invalid("metadata.resourceVersion", "", "must be specified for an update");
-        if ((meta.Number("generation") ?? 0) < (old.Number("generation") ?? 0)) errors.Invalid("metadata.generation", meta.Number("generation") ?? 0, "must not be decremented");
+        if ((meta.LongOrNull("generation") ?? 0) < (old.LongOrNull("generation") ?? 0)) errors.Invalid("metadata.generation", meta.LongOrNull("generation") ?? 0, "must not be decremented");
         Immutable("name", "");
         Immutable("namespace", "");
         Immutable("uid", "");
         Immutable("creationTimestamp", null);
         Immutable("deletionTimestamp", null);
-        if (meta.Number("deletionGracePeriodSeconds") != old.Number("deletionGracePeriodSeconds"))
+        if (meta.LongOrNull("deletionGracePeriodSeconds") != old.LongOrNull("deletionGracePeriodSeconds"))
             errors.Invalid("metadata.deletionGracePeriodSeconds", meta["deletionGracePeriodSeconds"], "field is immutable");
         LabelsAndSoOn(meta, errors, withFinalizers: false);
 

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
+using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Verbs;
 

@@ -4,6 +4,7 @@ using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Schemas;
 using Bramble.ApiServer.Requests;
+using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Verbs;
 

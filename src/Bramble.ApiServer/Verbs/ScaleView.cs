@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
+using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Verbs;
 
@@ -27,15 +28,15 @@ public sealed class ScaleView(GroupResource resource) : ISubresourceView
         foreach (var field in (ReadOnlySpan<string>)["name", "namespace", "uid", "resourceVersion", "creationTimestamp"])
             if (meta[field] is { } value) shown[field] = value.DeepClone();
         var spec = new JsonObject();
-        if ((parent["spec"] as JsonObject)?.Number("replicas") is { } replicas and not 0) spec["replicas"] = replicas;
-        var status = new JsonObject { ["replicas"] = (parent["status"] as JsonObject)?.Number("replicas") ?? 0 };
+        if ((parent["spec"] as JsonObject)?.LongOrNull("replicas") is { } replicas and not 0) spec["replicas"] = replicas;
+        var status = new JsonObject { ["replicas"] = (parent["status"] as JsonObject)?.LongOrNull("replicas") ?? 0 };
         if (Selector(parent) is { Length: > 0 } selector) status["selector"] = selector;
         return new JsonObject { ["kind"] = "Scale", ["apiVersion"] = "autoscaling/v1", ["metadata"] = shown, ["spec"] = spec, ["status"] = status };
     }
 
     public void Write(JsonObject view, JsonObject parent, FieldErrors errors)
     {
-        var replicas = (view["spec"] as JsonObject)?.Number("replicas") ?? 0;
+        var replicas = (view["spec"] as JsonObject)?.LongOrNull("replicas") ?? 0;
         if (replicas < 0) errors.Invalid("spec.replicas", replicas, "must be greater than or equal to 0");
         if (parent["spec"] is JsonObject spec) spec["replicas"] = replicas;
     }

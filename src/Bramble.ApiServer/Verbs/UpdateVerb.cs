@@ -4,6 +4,7 @@ using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Strategies;
 using Bramble.Client;
 
 namespace Bramble.ApiServer.Verbs;
@@ -122,7 +123,7 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
         if (meta.Text("uid").Length == 0) meta.KeepFrom(oldMeta, "uid");
         if (oldMeta.Text("creationTimestamp").Length > 0) meta.KeepFrom(oldMeta, "creationTimestamp");
         if (oldMeta.Text("deletionTimestamp").Length > 0) meta.KeepFrom(oldMeta, "deletionTimestamp");
-        if (oldMeta.Number("deletionGracePeriodSeconds") is not null && meta.Number("deletionGracePeriodSeconds") is null) meta.KeepFrom(oldMeta, "deletionGracePeriodSeconds");
+        if (oldMeta.LongOrNull("deletionGracePeriodSeconds") is not null && meta.LongOrNull("deletionGracePeriodSeconds") is null) meta.KeepFrom(oldMeta, "deletionGracePeriodSeconds");
     }
 
     private static void Validate(WriteContext context, JsonObject obj, JsonObject old)
@@ -143,7 +144,7 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
 
     /// <summary>The last finalizer of an object that is being deleted is gone, and no grace is left.</summary>
     private static bool IsFinallyDeleted(JsonObject obj, JsonObject old) =>
-        obj.Meta().Texts("finalizers").Count == 0 && old.IsBeingDeleted() && (old.Meta().Number("deletionGracePeriodSeconds") ?? 0) == 0;
+        obj.Meta().TextList("finalizers").Count == 0 && old.IsBeingDeleted() && (old.Meta().LongOrNull("deletionGracePeriodSeconds") ?? 0) == 0;
 
     private async ValueTask<KubeObject?> RemoveAsync(WriteContext context, JsonObject obj, KubeObject live, CancellationToken cancel)
     {
