@@ -18,7 +18,7 @@ internal static class BuiltInRoutes
         foreach (var endpoint in (ReadOnlySpan<string>)["healthz", "livez", "readyz"])
         {
             var name = endpoint;
-            routes.Add(new NonResourceRoute($"/{name}", (http, _, cancel) => OnlyGet(http, () => health.AnswerAsync(http, name, cancel), cancel), IsPrefix: true));
+            routes.Add(new NonResourceRoute($"/{name}", (http, _, cancel) => health.AnswerAsync(http, name, cancel), IsPrefix: true));
         }
         routes.Add(new NonResourceRoute("/version", (http, _, cancel) => OnlyGet(http, () => JsonAsync(http, Version(pipeline.Options.GitVersion), cancel), cancel)));
         routes.Add(new NonResourceRoute("/version/", (http, _, cancel) => OnlyGet(http, () => JsonAsync(http, Version(pipeline.Options.GitVersion), cancel), cancel)));

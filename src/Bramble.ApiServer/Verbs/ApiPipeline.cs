@@ -70,6 +70,7 @@ public sealed class ApiPipeline
     /// <summary>Executes a routed request that is no stream. A refusal is a <see cref="StatusException"/>.</summary>
     internal async ValueTask<ApiAnswer> ExecuteAsync(Route route, ApiRequest request, CancellationToken cancel)
     {
+        if (Deprecation(route.Resource) is { } deprecation) request.Warnings.Add(deprecation);
         if (route.Special is { } special) return await SpecialAsync(route, special, request, cancel);
         var resource = route.Resource;
         var name = NameOf(request, resource);
@@ -99,6 +100,21 @@ public sealed class ApiPipeline
             default:
                 throw Router.NotAllowed();
         }
+    }
+
+    /// <summary>Upstream's warning of a resource that is going out of use.</summary>
+    private static string? Deprecation(ServedResource resource) => (resource.Api.Group, resource.Api.Plural) switch
+    {
+        ("", "endpoints") => "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+        ("", "componentstatuses") => "v1 ComponentStatus is deprecated in v1.19+",
+        _ => null,
+    };
+
+    /// <summary>A delete that names no propagation, of a kind whose dependents are orphaned then.</summary>
+    private static void WarnOfOrphans(ServedResource resource, DeleteOptions options, ApiRequest request)
+    {
+        if (resource.GroupResource is { Group: "batch", Resource: "jobs" } && options is { PropagationPolicy: null, OrphanDependents: null })
+            request.Warnings.Add("child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning");
     }
 
     /// <summary>Runs admission of a connection to a streaming endpoint.</summary>
@@ -136,7 +152,7 @@ public sealed class ApiPipeline
     private void Authorize(AccessAttributes attributes)
     {
         var answer = _parts.Authorizer.Authorize(attributes);
-        if (answer.Decision != AccessDecision.Allow) throw AccessRules.Forbidden(attributes, answer.Reason);
+        if (answer.Decision != AccessDecision.Allow) throw AccessRules.Forbidden(attributes, answer.Reason ?? ""); // default(AccessAnswer) has none
     }
 
     private static NamespacedName NameOf(ApiRequest request, ServedResource resource) =>
@@ -298,6 +314,7 @@ public sealed class ApiPipeline
     {
         var options = DeleteOptions.Read(RequestBody.OptionsJson(request), request.Query);
         var context = Context(resource, name, "", request, new WriteOptions("DeleteOptions", options.IsDryRun, "", FieldValidation.Ignore, null, options.ToTree()));
+        WarnOfOrphans(resource, options, request);
         var result = await _deletes.DeleteAsync(context, options, cancel);
         var code = !result.IsDeleted && options.OrphanDependents == false ? 202 : 200;
         // Pods, Services and some more answer with what they were; all others say only that it is done.
@@ -309,6 +326,7 @@ public sealed class ApiPipeline
     {
         var selection = ListOptions.Read(request.Query, resource, isWatch: false, "");
         var options = DeleteOptions.Read(RequestBody.OptionsJson(request), request.Query);
+        WarnOfOrphans(resource, options, request);
         var list = await _reads.ListAsync(resource, request.Info.Namespace, selection, cancel);
         var context = Context(resource, new(request.Info.Namespace, ""), "", request, new WriteOptions("DeleteOptions", options.IsDryRun, "", FieldValidation.Ignore, null, options.ToTree()));
         return await _deletes.DeleteCollectionAsync(context, list, options, cancel);

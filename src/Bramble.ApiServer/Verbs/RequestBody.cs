@@ -19,7 +19,7 @@ internal static class RequestBody
     {
         var semicolon = contentType.IndexOf(';');
         var type = (semicolon < 0 ? contentType : contentType[..semicolon]).Trim().ToLowerInvariant();
-        return type.Length == 0 ? "application/json" : type;
+        return contentType.Length == 0 ? "application/json" : type;
     }
 
     /// <summary>415 unless objects may come in this form.</summary>
