@@ -19,12 +19,15 @@ internal sealed class KubeletServer(
     private readonly ILogger _log = logs.CreateLogger("Bramble.Kubelet.Server");
     private readonly KubeletAccess _access = new(config, client, time);
 
-    /// <summary>First path segments and who answers. Streams (exec, attach, portForward) join this list.</summary>
+    /// <summary>First path segments and who answers.</summary>
     private readonly Dictionary<string, IKubeletEndpoint> _endpoints = new(StringComparer.Ordinal)
     {
         ["healthz"] = new HealthEndpoint(),
         ["pods"] = new PodsEndpoint(workers, parts),
         ["runningpods"] = new PodsEndpoint(workers, parts),
+        ["exec"] = new StreamEndpoint(new PodStreams(parts.Runtime), "exec"),
+        ["attach"] = new StreamEndpoint(new PodStreams(parts.Runtime), "attach"),
+        ["portForward"] = new StreamEndpoint(new PodStreams(parts.Runtime), "portForward"),
         ["containerLogs"] = new ContainerLogsEndpoint(workers, parts),
         ["stats"] = new StatsEndpoint(new StatsSummary(config, machine, workers, parts, stats, time)),
         ["metrics"] = new MetricsEndpoint(workers, parts, stats, node, time),

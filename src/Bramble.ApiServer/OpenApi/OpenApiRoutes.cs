@@ -1,0 +1,78 @@
+using System.IO.Compression;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Bramble.Api.OpenApi;
+using Bramble.ApiServer.Serving;
+using Microsoft.AspNetCore.Http;
+
+namespace Bramble.ApiServer.OpenApi;
+
+/// <summary><c>/openapi/v2</c> and <c>/openapi/v3</c>. Documents are made anew for each request that does not already have them: clients keep them by their hash.</summary>
+public static class OpenApiRoutes
+{
+    public static void AddTo(NonResourceRoutes routes)
+    {
+        routes.Add(new NonResourceRoute("/openapi/v2", (http, _, cancel) => VersionTwoAsync(http, cancel)));
+        routes.Add(new NonResourceRoute("/openapi/v3", (http, _, cancel) => IndexAsync(http, cancel)));
+        routes.Add(new NonResourceRoute("/openapi/v3/", (http, _, cancel) => DocumentAsync(http, cancel), IsPrefix: true));
+    }
+
+    private static Task VersionTwoAsync(HttpContext http, CancellationToken cancel)
+    {
+        if (IsKnown(http, OpenApiV2.Hash)) return Task.CompletedTask;
+        return WriteAsync(http, "application/json", OpenApiV2.Document(), cancel);
+    }
+
+    private static Task IndexAsync(HttpContext http, CancellationToken cancel) => WriteAsync(http, "text/plain; charset=utf-8", OpenApiV3.Index(), cancel);
+
+    private static async Task DocumentAsync(HttpContext http, CancellationToken cancel)
+    {
+        var path = http.Request.Path.Value!["/openapi/v3/".Length..];
+        if (path.Length == 0)
+        {
+            await IndexAsync(http, cancel);
+            return;
+        }
+        if (OpenApiV3.HashOf(path) is not { } hash)
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+        if (http.Request.Query["hash"].ToString() is { Length: > 0 } asked)
+        {
+            if (asked != hash)
+            {
+                http.Response.StatusCode = StatusCodes.Status301MovedPermanently;
+                http.Response.ContentType = "application/json";
+                http.Response.Headers.Location = $"/openapi/v3/{path}?hash={hash}";
+                return;
+            }
+            // This address will always mean this document.
+            http.Response.Headers.CacheControl = "public, immutable";
+            http.Response.Headers.Expires = DateTimeOffset.UtcNow.AddYears(1).ToString("r");
+        }
+        if (IsKnown(http, hash)) return;
+        await WriteAsync(http, "application/json", OpenApiV3.Document(path)!, cancel);
+    }
+
+    /// <summary>True: the client has it, and was told so.</summary>
+    private static bool IsKnown(HttpContext http, string hash)
+    {
+        http.Response.Headers.ETag = $"\"{hash}\"";
+        http.Response.Headers.Vary = "Accept";
+        if (!http.Request.Headers.IfNoneMatch.ToString().Contains(hash, StringComparison.Ordinal)) return false;
+        http.Response.StatusCode = StatusCodes.Status304NotModified;
+        return true;
+    }
+
+    private static async Task WriteAsync(HttpContext http, string contentType, JsonObject document, CancellationToken cancel)
+    {
+        http.Response.ContentType = contentType;
+        var isGzip = http.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal);
+        if (isGzip) http.Response.Headers.ContentEncoding = "gzip";
+        await using var body = isGzip ? new GZipStream(http.Response.BodyWriter.AsStream(leaveOpen: true), CompressionLevel.Fastest) : http.Response.BodyWriter.AsStream(leaveOpen: true);
+        await using var writer = new Utf8JsonWriter(body);
+        document.WriteTo(writer);
+        await writer.FlushAsync(cancel);
+    }
+}

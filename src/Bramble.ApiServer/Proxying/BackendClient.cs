@@ -1,0 +1,66 @@
+using System.Security.Cryptography.X509Certificates;
+using Bramble.Api.Errors;
+
+namespace Bramble.ApiServer.Proxying;
+
+/// <summary>HTTP to kubelets, pods and services. Connections are kept and shared. Thread-safe; lives as long as the server.</summary>
+internal sealed class BackendClient : IDisposable
+{
+    private readonly HttpClient _kubelets;
+    private readonly HttpClient _others;
+
+    public BackendClient(KubeletClientOptions options)
+    {
+        var tls = options.Tls("");
+        // The name is set for each connection.
+        tls.TargetHost = null;
+        _kubelets = new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions = tls,
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            UseCookies = false,
+            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+        })
+        { Timeout = Timeout.InfiniteTimeSpan };
+        _others = new HttpClient(new SocketsHttpHandler
+        {
+            // As upstream: what pods and services serve behind https is not verified, only asked.
+            SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true, CertificateRevocationCheckMode = X509RevocationMode.NoCheck },
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            UseCookies = false,
+            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+        })
+        { Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    /// <summary>Sends to a kubelet; returns when the head of the answer is there.</summary>
+    /// <exception cref="StatusException">500: not reachable.</exception>
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancel) => SendAsync(_kubelets, request, 500, cancel);
+
+    /// <summary>Sends to a pod or a service's endpoint.</summary>
+    /// <exception cref="StatusException">503: not reachable.</exception>
+    public Task<HttpResponseMessage> SendToPodAsync(HttpRequestMessage request, CancellationToken cancel) => SendAsync(_others, request, 503, cancel);
+
+    public void Dispose()
+    {
+        _kubelets.Dispose();
+        _others.Dispose();
+    }
+
+    private static async Task<HttpResponseMessage> SendAsync(HttpClient client, HttpRequestMessage request, int code, CancellationToken cancel)
+    {
+        try
+        {
+            return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
+        }
+        catch (HttpRequestException e)
+        {
+            var message = $"{request.Method.Method[..1]}{request.Method.Method[1..].ToLowerInvariant()} \"{request.RequestUri}\": {e.InnerException?.Message ?? e.Message}";
+            throw code == 500 ? StatusErrors.Internal(message) : StatusErrors.ServiceUnavailable($"error trying to reach service: {message}");
+        }
+    }
+}

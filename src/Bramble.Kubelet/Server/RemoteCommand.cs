@@ -1,0 +1,108 @@
+using System.Buffers;
+using System.Net.WebSockets;
+using Bramble.Client.Streaming;
+
+namespace Bramble.Kubelet.Server;
+
+/// <summary>Which streams an exec or attach has.</summary>
+internal sealed record CommandStreams(bool Stdin, bool Stdout, bool Stderr, bool Tty);
+
+/// <summary>Carries one exec or attach between a client's WebSocket channels and the runtime's SPDY streams. The runtime's own WebSocket knows no end of
+/// stdin, SPDY does. Ends when the command has ended and all its output was sent, or when either side goes.</summary>
+internal static class RemoteCommand
+{
+    /// <param name="runtime">Upgraded to SPDY/3.1; closed here.</param>
+    public static async Task RunAsync(ChannelSocket client, UpgradedConnection runtime, CommandStreams streams, CancellationToken cancel)
+    {
+        await using var spdy = new SpdyConnection(runtime);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        Task<SpdyStream> Open(string type) => spdy.OpenAsync([new("streamType", type)], ended.Token);
+
+        // The order in which the runtime's reference client opens them; the runtime waits until all are there.
+        var error = await Open("error");
+        var stdin = streams.Stdin ? await Open("stdin") : null;
+        var stdout = streams.Stdout ? await Open("stdout") : null;
+        // A terminal has one output.
+        var stderr = streams.Stderr && !streams.Tty ? await Open("stderr") : null;
+        var resize = streams.Tty ? await Open("resize") : null;
+        // Tells the client that the streams are there.
+        await client.SendAsync(stdout is not null ? Channel.Stdout : stderr is not null ? Channel.Stderr : Channel.Error, ReadOnlyMemory<byte>.Empty, ended.Token);
+
+        var output = Task.WhenAll(Forward(stdout, Channel.Stdout), Forward(stderr, Channel.Stderr));
+        var input = ReceiveAsync(client, stdin, resize, ended.Token);
+        try
+        {
+            var finished = FinishAsync();
+            await Task.WhenAny(finished, input);
+            // The client has gone: what runs is left to the runtime. Otherwise the command has ended.
+            if (!finished.IsCompleted) await ended.CancelAsync();
+            await finished;
+        }
+        catch (Exception e) when (e is IOException or WebSocketException or OperationCanceledException && (ended.IsCancellationRequested || e is not OperationCanceledException))
+        {
+            // One side broke off; closing both is all that is left to do.
+            await ended.CancelAsync();
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await input;
+        }
+
+        Task Forward(SpdyStream? stream, Channel channel) => stream is null ? Task.CompletedTask : ForwardAsync(client, stream, channel, ended.Token);
+
+        async Task FinishAsync()
+        {
+            var status = await ReadAllAsync(error, ended.Token);
+            await output;
+            if (status.Length > 0) await client.SendAsync(Channel.Error, status, ended.Token);
+            await client.CloseAsync(ended.Token);
+        }
+    }
+
+    private static async Task ForwardAsync(ChannelSocket client, SpdyStream stream, Channel channel, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var read = await stream.Received.ReadAsync(cancel);
+            foreach (var segment in read.Buffer) await client.SendAsync(channel, segment, cancel);
+            stream.Received.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted) return;
+        }
+    }
+
+    private static async Task<byte[]> ReadAllAsync(SpdyStream stream, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var read = await stream.Received.ReadAsync(cancel);
+            if (read.IsCompleted)
+            {
+                var all = read.Buffer.ToArray();
+                stream.Received.AdvanceTo(read.Buffer.End);
+                return all;
+            }
+            stream.Received.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    /// <summary>Returns when the client has closed or broken off.</summary>
+    private static async Task ReceiveAsync(ChannelSocket client, SpdyStream? stdin, SpdyStream? resize, CancellationToken cancel)
+    {
+        try
+        {
+            while (await client.ReceiveAsync(cancel) is var (channel, bytes))
+            {
+                if (channel == Channel.Stdin && stdin is not null) await stdin.SendAsync(bytes, cancel);
+                else if (channel == Channel.Resize && resize is not null) await resize.SendAsync(bytes, cancel);
+                else if (channel == Channel.Close && client.CanCloseChannels && bytes.Length == 1 && bytes.Span[0] == (byte)Channel.Stdin && stdin is not null)
+                    await stdin.CloseAsync(cancel);
+            }
+        }
+        catch (Exception e) when (e is WebSocketException or IOException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The end of the client is what this method waits for.
+            return;
+        }
+    }
+}
