@@ -9,12 +9,14 @@ internal sealed class StreamEndpoint(PodStreams streams, string kind) : IKubelet
     {
         try
         {
-            await ((kind, rest) switch
+            var partsMin = kind == "portForward" ? 2 : 3;
+            if (rest.Length < partsMin || rest.Length > partsMin + 1) throw new HttpAnswerException(404, "404 page not found");
+            var (ns, pod, container) = (rest[0], rest[1], rest[^1]);
+            await (kind switch
             {
-                ("portForward", [var ns, var pod] or [var ns, var pod, _]) => streams.PortForwardAsync(http, ns, pod, cancel),
-                ("exec", [var ns, var pod, var container] or [var ns, var pod, _, var container]) => streams.ExecAsync(http, ns, pod, container, cancel),
-                ("attach", [var ns, var pod, var container] or [var ns, var pod, _, var container]) => streams.AttachAsync(http, ns, pod, container, cancel),
-                _ => throw new HttpAnswerException(404, "404 page not found"),
+                "portForward" => streams.PortForwardAsync(http, ns, pod, cancel),
+                "exec" => streams.ExecAsync(http, ns, pod, container, cancel),
+                _ => streams.AttachAsync(http, ns, pod, container, cancel),
             });
         }
         catch (RuntimeStreamException e)
