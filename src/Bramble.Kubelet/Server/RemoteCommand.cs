@@ -11,6 +11,8 @@ internal sealed record CommandStreams(bool Stdin, bool Stdout, bool Stderr, bool
 /// stdin, SPDY does. Ends when the command has ended and all its output was sent, or when either side goes.</summary>
 internal static class RemoteCommand
 {
+    private static readonly TimeSpan CloseWait = TimeSpan.FromSeconds(5);
+
     /// <param name="runtime">Upgraded to SPDY/3.1; closed here.</param>
     public static async Task RunAsync(ChannelSocket client, UpgradedConnection runtime, CommandStreams streams, CancellationToken cancel)
     {
@@ -37,6 +39,8 @@ internal static class RemoteCommand
             // The client has gone: what runs is left to the runtime. Otherwise the command has ended.
             if (!finished.IsCompleted) await ended.CancelAsync();
             await finished;
+            // Both close frames pass before the connection goes; ending it at once could lose output that is still on its way.
+            await Task.WhenAny(input, Task.Delay(CloseWait, ended.Token));
         }
         catch (Exception e) when (e is IOException or WebSocketException or OperationCanceledException && (ended.IsCancellationRequested || e is not OperationCanceledException))
         {
