@@ -26,7 +26,8 @@ internal static class Atoms
     /// <summary>True: the map or list is one value with one owner.</summary>
     public static bool IsAtomic(SchemaType type, Atom atom) => atom switch
     {
-        Atom.Map => type.IsAtomic,
+        // An embedded object of unknown kind has one owner.
+        Atom.Map => type.IsAtomic || type.Kind == SchemaKind.RawExtension,
         Atom.List => type.Kind != SchemaKind.Array || type.ListType == ListType.Atomic,
         _ => true,
     };

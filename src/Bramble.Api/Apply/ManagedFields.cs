@@ -32,7 +32,7 @@ public static class ManagedFields
 
     /// <summary>Records a create, update or patch. Call it before mutating admission, as upstream does.</summary>
     /// <param name="live">The stored object; null for a create.</param>
-    /// <param name="obj">The new object, defaulted; its managedFields are replaced.</param>
+    /// <param name="obj">The new object, defaulted; its managedFields are replaced, and empty lists that are always written become null as at rest.</param>
     public static void Update(JsonObject? live, JsonObject obj, FieldWrite write)
     {
         if (obj["metadata"] is not JsonObject metadata) return;
@@ -46,6 +46,7 @@ public static class ManagedFields
         // An object that nobody tracks stays so until it is applied.
         if (managers.Owners.Count > 0 || live is null) RecordUpdate(live ?? Empty(write), obj, managers, write, write.Updater);
         SetManagedFields(metadata, managers);
+        StructShape.NullEmptyCollections(obj, write.Type);
     }
 
     /// <summary>Server-side apply: merges <paramref name="applied"/> into <paramref name="live"/>.</summary>
@@ -70,6 +71,7 @@ public static class ManagedFields
 
         var result = MergeApplied(current, applied, managers, write, force);
         SetManagedFields((JsonObject)result["metadata"]!, managers);
+        StructShape.NullEmptyCollections(result, write.Type);
         return result;
     }
 

@@ -53,6 +53,29 @@ internal static class StructShape
         _ => null,
     };
 
+    /// <summary>Makes always-written lists and maps that are empty null, in place: the form at rest upstream cannot tell empty from absent. Who owns them is decided before.</summary>
+    public static void NullEmptyCollections(JsonNode? node, SchemaType type)
+    {
+        if (type.IsCustom) return;
+        switch (node)
+        {
+            case JsonObject map when type.Kind == SchemaKind.Struct:
+                foreach (var field in type.Fields)
+                {
+                    if (!map.TryGetPropertyValue(field.Name, out var value) || value is null) continue;
+                    if (field.Omit == OmitRule.Never && !field.IsPointer && IsEmptyCollection(value, field.Type.Kind)) map[field.Name] = null;
+                    else NullEmptyCollections(value, field.Type);
+                }
+                break;
+            case JsonObject map when type is { Kind: SchemaKind.Map, Element: { } element }:
+                foreach (var (_, value) in map) NullEmptyCollections(value, element);
+                break;
+            case JsonArray list when type is { Kind: SchemaKind.Array, Element: { } element }:
+                foreach (var item in list) NullEmptyCollections(item, element);
+                break;
+        }
+    }
+
     private static void WriteAbsent(JsonObject result, SchemaField field)
     {
         if (field.Omit == OmitRule.Zero || (field.Omit == OmitRule.Empty && (field.IsPointer || IsLeftOutWhenEmpty(field.Type.Kind)))) return;

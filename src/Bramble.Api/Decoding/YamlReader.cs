@@ -229,6 +229,8 @@ internal static class YamlErrors
             _ when what.Contains("quoted scalar", StringComparison.Ordinal) => "found unexpected end of stream",
             _ => char.ToLowerInvariant(what[0]) + what[1..].TrimEnd('.'),
         };
-        return $"yaml: line {line.ToString(CultureInfo.InvariantCulture)}: {message}";
+        // libyaml counts lines from 0; Go's library corrects that for the scanner's errors only.
+        if (failed is not SyntaxErrorException) line--;
+        return line > 0 ? $"yaml: line {line.ToString(CultureInfo.InvariantCulture)}: {message}" : $"yaml: {message}";
     }
 }

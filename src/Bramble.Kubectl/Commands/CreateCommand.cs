@@ -59,9 +59,9 @@ internal sealed class CreateCommand(KubectlContext context)
         switch (words[0])
         {
             case "namespace" or "ns":
-                return ("namespaces", New("v1", "Namespace", Name(words[0], 1)));
+                return ("namespaces", New("v1", "Namespace", Name(words[0] is "ns" ? "namespace" : words[0] is "sa" ? "serviceaccount" : words[0], 1)));
             case "serviceaccount" or "sa":
-                return ("serviceaccounts", New("v1", "ServiceAccount", Name(words[0], 1)));
+                return ("serviceaccounts", New("v1", "ServiceAccount", Name(words[0] is "ns" ? "namespace" : words[0] is "sa" ? "serviceaccount" : words[0], 1)));
             case "configmap" or "cm":
                 var map = New("v1", "ConfigMap", Name(words[0], 1));
                 var data = Data();
@@ -73,7 +73,7 @@ internal sealed class CreateCommand(KubectlContext context)
                 if (_arguments.Find("type") is { } type) secret["type"] = type;
                 return ("secrets", secret);
             case "deployment" or "deploy":
-                return ("deployments.apps", Deployment(Name(words[0], 1)));
+                return ("deployments.apps", Deployment(Name(words[0] is "ns" ? "namespace" : words[0] is "sa" ? "serviceaccount" : words[0], 1)));
             default:
                 throw new CommandFailure(
                     $"error: \"kubectl create {string.Join(' ', words.Take(2))}\" is not in Bramble's kubectl yet; it has namespace, serviceaccount, configmap, secret generic, deployment, token and -f. "

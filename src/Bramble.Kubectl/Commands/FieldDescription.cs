@@ -31,13 +31,15 @@ internal static class FieldDescription
     /// <summary><c>Labels: a=b</c>, one line each.</summary>
     public static void Map(TabbedText text, int level, string title, JsonNode? map, string separator = "=")
     {
-        if (map is not JsonObject { Count: > 0 } entries)
+        // What kubectl apply keeps for itself is no news to the reader.
+        var entries = (map as JsonObject ?? []).Where(p => p.Key != "kubectl.kubernetes.io/last-applied-configuration").OrderBy(p => p.Key, StringComparer.Ordinal).ToList();
+        if (entries.Count == 0)
         {
             text.Line(level, $"{title}:\t<none>");
             return;
         }
         var shownTitle = title + ":";
-        foreach (var (key, value) in entries.OrderBy(p => p.Key, StringComparer.Ordinal))
+        foreach (var (key, value) in entries)
         {
             var shown = separator == "=" && title == "Annotations" ? $"{key}: {value}" : $"{key}{separator}{value}";
             text.Line(level, $"{shownTitle}\t{shown.TrimEnd('\n').Replace('\n', ' ')}");

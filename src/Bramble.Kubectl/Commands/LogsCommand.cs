@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Kubectl.Resources;
 
 namespace Bramble.Kubectl.Commands;
@@ -107,7 +108,17 @@ internal static class Pods
         if (words.Count == 0)
             throw new CommandFailure($"error: expected '{command} [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the {command} command\nSee 'kubectl {command} -h' for help and examples");
         var parts = words[0].Split('/');
-        if (parts.Length == 1) return [await context.Api.GetAsync(pods.Path(context.Namespace, words[0]), cancel)];
+        if (parts.Length == 1)
+        {
+            try
+            {
+                return [await context.Api.GetAsync(pods.Path(context.Namespace, words[0]), cancel)];
+            }
+            catch (StatusException missing) when (missing.IsNotFound && command == "logs")
+            {
+                throw new CommandFailure($"error: error from server (NotFound): pods \"{words[0]}\" not found in namespace \"{context.Namespace}\"");
+            }
+        }
         var resource = mapper.Get(parts[0]);
         var owner = await context.Api.GetAsync(resource.Path(context.NamespaceOf(resource), parts[1]), cancel);
         if (resource.Plural == "pods") return [owner];

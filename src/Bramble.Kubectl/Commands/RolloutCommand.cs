@@ -160,6 +160,11 @@ internal sealed class RolloutCommand(KubectlContext context)
             return;
         }
         await context.Out.WriteLineAsync($"{target.Resource.QualifiedSingular}/{target.Name} ");
+        if (revisions.Count == 0)
+        {
+            await context.Out.WriteLineAsync("No rollout history found.");
+            return;
+        }
         var lines = new List<IReadOnlyList<string>> { new[] { "REVISION", "CHANGE-CAUSE" } };
         foreach (var (number, item) in revisions) lines.Add([number.ToString(CultureInfo.InvariantCulture), (string?)item["metadata"]?["annotations"]?["kubernetes.io/change-cause"] ?? "<none>"]);
         await context.Out.WriteAsync(new TextTable().Format(lines.Select(l => (IReadOnlyList<string>)[l[0].PadRight(8) + "  " + l[1]]).ToList()));

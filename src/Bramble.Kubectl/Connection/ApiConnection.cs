@@ -45,7 +45,7 @@ internal sealed class ApiConnection : IDisposable
 
     public async Task<JsonObject> SendAsync(HttpMethod method, string path, JsonNode? body, string contentType, CancellationToken cancel, string accept = "application/json")
     {
-        using var answer = await OpenAsync(method, path, body is null ? null : TreeText.Write(body), contentType, accept, HttpCompletionOption.ResponseContentRead, cancel);
+        using var answer = await OpenAsync(method, path, body is null ? (ReadOnlyMemory<byte>?)null : TreeText.Write(body), contentType, accept, HttpCompletionOption.ResponseContentRead, cancel);
         return JsonNode.Parse(await answer.Content.ReadAsByteArrayAsync(cancel)) as JsonObject ?? [];
     }
 

@@ -6,7 +6,15 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Secrets.</summary>
 internal sealed class SecretStrategy : KindStrategy
 {
-    public override void Default(JsonObject secret) => secret.DefaultText("type", "Opaque");
+    public override void Default(JsonObject secret)
+    {
+        secret.DefaultText("type", "Opaque");
+        // stringData is for writing only: it wins over data of the same key.
+        if (secret["stringData"] is not JsonObject texts) return;
+        if (secret["data"] is not JsonObject data) secret["data"] = data = [];
+        foreach (var (key, text) in texts) data[key] = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(text?.GetValue<string>() ?? ""));
+        secret.Remove("stringData");
+    }
 
     public override void PrepareForUpdate(JsonObject secret, JsonObject old, StrategyContext context)
     {
