@@ -139,7 +139,7 @@ internal sealed record ServerConfig
 
     private static IReadOnlyList<IPNetwork> Networks(IReadOnlyList<string> texts, string flag) =>
         [.. texts.Select(text => IPNetwork.TryParse(text, out var range) ? range
-            : throw new UsageException($"{flag}: \"{text}\" is no network like 10.42.0.0/16 (the bits behind the prefix must be 0)"))];
+            : throw new UsageException($"{flag}: \"{text}\" is no network like 10.42.0.0/16"))];
 
     private static int Port(FlagSet flags, Flag flag) =>
         flags.Number(flag) is var port && port is > 0 and < 65536 ? port : throw new UsageException($"--{flag.Name}: {port} is no port (1 to 65535)");

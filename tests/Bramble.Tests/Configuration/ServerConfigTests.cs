@@ -1,0 +1,74 @@
+using System.Net;
+using Bramble.Configuration;
+using Bramble.Flags;
+
+namespace Bramble.Tests.Configuration;
+
+public class ServerConfigTests
+{
+    private static ServerConfig Read(params string[] line) =>
+        ServerConfig.From(FlagSet.Parse(ServerFlags.All, ["--node-name=pi", "--node-ip=192.168.1.10", .. line], _ => null));
+
+    [Fact]
+    public void The_defaults_are_K3s_own()
+    {
+        var config = Read();
+        Assert.Equal("0.0.0.0:6443", config.Listen.ToString());
+        Assert.Equal("https://127.0.0.1:6443", config.LocalUrl);
+        Assert.Equal(IPAddress.Parse("10.43.0.10"), Assert.Single(config.ClusterDns));
+        Assert.Equal(IPAddress.Parse("10.43.0.1"), Assert.Single(config.ServiceAddresses));
+        Assert.Equal(IPAddress.Parse("192.168.1.10"), config.AdvertiseAddress);
+        Assert.Equal("/var/lib/rancher/k3s", config.Layout.Root);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, config.KubeconfigMode);
+    }
+
+    [Fact]
+    public void A_bind_address_is_where_local_clients_go() => Assert.Equal("https://192.168.1.10:7443", Read("--bind-address=192.168.1.10", "--https-listen-port=7443").LocalUrl);
+
+    [Fact]
+    public void Settings_of_the_API_server_are_understood()
+    {
+        var config = Read("--kube-apiserver-arg=anonymous-auth=true", "--kube-apiserver-arg", "api-audiences=a,b");
+        Assert.True(config.ApiServer.Switch("anonymous-auth", otherwise: false));
+        Assert.Equal(["a", "b"], config.ApiServer.List("api-audiences"));
+    }
+
+    [Theory]
+    [InlineData("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both", "--cluster-cidr=fd00:42::/56")]
+    [InlineData("--service-node-port-range: \"30000\" is no range like 30000-32767", "--service-node-port-range=30000")]
+    [InlineData("--flannel-backend: \"ipsec\" is not one of none, vxlan, host-gw, wireguard-native", "--flannel-backend=ipsec")]
+    [InlineData("--write-kubeconfig-mode: \"rw\" is no octal mode like 0644", "--write-kubeconfig-mode=rw")]
+    [InlineData("--node-taint: \"a=b\" must be KEY=VALUE:EFFECT with effect NoSchedule, PreferNoSchedule or NoExecute", "--node-taint=a=b")]
+    [InlineData("--https-listen-port: 70000 is no port (1 to 65535)", "--https-listen-port=70000")]
+    [InlineData("--bind-address: \"here\" is no IP address", "--bind-address=here")]
+    public void A_wrong_value_is_one_sentence_with_cause_and_fix(string message, string flag) =>
+        Assert.Equal(message, Assert.Throws<UsageException>(() => Read(flag)).Message);
+
+    [Fact]
+    public void A_setting_that_no_component_has_is_refused() =>
+        Assert.StartsWith("--kube-apiserver-arg: Bramble has no setting \"anonymus-auth\"; nearest is \"anonymous-auth\"",
+            Assert.Throws<UsageException>(() => Read("--kube-apiserver-arg=anonymus-auth=true")).Message);
+
+    [Theory]
+    [InlineData("10.43.0.0/16", 10, "10.43.0.10")]
+    [InlineData("10.43.0.0/16", 300, "10.43.1.44")]
+    [InlineData("fd00:43::/112", 10, "fd00:43::a")]
+    public void The_nth_address_of_a_range(string range, int n, string expected) =>
+        Assert.Equal(IPAddress.Parse(expected), ServerConfig.Nth(IPNetwork.Parse(range), n));
+
+    [Theory]
+    [InlineData(true, "nameserver 192.168.1.1")]
+    [InlineData(false, "nameserver 127.0.0.53")]
+    [InlineData(false, "nameserver 192.168.1.1", "nameserver 127.0.0.1")]
+    [InlineData(false, "search lan")]
+    public void A_resolver_that_pods_cannot_reach_is_not_chosen(bool expected, params string[] lines) => Assert.Equal(expected, ResolvConf.IsUsable(lines));
+
+    [Fact]
+    public void The_default_route_with_the_lowest_metric_names_the_interface() => Assert.Equal("eth0", NodeAddresses.DefaultRouteInterface(
+    [
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT",
+        "wlan0\t00000000\t0101A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0",
+        "eth0\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0",
+        "eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0",
+    ]));
+}
