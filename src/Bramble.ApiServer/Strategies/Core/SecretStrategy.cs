@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 
@@ -6,7 +7,13 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Secrets.</summary>
 internal sealed class SecretStrategy : KindStrategy
 {
-    public override void Default(JsonObject secret) => secret.DefaultText("type", "Opaque");
+    public override void Default(JsonObject secret)
+    {
+        secret.DefaultText("type", "Opaque");
+        if (secret.Object("stringData") is not { } texts) return;
+        foreach (var (key, text) in texts.AllTexts()) secret.Child("data")[key] = Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
+        secret.Remove("stringData");
+    }
 
     public override void PrepareForUpdate(JsonObject secret, JsonObject old, StrategyContext context)
     {
