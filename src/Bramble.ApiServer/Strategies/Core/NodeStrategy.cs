@@ -11,6 +11,10 @@ internal sealed class NodeStrategy : KindStrategy
 
     public override void Default(JsonObject node)
     {
+        var spec = node.Child("spec");
+        // The range of the only family there once was, and the ranges of all.
+        if (spec.Text("podCIDR") is { Length: > 0 } range && spec.Count("podCIDRs") == 0) spec["podCIDRs"] = new JsonArray((JsonNode)range);
+        else if (spec.Texts("podCIDRs").FirstOrDefault() is { Length: > 0 } first && spec.Text("podCIDR").Length == 0) spec["podCIDR"] = first;
         var status = node.Child("status");
         if (!status.Has("allocatable") && status.Object("capacity") is { } capacity) status["allocatable"] = capacity.DeepClone();
     }

@@ -9,7 +9,6 @@ internal sealed class FlowSchemaStrategy : KindStrategy
     public override bool HasStatus => true;
     public override bool CountsGeneration => true;
     public override bool AllowsCreateOnUpdate => true;
-    public override bool AllowsUnconditionalUpdate => false;
 
     public override void Default(JsonObject schema) => schema.Child("spec").DefaultNumber("matchingPrecedence", 1000);
 

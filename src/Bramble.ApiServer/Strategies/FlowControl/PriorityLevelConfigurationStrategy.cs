@@ -9,7 +9,6 @@ internal sealed class PriorityLevelConfigurationStrategy : KindStrategy
     public override bool HasStatus => true;
     public override bool CountsGeneration => true;
     public override bool AllowsCreateOnUpdate => true;
-    public override bool AllowsUnconditionalUpdate => false;
 
     public override void Default(JsonObject level)
     {
