@@ -62,7 +62,7 @@ internal static class PodStatuses
 
         Addresses(input, status);
         var hasSandbox = !PodActions.Sandbox(pod, input.Observed).IsNewNeeded;
-        status.Conditions = PodConditions.Decide(pod, hasSandbox, status, input.Old?.Conditions ?? pod.Status?.Conditions);
+        status.Conditions = PodConditions.Decide(pod, hasSandbox, status, pod.Status?.Conditions ?? input.Old?.Conditions);
         return status;
     }
 
