@@ -26,9 +26,12 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
 
     private readonly ILogger _log = logs.CreateLogger("Bramble.Kubelet");
 
-    /// <summary>Runs until <paramref name="cancel"/>. A runtime or API that cannot be reached is waited for, never an end.</summary>
-    public async Task RunAsync(CancellationToken cancel)
+    /// <summary>Runs until <paramref name="stopping"/>. A runtime or API that cannot be reached is waited for, never an end.</summary>
+    /// <exception cref="IOException">The server's port is in use.</exception>
+    public async Task RunAsync(CancellationToken stopping)
     {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var cancel = stop.Token;
         using var runtime = new CriRuntime(config.RuntimeEndpoint);
         var runtimeName = await WaitForRuntimeAsync(runtime, cancel);
         if (runtimeName is null) return;
@@ -92,7 +95,8 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             client, Client.Resources.Pods, new ListQuery(FieldSelector: $"spec.nodeName={config.NodeName}"), name => PodChanged(pods!, workers, mirrors, name), time, _log);
 
         // Pods come when the node is known: admission looks at it.
-        await Task.WhenAll(
+        List<Task> running =
+        [
             node.RunAsync(workers.WakeAll, cancel),
             services.RunAsync(cancel),
             parts.Statuses.RunAsync(cancel),
@@ -106,7 +110,18 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             }, cancel),
             Part("image clean-up", HousekeepingEvery, garbage.CollectAsync, cancel),
             new ContainerLogRotation(runtime, sandboxes, config, time, _log).RunAsync(() => workers.Pods, cancel),
-            new Server.KubeletServer(config, client, parts, workers, stats, machine, node, time, logs).RunAsync(cancel));
+            new Server.KubeletServer(config, client, parts, workers, stats, machine, node, time, logs).RunAsync(cancel),
+        ];
+        // One part that cannot go on ends all: half a kubelet would only look well.
+        while (running.Count > 0)
+        {
+            var ended = await Task.WhenAny(running);
+            running.Remove(ended);
+            if (!ended.IsFaulted) continue;
+            await stop.CancelAsync();
+            await Task.WhenAll(running);
+            await ended;
+        }
 
         decimal Allocatable(string name) => resources.Allocatable.GetValueOrDefault(name);
     }

@@ -50,6 +50,8 @@ public sealed class InMemoryApi : IKubeClient
 
     public ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
     {
+        if (resource.Plural == "subjectaccessreviews")
+            return new(Make(new JsonObject { ["metadata"] = new JsonObject { ["name"] = "", ["resourceVersion"] = "1" }, ["status"] = new JsonObject { ["allowed"] = true } }));
         if (subresource == "token")
         {
             return new(Make(new JsonObject
@@ -67,7 +69,7 @@ public sealed class InMemoryApi : IKubeClient
             if (resource.IsNamespaced) metadata["namespace"] = full.Namespace;
             metadata["uid"] ??= Guid.NewGuid().ToString();
             metadata["creationTimestamp"] = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'");
-            metadata["generation"] = 1;
+            metadata["generation"] = 1L;
             return new(Store(resource, full, tree, WatchEventType.Added));
         }
     }

@@ -156,13 +156,16 @@ internal sealed class CriRuntime : IRuntimeService, IDisposable
                 var request = new SubscribeRequest();
                 request.Filters.Add("namespace==k8s.io,topic~=\"^/tasks/(start|exit|oom|paused|resumed)$\"");
                 using var stream = _events.Subscribe(request, cancellationToken: cancel);
+                var settling = new List<Task>();
                 await foreach (var envelope in stream.ResponseStream.ReadAllAsync(cancel))
                 {
                     var task = TaskEvent.Parser.ParseFrom(envelope.Event.Value);
+                    settling.RemoveAll(t => t.IsCompleted);
+                    if (envelope.Topic != "/tasks/exit") await ids.WriteAsync(task.ContainerId, cancel);
                     // The end of an exec's process is nobody's state.
-                    if (envelope.Topic == "/tasks/exit" && task.Id != task.ContainerId) continue;
-                    await ids.WriteAsync(task.ContainerId, cancel);
+                    else if (task.Id == task.ContainerId) settling.Add(TellWhenSettledAsync(task.ContainerId, ids, cancel));
                 }
+                await Task.WhenAll(settling);
             }
             ids.Complete(new RuntimeException(StatusCode.Unavailable, "the event stream ended"));
         }
@@ -173,6 +176,27 @@ internal sealed class CriRuntime : IRuntimeService, IDisposable
         catch (Exception e)
         {
             ids.Complete(e);
+        }
+    }
+
+    /// <summary>The CRI part of containerd learns of an exit from the same stream as we do, and may be later: an exit is told when the CRI says so too,
+    /// after 2.5 s at the latest.</summary>
+    private async Task TellWhenSettledAsync(string id, ChannelWriter<string> ids, CancellationToken cancel)
+    {
+        try
+        {
+            for (var wait = 10; wait < 1500; wait *= 2)
+            {
+                var container = await FindContainerAsync(id, cancel);
+                if (container is not null && container.State != ContainerState.ContainerRunning) break;
+                if (container is null && (await FindPodSandboxAsync(id, cancel))?.State != PodSandboxState.SandboxReady) break;
+                await Task.Delay(wait, cancel);
+            }
+            await ids.WriteAsync(id, cancel);
+        }
+        catch (Exception e) when (e is RuntimeException or OperationCanceledException or ChannelClosedException)
+        {
+            // The runtime went away: the stream breaks too, and then everything is looked at again.
         }
     }
 

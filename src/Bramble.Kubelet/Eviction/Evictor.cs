@@ -1,3 +1,4 @@
+using Bramble.Kubelet.Cri;
 using Bramble.Kubelet.Images;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Stats;
@@ -10,7 +11,16 @@ internal sealed class Evictor(PodWorkers workers, PodParts parts, CgroupStats st
 {
     public async Task RelieveAsync(Pressure pressure, CancellationToken cancel)
     {
-        if (pressure.Disk is not null && await images.CollectAllAsync(cancel) > 0) return;
+        try
+        {
+            if (pressure.Disk is not null && await images.CollectAllAsync(cancel) > 0) return;
+        }
+        catch (RuntimeException e)
+        {
+            // Without the runtime no pod can be ended either: with the next look.
+            Log.ImageGc(log, e.Message);
+            return;
+        }
         var (threshold, resource) = pressure.Memory is { } memory ? (memory, "memory") : pressure.Disk is { } disk ? (disk, "ephemeral-storage") : (pressure.Pids!.Value, "pids");
         // One is still ending: see first what that gives back.
         if (workers.Active.Any(w => w.IsEnding)) return;

@@ -62,7 +62,7 @@ internal static class PodStatuses
 
         Addresses(input, status);
         var hasSandbox = !PodActions.Sandbox(pod, input.Observed).IsNewNeeded;
-        status.Conditions = PodConditions.Decide(pod, hasSandbox, status, input.Old?.Conditions ?? pod.Status?.Conditions);
+        status.Conditions = PodConditions.Decide(pod, hasSandbox, status, pod.Status?.Conditions ?? input.Old?.Conditions);
         return status;
     }
 
@@ -89,8 +89,8 @@ internal static class PodStatuses
             status.HostIPs = [.. hostIps.Take(2).Select(ip => new V1HostIP { Ip = ip.ToString() })];
         }
         IReadOnlyList<string> ips = input.Pod.IsHostNetwork() ? [.. hostIps.Take(2).Select(ip => ip.ToString())] : Sorted(input.Observed.Ips, hostIps);
-        // What is no longer seen is kept while the pod ends: endpoints and logs still speak of it.
-        if (ips.Count == 0 && (input.IsTerminal || input.Pod.IsBeingDeleted())) ips = [.. input.Old?.PodIPs?.Select(i => i.Ip) ?? []];
+        // Once the sandbox is gone its last address stays, until another sandbox has one.
+        if (ips.Count == 0 && input.Observed.Sandboxes.All(s => s.State != PodSandboxState.SandboxReady)) ips = [.. input.Old?.PodIPs?.Select(i => i.Ip) ?? []];
         if (ips.Count == 0) return;
         status.PodIP = ips[0];
         status.PodIPs = [.. ips.Select(ip => new V1PodIP { Ip = ip })];

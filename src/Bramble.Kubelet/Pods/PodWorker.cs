@@ -40,9 +40,11 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
 
     public void Update(V1Pod newer)
     {
+        var known = Pod;
         Volatile.Write(ref _pod, newer);
         if (newer.IsBeingDeleted()) End(PodEnd.Deleted);
-        Wake();
+        // Most updates are the echo of our own status.
+        if (PodChange.NeedsSync(known, newer)) Wake();
     }
 
     /// <summary>The API has it no more.</summary>

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Kubelet.Server;
@@ -37,7 +38,9 @@ internal sealed class KubeletServer(
     {
         if (config.ServerPort == 0 || config.ServingCertificate is not { } certificate) return;
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Services.AddSingleton(logs);
+        // Its host must neither log each request nor take the process's signals: both are the composition's.
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -106,6 +109,13 @@ internal sealed class KubeletServer(
         http.Response.ContentType = "text/plain; charset=utf-8";
         return http.Response.WriteAsync(text);
     }
+}
+
+/// <summary>Starts and stops when told, by nobody else.</summary>
+internal sealed class QuietLifetime : IHostLifetime
+{
+    public Task WaitForStartAsync(CancellationToken cancel) => Task.CompletedTask;
+    public Task StopAsync(CancellationToken cancel) => Task.CompletedTask;
 }
 
 /// <summary>/healthz.</summary>
