@@ -1,4 +1,5 @@
 using Bramble.Client;
+using Bramble.Controllers.DaemonSets;
 using Bramble.Controllers.Deployments;
 using Bramble.Controllers.Endpoints;
 using Bramble.Controllers.GarbageCollection;
@@ -6,6 +7,7 @@ using Bramble.Controllers.Namespaces;
 using Bramble.Controllers.Nodes;
 using Bramble.Controllers.ReplicaSets;
 using Bramble.Controllers.ServiceAccounts;
+using Bramble.Controllers.StatefulSets;
 
 namespace Bramble.Controllers;
 
@@ -20,6 +22,8 @@ internal static class BuiltInControllers
         new("deployment-controller", c => new DeploymentController(c)),
         new("replicaset-controller", c => new ReplicaSetController(c, Resources.ReplicaSets)),
         new("replication-controller", c => new ReplicaSetController(c, Resources.ReplicationControllers)),
+        new("daemon-set-controller", c => new DaemonSetController(c)) { EventSource = "daemonset-controller" },
+        new("statefulset-controller", c => new StatefulSetController(c)),
         new("generic-garbage-collector", c => new GarbageCollector(c)),
         new("endpointslice-controller", c => new EndpointSliceController(c)) { EventSource = "endpoint-slice-controller" },
         new("endpoint-controller", c => new EndpointsController(c)),

@@ -14,6 +14,12 @@ internal sealed record ReplicaSetView(
         set.Metadata.Name, set.Metadata.CreationTimestamp ?? default, set.Spec.Replicas ?? 1,
         set.Status?.Replicas ?? 0, set.Status?.ReadyReplicas ?? 0, set.Status?.AvailableReplicas ?? 0, set.Status?.TerminatingReplicas, set);
 
+    /// <summary>Available replicas that stay: a set that was just told to shrink still reports those that are about to go.</summary>
+    public int LastingReplicas => Math.Min(AvailableReplicas, Replicas);
+
+    /// <summary>Pods there are or may be any moment: a set that was just told to shrink still has those that are about to go.</summary>
+    public int PodsMax => Math.Max(Replicas, StatusReplicas);
+
     public NamespacedName FullName => Model.NamespacedName();
 
     public string? Annotation(string name) => Model.Metadata.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;

@@ -48,7 +48,7 @@ internal static class RollingUpdate
         var minAvailable = wanted - fence.MaxUnavailable;
         var all = newSet.Replicas + oldSets.Sum(s => s.Replicas);
         // 4 replicas, maxUnavailable 1, maxSurge 1: 5 pods, 3 must stay, the new one is not available yet → 5 - 3 - 1 = 1 old pod may go.
-        var unavailableNew = newSet.Replicas - newSet.AvailableReplicas;
+        var unavailableNew = newSet.Replicas - newSet.LastingReplicas;
         var mayGo = all - minAvailable - unavailableNew;
         if (mayGo <= 0) return [];
 
@@ -58,12 +58,12 @@ internal static class RollingUpdate
         foreach (var set in ordered)
         {
             if (cleaned >= mayGo) break;
-            var unhealthy = Math.Min(mayGo - cleaned, set.Replicas - set.AvailableReplicas);
+            var unhealthy = Math.Min(mayGo - cleaned, set.Replicas - set.LastingReplicas);
             if (unhealthy <= 0) continue;
             replicas[set.Name] -= unhealthy;
             cleaned += unhealthy;
         }
-        var available = newSet.AvailableReplicas + oldSets.Sum(s => s.AvailableReplicas);
+        var available = newSet.LastingReplicas + oldSets.Sum(s => s.LastingReplicas);
         var surplus = available - minAvailable;
         foreach (var set in ordered)
         {

@@ -67,7 +67,7 @@ internal sealed class Rollout(
         if (await GetNewSetAsync(mayCreate: true, cancel) is not { } newSet) return Requeue.Never;
         var old = _all.Where(s => s.Name != newSet.Name).ToList();
         var fence = Fenceposts.Of(deployment, Wanted);
-        var target = newSet.Replicas > Wanted ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, newSet.Replicas, _all.Sum(s => s.Replicas));
+        var target = newSet.Replicas > Wanted ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, newSet.Replicas, _all.Sum(s => s.PodsMax));
         if (!await ApplyAsync(new Scale(newSet, target), cancel))
         {
             var down = RollingUpdate.OldSets(Wanted, fence, newSet, old);
@@ -114,7 +114,7 @@ internal sealed class Rollout(
 
         var fence = Fenceposts.Of(deployment, Wanted);
         var isRecreate = (string?)Spec["strategy"]?["type"] == "Recreate";
-        var replicas = isRecreate ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, 0, _all.Sum(s => s.Replicas));
+        var replicas = isRecreate ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, 0, _all.Sum(s => s.PodsMax));
         var revision = MaxRevision() + 1;
         var annotations = DeploymentAnnotations.ForNewSet(deployment["metadata"]!["annotations"] as JsonObject, null, revision);
         SetCounts(annotations, fence);

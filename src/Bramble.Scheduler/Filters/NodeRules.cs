@@ -1,3 +1,4 @@
+using Bramble.Client.Placement;
 using Bramble.Scheduler.State;
 using k8s.Models;
 

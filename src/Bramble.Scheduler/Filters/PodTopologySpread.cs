@@ -1,4 +1,5 @@
 using Bramble.Client;
+using Bramble.Client.Placement;
 using Bramble.Scheduler.State;
 using k8s.Models;
 
@@ -42,7 +43,7 @@ internal sealed class PodTopologySpread : IFilterPlugin
 
     private static bool Counts(V1TopologySpreadConstraint constraint, V1Pod pod, V1Node node)
     {
-        if (constraint.NodeAffinityPolicy != "Ignore" && !NodeAffinity.Matches(pod, node)) return false;
+        if (constraint.NodeAffinityPolicy != "Ignore" && !NodeSelection.Matches(pod.Spec, node)) return false;
         return constraint.NodeTaintsPolicy != "Honor"
             || (node.Spec?.Taints ?? []).All(t => t.Effect == "PreferNoSchedule" || Tolerations.Tolerates(pod.Spec.Tolerations, t));
     }

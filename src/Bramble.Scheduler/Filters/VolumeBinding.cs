@@ -1,5 +1,6 @@
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Client.Placement;
 using Bramble.Scheduler.State;
 using k8s.Models;
 
@@ -22,7 +23,7 @@ internal sealed class VolumeBinding(ILister<V1PersistentVolumeClaim> claims, ILi
                 if (!WaitsForConsumer(claim)) return FilterResult.UnschedulableAndUnresolvable("pod has unbound immediate PersistentVolumeClaims");
                 continue;
             }
-            if (volumes.Find(new NamespacedName("", claim.Spec.VolumeName)) is { Spec.NodeAffinity.Required: { } required } && !NodeAffinity.Matches(required, node.Node))
+            if (volumes.Find(new NamespacedName("", claim.Spec.VolumeName)) is { Spec.NodeAffinity.Required: { } required } && !NodeSelection.Matches(required, node.Node))
                 return FilterResult.UnschedulableAndUnresolvable("node(s) didn't match PersistentVolume's node affinity");
         }
         return FilterResult.Fits;

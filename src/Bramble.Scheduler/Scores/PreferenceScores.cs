@@ -1,3 +1,4 @@
+using Bramble.Client.Placement;
 using Bramble.Scheduler.Filters;
 using Bramble.Scheduler.State;
 using k8s.Models;
@@ -22,7 +23,7 @@ internal sealed class NodePreference : IScorePlugin
 
     public double Score(PodInfo pod, NodeInfo node, ClusterState cluster) =>
         (pod.Pod.Spec.Affinity?.NodeAffinity?.PreferredDuringSchedulingIgnoredDuringExecution ?? [])
-            .Where(t => NodeAffinity.Matches(t.Preference, node.Node)).Sum(t => t.Weight);
+            .Where(t => NodeSelection.Matches(t.Preference, node.Node)).Sum(t => t.Weight);
 
     public void Normalize(double[] scores) => IScorePlugin.Spread(scores, isReverse: false);
 }

@@ -1,8 +1,9 @@
 using k8s.Models;
 
-namespace Bramble.Scheduler.Filters;
+namespace Bramble.Client.Placement;
 
-internal static class Tolerations
+/// <summary>Whether a Pod puts up with a taint.</summary>
+public static class Tolerations
 {
     public static bool Tolerates(IEnumerable<V1Toleration>? tolerations, V1Taint taint) => tolerations?.Any(t => Tolerates(t, taint)) == true;
 

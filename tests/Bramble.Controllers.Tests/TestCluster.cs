@@ -1,0 +1,148 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Api.Patching;
+using Bramble.Api.Schemas;
+using Bramble.Client;
+using Bramble.Storage;
+
+namespace Bramble.Controllers.Tests;
+
+/// <summary>The API's storage semantics over a <see cref="MemoryStore"/>: optimistic locking, generations, patches, finalizers, watches. No admission, no
+/// validation and no defaults: objects in tests say what they mean.</summary>
+internal sealed class TestCluster : IKubeClient
+{
+    private readonly MemoryStore _store = new();
+    private int _names;
+
+    public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) =>
+        await _store.FindAsync(Key(resource, name), cancel) is { } entry ? Object(entry.Value, entry.Revision) : null;
+
+    public async ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel)
+    {
+        var list = await _store.ListAsync(Prefix(resource) + (query.Namespace.Length > 0 ? query.Namespace + "/" : ""), cancel);
+        return new ObjectList([.. list.Entries.Select(e => Object(e.Value, e.Revision))], list.Revision.ToString(CultureInfo.InvariantCulture), null);
+    }
+
+    public async IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        await foreach (var batch in _store.WatchAsync(long.Parse(query.ResourceVersion!, CultureInfo.InvariantCulture), cancel))
+            foreach (var change in batch)
+                if (change.Key.StartsWith(Prefix(resource), StringComparison.Ordinal))
+                    yield return new WatchEvent(change.IsDelete ? WatchEventType.Deleted : change.IsCreate ? WatchEventType.Added : WatchEventType.Modified, Object(change.Value, change.Revision));
+    }
+
+    public async ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
+    {
+        if (subresource == "binding") return await ChangeAsync(resource, name, t => t["spec"]!["nodeName"] = (string?)body["target"]!["name"], cancel);
+        var tree = body.DeepClone().AsObject();
+        tree["apiVersion"] = resource.ApiVersion;
+        tree["kind"] = resource.Kind;
+        var metadata = tree["metadata"]!.AsObject();
+        if (name.Name.Length > 0) metadata["name"] = name.Name;
+        metadata["name"] ??= $"{(string?)metadata["generateName"]}{Interlocked.Increment(ref _names):00000}";
+        metadata["uid"] = Guid.NewGuid().ToString();
+        metadata["generation"] = 1;
+        metadata["creationTimestamp"] = KubeTime.Seconds(DateTimeOffset.UtcNow);
+        name = new NamespacedName(name.Namespace, (string)metadata["name"]!);
+        var written = await _store.PutAsync(Key(resource, name), Bytes(tree), 0, Durability.Durable, cancel);
+        if (!written.Succeeded) throw StatusErrors.AlreadyExists(resource.GroupResource, name.Name);
+        return Object(written.Current!.Value.Value, written.Revision);
+    }
+
+    public ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel) =>
+        WriteAsync(resource, name, subresource, (string?)body["metadata"]!["resourceVersion"], _ => body.DeepClone().AsObject(), cancel);
+
+    public ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel) =>
+        WriteAsync(resource, name, subresource, (string?)patch.Body["metadata"]?["resourceVersion"], old =>
+        {
+            var change = patch.Body.DeepClone().AsObject();
+            if (patch.Type == Client.PatchType.Strategic)
+                return StrategicMergePatch.Apply(old, change, BuiltInSchemas.FindKind(new GroupVersionKind(resource.Group, resource.Version, resource.Kind))!);
+            MergePatch.Apply(old, change);
+            return old;
+        }, cancel);
+
+    public async ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
+    {
+        if (await _store.FindAsync(Key(resource, name), cancel) is not { } entry) return false;
+        var tree = Tree(entry.Value, entry.Revision);
+        if (query.Uid is not null && query.Uid != (string?)tree["metadata"]!["uid"]) throw StatusErrors.Conflict(resource.GroupResource, name.Name, "uid");
+        var finalizers = tree["metadata"]!["finalizers"] as JsonArray ?? [];
+        if (query.PropagationPolicy is "Foreground" or "Orphan") finalizers = [.. finalizers.Select(f => f!.DeepClone()), query.PropagationPolicy == "Orphan" ? "orphan" : "foregroundDeletion"];
+        if (finalizers.Count == 0 && resource.Kind != "Namespace")
+        {
+            await _store.DeleteAsync(Key(resource, name), entry.Revision, cancel);
+            return true;
+        }
+        await ChangeAsync(resource, name, t =>
+        {
+            if (finalizers.Count > 0) t["metadata"]!["finalizers"] = finalizers.DeepClone();
+            t["metadata"]!["deletionTimestamp"] ??= KubeTime.Seconds(DateTimeOffset.UtcNow);
+        }, cancel);
+        return true;
+    }
+
+    /// <summary>Changes an object as its owner would, without a lost race.</summary>
+    public async ValueTask<KubeObject> ChangeAsync(ResourceId resource, NamespacedName name, Action<JsonObject> change, CancellationToken cancel = default)
+    {
+        while (true)
+        {
+            try
+            {
+                return await WriteAsync(resource, name, "any", null, t =>
+                {
+                    change(t);
+                    return t;
+                }, cancel);
+            }
+            catch (StatusException e) when (e.IsConflict)
+            {
+                continue;
+            }
+        }
+    }
+
+    private async ValueTask<KubeObject> WriteAsync(ResourceId resource, NamespacedName name, string? subresource, string? version, Func<JsonObject, JsonObject> change, CancellationToken cancel)
+    {
+        if (await _store.FindAsync(Key(resource, name), cancel) is not { } entry) throw StatusErrors.NotFound(resource.GroupResource, name.Name);
+        if (version is not null && version != entry.Revision.ToString(CultureInfo.InvariantCulture)) throw StatusErrors.Conflict(resource.GroupResource, name.Name, "changed");
+        var old = Tree(entry.Value, entry.Revision);
+        var now = change(old.DeepClone().AsObject());
+        if (subresource == "status") now["spec"] = old["spec"]?.DeepClone();
+        else if (subresource is null && old["status"] is { } status) now["status"] = status.DeepClone();
+        if (!JsonNode.DeepEquals(now["spec"], old["spec"])) now["metadata"]!["generation"] = ((long?)old["metadata"]!["generation"] ?? 0) + 1;
+        now["metadata"]!["resourceVersion"] = old["metadata"]!["resourceVersion"]!.DeepClone();
+        if (JsonNode.DeepEquals(old, now)) return Object(entry.Value, entry.Revision);
+        var isGone = now["metadata"]!["deletionTimestamp"] is not null && (now["metadata"]!["finalizers"] as JsonArray)?.Count is null or 0
+            && (resource.Kind != "Namespace" || (now["spec"]?["finalizers"] as JsonArray)?.Count is null or 0) && resource.Kind != "Pod";
+        var written = isGone
+            ? await _store.DeleteAsync(Key(resource, name), entry.Revision, cancel)
+            : await _store.PutAsync(Key(resource, name), Bytes(now), entry.Revision, Durability.Durable, cancel);
+        if (!written.Succeeded) throw StatusErrors.Conflict(resource.GroupResource, name.Name, "changed");
+        return Object(Bytes(now), written.Revision);
+    }
+
+    private static byte[] Bytes(JsonObject tree)
+    {
+        var copy = tree.DeepClone().AsObject();
+        copy["metadata"]!.AsObject().Remove("resourceVersion");
+        return Encoding.UTF8.GetBytes(copy.ToJsonString());
+    }
+
+    private static JsonObject Tree(ReadOnlyMemory<byte> value, long revision)
+    {
+        var tree = JsonNode.Parse(value.Span)!.AsObject();
+        tree["metadata"]!["resourceVersion"] = revision.ToString(CultureInfo.InvariantCulture);
+        return tree;
+    }
+
+    private static KubeObject Object(ReadOnlyMemory<byte> value, long revision) => KubeObject.Parse(Encoding.UTF8.GetBytes(Tree(value, revision).ToJsonString()));
+
+    private static string Prefix(ResourceId resource) => $"/registry/{resource.Group}/{resource.Plural}/";
+
+    private static string Key(ResourceId resource, NamespacedName name) => $"{Prefix(resource)}{(resource.IsNamespaced ? name.Namespace + "/" : "")}{name.Name}";
+}
