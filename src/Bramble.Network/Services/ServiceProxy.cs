@@ -91,7 +91,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
             if (!isUsed) continue;
             _families.Add(new RuleSet(family));
             var dns = DnsTarget(family);
-            _baseRules.Add(BaseRules.Of(family, config.ClusterCidrs, config.ServiceCidrs, dns, hasBridgeNetfilter));
+            _baseRules.Add(BaseRules.Of(family, config.ClusterCidrs, config.ServiceCidrs, dns, hasBridgeNetfilter, family == IpFamily.V4 || config.MasqueradesIPv6Pods));
             if (dns is not null) _families[^1].Set(ClaimRank.ClusterDns, "cluster-dns", ClusterDnsFronts(family));
         }
     }
