@@ -66,4 +66,10 @@ internal static partial class Log
 
     [LoggerMessage(6053, LogLevel.Warning, "The pod network to other nodes is not complete: {Error}. Trying again in {Seconds} s.")]
     public static partial void OverlayFailed(ILogger logger, string error, int seconds);
+
+    [LoggerMessage(6061, LogLevel.Warning, "Cannot answer health checks on port {Port} of Service {Service}: {Error}. Free the port, or give the Service another healthCheckNodePort.")]
+    public static partial void HealthPortTaken(ILogger logger, int port, string service, string error);
+
+    [LoggerMessage(6062, LogLevel.Debug, "A health check's client went away: {Error}")]
+    public static partial void HealthClientGone(ILogger logger, string error);
 }

@@ -35,6 +35,9 @@ public sealed record NetworkConfig
     public string ClusterDomain { get; init; } = "cluster.local";
     public FlannelBackend Backend { get; init; } = FlannelBackend.Vxlan;
 
+    /// <summary><c>--flannel-ipv6-masq</c>: IPv6 pods go out with the node's address. Off, as in K3s: IPv6 pod addresses are routable.</summary>
+    public bool MasqueradesIPv6Pods { get; init; }
+
     /// <summary>Interface that carries traffic between nodes; null: the one with the default route, else the one with the node's first address.</summary>
     public string? FlannelInterface { get; init; }
 

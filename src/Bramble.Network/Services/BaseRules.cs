@@ -16,7 +16,7 @@ internal static class BaseRules
     public const string NeighbourMasquerade = "ct status dnat iifname \"cni0\" oifname \"cni0\" masquerade fully-random";
 
     /// <param name="dnsTarget">Address and port where the cluster DNS listens on this node; null: not here.</param>
-    public static string Of(IpFamily family, IReadOnlyList<IPNetwork> clusterCidrs, IReadOnlyList<IPNetwork> serviceCidrs, string? dnsTarget, bool hasBridgeNetfilter)
+    public static string Of(IpFamily family, IReadOnlyList<IPNetwork> clusterCidrs, IReadOnlyList<IPNetwork> serviceCidrs, string? dnsTarget, bool hasBridgeNetfilter, bool masqueradesPods)
     {
         var v6 = family == IpFamily.V6;
         var ip = v6 ? "ip6" : "ip";
@@ -28,6 +28,8 @@ internal static class BaseRules
         var keepSets = string.Concat(Protocols.Select(p => $"""
               set keep_source_{p} {"{"} type {addr} . inet_service; {"}"}
               set keep_source_node_{p} {"{"} type inet_service; {"}"}
+              set masquerade_{p} {"{"} type {addr} . inet_service; {"}"}
+              set masquerade_node_{p} {"{"} type inet_service; {"}"}
 
             """));
         var keepRules = string.Concat(Protocols.Select(p => $"""
@@ -35,6 +37,12 @@ internal static class BaseRules
                 meta l4proto {p} ct original proto-dst @keep_source_node_{p} fib saddr type != local return
 
             """));
+        var masqueradeRules = string.Concat(Protocols.Select(p => $"""
+                meta l4proto {p} ct original {ip} daddr . ct original proto-dst @masquerade_{p} masquerade fully-random
+                meta l4proto {p} ct original proto-dst @masquerade_node_{p} masquerade fully-random
+
+            """));
+        var masqueradePods = masqueradesPods ? $"{ip} saddr @cluster_cidrs {ip} daddr != @cluster_cidrs {ip} daddr != {multicast} masquerade fully-random" : "";
         var neighbours = hasBridgeNetfilter ? "" : NeighbourMasquerade;
         var dns = dnsTarget is null ? "drop" : $"meta l4proto {{ tcp, udp }} dnat {ip} to {dnsTarget}";
         return $$"""
@@ -92,8 +100,12 @@ internal static class BaseRules
                 ct status dnat {{ip}} saddr . {{ip}} daddr @hairpin masquerade fully-random
                 {{neighbours}}
             {{keepRules}}
-                ct status dnat {{ip}} saddr != @cluster_cidrs masquerade fully-random
-                {{ip}} saddr @cluster_cidrs {{ip}} daddr != @cluster_cidrs {{ip}} daddr != {{multicast}} masquerade fully-random
+                ct status dnat {{ip}} saddr != @cluster_cidrs jump masquerade-services
+                {{masqueradePods}}
+              }
+              chain masquerade-services {
+                ct original {{ip}} daddr @service_cidrs masquerade fully-random
+            {{masqueradeRules}}
               }
               chain forward {
                 type filter hook forward priority filter; policy accept;

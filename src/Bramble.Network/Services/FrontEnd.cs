@@ -43,13 +43,15 @@ internal readonly record struct Backend(string Address, int Port, bool IsLocal);
 internal sealed record SessionAffinity(string Name, int TimeoutSeconds);
 
 /// <summary>The decision for one front end. <c>KeepsSource</c>: clients outside keep their address (no masquerade). <c>AllowedSources</c> null:
-/// everybody; else only these CIDRs.</summary>
+/// everybody; else only these CIDRs. <c>IsExternal</c>: an address or port that is not the cluster's alone (node, external, load balancer), so only
+/// exactly this front end's connections may be masqueraded, not Docker's beside it.</summary>
 internal sealed record FrontEnd(
     FrontVerdict Verdict,
     IReadOnlyList<Backend> Backends,
     bool KeepsSource = false,
     SessionAffinity? Affinity = null,
-    IReadOnlyList<string>? AllowedSources = null)
+    IReadOnlyList<string>? AllowedSources = null,
+    bool IsExternal = false)
 {
     public static readonly FrontEnd Refused = new(FrontVerdict.Refuse, []);
     public static readonly FrontEnd Dropped = new(FrontVerdict.Drop, []);

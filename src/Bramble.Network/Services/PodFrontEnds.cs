@@ -25,7 +25,7 @@ internal static class PodFrontEnds
                         address = hostIp.ToString();
                     }
                     var key = new FrontKey(family, TrafficScope.All, address, (port.Protocol ?? "TCP").ToLowerInvariant(), port.HostPort.Value);
-                    fronts[key] = new FrontEnd(FrontVerdict.Balance, [new Backend(podIp.ToString(), port.ContainerPort, IsLocal: true)], KeepsSource: true);
+                    fronts[key] = new FrontEnd(FrontVerdict.Balance, [new Backend(podIp.ToString(), port.ContainerPort, IsLocal: true)], KeepsSource: true, IsExternal: true);
                 }
             }
         return fronts;

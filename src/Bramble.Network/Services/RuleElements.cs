@@ -34,7 +34,9 @@ internal static class RuleElements
         if (balances)
             foreach (var backend in front.Backends)
                 if (backend.IsLocal) yield return new("hairpin", $"{backend.Address} . {backend.Address}", "");
-        if (front.KeepsSource) yield return new($"keep_source{(isNode ? "_node" : "")}_{key.Protocol}", isNode ? Number(key.Port) : $"{key.Address} . {Number(key.Port)}", "");
+        var original = isNode ? Number(key.Port) : $"{key.Address} . {Number(key.Port)}";
+        if (front.KeepsSource) yield return new($"keep_source{(isNode ? "_node" : "")}_{key.Protocol}", original, "");
+        if (balances && front.IsExternal) yield return new($"masquerade{(isNode ? "_node" : "")}_{key.Protocol}", original, "");
         if (front.AllowedSources is { } allowed && !isNode && key.Scope == TrafficScope.All)
         {
             foreach (var range in allowed) yield return new("allowed", $"{place} . {range}", "");

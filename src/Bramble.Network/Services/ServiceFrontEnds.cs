@@ -57,9 +57,9 @@ internal static class ServiceFrontEnds
         // Inside the cluster an external address is as good as the cluster IP; only from outside does externalTrafficPolicy: Local stay on this node.
         void AddExternal(string address, int number, IReadOnlyList<string>? allowed)
         {
-            fronts[new FrontKey(family, TrafficScope.All, address, protocol, number)] = Cluster(allowed);
+            fronts[new FrontKey(family, TrafficScope.All, address, protocol, number)] = Cluster(allowed) with { IsExternal = true };
             if (spec.ExternalTrafficPolicy == "Local")
-                fronts[new FrontKey(family, TrafficScope.External, address, protocol, number)] = Local(keepsSource: true, allowed);
+                fronts[new FrontKey(family, TrafficScope.External, address, protocol, number)] = Local(keepsSource: true, allowed) with { IsExternal = true };
         }
 
         foreach (var external in spec.ExternalIPs ?? [])

@@ -24,6 +24,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     // Unbounded, but each entry is a reference to what the informer holds anyway, and the loop drains it whole.
     private readonly Channel<Change> _changes = Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly HealthCheckNodePorts _health = new(time, logger);
     private NodePlace _place = new(config.NodeName, Zone: null);
 
     private abstract record Change
@@ -44,6 +45,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     public async Task RunAsync(CancellationToken cancel)
     {
         Prepare();
+        using var health = _health;
         using var services = informers.For(Resources.Services).Subscribe(c => _changes.Writer.TryWrite(new Change.Service(c.Name, c.New)));
         using var slices = informers.For(Resources.EndpointSlices).Subscribe(c => _changes.Writer.TryWrite(new Change.Slice(c.Old, c.New)));
         using var pods = informers.For(Resources.Pods).Subscribe(NotePod);
@@ -91,7 +93,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
             if (!isUsed) continue;
             _families.Add(new RuleSet(family));
             var dns = DnsTarget(family);
-            _baseRules.Add(BaseRules.Of(family, config.ClusterCidrs, config.ServiceCidrs, dns, hasBridgeNetfilter));
+            _baseRules.Add(BaseRules.Of(family, config.ClusterCidrs, config.ServiceCidrs, dns, hasBridgeNetfilter, family == IpFamily.V4 || config.MasqueradesIPv6Pods));
             if (dns is not null) _families[^1].Set(ClaimRank.ClusterDns, "cluster-dns", ClusterDnsFronts(family));
         }
     }
@@ -179,9 +181,9 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
             }
         foreach (var name in touched)
         {
-            var fronts = _services.TryGetValue(name, out var service)
-                ? ServiceFrontEnds.Decide(service, _slices.TryGetValue(name, out var own) ? own.Values : [], _place)
-                : [];
+            IReadOnlyCollection<V1EndpointSlice> slices = _slices.TryGetValue(name, out var own) ? own.Values : [];
+            var fronts = _services.TryGetValue(name, out var service) ? ServiceFrontEnds.Decide(service, slices, _place) : [];
+            _health.Set(name, HealthCheckNodePorts.PortOf(service), HealthCheckNodePorts.CountLocal(slices, config.NodeName));
             foreach (var family in _families) family.Set(ClaimRank.Service, name.ToString(), fronts);
         }
         return mustReload;

@@ -48,6 +48,7 @@ public sealed class ServiceFrontEndsTests
             [
                 "endpoints-0 10.43.0.7 . tcp . 80 : 10.42.0.6 . 80", "endpoints-1 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80",
                 "hairpin 10.42.0.6 . 10.42.0.6", "hairpin 10.42.0.6 . 10.42.0.6", "hairpin 10.42.0.6 . 10.42.0.6", "keep_source_node_tcp 30080",
+                "masquerade_node_tcp 30080", "masquerade_node_tcp 30080",
                 "node-endpoints-0 tcp . 30080 : 10.42.0.6 . 80", "node-endpoints-1 tcp . 30080 : 10.42.1.6 . 80",
                 "node-external-endpoints-0 tcp . 30080 : 10.42.0.6 . 80", "nodeports tcp . 30080 : goto node-lb-2",
                 "nodeports_external tcp . 30080 : goto node-external-lb-1", "services 10.43.0.7 . tcp . 80 : goto lb-2",
@@ -72,7 +73,7 @@ public sealed class ServiceFrontEndsTests
             Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2")),
             [
                 "allowed 192.0.2.60 . tcp . 80 . 10.0.0.0/8", "endpoints-0 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80", "endpoints-0 192.0.2.60 . tcp . 80 : 10.42.1.6 . 80",
-                "guarded 192.0.2.60 . tcp . 80", "services 10.43.0.7 . tcp . 80 : goto lb-1", "services 192.0.2.60 . tcp . 80 : goto lb-1",
+                "guarded 192.0.2.60 . tcp . 80", "masquerade_tcp 192.0.2.60 . 80", "services 10.43.0.7 . tcp . 80 : goto lb-1", "services 192.0.2.60 . tcp . 80 : goto lb-1",
             ]
         },
         {

@@ -53,6 +53,30 @@ public sealed class FirewallTrafficTests(BoardFixture board)
         await board.EventuallyAsync(() => Talk.Ask(board.PodA, "10.43.2.2", 80) == "b 10.42.0.5", "the service after nft flush ruleset");
     }
 
+    [Fact]
+    public void Dockers_published_ports_keep_their_clients_addresses()
+    {
+        Assert.SkipWhen(NetworkNamespace.HostProblem is not null, NetworkNamespace.HostProblem ?? "");
+        using var container = new NetworkNamespace();
+        NetworkNamespace.Run("ip", $"link add docker0 type veth peer name eth0 netns {container.Path}");
+        NetworkNamespace.Run("ip", "addr add 172.17.0.1/16 dev docker0");
+        NetworkNamespace.Run("ip", "link set docker0 up");
+        container.Ip("addr add 172.17.0.2/16 dev eth0");
+        container.Ip("link set eth0 up");
+        container.Ip("route add default via 172.17.0.1");
+        using var server = Talk.Serve(container, "container", 80);
+        Nft("table ip docker-nat { chain prerouting { type nat hook prerouting priority dstnat; tcp dport 8888 dnat to 172.17.0.2:80; }; }");
+        try
+        {
+            Assert.Equal("container 192.0.2.9", Talk.Ask(board.Lan, "192.0.2.2", 8888));
+        }
+        finally
+        {
+            Nft("delete table ip docker-nat");
+            NetworkNamespace.Run("ip", "link delete docker0");
+        }
+    }
+
     private static void Nft(string commands)
     {
         if (commands == "destroy-if-there") commands = "add table ip filter; delete table ip filter";

@@ -88,6 +88,27 @@ public sealed class ServiceTrafficTests(BoardFixture board)
     }
 
     [Fact]
+    public async Task An_outside_load_balancer_learns_whether_this_node_has_endpoints()
+    {
+        NeedsKernel();
+        var service = Make.Service("checked", "10.43.1.11", Make.Port(80));
+        service.Spec.Type = "LoadBalancer";
+        service.Spec.ExternalTrafficPolicy = "Local";
+        service.Spec.HealthCheckNodePort = 31999;
+        using var http = new HttpClient();
+        await board.ServeAsync(service, Make.Slice("checked", 8080, Make.Endpoint("10.42.0.6"), Make.Endpoint("10.42.9.6", node: "board9")));
+        using var good = await http.GetAsync("http://192.0.2.2:31999/healthz");
+        Assert.Equal(System.Net.HttpStatusCode.OK, good.StatusCode);
+        Assert.Equal("{\n\t\"service\": {\n\t\t\"namespace\": \"default\",\n\t\t\"name\": \"checked\"\n\t},\n\t\"localEndpoints\": 1,\n\t\"serviceProxyHealthy\": true\n}", await good.Content.ReadAsStringAsync());
+        await board.ServeAsync(service, Make.Slice("checked", 8080, Make.Endpoint("10.42.9.6", node: "board9")));
+        using var bad = await http.GetAsync("http://192.0.2.2:31999/healthz");
+        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, bad.StatusCode);
+        board.Cluster.Objects(Resources.Services).Delete(service);
+        await board.SettledAsync();
+        Assert.Equal("refused", Talk.Ask(null, "192.0.2.2", 31999));
+    }
+
+    [Fact]
     public async Task External_traffic_policy_local_without_a_backend_here_drops()
     {
         NeedsKernel();
