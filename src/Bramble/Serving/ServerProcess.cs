@@ -6,12 +6,16 @@ using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Bootstrap;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.InProcess;
+using Bramble.ApiServer.OpenApi;
+using Bramble.ApiServer.Proxying;
 using Bramble.ApiServer.Serving;
 using Bramble.ApiServer.SpecialResources;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Client;
 using Bramble.Configuration;
+using Bramble.Controllers;
+using Bramble.Scheduler;
 using Bramble.Storage.Sqlite;
 using Bramble.Supervisor.Kubeconfigs;
 using Bramble.Supervisor.Pki;
@@ -31,7 +35,6 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
     public async Task RunAsync(CancellationToken stop)
     {
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
-        var startedAt = time.GetTimestamp();
         var pki = OpenPki();
         var tokens = ServerTokens.Open(config.Layout, pki.ServerCa.ChainPem, config.Token, config.AgentToken);
 
@@ -49,12 +52,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         // The strategies write IPAddress objects through the pipeline that is made of them.
         InProcessClient? loopback = null;
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
+        using var streams = new StreamingEndpoints(cache, KubeletClient(pki));
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
             Admission = AdmissionPlugins.Compose(authorizer, rbac, time),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
+            StreamingEndpoints = streams.All,
         };
         var pipeline = new ApiPipeline(cache, store, options, parts, time, logs);
         loopback = new InProcessClient(pipeline, UserInfo.Loopback);
@@ -62,6 +67,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         routes.Add(new NonResourceRoute("/cacerts", (http, _, cancel) => WriteTextAsync(http, pki.ServerCa.ChainPem, cancel), IsOpen: true));
         routes.Add(new NonResourceRoute("/ping", (http, _, cancel) => WriteTextAsync(http, "pong", cancel), IsOpen: true));
         foreach (var route in IssuerDiscovery.Routes(authentication, keys, $"{config.AdvertiseAddress}:{config.AdvertisePort}")) routes.Add(route);
+        OpenApiRoutes.AddTo(routes);
         await using var server = new Bramble.ApiServer.Serving.ApiServer(pipeline, authenticators, routes, logs);
         await server.StartAsync(stop);
         WriteKubeconfigs(pki);
@@ -78,6 +84,24 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         await bootstrap.EnsureAsync(stop);
         await using var informers = new Informers(loopback, time, logs);
         using var running = new RunningParts(time, _log, stop);
+        running.Start("bootstrap objects", bootstrap.RunAsync);
+        if (config.RunsControllers)
+        {
+            var settings = new ControllersConfig([.. config.ClusterCidrs.Select(range => range.ToString())], pki.ServerCa.ChainPem);
+            var host = new ControllerHost(settings, name => loopback.As(UserInfo.ServiceAccount("kube-system", name), "kube-controller-manager"), informers, time, logs);
+            running.Start("controllers", host.RunAsync);
+        }
+        if (config.RunsScheduler)
+        {
+            var scheduler = loopback.As(new UserInfo("system:kube-scheduler", ["system:authenticated"]), "kube-scheduler");
+            running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs).RunAsync);
+        }
+        if (config.RunsNode)
+        {
+            var kubelet = loopback.As(new UserInfo($"system:node:{config.NodeName}", ["system:nodes", "system:authenticated"]), "kubelet");
+            var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
+            running.Start("node", new NodeProcess(config, kubelet, network, informers, time, logs).RunAsync);
+        }
         try
         {
             await Task.Delay(Timeout.Infinite, stop);
@@ -91,7 +115,15 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         using var patience = new CancellationTokenSource(StopPatience);
         await server.StopAsync(patience.Token);
         await loading.CancelAsync();
-        _ = startedAt;
+    }
+
+    private static KubeletClientOptions KubeletClient(ServerPki pki)
+    {
+        var (certificate, key) = pki.Pair("client-kube-apiserver");
+        var client = X509Certificate2.CreateFromPemFile(certificate, key);
+        var serverCa = new X509Certificate2Collection();
+        serverCa.ImportFromPem(pki.ServerCa.ChainPem);
+        return new KubeletClientOptions(() => client, serverCa);
     }
 
     private ServerPki OpenPki()

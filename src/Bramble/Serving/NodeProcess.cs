@@ -1,0 +1,116 @@
+using System.Security.Cryptography.X509Certificates;
+using Bramble.Client;
+using Bramble.Configuration;
+using Bramble.Kubelet;
+using Bramble.Network;
+using Bramble.Supervisor.Runtime;
+using Microsoft.Extensions.Logging;
+
+namespace Bramble.Serving;
+
+/// <summary>The node's side of a server: runtime, images, network, kubelet, in the order in which they need each other.</summary>
+internal sealed class NodeProcess(
+    ServerConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, TimeProvider time, ILoggerFactory logs)
+{
+    private readonly ILogger _log = logs.CreateLogger("node");
+
+    /// <summary>Runs until cancelled; containers go on.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        var (endpoint, supervising) = await StartRuntimeAsync(cancel);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint), kubeletClient, time, logs);
+        var network = new Bramble.Network.Network(NetworkSettings(), networkClient, informers, time, logs);
+        List<Task> parts = [kubelet.RunAsync(stop.Token), network.RunAsync(stop.Token)];
+        if (supervising is not null) parts.Add(supervising(stop.Token));
+        // One part that cannot go on ends the others; the process starts all of them again.
+        var first = await Task.WhenAny(parts);
+        await stop.CancelAsync();
+        await Task.WhenAll(parts.Select(part => part.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default)));
+        await first;
+    }
+
+    private async Task<(string Endpoint, Func<CancellationToken, Task>? Supervising)> StartRuntimeAsync(CancellationToken cancel)
+    {
+        if (config.RuntimeEndpoint is { } given) return (given, null);
+        var containerd = new Containerd(
+            new ContainerdOptions(config.Layout) { PauseImage = config.PauseImage, Snapshotter = config.Snapshotter, NonrootDevices = config.NonrootDevices },
+            time, logs.CreateLogger<Containerd>());
+        await containerd.StartAsync(cancel);
+        await containerd.EnsurePauseImageAsync(cancel);
+        if (Directory.Exists(config.Layout.Images))
+            foreach (var archive in Directory.EnumerateFiles(config.Layout.Images, "*.tar*").Order(StringComparer.Ordinal))
+                await ImportAsync(containerd, archive, cancel);
+        return (containerd.Endpoint, containerd.SuperviseAsync);
+    }
+
+    private async Task ImportAsync(Containerd containerd, string archive, CancellationToken cancel)
+    {
+        try
+        {
+            await containerd.ImportAsync(archive, cancel);
+            ServerLog.Step(_log, $"Imported the images of {archive}");
+        }
+        catch (InvalidOperationException error)
+        {
+            // One bad archive must not keep the node from starting.
+            ServerLog.ImportFailed(_log, archive, error.Message);
+        }
+    }
+
+    private KubeletConfig KubeletSettings(string endpoint)
+    {
+        var serving = X509Certificate2.CreateFromPemFile(config.Layout.AgentFile("serving-kubelet.crt"), config.Layout.AgentFile("serving-kubelet.key"));
+        var clientCa = new X509Certificate2Collection();
+        clientCa.ImportFromPemFile(config.Layout.AgentFile("client-ca.crt"));
+        var labels = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["node-role.kubernetes.io/control-plane"] = "true",
+            ["node.kubernetes.io/instance-type"] = "k3s",
+            ["beta.kubernetes.io/instance-type"] = "k3s",
+        };
+        foreach (var (key, value) in config.NodeLabels) labels[key] = value;
+        return new KubeletConfig
+        {
+            NodeName = config.NodeName,
+            NodeIps = config.NodeIps,
+            NodeExternalIps = config.NodeExternalIps,
+            NodeLabels = labels,
+            NodeAnnotations = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["k3s.io/internal-ip"] = string.Join(',', config.NodeIps),
+                ["k3s.io/hostname"] = config.NodeName,
+            },
+            RegisterWithTaints = [.. config.NodeTaints.Select(taint => new NodeTaint(taint.Key, taint.Value, taint.Effect))],
+            ProviderId = $"k3s://{config.NodeName}",
+            RuntimeEndpoint = endpoint,
+            ClusterDns = config.ClusterDns,
+            ClusterDomain = config.ClusterDomain,
+            ResolvConfPath = config.ResolvConf,
+            // Outside a service K3s keeps its pods below a cgroup of its own.
+            CgroupRoot = config.Kubelet.Text("cgroup-root") ?? (Environment.GetEnvironmentVariable("INVOCATION_ID") is { Length: > 0 } ? "/" : "/k3s"),
+            MaxPods = int.TryParse(config.Kubelet.Text("max-pods"), out var pods) ? pods : 110,
+            StaticPodPath = config.Layout.StaticPods,
+            Arguments = config.Kubelet.Last,
+            ServingCertificate = () => serving,
+            ClientCa = clientCa,
+            KubeletVersion = Product.KubernetesVersion,
+        };
+    }
+
+    private NetworkConfig NetworkSettings() => new()
+    {
+        NodeName = config.NodeName,
+        NodeIps = config.NodeIps,
+        DataDir = config.Layout.Root,
+        ClusterCidrs = config.ClusterCidrs,
+        ServiceCidrs = config.ServiceCidrs,
+        NodePortFirst = config.NodePorts.First,
+        NodePortLast = config.NodePorts.Last,
+        ClusterDns = config.ClusterDns,
+        ClusterDomain = config.ClusterDomain,
+        Backend = config.FlannelBackend,
+        UpstreamResolvConf = config.ResolvConf,
+        Disabled = config.Disabled,
+    };
+}
