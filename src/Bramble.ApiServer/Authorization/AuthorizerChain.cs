@@ -11,7 +11,7 @@ public sealed class AuthorizerChain(IReadOnlyList<IAuthorizer> authorizers) : IA
         {
             var answer = authorizer.Authorize(attributes);
             if (answer.Decision != AccessDecision.NoOpinion) return answer;
-            if (answer.Reason.Length > 0) (reasons ??= []).Add(answer.Reason);
+            if (!string.IsNullOrEmpty(answer.Reason)) (reasons ??= []).Add(answer.Reason);
             if (answer.EvaluationError is { } error) (errors ??= []).Add(error);
         }
         return new AccessAnswer(
