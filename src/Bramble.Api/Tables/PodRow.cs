@@ -31,7 +31,7 @@ internal static class PodRow
     };
 
     private static JsonArray Completed(string reason, string message) =>
-        [new JsonObject { ["type"] = "Completed", ["status"] = "True", ["reason"] = reason, ["message"] = message }];
+        new(new JsonObject { ["type"] = "Completed", ["status"] = "True", ["reason"] = reason, ["message"] = message });
 
     private sealed class Summary
     {

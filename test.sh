@@ -1,0 +1,69 @@
+#!/bin/bash
+# Installs what the tests need and runs every test. The last line is "N passed, N failed, N skipped".
+#   ./test.sh            everything
+#   ./test.sh NAME       only the unit tests whose project or name holds NAME
+set -uo pipefail
+cd "$(dirname "$0")"
+filter=${1:-}
+passed=0 failed=0 skipped=0
+
+# ---- needs -----------------------------------------------------------------------------------------------------------
+packages=()
+have() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
+have clang clang
+have curl curl
+have python3 python3
+have nft nftables
+have ip iproute2
+have containerd containerd
+have runc runc
+have busybox busybox-static
+[ -f /usr/include/zlib.h ] || packages+=(zlib1g-dev)
+[ -f /usr/include/sqlite3.h ] || packages+=(libsqlite3-dev)
+[ -x /usr/lib/cni/bridge ] || packages+=(containernetworking-plugins)
+ldconfig -p | grep -q libnftables.so.1 || packages+=(libnftables1)
+if [ ${#packages[@]} -gt 0 ]; then
+    [ "$(id -u)" = 0 ] || { echo "install these first, or run as root: ${packages[*]}"; exit 1; }
+    { apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "${packages[@]}"; } >/dev/null || { echo "apt-get cannot install: ${packages[*]}"; exit 1; }
+fi
+
+# ---- unit tests ---------------------------------------------------------------------------------------------------------
+dotnet build Bramble.slnx -c Debug -v q --nologo -clp:NoSummary || { echo '0 passed, 1 failed, 0 skipped'; exit 1; }
+for project in tests/*.Tests; do
+    name=$(basename "$project")
+    dll=$project/bin/Debug/net10.0/$name.dll
+    [ -f "$dll" ] || continue
+    [ -n "$(find "$project" -name '*Tests.cs' -not -path '*/obj/*' -print -quit)" ] || continue
+    output=$(timeout 900 dotnet "$dll" -noColor 2>&1)
+    summary=$(grep -E "^ *$name +Total:" <<<"$output" | tail -n 1)
+    if [ -z "$summary" ]; then
+        echo "$output" | tail -n 30
+        echo "$name: ended without a result"
+        failed=$((failed + 1))
+        continue
+    fi
+    number() { sed -E "s/.*$1: ([0-9]+).*/\1/" <<<"$summary"; }
+    bad=$(($(number Failed) + $(number Errors))) skip=$(number Skipped)
+    good=$(($(number Total) - $(number Failed) - skip))
+    passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    printf '%-32s %s passed, %s failed, %s skipped\n' "$name" "$good" "$bad" "$skip"
+    [ "$bad" = 0 ] || grep -vE 'Discover|Starting|Finished' <<<"$output" | tail -n 60
+done
+
+# ---- the binary --------------------------------------------------------------------------------------------------------
+if [ -z "$filter" ]; then
+    check() {
+        local what=$1; shift
+        if "$@"; then passed=$((passed + 1)); echo "ok    $what"; else failed=$((failed + 1)); echo "FAIL  $what"; fi
+    }
+    bramble=artifacts/publish/linux-x64/bramble
+    check 'publish the AOT binary' dotnet publish src/Bramble -c Release -r linux-x64 -o artifacts/publish/linux-x64 --nologo -v q
+    if [ -x "$bramble" ]; then
+        check 'one file runs alone in an empty folder' tests/binary/alone.sh "$bramble"
+        check 'the binary is within 40 MB' [ "$(stat -c %s "$bramble")" -le $((40 * 1024 * 1024)) ]
+        check 'wrong input is one line with cause and fix' tests/binary/wrong-input.sh "$bramble"
+        check 'recorded cases of upstream' tests/parity/run.sh "$bramble"
+    fi
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
