@@ -1,4 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Configuration;
 using Bramble.Kubelet;
@@ -22,12 +25,29 @@ internal sealed class NodeProcess(
         var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint), kubeletClient, time, logs);
         var network = new Bramble.Network.Network(NetworkSettings(), networkClient, informers, time, logs);
         List<Task> parts = [kubelet.RunAsync(stop.Token), network.RunAsync(stop.Token)];
+        parts.Add(KeepRoleAsync(stop.Token));
         if (supervising is not null) parts.Add(supervising(stop.Token));
         // One part that cannot go on ends the others; the process starts all of them again.
         var first = await Task.WhenAny(parts);
         await stop.CancelAsync();
         await Task.WhenAll(parts.Select(part => part.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default)));
         await first;
+    }
+
+    /// <summary>A node may not name its own role (NodeRestriction), so the server gives it: K3s' label, put back when somebody takes it away.</summary>
+    private async Task KeepRoleAsync(CancellationToken cancel)
+    {
+        const string role = "node-role.kubernetes.io/control-plane";
+        var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        using var subscription = informers.For(Resources.Nodes).Subscribe(change =>
+        {
+            if (change.New is { } node && change.Name.Name == config.NodeName && node.Metadata.Labels?.ContainsKey(role) != true) changes.Writer.TryWrite(true);
+        });
+        await foreach (var _ in changes.Reader.ReadAllAsync(cancel))
+        {
+            var labels = new JsonObject { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [role] = "true" } } };
+            await networkClient.PatchAsync(Resources.Nodes, new NamespacedName("", config.NodeName), new Patch(PatchType.Merge, labels), null, cancel);
+        }
     }
 
     private async Task<(string Endpoint, Func<CancellationToken, Task>? Supervising)> StartRuntimeAsync(CancellationToken cancel)
@@ -65,7 +85,6 @@ internal sealed class NodeProcess(
         clientCa.ImportFromPemFile(config.Layout.AgentFile("client-ca.crt"));
         var labels = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["node-role.kubernetes.io/control-plane"] = "true",
             ["node.kubernetes.io/instance-type"] = "k3s",
             ["beta.kubernetes.io/instance-type"] = "k3s",
         };
