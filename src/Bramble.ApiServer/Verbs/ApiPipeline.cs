@@ -56,7 +56,9 @@ public sealed class ApiPipeline
     public IObjectWriter Writer => _writer;
 
     /// <summary>403 unless the user may do this.</summary>
-    internal void Authorize(ApiRequest request) => Authorize(AccessRules.AttributesOf(request.Info, request.User));
+    internal void Authorize(ApiRequest request) => Authorize(request.Info.Verb is "list" or "watch" or "deletecollection"
+        ? AccessRules.AttributesOf(request.Info, request.User, request.Query["fieldSelector"], request.Query["labelSelector"])
+        : AccessRules.AttributesOf(request.Info, request.User));
 
     /// <summary>404 or 405 unless there is such a resource and method.</summary>
     internal Route Route(ApiRequest request, string method)
