@@ -57,8 +57,18 @@ public sealed class ApiPipeline
 
     /// <summary>403 unless the user may do this.</summary>
     internal void Authorize(ApiRequest request) => Authorize(request.Info.Verb is "list" or "watch" or "deletecollection"
-        ? AccessRules.AttributesOf(request.Info, request.User, request.Query["fieldSelector"], request.Query["labelSelector"])
+        ? AccessRules.AttributesOf(Named(request), request.User, request.Query["fieldSelector"], request.Query["labelSelector"])
         : AccessRules.AttributesOf(request.Info, request.User));
+
+    /// <summary>A list or watch of one name (<c>fieldSelector=metadata.name=x</c>) is authorized by that name, as upstream's RequestInfo has it.</summary>
+    private static RequestInfo Named(ApiRequest request)
+    {
+        const string one = "metadata.name=";
+        var selector = request.Query["fieldSelector"];
+        return request.Info.Name.Length == 0 && selector.StartsWith(one, StringComparison.Ordinal) && !selector.Contains(',')
+            ? request.Info with { Name = selector[one.Length..] }
+            : request.Info;
+    }
 
     /// <summary>404 or 405 unless there is such a resource and method.</summary>
     internal Route Route(ApiRequest request, string method)
