@@ -30,5 +30,5 @@ public class TextTests
     [InlineData(50 * 3600, "2d2h")]
     [InlineData(9 * 86400, "9d")]
     [InlineData(800 * 86400, "2y70d")]
-    public void Ages_are_short(long seconds, string shown) => Assert.Equal(shown, Age.Of(TimeSpan.FromSeconds(seconds)));
+    public void Ages_are_short(long seconds, string shown) => Assert.Equal(shown, Bramble.Api.Tables.HumanDuration.Format(TimeSpan.FromSeconds(seconds)));
 }
