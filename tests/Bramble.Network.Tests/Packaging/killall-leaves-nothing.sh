@@ -49,7 +49,7 @@ for run in 1 2; do
 done
 
 echo "processes: $(ps -eo args | grep '100[1-4]$' | grep -v grep | cut -d' ' -f1-3 | sort | tr '\n' ';')"
-echo "mounts: $(awk '$5 ~ "^/run/(k3s/(rootfs|a.*b)|netns/cni-1)|^/var/lib/kubelet/pods/p/vol" { print $5 }' /proc/self/mountinfo | tr '\n' ';')"
+echo "mounts: $(awk '$5 ~ "^(/run/(k3s/(rootfs|a.*b)|netns/cni-1)|/var/lib/kubelet/pods/p/vol)$" { print $5 }' /proc/self/mountinfo | tr '\n' ';')"
 echo "links: $(ip -o link | sed 's/^[0-9]*: \([^@:]*\).*/\1/' | sort | tr '\n' ';')"
 echo "routes: $(ip route show table main | cut -d' ' -f1 | tr '\n' ';')"
 echo "rules: $(nft list ruleset | grep -E 'table|comment' | tr -d '\t' | tr '\n' ';')"
