@@ -9,7 +9,7 @@ namespace Bramble.Client.Streaming;
 /// <summary>The client's side of SPDY/3.1 as container runtimes speak it for exec and attach: streams are opened here only, and there is no flow control.
 /// One task reads frames; writers take turns. Dispose it to end all streams.</summary>
 /// <remarks>Header blocks are zlib streams with a dictionary that both sides know. What we send needs no compressor: the blocks are "stored" (RFC 1951,
-/// 3.2.4) behind a zlib head that names the dictionary. What we receive (replies) carries no header that matters here, and is not unpacked.</remarks>
+/// 3.2.4) behind a zlib head that names the dictionary, each followed by an empty one. What we receive (replies) carries no header that matters here, and is not unpacked.</remarks>
 public sealed class SpdyConnection : IAsyncDisposable
 {
     private const int DataBytesMax = 32 * 1024;
@@ -126,6 +126,8 @@ public sealed class SpdyConnection : IAsyncDisposable
         var length = (ushort)plain.WrittenCount;
         block.Write((ReadOnlySpan<byte>)[0, (byte)length, (byte)(length >> 8), (byte)~length, (byte)(~length >> 8)]);
         block.Write(plain.WrittenSpan);
+        // An empty block: Go's reader hands out a stored block only when it meets the next one, and would wait for it (a "sync flush").
+        block.Write((ReadOnlySpan<byte>)[0, 0, 0, 0xff, 0xff]);
         return block.WrittenSpan.ToArray();
 
         static void WriteText(ArrayBufferWriter<byte> to, string text)
