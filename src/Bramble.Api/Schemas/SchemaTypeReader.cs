@@ -78,7 +78,12 @@ internal static class SchemaTypeReader
         if (node.TryGetProperty("ref", out var named))
         {
             var reference = new SchemaReference(named.GetString()!);
-            return Text(node, "mapType") != "atomic" ? reference : new SchemaReference(AsAtomic(reference.Resolve()));
+            return Text(node, "mapType") switch
+            {
+                "atomic" => new SchemaReference(WithOwnership(reference.Resolve(), isAtomic: true)),
+                "granular" => new SchemaReference(WithOwnership(reference.Resolve(), isAtomic: false)),
+                _ => reference,
+            };
         }
         if (!node.TryGetProperty("type", out var type)) return GoTypeHints.Read(Text(node, "gotype"), ownerName);
         switch (type.GetString())
@@ -127,13 +132,14 @@ internal static class SchemaTypeReader
         return field;
     }
 
-    private static SchemaType AsAtomic(SchemaType type) => type.IsAtomic ? type : new SchemaType
+    // A field may say otherwise than its type whether its members have owners of their own.
+    private static SchemaType WithOwnership(SchemaType type, bool isAtomic) => type.IsAtomic == isAtomic ? type : new SchemaType
     {
         Kind = type.Kind,
         Name = type.Name,
         GoName = type.GoName,
         Fields = type.Fields,
-        IsAtomic = true,
+        IsAtomic = isAtomic,
         ProtobufName = type.ProtobufName,
         ProtobufInlines = type.ProtobufInlines,
         ProtobufFields = type.ProtobufFields,

@@ -29,6 +29,9 @@ public sealed class TablePrinter
     /// <summary>Order of the rows of a list, where it is not the list's own.</summary>
     internal Comparison<JsonObject>? Order { get; init; }
 
+    /// <summary>An annotation that only carries a field of another version: the metadata of a row is without it.</summary>
+    internal string? FieldAnnotation { get; init; }
+
     /// <summary>Conditions of the row (pods that ended); null: none.</summary>
     internal Func<JsonObject, JsonArray?> RowConditions { get; init; } = _ => null;
 

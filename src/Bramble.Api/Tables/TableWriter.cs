@@ -92,10 +92,20 @@ public static class TableWriter
             case var _ when printer.PrintedAs is not null:
                 PartialObjectMetadata.Write(writer, tree["metadata"], query.Version);
                 break;
+            case var _ when printer.FieldAnnotation is { } hidden:
+                PartialObjectMetadata.Write(writer, Without(tree["metadata"], hidden), query.Version);
+                break;
             default:
                 PartialObjectMetadata.Write(writer, json.Span, query.Version);
                 break;
         }
         writer.WriteEndObject();
+    }
+
+    private static JsonNode? Without(JsonNode? metadata, string annotation)
+    {
+        if (metadata?["annotations"] is not JsonObject annotations || !annotations.Remove(annotation)) return metadata;
+        if (annotations.Count == 0) metadata.AsObject().Remove("annotations");
+        return metadata;
     }
 }

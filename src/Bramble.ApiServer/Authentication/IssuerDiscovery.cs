@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.ApiServer.Serving;
 
 namespace Bramble.ApiServer.Authentication;
@@ -33,10 +34,16 @@ public static class IssuerDiscovery
         var body = Encoding.UTF8.GetBytes(document.ToJsonString());
         return new NonResourceRoute(path, async (http, _, cancel) =>
         {
+            // Upstream's router offers one representation, and takes no other Accept for it.
+            if (!Accepts(http.Request.Headers.Accept.ToString(), contentType))
+                throw new StatusException(new Status(406, "NotAcceptable", $"406: Not Acceptable\n\nAvailable representations: {contentType}", new StatusDetails()));
             http.Response.ContentType = contentType;
             http.Response.Headers.CacheControl = "public, max-age=3600";
             http.Response.ContentLength = body.Length;
             await http.Response.Body.WriteAsync(body, cancel);
         });
     }
+
+    private static bool Accepts(string accept, string contentType) =>
+        accept.Length == 0 || accept.Split(',').Any(clause => clause.Split(';')[0].Trim() is "*/*" or "" || clause.Split(';')[0].Trim() == contentType);
 }

@@ -109,20 +109,26 @@ internal sealed class ProxyEndpoint(string resource, IResourceReader reader, Bac
     {
         var (scheme, serviceName, portText) = Split(name.Name, "service");
         var key = name with { Name = serviceName };
-        if (reader.Find(Resource, key)?.ToTree() is not { } service) throw StatusErrors.NotFound(Resource, serviceName);
-        var ports = (service["spec"]?["ports"] as JsonArray ?? []).OfType<JsonObject>().ToList();
-        var wanted = portText.Length == 0
-            ? ports.Count == 1 ? ports[0] : ports.FirstOrDefault(p => ((string?)p["name"] ?? "").Length == 0)
-            : ports.FirstOrDefault(p => (string?)p["name"] == portText || p["port"]?.ToString() == portText);
-        if (wanted is null) throw StatusErrors.ServiceUnavailable($"no service port {FieldError.Quote(portText)} found for service {FieldError.Quote(serviceName)}");
-        var portName = (string?)wanted["name"] ?? "";
-        var places = (reader.Find(new("", "endpoints"), key)?.ToTree()["subsets"] as JsonArray ?? []).OfType<JsonObject>()
-            .SelectMany(s => (s["ports"] as JsonArray ?? []).OfType<JsonObject>().Where(p => ((string?)p["name"] ?? "") == portName)
+        var portName = portText;
+        if (int.TryParse(portText, out var number))
+        {
+            // A number is the service's own port: its endpoints carry the port's name.
+            if (reader.Find(Resource, key)?.ToTree() is not { } service) throw StatusErrors.NotFound(Resource, serviceName);
+            var port = (service["spec"]?["ports"] as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(p => (int?)p["port"] == number)
+                ?? throw StatusErrors.ServiceUnavailable($"no service port {number} found for service {FieldError.Quote(serviceName)}");
+            portName = (string?)port["name"] ?? "";
+        }
+        // Upstream's router names the service also where it means its endpoints.
+        if (reader.Find(new("", "endpoints"), key)?.ToTree() is not { } endpoints) throw StatusErrors.NotFound(Resource, serviceName);
+        var subsets = (endpoints["subsets"] as JsonArray ?? []).OfType<JsonObject>().ToList();
+        if (subsets.Count == 0) throw StatusErrors.ServiceUnavailable($"no endpoints available for service {FieldError.Quote(serviceName)}");
+        var places = subsets
+            .SelectMany(s => (s["ports"] as JsonArray ?? []).OfType<JsonObject>().Where(p => portName.Length == 0 || ((string?)p["name"] ?? "") == portName).Take(1)
                 .SelectMany(p => (s["addresses"] as JsonArray ?? []).OfType<JsonObject>().Select(a => (Host: (string)a["ip"]!, Port: (int)p["port"]!))))
             .ToList();
-        if (places.Count == 0) throw StatusErrors.ServiceUnavailable($"no endpoints available for service {FieldError.Quote(serviceName)}");
-        var (host, port) = places[Random.Shared.Next(places.Count)];
-        return new(scheme.Length == 0 ? "http" : scheme, Allowed(host), port, IsKubelet: false);
+        if (places.Count == 0) throw StatusErrors.ServiceUnavailable($"no endpoints available for service {FieldError.Quote(name.Name)}");
+        var (host, endpointPort) = places[Random.Shared.Next(places.Count)];
+        return new(scheme.Length == 0 ? "http" : scheme, Allowed(host), endpointPort, IsKubelet: false);
     }
 
     /// <summary>The proxy does not lead to this machine's own addresses.</summary>

@@ -7,12 +7,17 @@ namespace Bramble.ApiServer.Serving;
 internal enum AnswerFormat { Json, Yaml, Protobuf }
 
 /// <summary>What else than the object itself a client may ask for.</summary>
-internal enum AnswerTransform { None, Table, PartialMetadata }
+internal enum AnswerTransform { None, Table, PartialMetadata, Discovery }
+
+/// <summary>Which transforms a route has: those of objects, or that of the discovery documents.</summary>
+internal enum Transforms { None, Objects, Discovery }
 
 /// <summary>What was negotiated. <c>MetaVersion</c>: v1 or v1beta1 of the transform's kind.</summary>
 internal readonly record struct Negotiated(AnswerFormat Format, AnswerTransform Transform, string MetaVersion)
 {
-    public string ContentType => Format switch
+    public string ContentType => Transform == AnswerTransform.Discovery ? $"{MediaType};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" : MediaType;
+
+    private string MediaType => Format switch
     {
         AnswerFormat.Yaml => "application/yaml",
         AnswerFormat.Protobuf => "application/vnd.kubernetes.protobuf",
@@ -30,20 +35,36 @@ internal static class MediaTypes
     private readonly record struct Clause(string Type, string SubType, double Quality, IReadOnlyDictionary<string, string> Parameters);
 
     /// <param name="mayStream">The route can stream: its answer to an Accept it cannot serve names the stream forms too.</param>
-    /// <param name="mayTransform">Objects of the route can be shown as Tables and metadata.</param>
+    /// <param name="transforms">What the route's answers can be shown as.</param>
     /// <exception cref="StatusException">406.</exception>
-    public static Negotiated Negotiate(string accept, bool mayStream, bool mayTransform, bool hasProtobuf)
+    public static Negotiated Negotiate(string accept, bool mayStream, Transforms transforms, bool hasProtobuf)
     {
         if (accept.Length == 0) return new Negotiated(AnswerFormat.Json, AnswerTransform.None, "v1");
         // First the router asks whether any clause names a type it knows; only then objects are looked at.
         if (!IsRoutable(accept, mayStream)) throw NotRoutable(mayStream);
+        return Find(accept, transforms, hasProtobuf) ?? throw NotAccepted(All);
+    }
+
+    /// <summary>The form of a refusal: as asked where the client asked for something there is, else JSON.</summary>
+    public static AnswerFormat OfError(string accept) => accept.Length == 0 ? AnswerFormat.Json : Find(accept, Transforms.None, hasProtobuf: true)?.Format ?? AnswerFormat.Json;
+
+    /// <summary>406 unless the form can be streamed.</summary>
+    public static void CheckStream(Negotiated form)
+    {
+        if (form.Format == AnswerFormat.Yaml) throw NotAccepted(Watch[2..]);
+    }
+
+    private static Negotiated? Find(string accept, Transforms transforms, bool hasProtobuf)
+    {
         foreach (var clause in Parse(accept))
         {
             if (FormatOf(clause, hasProtobuf) is not { } format) continue;
-            if (TransformOf(clause, format, mayTransform) is { } found) return found;
+            if (TransformOf(clause, format, transforms) is { } found) return found;
         }
-        throw new StatusException(new Status(406, "NotAcceptable", $"only the following media types are accepted: {All}"));
+        return null;
     }
+
+    private static StatusException NotAccepted(string types) => new(new Status(406, "NotAcceptable", $"only the following media types are accepted: {types}"));
 
     private static StatusException NotRoutable(bool mayStream) => new(new Status(
         406, "NotAcceptable", $"406: Not Acceptable\n\nAvailable representations: {All}{(mayStream ? Watch : "")}", new StatusDetails()));
@@ -68,12 +89,14 @@ internal static class MediaTypes
         _ => null,
     };
 
-    private static Negotiated? TransformOf(Clause clause, AnswerFormat format, bool mayTransform)
+    private static Negotiated? TransformOf(Clause clause, AnswerFormat format, Transforms transforms)
     {
         if (!clause.Parameters.TryGetValue("as", out var kind)) return new Negotiated(format, AnswerTransform.None, "v1");
         var group = clause.Parameters.GetValueOrDefault("g", "");
         var version = clause.Parameters.GetValueOrDefault("v", "");
-        if (!mayTransform || group != "meta.k8s.io" || version is not ("v1" or "v1beta1")) return null;
+        if (transforms == Transforms.Discovery && group == "apidiscovery.k8s.io" && version == "v2" && kind == "APIGroupDiscoveryList")
+            return new Negotiated(format, AnswerTransform.Discovery, version);
+        if (transforms != Transforms.Objects || group != "meta.k8s.io" || version is not ("v1" or "v1beta1")) return null;
         return kind switch
         {
             "Table" when format != AnswerFormat.Protobuf => new Negotiated(format, AnswerTransform.Table, version),

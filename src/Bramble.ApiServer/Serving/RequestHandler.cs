@@ -35,7 +35,6 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         var query = QueryParameters.Parse(request.QueryString.Value ?? "");
         var path = RawPath(http);
         var info = RequestInfoReader.Read(request.Method, path, query);
-        var format = AnswerFormat.Json;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
         var warnings = new List<string>();
         try
@@ -56,7 +55,7 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
                 return;
             }
             CheckTimeout(info, query);
-            format = await ResourceAsync(http, info, user, query, warnings, ended);
+            await ResourceAsync(http, info, user, query, warnings, ended);
         }
         catch (StatusException e)
         {
@@ -106,7 +105,7 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         await http.Response.WriteAsync("404 page not found\n", cancel);
     }
 
-    private async Task<AnswerFormat> ResourceAsync(
+    private async Task ResourceAsync(
         HttpContext http, RequestInfo info, UserInfo user, QueryParameters query, List<string> warnings, CancellationTokenSource ended)
     {
         var cancel = ended.Token;
@@ -117,14 +116,15 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         {
             await pipeline.ConnectAsync(route, routed, cancel);
             await streaming.HandleAsync(routed, http, cancel);
-            return AnswerFormat.Json;
+            return;
         }
         var isRead = info.Verb is "get" or "list" or "watch";
         var form = MediaTypes.Negotiate(
             request.Headers.Accept.ToString(),
             mayStream: info.Verb is "list" or "watch",
-            mayTransform: route.IsWholeObject,
+            route.IsWholeObject ? Transforms.Objects : Transforms.None,
             hasProtobuf: route.Resource.Api.IsBuiltIn);
+        if (info.Verb == "watch") MediaTypes.CheckStream(form);
         if (form.Transform == AnswerTransform.Table) TableForm.Check(http);
         ReadOnlyMemory<byte> body = default;
         if (!isRead)
@@ -149,7 +149,6 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
             AddWarnings(http, api.Warnings);
             await AnswerWriter.WriteStatusAsync(http, e.Status, form.Format, cancel);
         }
-        return form.Format;
     }
 
     private static async Task RefuseAsync(HttpContext http, Status status, List<string> warnings, CancellationToken cancel)
@@ -161,7 +160,7 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         }
         AddWarnings(http, warnings);
         if (HttpMethods.IsHead(http.Request.Method)) http.Response.Headers.Remove("X-Kubernetes-Pf-Flowschema-Uid");
-        await AnswerWriter.WriteStatusAsync(http, status, AnswerFormat.Json, cancel);
+        await AnswerWriter.WriteStatusAsync(http, status, MediaTypes.OfError(http.Request.Headers.Accept.ToString()), cancel);
     }
 
     /// <summary>The path as sent, decoded once: a %2F in a name stays one segment's text, as upstream's router sees it.</summary>

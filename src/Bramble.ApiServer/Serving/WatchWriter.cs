@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Bramble.ApiServer.Serving;
 
-/// <summary>Streams a watch as frames of JSON, YAML or protobuf, over chunked HTTP or a WebSocket. JSON of whole objects is the cache's bytes;
+/// <summary>Streams a watch as frames of JSON or protobuf, over chunked HTTP or a WebSocket. JSON of whole objects is the cache's bytes;
 /// other forms of an event are made once for all who watch in that form.</summary>
 internal sealed class WatchWriter(HttpContext http, WatchAnswer answer, Negotiated form)
 {
@@ -93,10 +93,6 @@ internal sealed class WatchWriter(HttpContext http, WatchAnswer answer, Negotiat
         {
             case AnswerFormat.Protobuf:
                 output.Write(ProtobufForm.WatchFrame(type, json));
-                return;
-            case AnswerFormat.Yaml:
-                output.Write("---\n"u8);
-                output.Write(YamlText.From(Encoding.UTF8.GetBytes($"{{\"type\":\"{type}\",\"object\":{Encoding.UTF8.GetString(json.Span)}}}")));
                 return;
             default:
                 output.Write("{\"type\":\""u8);

@@ -89,10 +89,9 @@ internal sealed class EvictionEndpoint(TimeProvider time) : VirtualEndpoint(new(
     {
         if (!isDryRun)
         {
-            var updated = await request.Writer.UpdateAsync(
+            var updated = await request.Writer.ChangeStoredAsync(
                 Pods,
                 request.Name,
-                "status",
                 request.Request,
                 false,
                 tree =>

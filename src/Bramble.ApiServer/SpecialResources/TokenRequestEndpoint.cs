@@ -20,6 +20,11 @@ internal sealed class TokenRequestEndpoint(ServiceAccountTokenIssuer issuer, Aut
     private static readonly TimeSpan LifetimeMin = TimeSpan.FromMinutes(10);
     private const long LifetimeMaxSeconds = 1L << 32;
 
+    public override void Default(JsonObject body)
+    {
+        if (!body.Child("spec").Has("expirationSeconds")) body.Child("spec")["expirationSeconds"] = 3600;
+    }
+
     protected override ValueTask<JsonObject> CreateAsync(SpecialRequest request, JsonObject body, CancellationToken cancel)
     {
         var (ns, name) = (request.Info.Namespace, request.Info.Name);
@@ -38,7 +43,6 @@ internal sealed class TokenRequestEndpoint(ServiceAccountTokenIssuer issuer, Aut
         metadata["uid"] = account.Uid;
         var now = time.GetUtcNow();
         metadata["creationTimestamp"] = KubernetesTime.Write(now);
-        if (!spec.Has("expirationSeconds")) spec["expirationSeconds"] = 3600;
         Validate(spec.Long("expirationSeconds"));
 
         var audiences = spec.Texts("audiences").ToList();

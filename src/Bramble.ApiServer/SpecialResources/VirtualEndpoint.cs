@@ -11,6 +11,8 @@ internal abstract class VirtualEndpoint(GroupResource resource, string subresour
     public GroupResource Resource { get; } = resource;
     public string Subresource { get; } = subresource;
 
+    public virtual void Default(JsonObject body) { }
+
     public async ValueTask<SpecialAnswer> HandleAsync(SpecialRequest request, CancellationToken cancel) => request.Body is { } body
         ? new SpecialAnswer(201, await CreateAsync(request, body, cancel))
         : throw StatusErrors.MethodNotAllowed(Resource, request.Info.Verb);

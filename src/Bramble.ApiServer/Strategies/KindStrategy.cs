@@ -9,8 +9,8 @@ namespace Bramble.ApiServer.Strategies;
 public sealed record StrategyContext(IResourceReader Reader, UserInfo User, DateTimeOffset Now, string Subresource = "", bool IsDryRun = false);
 
 /// <summary>What is special to a kind; the schema does the rest. Each method's default says "nothing special". Called by the pipeline in this order:
-/// Default → (mutating admission, then Default again) → PrepareForCreate/PrepareForUpdate → Validate of a create, ValidateUpdate of an update →
-/// (validating admission) → AllocateAsync → store → ReleaseAsync: of the new object when it was not stored, of the old one after an update or a deletion. The tree passed in is the one that will be stored; messages are upstream's to the byte.</summary>
+/// Default → (mutating admission) → Complete → AllocateAsync → PrepareForCreate/PrepareForUpdate → Default again → Validate of a create, ValidateUpdate of an update →
+/// (validating admission) → store → ReleaseAsync: of the new object when it was not stored, of the old one after an update or a deletion. The tree passed in is the one that will be stored; messages are upstream's to the byte.</summary>
 public abstract class KindStrategy
 {
     /// <summary>True: PUT on a missing name creates it (upstream AllowCreateOnUpdate).</summary>
@@ -85,6 +85,14 @@ public abstract class KindStrategy
     /// <summary>Validation of a new object. metadata is validated by the pipeline before; <see cref="NameRule"/> says how.</summary>
     public virtual void Validate(JsonObject obj, FieldErrors errors, StrategyContext context) { }
 
+    /// <summary>How often, and how, upstream's validation of an update of this kind looks at metadata again.</summary>
+    public virtual IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesOnly;
+
+    protected static readonly IReadOnlyList<MetadataPass> ChangesOnly = [MetadataPass.Changes];
+    protected static readonly IReadOnlyList<MetadataPass> WholeOnly = [MetadataPass.Whole];
+    protected static readonly IReadOnlyList<MetadataPass> ChangesThenWhole = [MetadataPass.Changes, MetadataPass.Whole];
+    protected static readonly IReadOnlyList<MetadataPass> WholeThenChanges = [MetadataPass.Whole, MetadataPass.Changes];
+
     /// <summary>The whole validation of an update of the main resource, in upstream's order; by default that of a new object.</summary>
     public virtual void ValidateUpdate(JsonObject obj, JsonObject old, FieldErrors errors, StrategyContext context) => Validate(obj, errors, context);
 
@@ -105,7 +113,11 @@ public abstract class KindStrategy
     /// <summary>Selectable fields beyond metadata.name and metadata.namespace.</summary>
     public virtual IReadOnlyList<string> SelectableFields => [];
 
-    /// <summary>Cluster IPs, node ports…: what must be reserved outside the object. Runs after validation, before the store.</summary>
+    /// <summary>Fills in what follows from the old object and the cluster, so that <see cref="AllocateAsync"/> knows what is missing.
+    /// What makes no sense at all is refused here, alone, by an exception.</summary>
+    public virtual void Complete(JsonObject obj, JsonObject? old) { }
+
+    /// <summary>Cluster IPs, node ports…: what must be reserved outside the object. Runs before the strategy prepares and validates: it must stand any object.</summary>
     public virtual ValueTask AllocateAsync(JsonObject obj, JsonObject? old, StrategyContext context, CancellationToken cancel) => ValueTask.CompletedTask;
 
     /// <summary>Gives back what <paramref name="obj"/> holds and <paramref name="remaining"/> does not: a deleted object's (null remains), an old one's after its
@@ -132,3 +144,6 @@ public abstract class KindStrategy
     private static readonly IReadOnlyList<string> SpecOnly = ["spec"];
     private static readonly IReadOnlyList<string> StatusOnly = ["status"];
 }
+
+/// <summary>One look at an object's metadata during an update: at what changed, or at all of it as of a new object.</summary>
+public enum MetadataPass { Changes, Whole }

@@ -148,6 +148,9 @@ public sealed class ApiPipeline
     internal async ValueTask<KubeObject> UpdateAsync(WriteContext context, UpdateTransform transform, CancellationToken cancel) =>
         (await _updates.UpdateAsync(context, transform, mayCreate: false, "", cancel)).Object;
 
+    internal ValueTask<KubeObject> ChangeStoredAsync(WriteContext context, Func<JsonObject, bool> change, CancellationToken cancel) =>
+        _updates.ChangeStoredAsync(context, change, cancel);
+
     internal ValueTask<DeleteResult> DeleteAsync(WriteContext context, DeleteOptions options, CancellationToken cancel) => _deletes.DeleteAsync(context, options, cancel);
 
     internal ValueTask<WatchStream> WatchAsync(ServedResource resource, string ns, ListOptions options, TimeSpan timeout, CancellationToken cancel) =>
@@ -156,8 +159,10 @@ public sealed class ApiPipeline
     /// <summary>The kind's defaults, in normal form.</summary>
     internal static JsonObject Defaulted(ServedResource resource, JsonObject served)
     {
-        if (resource.Kind != resource.WorkingKind) return served; // defaults are rules of the working version: they come after the conversion
+        // Defaults are rules of the working version.
+        resource.ServedToWorking(served);
         resource.Strategy.Default(served);
+        resource.WorkingToServed(served);
         return Normalizer.Normalize(served, resource.Type);
     }
 
@@ -284,7 +289,6 @@ public sealed class ApiPipeline
                     if (!isApply) ManagedFields.Update(live, obj, context.FieldWrite);
                 }
                 ObjectRules.EnsureNamespace(obj, resource, name.Namespace);
-                if (live is null && obj.NameOf().Length == 0) obj.Meta()["name"] = name.Name;
                 ObjectRules.CheckName(obj, name);
                 return obj;
             },
@@ -365,6 +369,8 @@ public sealed class ApiPipeline
         var body = RequestBody.Decode(request, type, route.Kind, options.Validation);
         if (resource.IsNamespaced) ObjectRules.EnsureNamespace(body, resource, name.Namespace);
         var context = Context(resource, name, route.Subresource?.Name ?? "", request, options);
+        endpoint.Default(body);
+        ManagedFields.Update(null, body, context.FieldWrite with { Type = type, Kind = route.Kind });
         var admission = context.Admission(AdmissionOperation.Create, body, null);
         await _parts.Admission.MutateAsync(admission, cancel);
         await _parts.Admission.ValidateAsync(admission, cancel);

@@ -49,12 +49,30 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
 
     private async ValueTask<KubeObject> StoreAsync(WriteContext context, JsonObject obj, CancellationToken cancel)
     {
-        var resource = context.Resource;
-        var strategy = resource.Strategy;
+        var strategy = context.Resource.Strategy;
         var meta = obj.Meta();
         meta["creationTimestamp"] = Metadata.Time(context.Time.GetUtcNow());
         meta["uid"] = Guid.NewGuid().ToString();
-        var version = meta.Text("resourceVersion");
+        // Addresses and ports are taken before validation, as upstream does: what it refuses are the values taken.
+        strategy.Complete(obj, null);
+        await strategy.AllocateAsync(obj, null, context.Strategy, cancel);
+        KubeObject? stored = null;
+        try
+        {
+            stored = await PutAsync(context, obj, cancel);
+            return stored;
+        }
+        finally
+        {
+            if (stored is null || context.IsDryRun) await strategy.ReleaseAsync(obj, null, context.Strategy, CancellationToken.None);
+        }
+    }
+
+    private async ValueTask<KubeObject> PutAsync(WriteContext context, JsonObject obj, CancellationToken cancel)
+    {
+        var resource = context.Resource;
+        var strategy = resource.Strategy;
+        var version = obj.Meta().Text("resourceVersion");
         strategy.PrepareForCreate(obj, context.Strategy);
         // Strategies and admission may have left empty defaults: what is validated is what would be stored.
         strategy.Default(obj);
@@ -67,22 +85,9 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         if (version.Length > 0 && version != "0") throw new StatusException(new Status(500, "", "resourceVersion should not be set on objects to be created"));
         var live = resource.Cache.Current.Items.Find(name);
         if (live is not null) throw Exists(resource, live);
-        await strategy.AllocateAsync(obj, null, context.Strategy, cancel);
         var bytes = resource.ToStorage(obj);
-        if (context.IsDryRun)
-        {
-            await strategy.ReleaseAsync(obj, null, context.Strategy, cancel);
-            return resource.ToServed(new KubeObject(name, meta.Text("uid"), 0, bytes));
-        }
-        KubeObject? stored = null;
-        try
-        {
-            stored = await objects.PutAsync(resource, new(name, bytes), null, cancel);
-        }
-        finally
-        {
-            if (stored is null) await strategy.ReleaseAsync(obj, null, context.Strategy, CancellationToken.None);
-        }
+        if (context.IsDryRun) return resource.ToServed(new KubeObject(name, obj.Meta().Text("uid"), 0, bytes));
+        var stored = await objects.PutAsync(resource, new(name, bytes), null, cancel);
         return stored is null ? throw Exists(resource, resource.Cache.Current.Items.Find(name)) : resource.ToServed(stored);
     }
 
@@ -92,7 +97,7 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         var errors = new FieldErrors();
         MetadataRules.Validate(obj.Meta(), resource.IsNamespaced, resource.Strategy.NameRule, errors);
         resource.Strategy.Validate(obj, errors, context.Strategy);
-        if (errors.Count > 0) throw StatusErrors.Invalid(resource.WorkingKind, obj.NameOf(), errors);
+        if (errors.Count > 0) throw StatusErrors.Invalid(resource.Api.StorageKind, obj.NameOf(), errors);
         context.Request.Warnings.AddRange(resource.Strategy.Warnings(obj, null));
     }
 

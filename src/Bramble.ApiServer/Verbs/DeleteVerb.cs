@@ -100,7 +100,7 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
 
     private static void CheckPreconditions(ServedResource resource, KubeObject live, DeleteOptions options)
     {
-        var kind = new GroupResource(resource.Api.Group, resource.Kind.Kind);
+        var kind = new GroupResource(resource.Api.StorageKind.Group, resource.Kind.Kind);
         if (options.Uid is { } uid && uid != live.Uid)
             throw StatusErrors.Conflict(kind, live.Name.Name, $"the UID in the precondition ({uid}) does not match the UID in record ({live.Uid}). The object might have been deleted and then recreated");
         var version = live.ResourceVersion.ToString(CultureInfo.InvariantCulture);

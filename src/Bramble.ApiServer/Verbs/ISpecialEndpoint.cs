@@ -17,6 +17,9 @@ public interface ISpecialEndpoint
     /// <summary>Empty: the resource itself is virtual.</summary>
     string Subresource { get; }
 
+    /// <summary>Defaults of the body, before its managedFields are recorded.</summary>
+    void Default(JsonObject body) { }
+
     /// <summary>Answers get, list or create (Info.Verb). A refusal is a <see cref="Bramble.Api.Errors.StatusException"/>.</summary>
     ValueTask<SpecialAnswer> HandleAsync(SpecialRequest request, CancellationToken cancel);
 }
@@ -33,13 +36,17 @@ public sealed record SpecialRequest(ApiRequest Request, JsonObject? Body, bool I
     public NamespacedName Name => new(Info.Namespace, Info.Name);
 }
 
-/// <summary>Writes through the whole pipeline (strategy, validation, admission, managedFields, store, cache) on behalf of an endpoint's caller; authorization is done.</summary>
+/// <summary>Writes on behalf of an endpoint's caller; authorization is done. But for <see cref="ChangeStoredAsync"/> they go through the whole pipeline (strategy, validation, admission, managedFields, store, cache).</summary>
 public interface IObjectWriter
 {
     /// <summary>Reads the newest object, lets <paramref name="change"/> edit the tree (false: nothing to write), writes it as an update of
     /// <paramref name="subresource"/>; again from the start when somebody else was faster. 404 when there is none.</summary>
     ValueTask<KubeObject> UpdateAsync(
         GroupResource resource, NamespacedName name, string subresource, ApiRequest request, bool isDryRun, Func<JsonObject, bool> change, CancellationToken cancel);
+
+    /// <summary>As <see cref="UpdateAsync"/>, but of the stored object itself: past strategy, admission and managedFields.</summary>
+    ValueTask<KubeObject> ChangeStoredAsync(
+        GroupResource resource, NamespacedName name, ApiRequest request, bool isDryRun, Func<JsonObject, bool> change, CancellationToken cancel);
 
     /// <summary>Stores a new object.</summary>
     ValueTask<KubeObject> CreateAsync(GroupResource resource, string ns, JsonObject obj, ApiRequest request, bool isDryRun, CancellationToken cancel);

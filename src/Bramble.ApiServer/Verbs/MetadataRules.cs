@@ -20,15 +20,21 @@ internal static class MetadataRules
         StandardFinalizers(meta, errors);
     }
 
-    /// <summary>Of a changed object. Upstream checks metadata in the generic layer and again in each kind's own validation: causes come twice.</summary>
-    public static void ValidateUpdate(JsonObject meta, JsonObject old, bool isNamespaced, FieldErrors errors)
+    /// <summary>Of a changed object. Upstream checks metadata in the generic layer and again in each kind's own validation, as <paramref name="passes"/> says: causes come twice or more.</summary>
+    public static void ValidateUpdate(
+        JsonObject meta, JsonObject old, bool isNamespaced, IReadOnlyList<MetadataPass> passes, Func<string, bool, IEnumerable<string>> nameRule, FieldErrors errors)
     {
         if (meta.Text("generateName") is { Length: > 0 } prefix)
             foreach (var message in Names.PathSegment(prefix, true)) errors.Invalid("metadata.generateName", prefix, message);
         Common(meta, isNamespaced, static (name, isPrefix) => Names.PathSegment(name, isPrefix), errors);
         Changes(meta, old, errors);
-        Changes(meta, old, errors);
-        StandardFinalizers(meta, errors);
+        foreach (var pass in passes)
+            if (pass == MetadataPass.Whole) Validate(meta, isNamespaced, nameRule, errors);
+            else
+            {
+                Changes(meta, old, errors);
+                StandardFinalizers(meta, errors);
+            }
     }
 
     private static void Common(JsonObject meta, bool isNamespaced, Func<string, bool, IEnumerable<string>> nameRule, FieldErrors errors)

@@ -25,6 +25,10 @@ internal sealed class ObjectWriter(ApiPipeline pipeline) : IObjectWriter
             cancel);
     }
 
+    public ValueTask<KubeObject> ChangeStoredAsync(
+        GroupResource resource, NamespacedName name, ApiRequest request, bool isDryRun, Func<JsonObject, bool> change, CancellationToken cancel) =>
+        pipeline.ChangeStoredAsync(Context(resource, name, "", request, isDryRun), change, cancel);
+
     public ValueTask<KubeObject> CreateAsync(GroupResource resource, string ns, JsonObject obj, ApiRequest request, bool isDryRun, CancellationToken cancel)
     {
         var context = Context(resource, new(ns, ""), "", request, isDryRun);
@@ -43,7 +47,7 @@ internal sealed class ObjectWriter(ApiPipeline pipeline) : IObjectWriter
 
     private WriteContext Context(GroupResource resource, NamespacedName name, string subresource, ApiRequest request, bool isDryRun)
     {
-        var options = WriteOptions.Read("UpdateOptions", new ApiRequest { Info = request.Info, User = request.User, UserAgent = request.UserAgent });
+        var options = WriteOptions.Read("UpdateOptions", new ApiRequest { Info = request.Info, User = request.User, UserAgent = "kube-apiserver" });
         return pipeline.Context(pipeline.Resources.Get(resource), name, subresource, request, options with { IsDryRun = isDryRun });
     }
 }

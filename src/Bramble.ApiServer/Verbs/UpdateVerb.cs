@@ -32,7 +32,9 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
             {
                 if (!mayCreate) throw StatusErrors.NotFound(resource.GroupResource, context.Name.Name);
                 if (uid.Length > 0) throw UidMismatch(resource, context.Name, uid, "");
-                return (await create.CreateAsync(context, Without(transform(null), "resourceVersion"), isApplied: true, cancel), true);
+                var made = Without(transform(null), "resourceVersion");
+                if (made.Meta().Text("uid") is { Length: > 0 } wanted) throw NothingToMatch(resource, context.Name, wanted);
+                return (await create.CreateAsync(context, made, isApplied: true, cancel), true);
             }
             if (uid.Length > 0 && uid != live.Uid) throw UidMismatch(resource, context.Name, uid, live.Uid);
             if (await TryUpdateAsync(context, transform, live, cancel) is { } done) return (done, false);
@@ -61,6 +63,30 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
         obj = request.Object!;
         ObjectRules.DedupOwners(obj, context.Request.Warnings, afterAdmission: true);
         CheckVersion(context, obj, live);
+        if (context.Subresource.Length == 0)
+        {
+            strategy.Complete(obj, old);
+            await strategy.AllocateAsync(obj, old, context.Strategy, cancel);
+        }
+        KubeObject? done = null;
+        try
+        {
+            done = await WriteAsync(context, obj, old, live, cancel);
+            return done;
+        }
+        finally
+        {
+            // What is not kept goes back: all that was taken now, or what the old object had and the new one has no more.
+            if (done is null || context.IsDryRun) await strategy.ReleaseAsync(obj, old, context.Strategy, CancellationToken.None);
+            else await strategy.ReleaseAsync(old, obj, context.Strategy, CancellationToken.None);
+        }
+    }
+
+    /// <summary>Null: the live object was no longer the newest.</summary>
+    private async ValueTask<KubeObject?> WriteAsync(WriteContext context, JsonObject obj, JsonObject old, KubeObject live, CancellationToken cancel)
+    {
+        var resource = context.Resource;
+        var strategy = resource.Strategy;
         Prepare(context, obj, old);
         strategy.Default(obj);
         Validate(context, obj, old);
@@ -69,25 +95,29 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
         await admission.ValidateAsync(validation, cancel);
         context.Take(validation);
         if (IsFinallyDeleted(obj, old) && strategy.MayBeRemovedWhenFinalized(obj)) return await RemoveAsync(context, obj, live, cancel);
-        await strategy.AllocateAsync(obj, old, context.Strategy, cancel);
         var bytes = resource.ToStorage(obj);
         var asWritten = WireForm.Make(live.Name, bytes, live.ResourceVersion, live);
         if (asWritten.Json.Span.SequenceEqual(live.Json.Span)) return resource.ToServed(live);
-        if (context.IsDryRun)
+        if (context.IsDryRun) return resource.ToServed(asWritten);
+        return await objects.PutAsync(resource, new(live.Name, bytes), live, cancel) is { } stored ? resource.ToServed(stored) : null;
+    }
+
+    /// <summary>Changes the stored object itself, past strategy, admission and managedFields: the few writes that upstream makes below its API
+    /// (binding a pod, marking it as evicted).</summary>
+    public async ValueTask<KubeObject> ChangeStoredAsync(WriteContext context, Func<JsonObject, bool> change, CancellationToken cancel)
+    {
+        var resource = context.Resource;
+        await cache.ReachNewestAsync(cancel);
+        while (true)
         {
-            await strategy.ReleaseAsync(obj, old, context.Strategy, cancel);
-            return resource.ToServed(asWritten);
+            var live = resource.Cache.Current.Items.Find(context.Name) ?? throw StatusErrors.NotFound(resource.GroupResource, context.Name.Name);
+            var obj = resource.ToWorking(live);
+            if (!change(obj)) return resource.ToServed(live);
+            var bytes = resource.ToStorage(obj);
+            if (context.IsDryRun) return resource.ToServed(WireForm.Make(live.Name, bytes, live.ResourceVersion, live));
+            if (await objects.PutAsync(resource, new(live.Name, bytes), live, cancel) is { } stored) return resource.ToServed(stored);
+            cancel.ThrowIfCancellationRequested();
         }
-        KubeObject? stored = null;
-        try
-        {
-            stored = await objects.PutAsync(resource, new(live.Name, bytes), live, cancel);
-        }
-        finally
-        {
-            if (stored is null) await strategy.ReleaseAsync(obj, old, context.Strategy, CancellationToken.None);
-        }
-        return stored is null ? null : resource.ToServed(stored);
     }
 
     private static void CheckVersion(WriteContext context, JsonObject obj, KubeObject live)
@@ -131,14 +161,11 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
         var resource = context.Resource;
         var strategy = resource.Strategy;
         var errors = new FieldErrors();
-        MetadataRules.ValidateUpdate(obj.Meta(), old.Meta(), resource.IsNamespaced, errors);
-        if (context.Subresource.Length == 0)
-        {
-            strategy.Validate(obj, errors, context.Strategy);
-            strategy.ValidateUpdate(obj, old, errors, context.Strategy);
-        }
+        var passes = context.Subresource.Length == 0 ? strategy.MetadataOnUpdate : [MetadataPass.Changes];
+        MetadataRules.ValidateUpdate(obj.Meta(), old.Meta(), resource.IsNamespaced, passes, strategy.NameRule, errors);
+        if (context.Subresource.Length == 0) strategy.ValidateUpdate(obj, old, errors, context.Strategy);
         else strategy.ValidateSubresourceUpdate(context.Subresource, obj, old, errors, context.Strategy);
-        if (errors.Count > 0) throw StatusErrors.Invalid(resource.WorkingKind, obj.NameOf(), errors);
+        if (errors.Count > 0) throw StatusErrors.Invalid(resource.Api.StorageKind, obj.NameOf(), errors);
         context.Request.Warnings.AddRange(context.Subresource.Length == 0 ? strategy.Warnings(obj, old) : strategy.SubresourceWarnings(context.Subresource, obj, old));
     }
 
@@ -170,6 +197,9 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
         obj.Meta().Remove(metaField);
         return obj;
     }
+
+    private static StatusException NothingToMatch(ServedResource resource, NamespacedName name, string wanted) => StatusErrors.Conflict(
+        resource.GroupResource, name.Name, $"uid mismatch: the provided object specified uid {wanted}, and no existing object was found");
 
     private static StatusException UidMismatch(ServedResource resource, NamespacedName name, string wanted, string found) => StatusErrors.Conflict(
         resource.GroupResource, name.Name,

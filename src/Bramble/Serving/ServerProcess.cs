@@ -62,7 +62,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             StreamingEndpoints = streams.All,
         };
         var pipeline = new ApiPipeline(cache, store, options, parts, time, logs);
-        loopback = new InProcessClient(pipeline, UserInfo.Loopback);
+        loopback = new InProcessClient(pipeline, UserInfo.Loopback, "kube-apiserver");
         var routes = new NonResourceRoutes();
         routes.Add(new NonResourceRoute("/cacerts", (http, _, cancel) => WriteTextAsync(http, pki.ServerCa.ChainPem, cancel), IsOpen: true));
         routes.Add(new NonResourceRoute("/ping", (http, _, cancel) => WriteTextAsync(http, "pong", cancel), IsOpen: true));

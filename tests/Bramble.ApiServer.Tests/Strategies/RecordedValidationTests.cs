@@ -74,6 +74,7 @@ public partial class RecordedValidationTests
         try
         {
             strategy.Default(obj);
+            strategy.Complete(obj, null);
             strategy.PrepareForCreate(obj, context);
             strategy.Default(obj);
         }

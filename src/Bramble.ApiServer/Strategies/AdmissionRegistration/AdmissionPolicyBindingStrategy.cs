@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to the bindings of admission policies.</summary>
 internal sealed class AdmissionPolicyBindingStrategy(bool isMutating) : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
     public override bool CountsGeneration => true;
     public override bool AllowsUnconditionalUpdate => false;
 

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to ValidatingAdmissionPolicies and MutatingAdmissionPolicies; only the former have a status.</summary>
 internal sealed class AdmissionPolicyStrategy(bool isMutating) : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
     public override bool HasStatus => !isMutating;
     public override bool CountsGeneration => true;
     public override bool AllowsUnconditionalUpdate => false;

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to MutatingWebhookConfigurations and ValidatingWebhookConfigurations.</summary>
 internal sealed class WebhookConfigurationStrategy(bool isMutating) : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
     public override bool CountsGeneration => true;
     public override bool AllowsUnconditionalUpdate => false;
     protected override IReadOnlyList<string> GenerationFields { get; } = ["webhooks"];

@@ -26,6 +26,8 @@ internal sealed class DaemonSetStrategy : KindStrategy
 
         spec.DefaultTo("revisionHistoryLimit", 10);
         PodDefaults.ApplyToTemplate(spec.Child("template"));
+        // A field upstream's apps/v1 shows as this annotation: it is there, if only as 0, before anybody looks.
+        SetTemplateGeneration(set, TemplateGenerationOf(set));
     }
 
     protected override JsonObject NewStatus(JsonObject set, StrategyContext context) =>

@@ -7,6 +7,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Jobs: selector and labels are generated from the uid. Behaviour of pkg/registry/batch/job.</summary>
 internal sealed class JobStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     public override bool HasStatus => true;
     public override bool CountsGeneration => true;
     public override string DefaultPropagation => "Orphan";

@@ -28,7 +28,8 @@ internal static class DataRules
             total += DecodedBytes(value);
         }
 
-        if (total > TotalBytesMax) errors.TooLong("", TotalBytesMax);
+        // The whole object is meant: Go writes its empty path so.
+        if (total > TotalBytesMax) errors.TooLong("[]", TotalBytesMax);
     }
 
     public static void ValidateConfigMapUpdate(JsonObject map, JsonObject old, FieldErrors errors)

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Endpoints.</summary>
 internal sealed class EndpointsStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesThenWhole;
     public override bool AllowsCreateOnUpdate => true;
 
     public override void Default(JsonObject endpoints)

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to LimitRanges: a container's defaults follow from max and min.</summary>
 internal sealed class LimitRangeStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
     public override bool AllowsCreateOnUpdate => true;
 
     public override void Default(JsonObject range)

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Namespaces: the kubernetes finalizer, the name label, deletion in two steps. Behaviour of pkg/registry/core/namespace.</summary>
 internal sealed class NamespaceStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     public override bool HasStatus => true;
 
     public override void Default(JsonObject ns)

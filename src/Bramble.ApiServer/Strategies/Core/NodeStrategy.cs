@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Nodes. Behaviour of pkg/registry/core/node.</summary>
 internal sealed class NodeStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     /// <summary>Unlike other kinds a new Node keeps the status it is created with: the kubelet registers itself in one write.</summary>
     public override bool HasStatus => false;
 

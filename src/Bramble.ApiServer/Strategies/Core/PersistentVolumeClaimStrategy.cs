@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to PersistentVolumeClaims.</summary>
 internal sealed class PersistentVolumeClaimStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesThenWhole;
     public override bool HasStatus => true;
 
     public override void Default(JsonObject claim)

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to PersistentVolumes: Pending at first, and when the phase last changed.</summary>
 internal sealed class PersistentVolumeStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
     public override bool HasStatus => true;
 
     public override void Default(JsonObject volume)

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Pods. Behaviour of pkg/registry/core/pod.</summary>
 internal sealed class PodStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesThenWhole;
     public override bool HasStatus => true;
     public override bool CountsGeneration => true;
 

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Secrets.</summary>
 internal sealed class SecretStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesThenWhole;
     public override void Default(JsonObject secret)
     {
         secret.DefaultText("type", "Opaque");

@@ -5,6 +5,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to ServiceAccounts: of a referenced Secret only the name is kept.</summary>
 internal sealed class ServiceAccountStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesThenWhole;
     public override void PrepareForCreate(JsonObject account, StrategyContext context) => KeepSecretNames(account);
 
     public override void PrepareForUpdate(JsonObject account, JsonObject old, StrategyContext context) => KeepSecretNames(account);

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Services. Behaviour of pkg/registry/core/service.</summary>
 internal sealed class ServiceStrategy(ServiceFamilies families, ServiceAllocation allocation) : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesThenWhole;
     public override bool AllowsCreateOnUpdate => true;
     public override bool HasStatus => true;
 
@@ -15,15 +16,21 @@ internal sealed class ServiceStrategy(ServiceFamilies families, ServiceAllocatio
 
     public override void PrepareForCreate(JsonObject service, StrategyContext context)
     {
-        families.PrepareForCreate(service);
         base.PrepareForCreate(service, context);
+        DropUnused(service);
     }
 
     public override void PrepareForUpdate(JsonObject service, JsonObject old, StrategyContext context)
     {
-        families.PrepareForUpdate(service, old);
         base.PrepareForUpdate(service, old, context);
         ServiceTypeChange.DropFieldsOfOldType(service, old);
+        DropUnused(service);
+    }
+
+    // Traffic policies mean nothing for an ExternalName.
+    private static void DropUnused(JsonObject service)
+    {
+        if (service.Text("spec", "type") == "ExternalName") service.Child("spec").Remove("internalTrafficPolicy");
     }
 
     public override void Validate(JsonObject service, FieldErrors errors, StrategyContext context) => ServiceRules.Validate(service, null, errors);
@@ -38,6 +45,12 @@ internal sealed class ServiceStrategy(ServiceFamilies families, ServiceAllocatio
 
     public override IEnumerable<string> SubresourceWarnings(string subresource, JsonObject service, JsonObject old) =>
         subresource == "status" ? LoadBalancerStatusRules.Warnings(service) : [];
+
+    public override void Complete(JsonObject service, JsonObject? old)
+    {
+        if (old is null) families.PrepareForCreate(service);
+        else families.PrepareForUpdate(service, old);
+    }
 
     public override ValueTask AllocateAsync(JsonObject service, JsonObject? old, StrategyContext context, CancellationToken cancel) =>
         allocation.AllocateAsync(service, old, context, cancel);

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to EndpointSlices: labels count as a new generation too.</summary>
 internal sealed class EndpointSliceStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
     public override bool CountsGeneration => true;
     protected override IReadOnlyList<string> GenerationFields { get; } = ["addressType", "endpoints", "ports"];
 

@@ -6,9 +6,9 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to PriorityLevelConfigurations.</summary>
 internal sealed class PriorityLevelConfigurationStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
     public override bool HasStatus => true;
     public override bool CountsGeneration => true;
-    public override bool AllowsCreateOnUpdate => true;
 
     public override void Default(JsonObject level)
     {

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to IPAddresses: the name is the address.</summary>
 internal sealed class IPAddressStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => AddressRules.Name(name);
 
     public override void Validate(JsonObject address, FieldErrors errors, StrategyContext context) => AddressRules.ValidateAddress(address, errors);

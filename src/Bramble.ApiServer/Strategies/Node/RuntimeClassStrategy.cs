@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to RuntimeClasses.</summary>
 internal sealed class RuntimeClassStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     public override bool AllowsCreateOnUpdate => true;
     public override bool AllowsUnconditionalUpdate => false;
 

@@ -36,6 +36,8 @@ internal static class PodDefaults
         foreach (var list in RegularLists)
             foreach (var (_, container) in spec.Items(list)) RequestsFromLimits(container);
         PodLevelResources.Default(spec);
+        // Of Pods only: a template keeps what it says.
+        if (spec.Long("terminationGracePeriodSeconds") < 0) spec["terminationGracePeriodSeconds"] = 1;
         spec.DefaultTo("enableServiceLinks", true);
         if (!spec.Bool("hostNetwork")) return;
         foreach (var list in RegularLists)

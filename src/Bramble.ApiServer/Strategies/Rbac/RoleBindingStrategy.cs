@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to RoleBindings and ClusterRoleBindings.</summary>
 internal sealed class RoleBindingStrategy(bool isClusterScoped) : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     private const string RbacGroup = "rbac.authorization.k8s.io";
 
     public override bool AllowsCreateOnUpdate => true;

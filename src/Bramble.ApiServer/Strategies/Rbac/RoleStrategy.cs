@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to Roles and ClusterRoles.</summary>
 internal sealed class RoleStrategy(bool isClusterScoped) : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     public override bool AllowsCreateOnUpdate => true;
 
     public bool IsClusterScoped => isClusterScoped;

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to CSIStorageCapacities.</summary>
 internal sealed class CSIStorageCapacityStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     public override bool AllowsUnconditionalUpdate => false;
 
     public override void Validate(JsonObject capacity, FieldErrors errors, StrategyContext context) => CsiRules.ValidateCapacity(capacity, errors);

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to StorageClasses.</summary>
 internal sealed class StorageClassStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     public override void Default(JsonObject @class)
     {
         @class.DefaultTo("reclaimPolicy", "Delete");

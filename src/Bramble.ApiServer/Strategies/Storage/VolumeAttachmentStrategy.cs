@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to VolumeAttachments.</summary>
 internal sealed class VolumeAttachmentStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
     public override bool HasStatus => true;
     public override bool AllowsUnconditionalUpdate => false;
     protected override bool StatusWriteKeepsMeta => true;
