@@ -75,8 +75,8 @@ internal sealed class TestCluster : IKubeClient
         if (query.PropagationPolicy is "Foreground" or "Orphan") finalizers = [.. finalizers.Select(f => f!.DeepClone()), query.PropagationPolicy == "Orphan" ? "orphan" : "foregroundDeletion"];
         if (finalizers.Count == 0 && resource.Kind != "Namespace")
         {
-            await _store.DeleteAsync(Key(resource, name), entry.Revision, cancel);
-            return true;
+            // Somebody wrote it meanwhile: the deletion is of the newer version then.
+            return (await _store.DeleteAsync(Key(resource, name), entry.Revision, cancel)).Succeeded || await DeleteAsync(resource, name, query, cancel);
         }
         await ChangeAsync(resource, name, t =>
         {

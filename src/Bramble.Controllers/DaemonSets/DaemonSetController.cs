@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
@@ -151,7 +150,7 @@ internal sealed class DaemonSetController : IReconciler
     private async Task DeleteAsync(V1DaemonSet model, NamespacedName name, V1Pod pod, CancellationToken cancel)
     {
         await _context.Client.DeleteAsync(Resources.Pods, pod.NamespacedName(), new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
-        _writes.Deleted(name, _pods, pod.NamespacedName(), pod.Metadata.Uid, long.TryParse(pod.Metadata.ResourceVersion, CultureInfo.InvariantCulture, out var at) ? at : 0);
+        _writes.Deleted(name, _pods, pod.NamespacedName(), pod.Metadata.Uid);
         _context.Events.Normal(About(model), "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");
     }
 

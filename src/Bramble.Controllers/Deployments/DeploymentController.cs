@@ -42,7 +42,7 @@ internal sealed class DeploymentController : IReconciler
         var owned = await Claiming.ClaimAsync(
             _context.Client, Owner.Of(Resources.Deployments, found), isBeingDeleted, Resources.ReplicaSets, _sets.List(name.Namespace),
             s => selector.Matches(s.Metadata.Labels), o => _writes.Wrote(name, _sets, o), cancel);
-        var rollout = new Rollout(_context, tree, found, owned.Select(s => _sets.Find(s.NamespacedName()) ?? s).ToList(), _sets, _deployments, _writes);
+        var rollout = new Rollout(_context, tree, found, owned.Select(s => _sets.Find(s.NamespacedName()) ?? s).ToList(), _sets, _deployments, _writes, s => PodsOf(s).Count(p => p.IsActive()));
         if (isBeingDeleted) return await rollout.WriteCountsAsync(cancel);
         if (await rollout.NotePausedAsync(cancel)) return Requeue.Never;
         if ((bool?)tree["spec"]!["paused"] == true || rollout.IsScaling) return await rollout.ScaleAsync(cancel);
@@ -54,7 +54,9 @@ internal sealed class DeploymentController : IReconciler
     internal static EventSubject About(JsonObject tree, NamespacedName name) =>
         new("apps/v1", "Deployment", name, (string?)tree["metadata"]!["uid"] ?? "", (string?)tree["metadata"]!["resourceVersion"] ?? "");
 
-    private bool HasRunningPods(ReplicaSetView set) => _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, set.Model.Metadata.Uid).Any(p => !p.IsFinished());
+    private bool HasRunningPods(ReplicaSetView set) => PodsOf(set.Model).Any(p => !p.IsFinished());
+
+    private IReadOnlyList<V1Pod> PodsOf(V1ReplicaSet set) => _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, set.Metadata.Uid);
 
     private void SetChanged(ObjectChange<V1ReplicaSet> change)
     {

@@ -8,17 +8,18 @@ namespace Bramble.Controllers.Deployments;
 
 /// <summary>A ReplicaSet as its Deployment's decisions see it.</summary>
 internal sealed record ReplicaSetView(
-    string Name, DateTime CreatedAt, int Replicas, int StatusReplicas, int ReadyReplicas, int AvailableReplicas, int? TerminatingReplicas, V1ReplicaSet Model)
+    string Name, DateTime CreatedAt, int Replicas, int StatusReplicas, int ReadyReplicas, int AvailableReplicas, int? TerminatingReplicas, int ActivePods, V1ReplicaSet Model)
 {
-    public static ReplicaSetView Of(V1ReplicaSet set) => new(
+    /// <param name="activePods">Pods of the set in the copy: its status may not count those yet that it has just made.</param>
+    public static ReplicaSetView Of(V1ReplicaSet set, int activePods) => new(
         set.Metadata.Name, set.Metadata.CreationTimestamp ?? default, set.Spec.Replicas ?? 1,
-        set.Status?.Replicas ?? 0, set.Status?.ReadyReplicas ?? 0, set.Status?.AvailableReplicas ?? 0, set.Status?.TerminatingReplicas, set);
+        set.Status?.Replicas ?? 0, set.Status?.ReadyReplicas ?? 0, set.Status?.AvailableReplicas ?? 0, set.Status?.TerminatingReplicas, activePods, set);
 
     /// <summary>Available replicas that stay: a set that was just told to shrink still reports those that are about to go.</summary>
     public int LastingReplicas => Math.Min(AvailableReplicas, Replicas);
 
     /// <summary>Pods there are or may be any moment: a set that was just told to shrink still has those that are about to go.</summary>
-    public int PodsMax => Math.Max(Replicas, StatusReplicas);
+    public int PodsMax => Math.Max(Math.Max(Replicas, StatusReplicas), ActivePods);
 
     public NamespacedName FullName => Model.NamespacedName();
 

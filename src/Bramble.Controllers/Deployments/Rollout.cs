@@ -12,11 +12,12 @@ namespace Bramble.Controllers.Deployments;
 /// <summary>One look at one Deployment: carries out what the pure rules decide. After a step that changes ReplicaSets the rest waits for the next look.</summary>
 internal sealed class Rollout(
     ControllerContext context, JsonObject deployment, KubeObject found, IReadOnlyList<V1ReplicaSet> owned, IInformer<V1ReplicaSet> sets,
-    IInformer<V1Deployment> deployments, WriteBarrier writes)
+    IInformer<V1Deployment> deployments, WriteBarrier writes, Func<V1ReplicaSet, int> activePodsOf)
 {
     private readonly NamespacedName _name = found.Name;
-    private readonly List<ReplicaSetView> _all = [.. owned.Select(ReplicaSetView.Of)];
+    private readonly List<ReplicaSetView> _all = [.. owned.Select(s => ReplicaSetView.Of(s, activePodsOf(s)))];
     private readonly DateTimeOffset _now = context.Time.GetUtcNow();
+    private readonly Dictionary<string, KubeObject> _trees = new(StringComparer.Ordinal);      // sets that were written in this look: newer than the copy
 
     private JsonObject Spec => deployment["spec"]!.AsObject();
     private int Wanted => DeploymentStatus.Replicas(deployment);
@@ -95,7 +96,7 @@ internal sealed class Rollout(
     private ReplicaSetView? FindNewSet() => _all.OrderBy(s => s.CreatedAt).ThenBy(s => s.Name, StringComparer.Ordinal)
         .FirstOrDefault(s => TemplateHash.IsSameTemplate(TreeOf(s)["spec"]?["template"], Spec["template"]));
 
-    private JsonObject TreeOf(ReplicaSetView set) => sets.FindObject(set.FullName)?.ToTree() ?? [];
+    private JsonObject TreeOf(ReplicaSetView set) => (_trees.GetValueOrDefault(set.Name) ?? sets.FindObject(set.FullName))?.ToTree() ?? [];
 
     /// <summary>Null: none yet, or a name was taken and the next look tries another.</summary>
     private async Task<ReplicaSetView?> GetNewSetAsync(bool mayCreate, CancellationToken cancel)
@@ -137,9 +138,10 @@ internal sealed class Rollout(
         {
             var created = await context.Client.CreateAsync(Resources.ReplicaSets, body, cancel);
             writes.Wrote(_name, sets, created);
+            _trees[name] = created;
             if (replicas > 0)
                 context.Events.Normal(DeploymentController.About(deployment, _name), "ScalingReplicaSet", $"Scaled up replica set {name} from 0 to {replicas}");
-            var view = ReplicaSetView.Of(created.Model<V1ReplicaSet>());
+            var view = ReplicaSetView.Of(created.Model<V1ReplicaSet>(), 0);
             _all.Add(view);
             await NoteRevisionAsync(revision, "NewReplicaSetCreated", $"Created new replica set \"{name}\"", cancel);
             return view;
@@ -190,7 +192,8 @@ internal sealed class Rollout(
                 tree["spec"]!["minReadySeconds"] = minReady;
                 var updated = await context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel);
                 writes.Wrote(_name, sets, updated);
-                var view = ReplicaSetView.Of(updated.Model<V1ReplicaSet>());
+                _trees[set.Name] = updated;
+                var view = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), set.ActivePods);
                 _all[_all.FindIndex(s => s.Name == set.Name)] = view;
                 set = view;
             }
@@ -203,20 +206,21 @@ internal sealed class Rollout(
     private async Task NoteRevisionAsync(long revision, string reason, string message, CancellationToken cancel)
     {
         var text = revision.ToString(CultureInfo.InvariantCulture);
-        if ((string?)deployment["metadata"]!["annotations"]?[DeploymentAnnotations.Revision] != text)
-        {
-            var patch = new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [DeploymentAnnotations.Revision] = text } } };
-            var updated = await context.Client.MergePatchAsync(Resources.Deployments, _name, patch, null, cancel);
-            writes.Wrote(_name, deployments, updated);
-            var fresh = updated.ToTree();
-            deployment["metadata"] = fresh["metadata"]!.DeepClone();
-        }
-        var isCreated = reason == "NewReplicaSetCreated";
-        if (DeploymentStatus.DeadlineSeconds(deployment) is null) return;
+        var annotations = deployment["metadata"]!["annotations"] as JsonObject;
+        var isNewRevision = (string?)annotations?[DeploymentAnnotations.Revision] != text;
         var status = deployment["status"]?.DeepClone().AsObject() ?? [];
-        if (!isCreated && status.Condition("Progressing") is not null) return;
-        status.SetCondition("Progressing", true, reason, message, _now, hasUpdateTime: true);
-        await WriteStatusAsync(status, null, cancel);
+        if (DeploymentStatus.DeadlineSeconds(deployment) is not null && (reason == "NewReplicaSetCreated" || status.Condition("Progressing") is null))
+            status.SetCondition("Progressing", true, reason, message, _now, hasUpdateTime: true);
+        if (!isNewRevision)
+        {
+            await WriteStatusAsync(status, null, cancel);
+            return;
+        }
+        // One write does both: a status write may change annotations, and the controller's role lets it write nothing else of a Deployment but whole.
+        if (annotations is null) deployment["metadata"]!["annotations"] = annotations = [];
+        annotations[DeploymentAnnotations.Revision] = text;
+        deployment["status"] = status;
+        NoteWritten(await context.Client.UpdateAsync(Resources.Deployments, deployment, "status", cancel));
     }
 
     private void SetCounts(JsonObject annotations, Fenceposts fence)
@@ -233,11 +237,16 @@ internal sealed class Rollout(
         SetCounts(annotations, fence);
         var changesNumber = scale.Set.Replicas != scale.Replicas;
         if (!changesNumber && annotations.All(a => scale.Set.Annotation(a.Key) == (string?)a.Value)) return false;
-        var patch = new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = annotations } };
-        if (changesNumber) patch["spec"] = new JsonObject { ["replicas"] = scale.Replicas };
-        var updated = await context.Client.MergePatchAsync(Resources.ReplicaSets, scale.Set.FullName, patch, null, cancel);
+        // The whole object with its version: a set that changed since it was looked at answers 409, and the decision is taken anew.
+        var tree = TreeOf(scale.Set);
+        if (tree.Count == 0) return false;
+        if (tree["metadata"]!["annotations"] is not JsonObject known) tree["metadata"]!["annotations"] = known = [];
+        foreach (var (key, value) in annotations) known[key] = value!.DeepClone();
+        if (changesNumber) tree["spec"]!["replicas"] = scale.Replicas;
+        var updated = await context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel);
+        _trees[scale.Set.Name] = updated;
         writes.Wrote(_name, sets, updated);
-        _all[_all.FindIndex(s => s.Name == scale.Set.Name)] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>());
+        _all[_all.FindIndex(s => s.Name == scale.Set.Name)] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), scale.Set.ActivePods);
         if (changesNumber)
             context.Events.Normal(
                 DeploymentController.About(deployment, _name), "ScalingReplicaSet",
@@ -266,12 +275,15 @@ internal sealed class Rollout(
 
     private async Task<Requeue> WriteStatusAsync(JsonObject status, TimeSpan? wait, CancellationToken cancel)
     {
-        if (await context.Client.WriteStatusAsync(Resources.Deployments, deployment, status, cancel) is { } written)
-        {
-            writes.Wrote(_name, deployments, written);
-            deployment["metadata"]!["resourceVersion"] = written.ResourceVersion.ToString(CultureInfo.InvariantCulture);
-            deployment["status"] = written.ToTree()["status"]?.DeepClone();
-        }
+        if (await context.Client.WriteStatusAsync(Resources.Deployments, deployment, status, cancel) is { } written) NoteWritten(written);
         return wait is { } delay ? Requeue.After(delay) : Requeue.Never;
+    }
+
+    private void NoteWritten(KubeObject written)
+    {
+        writes.Wrote(_name, deployments, written);
+        var tree = written.ToTree();
+        deployment["metadata"] = tree["metadata"]!.DeepClone();
+        deployment["status"] = tree["status"]?.DeepClone();
     }
 }

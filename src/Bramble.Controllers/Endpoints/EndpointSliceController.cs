@@ -96,7 +96,7 @@ internal sealed class EndpointSliceController : IReconciler
     private async Task DeleteAsync(NamespacedName service, V1EndpointSlice slice, CancellationToken cancel)
     {
         await _context.Client.DeleteAsync(Resources.EndpointSlices, slice.NamespacedName(), new DeleteQuery(Uid: slice.Metadata.Uid), cancel);
-        _writes.Deleted(service, _slices, slice.NamespacedName(), slice.Metadata.Uid, long.TryParse(slice.Metadata.ResourceVersion, out var at) ? at : 0);
+        _writes.Deleted(service, _slices, slice.NamespacedName(), slice.Metadata.Uid);
     }
 
     private static JsonObject Slice(V1Service service, string family, IReadOnlyList<ServedPort> ports, IReadOnlyList<ServiceEndpoint> endpoints)

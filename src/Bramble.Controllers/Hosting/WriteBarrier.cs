@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using k8s;
+using k8s.Models;
 
 namespace Bramble.Controllers.Hosting;
 
@@ -16,9 +18,10 @@ internal sealed class WriteBarrier
     public void Wrote<T>(NamespacedName key, IInformer<T> informer, KubeObject written) where T : class =>
         Add(key, informer, () => informer.ResourceVersion >= written.ResourceVersion);
 
-    /// <summary>The object must be gone or marked for deletion in the copy before <paramref name="key"/> is decided again.</summary>
-    public void Deleted<T>(NamespacedName key, IInformer<T> informer, NamespacedName deleted, string uid, long atVersion) where T : class =>
-        Add(key, informer, () => informer.FindObject(deleted) is not { } known || known.Uid != uid || known.ResourceVersion > atVersion);
+    /// <summary>The object must be gone or marked for deletion in the copy before <paramref name="key"/> is decided again. A newer version says nothing: it
+    /// may be somebody else's write of just before.</summary>
+    public void Deleted<T>(NamespacedName key, IInformer<T> informer, NamespacedName deleted, string uid) where T : class, IKubernetesObject<V1ObjectMeta> =>
+        Add(key, informer, () => informer.Find(deleted) is not { } known || known.Metadata.Uid != uid || known.IsBeingDeleted());
 
     /// <exception cref="TimeoutException">The copy lags by more than ten seconds.</exception>
     public async Task CaughtUpAsync(NamespacedName key, TimeProvider time, CancellationToken cancel)

@@ -86,11 +86,10 @@ internal sealed class ReplicaSetController : IReconciler
             return await SlowStart.RunAsync(going.Count, async i =>
             {
                 var pod = going[i];
-                var at = long.TryParse(pod.Metadata.ResourceVersion, out var version) ? version : 0;
                 try
                 {
                     await _context.Client.DeleteAsync(Resources.Pods, pod.NamespacedName(), new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
-                    _writes.Deleted(owner.Name, _pods, pod.NamespacedName(), pod.Metadata.Uid, at);
+                    _writes.Deleted(owner.Name, _pods, pod.NamespacedName(), pod.Metadata.Uid);
                     _context.Events.Normal(about, "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");
                 }
                 catch (StatusException e) when (!e.IsNotFound)

@@ -131,7 +131,7 @@ internal sealed class StatefulSetController : IReconciler
     private async Task DeleteAsync(V1StatefulSet set, NamespacedName name, V1Pod pod, CancellationToken cancel)
     {
         await _context.Client.DeleteAsync(Resources.Pods, pod.NamespacedName(), new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
-        _writes.Deleted(name, _pods, pod.NamespacedName(), pod.Metadata.Uid, long.TryParse(pod.Metadata.ResourceVersion, CultureInfo.InvariantCulture, out var at) ? at : 0);
+        _writes.Deleted(name, _pods, pod.NamespacedName(), pod.Metadata.Uid);
         _context.Events.Normal(EventSubject.Of(Resources.StatefulSets, set), "SuccessfulDelete", $"delete Pod {pod.Metadata.Name} in StatefulSet {name.Name} successful");
     }
 
