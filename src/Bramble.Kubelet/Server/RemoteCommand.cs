@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json;
 using Bramble.Client.Streaming;
 
 namespace Bramble.Kubelet.Server;
@@ -31,7 +33,8 @@ internal static class RemoteCommand
         await client.SendAsync(stdout is not null ? Channel.Stdout : stderr is not null ? Channel.Stderr : Channel.Error, ReadOnlyMemory<byte>.Empty, ended.Token);
 
         var output = Task.WhenAll(Forward(stdout, Channel.Stdout), Forward(stderr, Channel.Stderr));
-        var input = ReceiveAsync(client, stdin, resize, ended.Token);
+        using var commandEnded = CancellationTokenSource.CreateLinkedTokenSource(ended.Token);
+        var input = ReceiveAsync(client, stdin, resize, commandEnded.Token, ended.Token);
         try
         {
             var finished = FinishAsync();
@@ -39,6 +42,8 @@ internal static class RemoteCommand
             // The client has gone: what runs is left to the runtime. Otherwise the command has ended.
             if (!finished.IsCompleted) await ended.CancelAsync();
             await finished;
+            // Input that nobody reads any more is dropped, so that the client's close frame behind it is seen.
+            await commandEnded.CancelAsync();
             // Both close frames pass before the connection goes; ending it at once could lose output that is still on its way.
             await Task.WhenAny(input, Task.Delay(CloseWait, ended.Token));
         }
@@ -59,9 +64,17 @@ internal static class RemoteCommand
         {
             var status = await ReadAllAsync(error, ended.Token);
             await output;
+            if (!client.SendsStatus) status = AsText(status);
             if (status.Length > 0) await client.SendAsync(Channel.Error, status, ended.Token);
             await client.CloseAsync(ended.Token);
         }
+    }
+
+    /// <summary>Before version 4 nothing is said of success, and of a failure only its message.</summary>
+    private static byte[] AsText(byte[] status)
+    {
+        using var document = JsonDocument.Parse(status);
+        return document.RootElement.TryGetProperty("message", out var message) ? Encoding.UTF8.GetBytes(message.GetString() ?? "") : [];
     }
 
     private static async Task ForwardAsync(ChannelSocket client, SpdyStream stream, Channel channel, CancellationToken cancel)
@@ -90,17 +103,27 @@ internal static class RemoteCommand
         }
     }
 
-    /// <summary>Returns when the client has closed or broken off.</summary>
-    private static async Task ReceiveAsync(ChannelSocket client, SpdyStream? stdin, SpdyStream? resize, CancellationToken cancel)
+    /// <summary>Returns when the client has closed or broken off. A command that takes no more input is no end: its output and exit code are still to come.</summary>
+    private static async Task ReceiveAsync(ChannelSocket client, SpdyStream? stdin, SpdyStream? resize, CancellationToken commandEnded, CancellationToken cancel)
     {
         try
         {
             while (await client.ReceiveAsync(cancel) is var (channel, bytes))
             {
-                if (channel == Channel.Stdin && stdin is not null) await stdin.SendAsync(bytes, cancel);
-                else if (channel == Channel.Resize && resize is not null) await resize.SendAsync(bytes, cancel);
-                else if (channel == Channel.Close && client.CanCloseChannels && bytes.Length == 1 && bytes.Span[0] == (byte)Channel.Stdin && stdin is not null)
-                    await stdin.CloseAsync(cancel);
+                if (commandEnded.IsCancellationRequested) continue;
+                try
+                {
+                    if (channel == Channel.Stdin && stdin is not null) await stdin.SendAsync(bytes, commandEnded);
+                    else if (channel == Channel.Resize && resize is not null) await resize.SendAsync(bytes, commandEnded);
+                    else if (channel == Channel.Close && client.CanCloseChannels && bytes.Length == 1 && bytes.Span[0] == (byte)Channel.Stdin && stdin is not null)
+                        await stdin.CloseAsync(commandEnded);
+                }
+                catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException && !cancel.IsCancellationRequested)
+                {
+                    // The runtime has closed its side, or the command has ended meanwhile; FinishAsync tells the client which.
+                    stdin = null;
+                    resize = null;
+                }
             }
         }
         catch (Exception e) when (e is WebSocketException or IOException or ObjectDisposedException or OperationCanceledException)
