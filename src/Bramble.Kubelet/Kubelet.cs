@@ -97,6 +97,8 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         // Pods come when the node is known: admission looks at it.
         List<Task> running =
         [
+            // First: whoever sees the node Ready may ask it for a log at once.
+            new Server.KubeletServer(config, client, parts, workers, stats, machine, node, time, logs).RunAsync(cancel),
             node.RunAsync(workers.WakeAll, cancel),
             services.RunAsync(cancel),
             parts.Statuses.RunAsync(cancel),
@@ -110,7 +112,6 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             }, cancel),
             Part("image clean-up", HousekeepingEvery, garbage.CollectAsync, cancel),
             new ContainerLogRotation(runtime, sandboxes, config, time, _log).RunAsync(() => workers.Pods, cancel),
-            new Server.KubeletServer(config, client, parts, workers, stats, machine, node, time, logs).RunAsync(cancel),
         ];
         // One part that cannot go on ends all: half a kubelet would only look well.
         while (running.Count > 0)

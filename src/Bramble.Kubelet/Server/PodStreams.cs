@@ -51,7 +51,7 @@ internal sealed class PodStreams(IRuntimeService runtime)
             }
             var (connection, _) = await RuntimeStreams.OpenAsync(url, ["portforward.k8s.io"], cancel);
             await using var _1 = connection;
-            using var socket = await http.WebSockets.AcceptWebSocketAsync(PortForwardTunnel);
+            using var socket = await TunnelSocket.AcceptAsync(http, PortForwardTunnel);
             await ByteTunnel.RunAsync(
                 (buffer, c) => ReadSocketAsync(socket, buffer, c),
                 (bytes, c) => socket.SendAsync(bytes, WebSocketMessageType.Binary, endOfMessage: true, c),
