@@ -42,7 +42,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         var thresholds = Threshold.Parse(config.Arguments.GetValueOrDefault("eviction-hard"));
         var resources = Resources(machine, thresholds);
         var hierarchy = CgroupHierarchy.Detect();
-        var cgroups = new PodCgroups(config, hierarchy, _log);
+        var cgroups = new PodCgroups(config, hierarchy, new SystemdSlices(new Native.SystemdBus()), _log);
         cgroups.Prepare(machine.Cores);
 
         await using var events = new EventRecorder(client, "kubelet", config.NodeName, time, logs);

@@ -1,15 +1,14 @@
 namespace Bramble.Kubelet.Cgroups;
 
 /// <summary>Where the kernel shows cgroups: version 2 as one tree, or version 1 as a tree a controller.</summary>
-internal sealed record CgroupHierarchy(bool IsUnified, IReadOnlyDictionary<string, string> Controllers)
+public sealed record CgroupHierarchy(bool IsUnified, IReadOnlyDictionary<string, string> Controllers)
 {
     public const string UnifiedRoot = "/sys/fs/cgroup";
 
     /// <summary>From /proc/self/mountinfo. Version 2 counts only where it has controllers: a hybrid host keeps them in version 1.</summary>
     public static CgroupHierarchy Detect()
     {
-        var unified = Path.Combine(UnifiedRoot, "cgroup.controllers");
-        if (File.Exists(unified) && File.ReadAllText(unified).Trim().Length > 0)
+        if (UnifiedControllers().Length > 0)
             return new(true, new Dictionary<string, string> { [""] = UnifiedRoot });
         var controllers = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var line in File.ReadLines("/proc/self/mountinfo"))
@@ -23,6 +22,25 @@ internal sealed record CgroupHierarchy(bool IsUnified, IReadOnlyDictionary<strin
                     controllers.TryAdd(option, point);
         }
         return new(false, controllers);
+    }
+
+    /// <summary>Who makes the pods' cgroups, as K3s chooses: systemd where it started us and cpusets can be had below it, else we ourselves.</summary>
+    /// <param name="asked">What <c>--kubelet-arg=cgroup-driver</c> says; null: nothing.</param>
+    /// <exception cref="InvalidDataException">There is no such driver.</exception>
+    public static CgroupDriver ChooseDriver(string? asked, Func<string, string?> variable) => asked switch
+    {
+        "systemd" => CgroupDriver.Systemd,
+        "cgroupfs" => CgroupDriver.Cgroupfs,
+        null or "" => variable("INVOCATION_ID") is { Length: > 0 } && Directory.Exists("/run/systemd/system") && UnifiedControllers().Contains("cpuset")
+            ? CgroupDriver.Systemd
+            : CgroupDriver.Cgroupfs,
+        _ => throw new InvalidDataException($"--kubelet-arg: cgroup-driver is \"systemd\" or \"cgroupfs\", not \"{asked}\""),
+    };
+
+    private static string[] UnifiedControllers()
+    {
+        var file = Path.Combine(UnifiedRoot, "cgroup.controllers");
+        return File.Exists(file) ? File.ReadAllText(file).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries) : [];
     }
 
     /// <summary>Folder of a cgroup in the tree of a controller; null: the kernel has no such controller.</summary>

@@ -29,9 +29,11 @@ internal readonly record struct PodCgroupLimits(long Shares, long QuotaMicroseco
 }
 
 /// <summary>The tree of pods' cgroups: <c>kubepods</c>, in it <c>burstable</c> and <c>besteffort</c>, in those <c>pod&lt;uid&gt;</c>; guaranteed pods directly in
-/// kubepods. With systemd as driver they are slices, which systemd makes when the runtime starts the sandbox. A limit that cannot be written is said once.</summary>
-internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy, ILogger log)
+/// kubepods. With systemd as driver they are slices of the same names. A limit that cannot be written is said once.</summary>
+internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy, SystemdSlices slices, ILogger log)
 {
+    private static readonly string[] QosClasses = ["Guaranteed", "Burstable", "BestEffort"];
+
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, bool> _told = new();
 
     public CgroupHierarchy Hierarchy => hierarchy;
@@ -54,17 +56,17 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
     /// <summary>The parent as the runtime wants to hear it: a path, or with systemd the slice's name alone.</summary>
     public string ParentFor(V1Pod pod) => IsSystemd ? SliceOf(pod) : PathOf(pod);
 
-    private static string SliceOf(V1Pod pod)
-    {
-        var qos = pod.QosClass();
-        return $"kubepods{(qos == "Guaranteed" ? "" : "-" + qos.ToLowerInvariant())}-pod{pod.Uid().Replace('-', '_')}.slice";
-    }
+    private static string SliceOf(V1Pod pod) => SliceOf(pod.QosClass(), pod.Uid());
+
+    // A dash in a slice's name is a level of the tree.
+    private static string SliceOf(string qos, string uid) =>
+        $"kubepods{(qos == "Guaranteed" ? "" : "-" + qos.ToLowerInvariant())}-pod{uid.Replace('-', '_')}.slice";
 
     /// <summary>Makes the top and the QoS groups.</summary>
     public void Prepare(int cores)
     {
-        if (IsSystemd) return;
-        foreach (var cgroup in (string[])[Top, QosFolder("Burstable"), QosFolder("BestEffort")]) Make(cgroup);
+        if (!IsSystemd)
+            foreach (var cgroup in (string[])[Top, QosFolder("Burstable"), QosFolder("BestEffort")]) Make(cgroup);
         SetShares(Top, Math.Max(2, cores * 1024L));
         SetShares(QosFolder("BestEffort"), ContainerResourceLimits.SharesMin);
     }
@@ -72,8 +74,13 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
     public void Ensure(V1Pod pod)
     {
         var cgroup = PathOf(pod);
-        if (!IsSystemd) Make(cgroup);
         var limits = PodCgroupLimits.Of(pod);
+        if (IsSystemd)
+        {
+            EnsureSlice(cgroup, SliceLimits.Of(Weight(limits.Shares), limits.QuotaMicroseconds, limits.MemoryBytes));
+            return;
+        }
+        Make(cgroup);
         SetShares(cgroup, limits.Shares);
         if (hierarchy.IsUnified)
         {
@@ -88,7 +95,6 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
     /// <summary>Shares of the burstable group: the sum of what its pods ask for.</summary>
     public void SetBurstableShares(IEnumerable<V1Pod> pods)
     {
-        if (IsSystemd) return;
         var cores = pods.Where(p => p.QosClass() == "Burstable").Sum(p => p.Spec.EffectiveRequest("cpu"));
         SetShares(QosFolder("Burstable"), ContainerResourceLimits.Shares(cores));
     }
@@ -97,19 +103,51 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
     public IReadOnlySet<string> PodUids()
     {
         var uids = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var qos in (string[])["Guaranteed", "Burstable", "BestEffort"])
+        foreach (var qos in QosClasses)
             foreach (var folder in hierarchy.Folders(QosFolder(qos)).Where(Directory.Exists))
-                foreach (var child in Directory.EnumerateDirectories(folder, "pod*")) uids.Add(Path.GetFileName(child)["pod".Length..]);
+                foreach (var child in Directory.EnumerateDirectories(folder))
+                    if (UidOf(Path.GetFileName(child)) is { } uid) uids.Add(uid);
         return uids;
+    }
+
+    /// <summary>The uid in a cgroup's name, <c>pod1-2</c> or <c>kubepods-burstable-pod1_2.slice</c>; null: it is no pod's.</summary>
+    internal static string? UidOf(string name)
+    {
+        if (name.StartsWith("pod", StringComparison.Ordinal)) return name["pod".Length..];
+        var at = name.IndexOf("-pod", StringComparison.Ordinal);
+        return at >= 0 && name.StartsWith("kubepods", StringComparison.Ordinal) && name.EndsWith(".slice", StringComparison.Ordinal)
+            ? name[(at + "-pod".Length)..^".slice".Length].Replace('_', '-')
+            : null;
     }
 
     /// <summary>Removes a pod's cgroup from every tree. False: something still runs in it.</summary>
     public bool Remove(string uid)
     {
         var isGone = true;
-        foreach (var qos in (string[])["Guaranteed", "Burstable", "BestEffort"])
-            foreach (var folder in hierarchy.Folders($"{QosFolder(qos)}/pod{uid}").Where(Directory.Exists)) isGone &= RemoveTree(folder);
+        foreach (var qos in QosClasses)
+            foreach (var folder in hierarchy.Folders(IsSystemd ? $"{QosFolder(qos)}/{SliceOf(qos, uid)}" : $"{QosFolder(qos)}/pod{uid}").Where(Directory.Exists))
+                isGone &= IsSystemd ? StopSlice(SliceOf(qos, uid), folder) : RemoveTree(folder);
         return isGone;
+    }
+
+    private bool StopSlice(string slice, string folder)
+    {
+        // Stopping a slice kills what is in it: a pod's end is the kubelet's to time.
+        if (File.ReadLines(Path.Join(folder, "cgroup.events")).Contains("populated 1")) return false;
+        slices.Stop(slice);
+        return true;
+    }
+
+    private void EnsureSlice(string cgroup, SliceLimits limits)
+    {
+        try
+        {
+            slices.Ensure(Path.GetFileName(cgroup), limits);
+        }
+        catch (IOException e)
+        {
+            if (_told.TryAdd("systemd", true)) Log.CgroupsLimited(log, e.Message);
+        }
     }
 
     private static bool RemoveTree(string folder)
@@ -153,10 +191,13 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
 
     private void SetShares(string cgroup, long shares)
     {
-        // Version 2 has weights from 1 to 10000 for shares from 2 to 262144.
-        if (hierarchy.IsUnified) Write("cpu", cgroup, "cpu.weight", (1 + (shares - 2) * 9999 / 262142).ToString(CultureInfo.InvariantCulture));
+        if (IsSystemd) EnsureSlice(cgroup, SliceLimits.Of(Weight(shares), 0, 0));
+        else if (hierarchy.IsUnified) Write("cpu", cgroup, "cpu.weight", Weight(shares).ToString(CultureInfo.InvariantCulture));
         else Write("cpu", cgroup, "cpu.shares", shares.ToString(CultureInfo.InvariantCulture));
     }
+
+    // Version 2 has weights from 1 to 10000 for shares from 2 to 262144.
+    private static long Weight(long shares) => 1 + (shares - 2) * 9999 / 262142;
 
     private void Write(string controller, string cgroup, string file, string value)
     {

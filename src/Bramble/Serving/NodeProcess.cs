@@ -5,6 +5,7 @@ using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Configuration;
 using Bramble.Kubelet;
+using Bramble.Kubelet.Cgroups;
 using Bramble.Network;
 using Bramble.Supervisor.Runtime;
 using Microsoft.Extensions.Logging;
@@ -16,6 +17,7 @@ internal sealed class NodeProcess(
     ServerConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, TimeProvider time, ILoggerFactory logs)
 {
     private readonly ILogger _log = logs.CreateLogger("node");
+    private readonly CgroupDriver _cgroupDriver = CgroupHierarchy.ChooseDriver(config.Kubelet.Text("cgroup-driver"), Environment.GetEnvironmentVariable);
 
     /// <summary>Runs until cancelled; containers go on.</summary>
     public async Task RunAsync(CancellationToken cancel)
@@ -54,7 +56,7 @@ internal sealed class NodeProcess(
     {
         if (config.RuntimeEndpoint is { } given) return (given, null);
         var containerd = new Containerd(
-            new ContainerdOptions(config.Layout) { PauseImage = config.PauseImage, Snapshotter = config.Snapshotter, NonrootDevices = config.NonrootDevices },
+            new ContainerdOptions(config.Layout) { UsesSystemdCgroup = _cgroupDriver == CgroupDriver.Systemd, PauseImage = config.PauseImage, Snapshotter = config.Snapshotter, NonrootDevices = config.NonrootDevices },
             time, logs.CreateLogger<Containerd>());
         await containerd.StartAsync(cancel);
         await containerd.EnsurePauseImageAsync(cancel);
@@ -108,6 +110,7 @@ internal sealed class NodeProcess(
             ResolvConfPath = config.ResolvConf,
             // Outside a service K3s keeps its pods below a cgroup of its own.
             CgroupRoot = config.Kubelet.Text("cgroup-root") ?? (Environment.GetEnvironmentVariable("INVOCATION_ID") is { Length: > 0 } ? "/" : "/k3s"),
+            CgroupDriver = _cgroupDriver,
             MaxPods = int.TryParse(config.Kubelet.Text("max-pods"), out var pods) ? pods : 110,
             StaticPodPath = config.Layout.StaticPods,
             Arguments = config.Kubelet.Last,
