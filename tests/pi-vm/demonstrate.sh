@@ -1,0 +1,136 @@
+#!/bin/bash
+# demonstrate.sh BINARY >docs/pi-vm.md: the linux-arm64 binary on the VM, from install.sh on a fresh disk to a reboot and the uninstallation.
+# What it does and what was answered goes to standard output as a page; the first thing that is not as it should be ends it with an error.
+# Slow (a vCPU is many times slower than a Pi's core): about ten minutes. Environment: PI_VM_KEEP=1 leaves the VM running.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd); cd "$here"; . ./env.sh
+vm=${PI_VM_NAME:-pi1}
+binary=$(realpath "${1:?demonstrate.sh BINARY (packaging/publish.sh linux-arm64 makes it)}")
+kubectl='k3s kubectl'
+
+fail() { echo "demonstrate.sh: $*" >&2; exit 1; }
+in_vm() { ./run.sh "$vm" "$1" </dev/null; }
+# Runs a command in the VM and shows it with its answer.
+show() {
+    local output
+    echo "  $1" >&2
+    output=$(in_vm "$1" 2>&1) || { echo "$output" >&2; fail "this failed: $1"; }
+    printf '    # %s\n' "$1"
+    [ -z "$output" ] || sed 's/^/    /' <<<"$output"
+}
+section() { printf '\n## %s\n\n' "$1"; echo "$1" >&2; }
+# until_true SECONDS COMMAND
+until_true() {
+    local end=$((SECONDS + $1))
+    until in_vm "$2" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || { in_vm "$kubectl get pods -A -o wide; $kubectl get events -A; journalctl -u k3s -n 40 --no-pager" >&2 || true; fail "not so within $1 s: $2"; }
+        sleep 2
+    done
+}
+same() { [ "$1" = "$2" ] && [ -n "$1" ] || fail "$3: before: $1; after: $2"; }
+containers() { in_vm "$kubectl get pods -n default -o jsonpath='{range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID}{\"\\n\"}{end}' | sort"; }
+limits() { in_vm "cd /sys/fs/cgroup/kubepods.slice && for f in \$(find . -path '*-pod*.slice/memory.max' -o -path '*-pod*.slice/cpu.max' | grep -v cri-containerd | sort); do echo \"\$f: \$(cat \$f)\"; done"; }
+
+./down.sh --wipe "$vm" >&2
+stage=$PI_VM_DIR/share/bramble
+rm -rf "$stage" && mkdir -p "$stage/packaging"
+cp "$here/../../install.sh" "$stage/" && cp "$here"/../../packaging/k3s-*.sh "$stage/packaging/" && cp "$binary" "$stage/bramble-linux-arm64"
+[ -f "$PI_VM_DIR/share/busybox.tar" ] || ./busybox-image.sh >&2
+cat >"$stage/web.yaml" <<'YAML'
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, namespace: default }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: web
+        image: docker.io/library/busybox:pi-vm
+        imagePullPolicy: Never
+        command: [sh, -c, 'hostname >/tmp/index.html; exec httpd -f -p 8080 -h /tmp']
+        ports: [{ containerPort: 8080 }]
+        resources: { requests: { cpu: 100m, memory: 32Mi }, limits: { cpu: 500m, memory: 64Mi } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: default }
+spec:
+  type: NodePort
+  selector: { app: web }
+  ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }]
+YAML
+./up.sh "$vm" >&2
+
+cat <<'HEAD'
+# Bramble on an emulated Raspberry Pi 4
+
+Written by `tests/pi-vm/demonstrate.sh` (2 emulated Cortex-A72, 2 GB, Debian 13, systemd, cgroup v2, containerd 1.7). The emulator is many times slower than a
+board: times say nothing, memory figures do.
+HEAD
+section 'The machine'
+show 'uname -srm; . /etc/os-release; echo "$PRETTY_NAME"; systemctl --version | head -n 1; containerd --version | cut -d" " -f3; stat -fc %T /sys/fs/cgroup'
+
+section 'Install'
+show 'cd /host/bramble && ./install.sh --binary ./bramble-linux-arm64'
+show 'systemctl is-enabled k3s bramble; systemctl is-active k3s; k3s --version; bramble version | tail -n 1'
+
+section 'A Deployment and its Service'
+show 'k3s ctr images import /host/busybox.tar'
+show "$kubectl apply -f /host/bramble/web.yaml"
+show "$kubectl rollout status deployment/web --timeout=300s"
+show "$kubectl get deployments,pods,services -n default -o wide"
+address=$(in_vm "$kubectl get service web -n default -o jsonpath='{.spec.clusterIP}'")
+show "curl -sS -m 60 http://$address/; curl -sS -m 60 http://127.0.0.1:30080/"
+
+section "Limits are slices of systemd"
+show 'systemctl list-units --no-legend --plain "kubepods*.slice"'
+before=$(limits)
+grep -q 'memory.max: 67108864' <<<"$before" || fail "no pod has its memory limit: $before"
+grep -q 'cpu.max: 50000 100000' <<<"$before" || fail "no pod has its CPU limit: $before"
+show 'systemctl daemon-reload; cd /sys/fs/cgroup/kubepods.slice; grep . $(find . -path "*-pod*.slice/memory.max" -o -path "*-pod*.slice/cpu.max" | grep -v cri-containerd | sort)'
+same "$before" "$(limits)" 'limits after daemon-reload'
+
+section 'Memory and idle CPU'
+sleep 30
+show 'for p in $(pidof k3s bramble containerd containerd-shim-runc-v2); do printf "%-26s RSS %6d kB   PSS %6d kB\n" "$(tr "\0" " " </proc/$p/cmdline | cut -c1-25)" $(awk "/^Rss/{r=\$2} /^Pss:/{p=\$2} END{print r, p}" /proc/$p/smaps_rollup); done'
+show 'p=$(systemctl show -P MainPID k3s); a=$(awk "{print \$14+\$15}" /proc/$p/stat); sleep 60; b=$(awk "{print \$14+\$15}" /proc/$p/stat); echo "bramble used $((b - a)) ticks of 10 ms in 60 s"'
+
+section 'Restart of the service: the same containers'
+ids=$(containers)
+show "$kubectl get pods -n default -o jsonpath='{range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID}{\"\\n\"}{end}'"
+show 'systemctl restart k3s; systemctl is-active k3s'
+until_true 300 "$kubectl get nodes | grep -qw Ready"
+show "$kubectl get pods -n default -o jsonpath='{range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID}{\"\\n\"}{end}'"
+same "$ids" "$(containers)" 'containers after systemctl restart k3s'
+same "$before" "$(limits)" 'limits after systemctl restart k3s'
+show "curl -sS -m 60 http://$address/"
+
+section 'Installing again is an upgrade in place'
+show 'cd /host/bramble && INSTALL_K3S_FORCE_RESTART=true ./install.sh --binary ./bramble-linux-arm64'
+same "$ids" "$(containers)" 'containers after an upgrade'
+
+section 'Reboot: it comes up by itself'
+boot=$(in_vm 'cat /proc/sys/kernel/random/boot_id')
+printf '    # reboot\n'
+in_vm 'systemctl reboot' >/dev/null 2>&1 || true
+end=$((SECONDS + 600))
+until now=$(PI_VM_CONNECT_TIMEOUT=10 timeout 60 ./run.sh "$vm" 'cat /proc/sys/kernel/random/boot_id' </dev/null 2>/dev/null) && [ -n "$now" ] && [ "$now" != "$boot" ]; do
+    [ $SECONDS -lt $end ] || fail 'it did not come back within 600 s'
+    sleep 3
+done
+until_true 300 "$kubectl get nodes | grep -qw Ready"
+until_true 300 "[ \$($kubectl get pods -n default --no-headers | grep -cE '^web-.* 1/1 +Running') = 2 ]"
+show "uptime; $kubectl get nodes,pods -A -o wide"
+until_true 120 "curl -sSf -m 60 http://$address/"
+show "curl -sS -m 60 http://$address/; curl -sS -m 60 http://127.0.0.1:30080/"
+grep -q 'memory.max: 67108864' <<<"$(limits)" || fail "no pod has its memory limit after the reboot: $(limits)"
+
+section 'Uninstall leaves nothing'
+show 'k3s-uninstall.sh'
+show 'ip -brief link; ip route; nft list ruleset; ls -d /sys/fs/cgroup/kubepods* /run/k3s /var/lib/kubelet /var/lib/cni /var/lib/rancher/k3s /etc/rancher/k3s /usr/local/bin/* 2>/dev/null; awk "{print \$5}" /proc/self/mountinfo | grep -E "k3s|kubelet|netns" || echo "no mounts"; systemctl list-units --no-legend --plain "k3s*" "kubepods*"; pgrep -al "containerd|k3s|bramble" || echo "no processes"'
+in_vm '[ ! -e /usr/local/bin/k3s ] && [ ! -e /var/lib/rancher/k3s ] && [ ! -e /sys/fs/cgroup/kubepods.slice ] && ! ip link show cni0 2>/dev/null && [ -z "$(nft list ruleset)" ] && ! pgrep containerd' >/dev/null || fail 'the uninstallation left something'
+[ -n "${PI_VM_KEEP:-}" ] || ./down.sh "$vm" >&2
