@@ -3,9 +3,9 @@
 # What it does and what was answered goes to standard output as a page; the first thing that is not as it should be ends it with an error.
 # Slow (a vCPU is many times slower than a Pi's core): about ten minutes. Environment: PI_VM_KEEP=1 leaves the VM running.
 set -euo pipefail
+binary=$(realpath "${1:?demonstrate.sh BINARY (packaging/publish.sh linux-arm64 makes it)}")
 here=$(cd "$(dirname "$0")" && pwd); cd "$here"; . ./env.sh
 vm=${PI_VM_NAME:-pi1}
-binary=$(realpath "${1:?demonstrate.sh BINARY (packaging/publish.sh linux-arm64 makes it)}")
 kubectl='k3s kubectl'
 
 fail() { echo "demonstrate.sh: $*" >&2; exit 1; }
