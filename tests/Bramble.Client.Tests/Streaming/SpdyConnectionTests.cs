@@ -15,10 +15,12 @@ public sealed class SpdyConnectionTests
     {
         await using var pair = await Pair.OpenAsync();
         var stream = await pair.Client.OpenAsync([new("streamType", "stdin")], Cancel);
-        var syn = await pair.ReadAsync(18 + 6 + 5 + 4 + 4 + 10 + 4 + 5);
+        var syn = await pair.ReadAsync(18 + 6 + 5 + 4 + 4 + 10 + 4 + 5 + 5);
         Assert.Equal("800300010000", Convert.ToHexStringLower(syn.AsSpan(0, 6)));
         Assert.Equal("78bbe3c6a7c2", Convert.ToHexStringLower(syn.AsSpan(18, 6)));
         Assert.Equal("streamtype", Encoding.ASCII.GetString(syn.AsSpan(18 + 6 + 5 + 8, 10)));
+        // Without this empty block Go's reader waits for the next one.
+        Assert.Equal("000000ffff", Convert.ToHexStringLower(syn.AsSpan(syn.Length - 5)));
 
         await stream.SendAsync("hello"u8.ToArray(), Cancel);
         await stream.CloseAsync(Cancel);
