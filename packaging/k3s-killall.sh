@@ -1,11 +1,14 @@
 #!/bin/sh
 # Stops Bramble and everything it started, and takes its mounts, links, rules, routes and cgroups out of this machine. Data stays: k3s-uninstall.sh
-# removes that. Safe to run again, and after a crash. K3S_DATA_DIR names a data directory other than the default.
+# removes that. Safe to run again, and after a crash. K3S_DATA_DIR names a data directory other than the installed one.
 set -u
+
+# install.sh fills these in.
+SYSTEMD_DIR=/etc/systemd/system
+DATA_DIR=${K3S_DATA_DIR:-/var/lib/rancher/k3s}
 
 [ "$(id -u)" -eq 0 ] || exec sudo --preserve-env=K3S_DATA_DIR "$0" "$@"
 
-DATA_DIR=${K3S_DATA_DIR:-/var/lib/rancher/k3s}
 RUN_DIR=/run/k3s
 SOCKET=$RUN_DIR/containerd/containerd.sock
 
@@ -32,8 +35,8 @@ with_descendants() {
 }
 
 stop_services() {
-    for unit in /etc/systemd/system/k3s*.service; do
-        [ -f "$unit" ] && have systemctl && systemctl stop "$(basename "$unit")"
+    for unit in "$SYSTEMD_DIR"/k3s*.service; do
+        [ -f "$unit" ] && [ -d /run/systemd/system ] && systemctl stop "$(basename "$unit")"
     done
     for script in /etc/init.d/k3s*; do
         [ -x "$script" ] && "$script" stop
@@ -83,6 +86,8 @@ kill_containers() {
 # Unmounts all below a path, the deepest first, and then removes the path itself when asked.
 unmount_below() {
     awk -v root="$1" '{ gsub(/\\040/, " ", $5); if (index($5, root "/") == 1 || $5 == root) print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
+        # What another mount covers cannot be reached; below a path that goes anyway.
+        mountpoint -q "$mount" || continue
         umount -f "$mount" 2>/dev/null || umount -l "$mount"
     done
     [ "${2:-}" = remove ] && rm -rf "$1"
@@ -108,7 +113,9 @@ remove_links() {
     # The routes that Bramble made carry its protocol number.
     ip route flush table main proto 188 2>/dev/null
     ip -6 route flush table main proto 188 2>/dev/null
-    rm -rf /var/lib/cni "$DATA_DIR/agent/cni" "$DATA_DIR/agent/etc/cni" /run/flannel
+    rm -rf /var/lib/cni/* "$DATA_DIR/agent/cni" "$DATA_DIR/agent/etc/cni" /run/flannel
+    # It may be a mount of the user's.
+    rmdir /var/lib/cni 2>/dev/null
 }
 
 remove_rules() {
@@ -136,10 +143,28 @@ remove_rules() {
 }
 
 remove_cgroups() {
-    have systemctl && [ -d /run/systemd/system ] && systemctl stop kubepods.slice 2>/dev/null
-    find /sys/fs/cgroup -depth -type d \( -path '*/kubepods/*' -o -path '*/kubepods.slice/*' -o -name kubepods -o -name kubepods.slice \) 2>/dev/null | while read -r group; do
-        rmdir "$group" 2>/dev/null
+    [ -d /run/systemd/system ] && systemctl stop kubepods.slice 2>/dev/null
+    # Outside a service the tree is below a group k3s of its own. A group is busy until the last of its processes is reaped.
+    tries=20
+    while [ $tries -gt 0 ]; do
+        groups=$(find /sys/fs/cgroup -depth -type d \( -path '*/kubepods/*' -o -path '*/kubepods.slice/*' -o -name kubepods -o -name kubepods.slice -o -name k3s \) 2>/dev/null)
+        [ -n "$groups" ] || return 0
+        # shellcheck disable=SC2086
+        rmdir $groups 2>/dev/null && return 0
+        sleep 0.1
+        tries=$((tries - 1))
     done
+}
+
+# Shims keep their sockets in a folder that all containerds of a machine share; with the last of them it goes.
+remove_sockets() {
+    for pid in $(processes); do
+        case "$(command_line "$pid")" in
+            *containerd*) return 0 ;;
+        esac
+    done
+    rm -rf /run/containerd/s
+    rmdir /run/containerd 2>/dev/null
 }
 
 stop_services
@@ -152,3 +177,5 @@ remove_namespaces
 remove_links
 remove_rules
 remove_cgroups
+remove_sockets
+exit 0

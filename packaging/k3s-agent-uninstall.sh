@@ -1,1 +1,0 @@
-k3s-uninstall.sh
