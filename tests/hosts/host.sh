@@ -34,7 +34,8 @@ enter_cgroups() {
                 cat "$controller/$file" >"$group/$file"
             done
         fi
-        echo $$ >"$group/cgroup.procs"
+        # Not $$: in a subshell that is another process.
+        echo "$BASHPID" >"$group/cgroup.procs"
     done
 }
 
@@ -106,6 +107,7 @@ up() {
 inside() {
     local name=$1; shift
     [ -f "$root/$name/pid" ] || die "$name is not up"
+    enter_cgroups "$name"
     exec nsenter --target "$(cat "$root/$name/pid")" --mount --uts --ipc --net --pid --cgroup -- env "HOSTNAME=$name" "$@"
 }
 
