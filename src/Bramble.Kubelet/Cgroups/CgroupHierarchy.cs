@@ -4,6 +4,7 @@ namespace Bramble.Kubelet.Cgroups;
 public sealed record CgroupHierarchy(bool IsUnified, IReadOnlyDictionary<string, string> Controllers)
 {
     public const string UnifiedRoot = "/sys/fs/cgroup";
+    private const string HybridRoot = "/sys/fs/cgroup/unified";
 
     /// <summary>From /proc/self/mountinfo. Version 2 counts only where it has controllers: a hybrid host keeps them in version 1.</summary>
     public static CgroupHierarchy Detect()
@@ -50,4 +51,8 @@ public sealed record CgroupHierarchy(bool IsUnified, IReadOnlyDictionary<string,
 
     /// <summary>Folders of a cgroup in all trees.</summary>
     public IEnumerable<string> Folders(string cgroup) => Controllers.Values.Distinct().Select(root => Path.Join(root, cgroup));
+
+    /// <summary>Folders that a cgroup may have left: on a hybrid host runc makes it in the tree without controllers too, and leaves it there.</summary>
+    public IEnumerable<string> LeftFolders(string cgroup) =>
+        IsUnified || !Directory.Exists(HybridRoot) ? Folders(cgroup) : Folders(cgroup).Append(Path.Join(HybridRoot, cgroup));
 }

@@ -104,7 +104,7 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
     {
         var uids = new HashSet<string>(StringComparer.Ordinal);
         foreach (var qos in QosClasses)
-            foreach (var folder in hierarchy.Folders(QosFolder(qos)).Where(Directory.Exists))
+            foreach (var folder in hierarchy.LeftFolders(QosFolder(qos)).Where(Directory.Exists))
                 foreach (var child in Directory.EnumerateDirectories(folder))
                     if (UidOf(Path.GetFileName(child)) is { } uid) uids.Add(uid);
         return uids;

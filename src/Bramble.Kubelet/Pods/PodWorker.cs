@@ -21,7 +21,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
     private readonly Lock _gate = new();
     private V1Pod _pod = pod;
     private PodEnd? _end;
-    private bool _isRemoved;
+    private volatile bool _isRemoved;
     private bool _isCleaned;
     private int _failedSteps;
     private DateTimeOffset? _lookAgain;
@@ -51,6 +51,8 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
     public void Remove()
     {
         _isRemoved = true;
+        // There is nothing to write a status to; asking for the pod would be refused, as a node may only see its own.
+        parts.Statuses.Forget(Pod.Uid());
         End(PodEnd.Deleted);
         Wake();
     }
@@ -367,8 +369,9 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
         parts.Tokens.Forget(pod.Uid());
         parts.Restarts.Forget(pod.Uid());
         parts.Images.Forget(pod.Uid());
-        Publish(pod, status);
         _isCleaned = true;
+        if (_isRemoved) return;
+        Publish(pod, status);
         if (!await parts.Statuses.FlushAsync(pod.Uid(), cancel)) LookAgainAt(parts.Time.GetUtcNow().AddSeconds(2));
     }
 

@@ -66,7 +66,8 @@ internal sealed class PodVolumes(KubeletConfig config, IKubeClient client, Proje
             // Secrets stay off the disk.
             if (kind != "configmap" && !MountTable.IsMountPoint(path)) Libc.Mount("tmpfs", path, "tmpfs", Libc.MsNoSuid | Libc.MsNoDev, "size=64m,mode=0755");
             AtomicWriter.Write(path, files, group, time.GetUtcNow());
-            return new(path);
+            // What a container wrote here would be gone with the next change.
+            return new(path, IsReadOnly: true);
         }
         if (volume.Csi is { } csi) throw new VolumeException($"driver name {csi.Driver} not found in the list of registered CSI drivers");
         throw new VolumeException("no volume plugin matched: this kind of volume is not supported on this node");
