@@ -102,6 +102,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
             running.Start("node", new NodeProcess(config, kubelet, network, informers, time, logs).RunAsync);
         }
+        running.Start("idle memory", new IdleMemory(time).RunAsync);
         try
         {
             await Task.Delay(Timeout.Infinite, stop);

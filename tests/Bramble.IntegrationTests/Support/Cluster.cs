@@ -17,12 +17,15 @@ internal sealed class Cluster : IAsyncDisposable
     public string Kubeconfig => Path.Combine(folder, "kubeconfig");
 
     /// <summary>Makes the host, starts the server there with the busybox image beside it and waits until the node is Ready.</summary>
-    public static async Task<Cluster> Start(string name, int number, params string[] arguments)
+    public static async Task<Cluster> Start(string name, int number, params string[] arguments) => await StartOn(await TestHost.Up(name, number), arguments);
+
+    /// <summary>The same on a host that is up; the cluster takes it over.</summary>
+    public static async Task<Cluster> StartOn(TestHost host, params string[] arguments)
     {
-        var cluster = new Cluster(await TestHost.Up(name, number));
+        var cluster = new Cluster(host);
         (await cluster.Host.Shell($"mkdir -p {DataDir}/agent/images && cp {TestFiles.BusyboxImage} {DataDir}/agent/images/")).Succeeded();
         await cluster.StartServer(arguments);
-        await cluster.WaitForNode(name);
+        await cluster.WaitForNode(host.Name);
         return cluster;
     }
 

@@ -24,7 +24,7 @@ internal static class Command
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            Assert.Fail($"{program} {string.Join(' ', arguments)}: did not end in time\n{await output}\n{await errors}");
+            throw new UnexpectedException($"{program} {string.Join(' ', arguments)}: did not end in time\n{await output}\n{await errors}");
         }
         return new CommandResult($"{Path.GetFileName(program)} {string.Join(' ', arguments)}", process.ExitCode, await output, await errors);
     }

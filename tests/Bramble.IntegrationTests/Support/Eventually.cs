@@ -13,7 +13,7 @@ internal static class Eventually
         {
             var answer = await ask();
             if (satisfied(answer)) return answer;
-            Assert.True(clock.Elapsed < (within ?? TimeSpan.FromMinutes(1)), $"{what}: not so after {clock.Elapsed.TotalSeconds:F0} s; last seen:\n{answer}");
+            if (clock.Elapsed > (within ?? TimeSpan.FromMinutes(1))) throw new UnexpectedException($"{what}: not so after {clock.Elapsed.TotalSeconds:F0} s; last seen:\n{answer}");
             await Task.Delay(200);
         }
     }

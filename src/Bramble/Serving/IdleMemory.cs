@@ -1,0 +1,44 @@
+namespace Bramble.Serving;
+
+/// <summary>
+/// Gives memory back to the machine when the server rests. The collector runs when much is allocated; a start-up or a burst of work leaves its garbage
+/// resident because an idle server allocates too little to cause the next collection, and on a board that memory belongs to the pods.
+/// </summary>
+internal sealed class IdleMemory(TimeProvider time)
+{
+    /// <summary>How often to look. A look costs nothing.</summary>
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+
+    /// <summary>Bytes allocated in one interval below which the server counts as resting.</summary>
+    private const long RestingBytes = 4 << 20;
+
+    /// <summary>Bytes allocated since the last collection of ours that make another one worth its pause (tens of milliseconds on a board).</summary>
+    private const long WorthwhileBytes = 24 << 20;
+
+    private long _atLastLook;
+    private long _atLastCollection;
+
+    /// <summary>Looks until told to stop.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        while (await timer.WaitForNextTickAsync(stop))
+        {
+            var allocated = GC.GetTotalAllocatedBytes();
+            if (IsWorthwhile(allocated))
+            {
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            }
+        }
+    }
+
+    /// <summary>Whether to collect now, given all bytes ever allocated.</summary>
+    internal bool IsWorthwhile(long allocated)
+    {
+        var resting = allocated - _atLastLook < RestingBytes;
+        _atLastLook = allocated;
+        if (!resting || allocated - _atLastCollection < WorthwhileBytes) return false;
+        _atLastCollection = allocated;
+        return true;
+    }
+}
