@@ -55,7 +55,7 @@ public sealed class KubeObject(NamespacedName name, string uid, long resourceVer
     public T Model<T>() where T : class, IKubernetesObject<V1ObjectMeta>
     {
         if (Volatile.Read(ref _model) is T known) return known;
-        var parsed = KubernetesJson.Deserialize<T>(Json.Span.Length == 0 ? "{}" : System.Text.Encoding.UTF8.GetString(Json.Span));
+        var parsed = ModelJson.Read<T>(Json.Span.Length == 0 ? "{}"u8 : Json.Span);
         return Interlocked.CompareExchange(ref _model, parsed, null) as T ?? parsed;
     }
 

@@ -53,7 +53,7 @@ public static class TypedClient
     /// <summary>The tree of a model that was made here (never of one that was read: it may lack fields).</summary>
     public static JsonObject ToTree<T>(Resource<T> resource, T model) where T : class, IKubernetesObject<V1ObjectMeta>
     {
-        var tree = JsonNode.Parse(KubernetesJson.Serialize(model))!.AsObject();
+        var tree = ModelJson.ToTree(model);
         tree["apiVersion"] = resource.ApiVersion;
         tree["kind"] = resource.Kind;
         return tree;

@@ -7,7 +7,6 @@ using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Schemas;
 using Bramble.Client;
-using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 
@@ -95,7 +94,7 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
         var format = text.TrimStart().StartsWith('{') ? BodyFormat.Json : BodyFormat.Yaml;
         var type = BuiltInSchemas.FindKind(new GroupVersionKind("", "v1", "Pod"))!;
         var decoded = ObjectDecoder.Decode(Encoding.UTF8.GetBytes(text), format, type, FieldValidation.Ignore);
-        return KubernetesJson.Deserialize<V1Pod>(decoded.Tree.ToJsonString());
+        return ModelJson.Read<V1Pod>(Encoding.UTF8.GetBytes(decoded.Tree.ToJsonString()));
     }
 
     private V1Pod Complete(V1Pod pod, string file, string text)
@@ -130,7 +129,7 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
                 await client.DeleteAsync(Resources.Pods, name, new DeleteQuery(GracePeriodSeconds: 0, Uid: mirror.Uid()), cancel);
                 _mirrors.TryRemove(name, out _);
             }
-            var body = JsonNode.Parse(KubernetesJson.Serialize(pod))!.AsObject();
+            var body = ModelJson.ToTree(pod);
             body["apiVersion"] = "v1";
             body["kind"] = "Pod";
             body["metadata"]!.AsObject().Remove("uid");

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
+using Bramble.Client;
 using Bramble.Kubelet.Pods;
-using k8s;
 using Microsoft.AspNetCore.Http;
 
 namespace Bramble.Kubelet.Server;
@@ -13,7 +13,7 @@ internal sealed class PodsEndpoint(PodWorkers workers, PodParts parts) : IKubele
         var items = new JsonArray();
         foreach (var pod in workers.Pods.ToList())
         {
-            var tree = JsonNode.Parse(KubernetesJson.Serialize(pod))!.AsObject();
+            var tree = ModelJson.ToTree(pod);
             if (parts.Statuses.Find(pod) is { } status) tree["status"] = PodStatusTree.Of(status);
             items.Add((JsonNode)tree);
         }
