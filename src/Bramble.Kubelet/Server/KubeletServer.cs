@@ -37,12 +37,10 @@ internal sealed class KubeletServer(
     public async Task RunAsync(CancellationToken cancel)
     {
         if (config.ServerPort == 0 || config.ServingCertificate is not { } certificate) return;
-        var builder = WebApplication.CreateSlimBuilder();
-        // Its host must neither log each request nor take the process's signals: both are the composition's.
-        builder.Logging.ClearProviders();
+        // The empty builder: the others watch every file below the working directory for settings, log each request and take the process's signals.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton<IHostLifetime, QuietLifetime>();
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxConcurrentConnections = 1000;
