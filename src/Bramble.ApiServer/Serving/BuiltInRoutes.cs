@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
-using Bramble.Api.Discovery;
 using Bramble.ApiServer.Verbs;
 using Microsoft.AspNetCore.Http;
 
