@@ -12,6 +12,13 @@ internal static class Product
     public static string OwnVersion =>
         typeof(Product).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0.0.0";
 
+    /// <summary>The commit it was built from, whole; zeroes when it was not built from a repository.</summary>
+    public static string FullCommit => OwnVersion.Split('+') is [_, { Length: 40 } commit] ? commit : new string('0', 40);
+
+    /// <summary>Time of that commit, as <c>/version</c> writes it.</summary>
+    public static string BuildDate =>
+        typeof(Product).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(a => a.Key == "BuildDate")?.Value ?? "1970-01-01T00:00:00Z";
+
     /// <summary>Eight hex characters of the commit, as K3s prints behind its version.</summary>
     public static string Commit => OwnVersion.Split('+') is [_, { Length: >= 8 } commit] ? commit[..8] : "00000000";
 }

@@ -114,7 +114,46 @@ public static partial class YamlText
             }
             return;
         }
-        text.Append(IsPlain(value) ? value : Quoted(value)).Append('\n');
+        Fold(text, IsPlain(value) ? value : Quoted(value), indent);
+        text.Append('\n');
+    }
+
+    /// <summary>Go's emitter breaks a line at the first single space beyond column 80; a double-quoted one says so with a backslash where more space follows.</summary>
+    private static void Fold(StringBuilder text, string scalar, int indent)
+    {
+        const int widthMax = 80;
+        var column = 0;
+        for (var i = text.Length - 1; i >= 0 && text[i] != '\n'; i--) column++;
+        if (column + scalar.Length <= widthMax)
+        {
+            text.Append(scalar);
+            return;
+        }
+        var quote = scalar[0] is '"' or '\'' ? scalar[0] : ' ';
+        var wasSpace = false;
+        for (var i = 0; i < scalar.Length; i++)
+        {
+            var c = scalar[i];
+            // A quoted text is not broken before its first character or its last one; the quotes are part of the scalar here.
+            var isInside = quote == ' ' || i > 1 && i < scalar.Length - 2;
+            var isBeforeSpace = i + 1 < scalar.Length && scalar[i + 1] == ' ';
+            if (c == ' ' && !wasSpace && column > widthMax && isInside && (quote == '"' || !isBeforeSpace))
+            {
+                text.Append('\n').Append(' ', indent);
+                column = indent;
+                if (quote == '"' && isBeforeSpace)
+                {
+                    text.Append('\\');
+                    column++;
+                }
+            }
+            else
+            {
+                text.Append(c);
+                column++;
+            }
+            wasSpace = c == ' ';
+        }
     }
 
     private static bool IsBlockable(string value)

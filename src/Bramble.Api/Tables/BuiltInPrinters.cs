@@ -18,6 +18,18 @@ internal static class BuiltInPrinters
         (o, _) => new JsonArray(o.Name(), o.Time("metadata", "creationTimestamp") is { } time ? time.ToString("yyyy-MM-ddTHH:mm:ssZ") : "0001-01-01T00:00:00Z"))
     { WritesNullForNoRows = true };
 
+    // A name without upstream's mark of a name. The descriptions are the API's own.
+    private static readonly IReadOnlyList<TableColumn> ScaleColumns =
+    [
+        new("Name", Description: "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. "
+            + "Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"),
+        new("Desired", "integer", Description: "replicas is the desired number of instances for the scaled object."),
+        new("Available", "integer", Description: "replicas is the actual number of observed instances of the scaled object."),
+        new("Age", Description: "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. "
+            + "Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. "
+            + "More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"),
+    ];
+
     private static readonly FrozenDictionary<(string Group, string Kind), TablePrinter> Printers = new Dictionary<(string, string), TablePrinter>
     {
         [("", "Pod")] = new("Name:name|Ready|Status|Restarts|Age|IP/1|Node/1|Nominated Node/1|Readiness Gates/1", PodRow.Cells) { RowConditions = PodRow.Conditions },
@@ -34,7 +46,7 @@ internal static class BuiltInPrinters
         [("batch", "CronJob")] = new("Name:name|Schedule|Timezone|Suspend:boolean|Active:integer|Last Schedule|Age" + Workload, WorkloadRows.CronJob),
         [("policy", "PodDisruptionBudget")] = new("Name:name|Min Available|Max Unavailable|Allowed Disruptions:integer|Age", WorkloadRows.PodDisruptionBudget),
         [("autoscaling", "HorizontalPodAutoscaler")] = new(Autoscaler, AutoscalerRow.Cells) { PrintedAs = new("autoscaling", "v2", "HorizontalPodAutoscaler") },
-        [("autoscaling", "Scale")] = new("Name|Desired:integer|Available:integer|Age", WorkloadRows.Scale),
+        [("autoscaling", "Scale")] = new(ScaleColumns, WorkloadRows.Scale),
         [("scheduling.k8s.io", "PriorityClass")] = new("Name:name|Value:integer|Global-Default:boolean|Age|PreemptionPolicy", WorkloadRows.PriorityClass),
 
         [("", "Service")] = new("Name:name|Type|Cluster-IP|External-IP|Port(s)|Age|Selector/1", NetworkRows.Service),

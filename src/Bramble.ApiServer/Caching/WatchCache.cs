@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Bramble.Api.Catalog;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
@@ -108,11 +109,11 @@ public sealed class WatchCache(IStore store, TimeProvider time, ILoggerFactory l
         504, "Timeout", $"Timeout: Too large resource version: {revision}, current: {AppliedRevision}",
         new StatusDetails(Causes: [new StatusCause("ResourceVersionTooLarge", "Too large resource version")], RetryAfterSeconds: 1)));
 
-    private ResourceCache Make(GroupResource resource) => OfFolder(StorageKeys.PrefixOf(StorageKeys.StorageOf(resource))[StorageKeys.Root.Length..^1]);
+    private ResourceCache Make(GroupResource resource) => OfFolder(StorageLayout.PrefixOf(resource)[StorageLayout.Root.Length..^1]);
 
     private async Task<long> LoadAsync(CancellationToken cancel)
     {
-        var all = await store.ListAsync(StorageKeys.Root, cancel);
+        var all = await store.ListAsync(StorageLayout.Root, cancel);
         var byFolder = new Dictionary<string, List<KubeObject>>(StringComparer.Ordinal);
         foreach (var entry in all.Entries)
         {
@@ -177,17 +178,17 @@ public sealed class WatchCache(IStore store, TimeProvider time, ILoggerFactory l
     private static bool TrySplit(string key, out string folder, out NamespacedName name)
     {
         (folder, name) = ("", default);
-        if (!key.StartsWith(StorageKeys.Root, StringComparison.Ordinal)) return false;
-        var first = key.IndexOf('/', StorageKeys.Root.Length);
+        if (!key.StartsWith(StorageLayout.Root, StringComparison.Ordinal)) return false;
+        var first = key.IndexOf('/', StorageLayout.Root.Length);
         if (first < 0) return false;
-        var head = key.AsSpan(StorageKeys.Root.Length, first - StorageKeys.Root.Length);
+        var head = key.AsSpan(StorageLayout.Root.Length, first - StorageLayout.Root.Length);
         if (head is "ranges" or "masterleases" or "peerserverleases") return false;
         if (head is "services" || head.Contains('.'))
         {
             first = key.IndexOf('/', first + 1);
             if (first < 0) return false;
         }
-        folder = key[StorageKeys.Root.Length..first];
+        folder = key[StorageLayout.Root.Length..first];
         var slash = key.IndexOf('/', first + 1);
         name = slash < 0 ? new NamespacedName("", key[(first + 1)..]) : new NamespacedName(key[(first + 1)..slash], key[(slash + 1)..]);
         return name.Name.Length > 0;

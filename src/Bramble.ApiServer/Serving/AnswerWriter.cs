@@ -42,11 +42,11 @@ internal static class AnswerWriter
     private static Task WriteObjectAsync(HttpContext http, ObjectAnswer answer, Negotiated form, CancellationToken cancel)
     {
         var json = answer.Json;
-        if (answer.Resource is { } resource)
+        if (answer.Shown is { } kind)
             json = form.Transform switch
             {
                 AnswerTransform.PartialMetadata => ObjectJson.PartialMetadata(json.Span, form.MetaVersion),
-                AnswerTransform.Table => TableForm.OfObject(http, resource, json, form.MetaVersion),
+                AnswerTransform.Table => TableForm.OfObject(http, kind, json, form.MetaVersion),
                 _ => json,
             };
         return WriteBytesAsync(http, answer.Code, json, form, cancel);

@@ -31,6 +31,12 @@ public sealed record ApiServerOptions
     /// <summary><c>gitVersion</c> of /version.</summary>
     public string GitVersion { get; init; } = "v1.36.2+k3s1";
 
+    /// <summary><c>gitCommit</c> of /version.</summary>
+    public string GitCommit { get; init; } = new('0', 40);
+
+    /// <summary><c>buildDate</c> of /version.</summary>
+    public string BuildDate { get; init; } = "1970-01-01T00:00:00Z";
+
     /// <summary>Largest request body, bytes (upstream: 3 MiB).</summary>
     public int RequestBytesMax { get; init; } = 3 * 1024 * 1024;
 

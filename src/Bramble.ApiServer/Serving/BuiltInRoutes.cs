@@ -15,8 +15,8 @@ internal static class BuiltInRoutes
             var name = endpoint;
             routes.Add(new NonResourceRoute($"/{name}", (http, _, cancel) => health.AnswerAsync(http, name, cancel), IsPrefix: true));
         }
-        routes.Add(new NonResourceRoute("/version", (http, _, cancel) => DiscoveryRoutes.OnlyGet(http, () => DiscoveryRoutes.TreeAsync(http, Version(pipeline.Options.GitVersion), cancel), cancel)));
-        routes.Add(new NonResourceRoute("/version/", (http, _, cancel) => DiscoveryRoutes.OnlyGet(http, () => DiscoveryRoutes.TreeAsync(http, Version(pipeline.Options.GitVersion), cancel), cancel)));
+        routes.Add(new NonResourceRoute("/version", (http, _, cancel) => DiscoveryRoutes.OnlyGet(http, () => DiscoveryRoutes.TreeAsync(http, Version(pipeline.Options), cancel), cancel)));
+        routes.Add(new NonResourceRoute("/version/", (http, _, cancel) => DiscoveryRoutes.OnlyGet(http, () => DiscoveryRoutes.TreeAsync(http, Version(pipeline.Options), cancel), cancel)));
         routes.Add(new NonResourceRoute("/metrics", async (http, _, cancel) =>
         {
             http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
@@ -25,7 +25,7 @@ internal static class BuiltInRoutes
         DiscoveryRoutes.AddTo(routes);
     }
 
-    private static JsonObject Version(string gitVersion) => new()
+    private static JsonObject Version(ApiServerOptions options) => new()
     {
         ["major"] = "1",
         ["minor"] = "36",
@@ -33,10 +33,10 @@ internal static class BuiltInRoutes
         ["emulationMinor"] = "36",
         ["minCompatibilityMajor"] = "1",
         ["minCompatibilityMinor"] = "35",
-        ["gitVersion"] = gitVersion,
-        ["gitCommit"] = "0000000000000000000000000000000000000000",
+        ["gitVersion"] = options.GitVersion,
+        ["gitCommit"] = options.GitCommit,
         ["gitTreeState"] = "clean",
-        ["buildDate"] = "2026-01-01T00:00:00Z",
+        ["buildDate"] = options.BuildDate,
         ["goVersion"] = "go1.25.0",
         ["compiler"] = "gc",
         ["platform"] = $"linux/{(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "amd64")}",

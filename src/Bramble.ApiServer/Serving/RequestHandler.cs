@@ -122,7 +122,7 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         var form = MediaTypes.Negotiate(
             request.Headers.Accept.ToString(),
             mayStream: info.Verb is "list" or "watch",
-            route.IsWholeObject ? Transforms.Objects : Transforms.None,
+            route.AnswersObjects ? Transforms.Objects : Transforms.None,
             hasProtobuf: route.Resource.Api.IsBuiltIn);
         if (info.Verb == "watch") MediaTypes.CheckStream(form);
         if (form.Transform == AnswerTransform.Table) TableForm.Check(http);

@@ -1,3 +1,4 @@
+using Bramble.Api.Naming;
 using Bramble.Client;
 
 namespace Bramble.ApiServer.Verbs;
@@ -6,9 +7,9 @@ namespace Bramble.ApiServer.Verbs;
 internal abstract record ApiAnswer(int Code);
 
 /// <summary>One object, as JSON in the served version.</summary>
-/// <param name="Resource">The resource its Table is made for; null: it has no columns of its own (Status, reviews, views).</param>
+/// <param name="Shown">The kind its Table is made for; null: it is shown as it is only (Status, reviews).</param>
 /// <param name="Object">The object of the cache where it is one.</param>
-internal sealed record ObjectAnswer(int Code, ReadOnlyMemory<byte> Json, ServedResource? Resource, KubeObject? Object = null) : ApiAnswer(Code);
+internal sealed record ObjectAnswer(int Code, ReadOnlyMemory<byte> Json, GroupVersionKind? Shown, KubeObject? Object = null) : ApiAnswer(Code);
 
 /// <summary>A list; items are as in the cache and converted as they are written.</summary>
 /// <param name="Remaining">How many come after this page; null: not known.</param>

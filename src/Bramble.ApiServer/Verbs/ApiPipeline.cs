@@ -184,10 +184,10 @@ public sealed class ApiPipeline
         if (wrong.Count > 0) throw StatusErrors.BadRequest($"{what} parameter invalid: {FieldError.Quote(text)}: {string.Join(", ", wrong)}");
     }
 
-    private static ObjectAnswer Answer(int code, ServedResource resource, KubeObject obj) => new(code, obj.Json, resource, obj);
+    private static ObjectAnswer Answer(int code, ServedResource resource, KubeObject obj) => new(code, obj.Json, resource.Kind, obj);
 
     private static ObjectAnswer ViewAnswer(int code, ISubresourceView view, ServedResource resource, KubeObject parent) =>
-        new(code, TreeText.Write(view.Read(resource.ToWorking(parent))), null);
+        new(code, TreeText.Write(view.Read(resource.ToWorking(parent))), ScaleView.Kind);
 
     private async ValueTask<ApiAnswer> WatchAsync(ServedResource resource, ApiRequest request, CancellationToken cancel)
     {

@@ -14,8 +14,8 @@ internal sealed record Route(
     /// <summary>Kind of the bodies that go in and out.</summary>
     public GroupVersionKind Kind => Subresource?.Kind ?? Resource.Kind;
 
-    /// <summary>The object itself is answered, so its Table has the resource's columns.</summary>
-    public bool IsWholeObject => Special is null && View is null;
+    /// <summary>Objects are answered that can be shown as Tables and metadata.</summary>
+    public bool AnswersObjects => Special is null;
 }
 
 /// <summary>Finds the route of a request; 404 and 405 as upstream's router answers them.</summary>

@@ -9,6 +9,8 @@ namespace Bramble.ApiServer.Verbs;
 /// <summary>The scale of what has replicas: autoscaling/v1 Scale as a view of its spec and status.</summary>
 public sealed class ScaleView(GroupResource resource) : ISubresourceView
 {
+    public static readonly GroupVersionKind Kind = new("autoscaling", "v1", "Scale");
+
     /// <summary>Of all built-in resources that scale.</summary>
     public static IReadOnlyList<ISubresourceView> BuiltIn { get; } =
     [

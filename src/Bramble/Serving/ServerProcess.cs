@@ -156,6 +156,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             NodePortFirst = config.NodePorts.First,
             NodePortLast = config.NodePorts.Last,
             GitVersion = Product.KubernetesVersion,
+            GitCommit = Product.FullCommit,
+            BuildDate = Product.BuildDate,
         };
     }
 

@@ -40,6 +40,16 @@ public sealed class ApiCatalogTests
         Assert.Equal((core.StorageKind, core.StoragePrefix), (events.StorageKind, events.StoragePrefix));
     }
 
+    [Theory]
+    [InlineData("", "nodes", "/registry/minions/")]
+    [InlineData("", "services", "/registry/services/specs/")]
+    [InlineData("apps", "deployments", "/registry/deployments/")]
+    [InlineData("rbac.authorization.k8s.io", "roles", "/registry/roles/")]
+    [InlineData("apiextensions.k8s.io", "customresourcedefinitions", "/registry/apiextensions.k8s.io/customresourcedefinitions/")]
+    [InlineData("gateway.networking.k8s.io", "gateways", "/registry/gateway.networking.k8s.io/gateways/")]
+    [InlineData("helm.cattle.io", "helmcharts", "/registry/helm.cattle.io/helmcharts/")]
+    public void Keys_are_where_upstream_has_them(string group, string resource, string prefix) => Assert.Equal(prefix, StorageLayout.PrefixOf(new(group, resource)));
+
     [Fact]
     public void Hashes_are_computed_as_upstream_does()
     {
