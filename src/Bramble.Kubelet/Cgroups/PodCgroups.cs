@@ -125,7 +125,7 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
     {
         var isGone = true;
         foreach (var qos in QosClasses)
-            foreach (var folder in hierarchy.Folders(IsSystemd ? $"{QosFolder(qos)}/{SliceOf(qos, uid)}" : $"{QosFolder(qos)}/pod{uid}").Where(Directory.Exists))
+            foreach (var folder in hierarchy.LeftFolders(IsSystemd ? $"{QosFolder(qos)}/{SliceOf(qos, uid)}" : $"{QosFolder(qos)}/pod{uid}").Where(Directory.Exists))
                 isGone &= IsSystemd ? StopSlice(SliceOf(qos, uid), folder) : RemoveTree(folder);
         return isGone;
     }
