@@ -48,7 +48,7 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
                 await _changed.WaitAsync(TimeSpan.FromSeconds(20), cancel);
                 while (_changed.Wait(0, cancel)) continue;
                 Read(folder, workers);
-                await MirrorAsync(cancel);
+                await MirrorAsync(workers, cancel);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -119,7 +119,7 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
         return pod;
     }
 
-    private async Task MirrorAsync(CancellationToken cancel)
+    private async Task MirrorAsync(PodWorkers workers, CancellationToken cancel)
     {
         foreach (var (name, pod) in _pods)
         {
@@ -146,6 +146,8 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
             {
                 var made = await client.CreateAsync(Resources.Pods, name, body, null, cancel);
                 _mirrors[name] = made.Model<V1Pod>();
+                // The new mirror has no status yet.
+                workers.Wake(pod.Uid());
             }
             catch (StatusException e) when (e.IsAlreadyExists)
             {
