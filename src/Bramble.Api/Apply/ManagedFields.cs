@@ -44,7 +44,7 @@ public static class ManagedFields
         else if (given is { Count: 0 } or [JsonObject { Count: 0 }]) managers = new Managers();
         else managers = Managers.Parse(given) is { Owners.Count: > 0 } own ? own : Managers.Parse(before) ?? new Managers();
         // An object that nobody tracks stays so until it is applied.
-        if (managers.Owners.Count > 0 || live is null) RecordUpdate(live ?? Empty(write), obj, managers, write, write.Updater);
+        if (managers.Owners.Count > 0 || live is null) RecordUpdate(EmbeddedJson.Without(live ?? Empty(write), write.Kind), EmbeddedJson.Without(obj, write.Kind), managers, write, write.Updater);
         SetManagedFields(metadata, managers);
         StructShape.NullEmptyCollections(obj, write.Type);
     }
@@ -63,7 +63,7 @@ public static class ManagedFields
         if (ApplyValidation.FindErrors(applied, write.Type) is { } errors)
             throw Failed($"failed to create typed patch object ({Text(metadata, "namespace")}/{Text(metadata, "name")}; {Show(kind)}): {errors}");
 
-        var current = (JsonObject)(live ?? Empty(write)).DeepClone();
+        var current = (JsonObject)EmbeddedJson.Without(live ?? Empty(write), write.Kind).DeepClone();
         var managedFields = current["metadata"]?["managedFields"];
         var managers = Managers.Parse(managedFields) ?? throw Failed("failed to decode managed fields");
         (current["metadata"] as JsonObject)?.Remove("managedFields");

@@ -86,7 +86,7 @@ public static class ObjectDecoder
     /// <summary>Reads JSON of any type.</summary>
     internal static (JsonNode? Node, List<string> StrictErrors) ReadNode(ReadOnlyMemory<byte> json, SchemaType type, FieldValidation validation, Func<string, Exception> refuse, bool isRepaired = false)
     {
-        var structReader = new StructReader(validation != FieldValidation.Ignore);
+        var structReader = new StructReader(validation != FieldValidation.Ignore, json);
         try
         {
             var reader = NewReader(json.Span);

@@ -13,7 +13,8 @@ internal sealed class GoUnmarshalException(string message) : Exception(message);
 /// <summary>Reads JSON into a tree the way Go's decoder fills a struct and its encoder writes it again: one pass, fields in the schema's order,
 /// unknown ones dropped, empty ones left out. The first type error is kept and reading goes on, because a later one may be fatal.</summary>
 /// <remarks>One request's; not thread-safe. Messages are those of sigs.k8s.io/json.</remarks>
-internal sealed class StructReader(bool isStrict)
+/// <param name="source">The text that is read, where embedded objects are to be kept as sent.</param>
+internal sealed class StructReader(bool isStrict, ReadOnlyMemory<byte> source = default)
 {
     private const int StrictErrorsMax = 100;
 
@@ -66,7 +67,9 @@ internal sealed class StructReader(bool isStrict)
                 break;
             case SchemaKind.Any:
                 return AnyReader.Read(ref json, this);
-            case SchemaKind.RawExtension or SchemaKind.Json or SchemaKind.FieldsV1:
+            case SchemaKind.RawExtension:
+                return ReadEmbedded(ref json);
+            case SchemaKind.Json or SchemaKind.FieldsV1:
                 return AnyReader.Read(ref json, null);
             case SchemaKind.SchemaOrArray or SchemaKind.SchemaOrBool or SchemaKind.SchemaOrStrings:
                 return ReadSchemaOr(ref json, type.Kind);
@@ -75,6 +78,14 @@ internal sealed class StructReader(bool isStrict)
         }
         Mismatch(ref json, type);
         return null;
+    }
+
+    private JsonNode? ReadEmbedded(ref Utf8JsonReader json)
+    {
+        var start = (int)json.TokenStartIndex;
+        var node = AnyReader.Read(ref json, null);
+        if (node is JsonObject map && !source.IsEmpty) EmbeddedJson.Keep(map, source.Span[start..(int)json.BytesConsumed]);
+        return node;
     }
 
     private JsonObject ReadStruct(ref Utf8JsonReader json, SchemaType type, JsonObject? existing)

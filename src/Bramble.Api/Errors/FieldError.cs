@@ -51,6 +51,7 @@ public sealed record FieldError(FieldErrorType Type, string Field, string? BadVa
     {
         null => "null",
         JsonValue v when v.TryGetValue<string>(out var text) => Quote(text),
+        JsonObject map when Decoding.EmbeddedJson.IsNotedIn(map) => Show(Decoding.EmbeddedJson.Strip((JsonObject)map.DeepClone())),
         // Go's encoding/json leaves quotes and letters of all languages as they are, but not what HTML gives a meaning.
         _ => value.ToJsonString(GoJson).Replace("<", "\\u003c", StringComparison.Ordinal).Replace(">", "\\u003e", StringComparison.Ordinal).Replace("&", "\\u0026", StringComparison.Ordinal),
     };

@@ -36,12 +36,16 @@ public static class ObjectPatcher
     /// <returns>A new tree in normal form, and warnings under <see cref="FieldValidation.Warn"/>.</returns>
     /// <exception cref="StatusException">400, 413, 422 or 500 as upstream: not a patch, a patch that does not fit, a result that is not of the type.</exception>
     public static DecodedObject Patch(
-        JsonObject current, ReadOnlyMemory<byte> patch, PatchType patchType, SchemaType type, GroupVersionKind kind, FieldValidation validation) => patchType switch
+        JsonObject current, ReadOnlyMemory<byte> patch, PatchType patchType, SchemaType type, GroupVersionKind kind, FieldValidation validation)
     {
-        PatchType.Json => PatchJson(current, patch, type, kind, validation),
-        PatchType.Merge => PatchMerge(current, patch, type, kind, validation),
-        _ => PatchStrategic(current, patch, type, kind, validation),
-    };
+        current = EmbeddedJson.Without(current, kind);
+        return patchType switch
+        {
+            PatchType.Json => PatchJson(current, patch, type, kind, validation),
+            PatchType.Merge => PatchMerge(current, patch, type, kind, validation),
+            _ => PatchStrategic(current, patch, type, kind, validation),
+        };
+    }
 
     private static DecodedObject PatchJson(JsonObject current, ReadOnlyMemory<byte> patch, SchemaType type, GroupVersionKind kind, FieldValidation validation)
     {

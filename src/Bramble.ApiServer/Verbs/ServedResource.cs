@@ -28,8 +28,8 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
     public GroupVersionKind WorkingKind { get; } = WorkingKindOf(api);
     public bool IsNamespaced => Api.IsNamespaced;
 
-    /// <summary>The stored bytes are not what is served.</summary>
-    public bool IsConverted { get; } = api.GroupVersionKind != api.StorageKind;
+    /// <summary>The stored bytes may not be what is served.</summary>
+    public bool IsConverted { get; } = api.GroupVersionKind != api.StorageKind || EmbeddedJson.MayBeIn(api.GroupVersionKind);
 
     public static GroupVersionKind WorkingKindOf(ApiResource api) => api.StorageKind.Group == api.Group ? api.StorageKind : api.GroupVersionKind;
 
@@ -37,8 +37,10 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
     public KubeObject ToServed(KubeObject stored)
     {
         if (!IsConverted) return stored;
-        var tree = stored.ToTree();
-        KindConversion.Convert(tree, Kind);
+        var isSameKind = Kind == Api.StorageKind;
+        if (isSameKind && !EmbeddedJson.IsIn(stored.Json.Span)) return stored;
+        var tree = EmbeddedJson.Strip(stored.ToTree());
+        if (!isSameKind) KindConversion.Convert(tree, Kind);
         return new KubeObject(stored.Name, stored.Uid, stored.ResourceVersion, TreeText.Write(Normalizer.Normalize(tree, Type)));
     }
 
