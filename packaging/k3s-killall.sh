@@ -111,8 +111,8 @@ remove_links() {
         ip link show "$link" >/dev/null 2>&1 && ip link delete "$link"
     done
     # The routes that Bramble made carry its protocol number.
-    ip route flush table main proto 188 2>/dev/null
-    ip -6 route flush table main proto 188 2>/dev/null
+    ip route flush table main proto 77 2>/dev/null
+    ip -6 route flush table main proto 77 2>/dev/null
     rm -rf /var/lib/cni/* "$DATA_DIR/agent/cni" "$DATA_DIR/agent/etc/cni" /run/flannel
     # It may be a mount of the user's.
     rmdir /var/lib/cni 2>/dev/null

@@ -14,8 +14,8 @@ internal sealed record Route(IPNetwork Destination, int LinkIndex, IPAddress? Ga
 /// <summary>Links, addresses and routes by rtnetlink. Source: rtnetlink(7), linux/rtnetlink.h, linux/if_link.h. Not thread-safe.</summary>
 internal sealed class RouteNetlink : IDisposable
 {
-    /// <summary>Marks the routes we made (<c>proto 188</c>), so that killall and the next start find them.</summary>
-    public const byte OurProtocol = 188;
+    /// <summary>Marks the routes we made (<c>proto 77</c>), so that killall and the next start find them.</summary>
+    public const byte OurProtocol = 77;
 
     private const ushort NewLink = 16, DeleteLinkType = 17, GetLink = 18, NewAddress = 20, GetAddress = 22, NewRoute = 24, DeleteRouteType = 25, GetRoute = 26;
     private const ushort NewNeighbour = 28, DeleteNeighbourType = 29;

@@ -21,7 +21,7 @@ ip link add veth1 type veth peer name peer1
 ip link set veth1 master cni0
 ip link add flannel.1 type bridge
 ip link add other type bridge
-ip route add 10.43.0.0/16 dev lo proto 188
+ip route add 10.43.0.0/16 dev lo proto 77
 ip route add 10.99.0.0/16 dev lo
 
 nft -f - <<'RULES'
