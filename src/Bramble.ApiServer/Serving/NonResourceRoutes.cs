@@ -8,7 +8,8 @@ public delegate Task NonResourceHandler(HttpContext http, UserInfo user, Cancell
 
 /// <summary>One path that is no resource: <c>/version</c>, or with <c>IsPrefix</c> all below it.</summary>
 /// <param name="IsOpen">Neither authenticated nor authorized (join endpoints with a secret of their own, <c>/ping</c>).</param>
-public sealed record NonResourceRoute(string Path, NonResourceHandler Handler, bool IsPrefix = false, bool IsOpen = false);
+/// <param name="AuthorizesItself">Authenticated here, authorized by the handler (the join protocol has groups of its own).</param>
+public sealed record NonResourceRoute(string Path, NonResourceHandler Handler, bool IsPrefix = false, bool IsOpen = false, bool AuthorizesItself = false);
 
 /// <summary>All non-resource paths of the server. An exact path wins over a prefix, a longer prefix over a shorter one. Immutable once serving.</summary>
 public sealed class NonResourceRoutes
@@ -17,7 +18,7 @@ public sealed class NonResourceRoutes
     private readonly List<NonResourceRoute> _prefixes = [];
 
     /// <summary>The paths that <c>/</c> lists.</summary>
-    public IEnumerable<string> Paths => _exact.Keys.Concat(_prefixes.Select(p => p.Path)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
+    public IEnumerable<string> Paths => _exact.Keys.Concat(_prefixes.Where(p => !p.AuthorizesItself).Select(p => p.Path)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
 
     public NonResourceRoutes Add(NonResourceRoute route)
     {

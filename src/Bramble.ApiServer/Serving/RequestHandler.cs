@@ -39,15 +39,21 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         var warnings = new List<string>();
         try
         {
-            if (!info.IsResourceRequest && routes.Find(path) is { IsOpen: true } open)
+            var route = info.IsResourceRequest ? null : routes.Find(path);
+            if (route is { IsOpen: true })
             {
-                await open.Handler(http, UserInfo.Anonymous, ended.Token);
+                await route.Handler(http, UserInfo.Anonymous, ended.Token);
                 return;
             }
             var user = Authenticate(http, info);
+            if (route is { AuthorizesItself: true })
+            {
+                await route.Handler(http, user, ended.Token);
+                return;
+            }
             response.Headers["X-Kubernetes-Pf-Flowschema-Uid"] = FlowUid;
             response.Headers["X-Kubernetes-Pf-Prioritylevel-Uid"] = FlowUid;
-            var api = new ApiRequest { Info = info, User = user };
+            var api = new ApiRequest { Info = info, User = user, Query = query };
             pipeline.Authorize(api);
             if (!info.IsResourceRequest)
             {
