@@ -17,6 +17,7 @@ internal sealed class BackendClient : IDisposable
         _kubelets = new HttpClient(new SocketsHttpHandler
         {
             SslOptions = tls,
+            ConnectCallback = options.Dial is not { } dial ? null : (connection, cancel) => dial(connection.DnsEndPoint.Host, connection.DnsEndPoint.Port, cancel),
             AllowAutoRedirect = false,
             UseProxy = false,
             UseCookies = false,

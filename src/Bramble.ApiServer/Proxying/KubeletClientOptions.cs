@@ -6,7 +6,9 @@ namespace Bramble.ApiServer.Proxying;
 /// <summary>How the API server reaches kubelets.</summary>
 /// <param name="ClientCertificate">The API server's kubelet client certificate with its key; called for each connection, so that a renewed one is used at once.</param>
 /// <param name="ServerCa">CAs that sign the kubelets' serving certificates.</param>
-public sealed record KubeletClientOptions(Func<X509Certificate2> ClientCertificate, X509Certificate2Collection ServerCa)
+/// <param name="Dial">How a connection to a kubelet's address is made (a node behind NAT is reached through its tunnel); null: directly.</param>
+public sealed record KubeletClientOptions(
+    Func<X509Certificate2> ClientCertificate, X509Certificate2Collection ServerCa, Func<string, int, CancellationToken, ValueTask<Stream>>? Dial = null)
 {
     internal SslClientAuthenticationOptions Tls(string host) => new()
     {

@@ -1,4 +1,3 @@
-using System.Net.Security;
 using Bramble.Api.Errors;
 using Bramble.Client.Streaming;
 using Microsoft.AspNetCore.Http;
@@ -19,15 +18,16 @@ internal static class UpgradeTunnel
 
     public static bool IsUpgrade(HttpContext http) => http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
 
+    /// <param name="kubelet">Null: the other server is a pod or a service, reached directly and without TLS.</param>
     /// <exception cref="StatusException">400: no upgrade was asked for. 500: the server cannot be reached or refused.</exception>
-    public static async Task RunAsync(HttpContext http, string host, int port, string pathAndQuery, SslClientAuthenticationOptions? tls, CancellationToken cancel)
+    public static async Task RunAsync(HttpContext http, string host, int port, string pathAndQuery, KubeletClientOptions? kubelet, CancellationToken cancel)
     {
         if (http.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true } upgrade)
             throw StatusErrors.BadRequest("Upgrade request required");
         UpgradedConnection connection;
         try
         {
-            connection = await UpgradedConnection.ConnectAsync(host, port, tls, cancel);
+            connection = await UpgradedConnection.ConnectAsync(host, port, kubelet?.Tls(host), kubelet?.Dial, cancel);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or System.Security.Authentication.AuthenticationException)
         {

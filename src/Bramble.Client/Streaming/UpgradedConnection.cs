@@ -30,17 +30,32 @@ public sealed class UpgradedConnection : IAsyncDisposable
     private UpgradedConnection(Stream stream) => _stream = stream;
 
     /// <param name="tls">Null: plain TCP.</param>
-    public static async Task<UpgradedConnection> ConnectAsync(string host, int port, SslClientAuthenticationOptions? tls, CancellationToken cancel)
+    /// <param name="dial">Makes the connection beneath; null: a socket to host and port.</param>
+    public static async Task<UpgradedConnection> ConnectAsync(
+        string host, int port, SslClientAuthenticationOptions? tls, Func<string, int, CancellationToken, ValueTask<Stream>>? dial, CancellationToken cancel)
+    {
+        var stream = await (dial ?? DialAsync)(host, port, cancel);
+        if (tls is null) return new(stream);
+        var secured = new SslStream(stream);
+        try
+        {
+            await secured.AuthenticateAsClientAsync(tls, cancel);
+            return new(secured);
+        }
+        catch
+        {
+            await secured.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async ValueTask<Stream> DialAsync(string host, int port, CancellationToken cancel)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await socket.ConnectAsync(host, port, cancel);
-            Stream stream = new NetworkStream(socket, ownsSocket: true);
-            if (tls is null) return new(stream);
-            var secured = new SslStream(stream);
-            await secured.AuthenticateAsClientAsync(tls, cancel);
-            return new(secured);
+            return new NetworkStream(socket, ownsSocket: true);
         }
         catch
         {

@@ -12,7 +12,7 @@ internal static class RuntimeStreams
     public static async Task<(UpgradedConnection Connection, string Protocol)> OpenAsync(string url, IReadOnlyList<string> protocols, CancellationToken cancel)
     {
         var uri = new Uri(url);
-        var connection = await UpgradedConnection.ConnectAsync(uri.DnsSafeHost, uri.Port, null, cancel);
+        var connection = await UpgradedConnection.ConnectAsync(uri.DnsSafeHost, uri.Port, null, null, cancel);
         try
         {
             var headers = new List<KeyValuePair<string, string>>

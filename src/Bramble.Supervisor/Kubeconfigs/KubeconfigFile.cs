@@ -1,4 +1,7 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Bramble.Api.Decoding;
 using Bramble.Supervisor.Layout;
 
 namespace Bramble.Supervisor.Kubeconfigs;
@@ -39,6 +42,29 @@ public static class KubeconfigFile
         var folder = Path.GetDirectoryName(DefaultPath)!;
         File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
             | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+    }
+
+    /// <summary>Server, CA bundle (PEM, as the server serves it) and client certificate of an admin's kubeconfig like <see cref="WriteAdmin"/>'s.</summary>
+    /// <exception cref="InvalidDataException">Missing, not readable, or of another form.</exception>
+    public static (Uri Server, string CaPem, X509Certificate2 Client) ReadAdmin(string path)
+    {
+        try
+        {
+            var tree = YamlDocuments.ReadOne(File.ReadAllText(path));
+            string Text(string text) => Encoding.UTF8.GetString(Convert.FromBase64String(text));
+            var cluster = tree?["clusters"]?[0]?["cluster"] ?? throw new InvalidDataException($"{path} names no cluster");
+            var user = tree["users"]?[0]?["user"] ?? throw new InvalidDataException($"{path} names no user");
+            return (new Uri((string?)cluster["server"] ?? ""), Text((string?)cluster["certificate-authority-data"] ?? ""),
+                X509Certificate2.CreateFromPem(Text((string?)user["client-certificate-data"] ?? ""), Text((string?)user["client-key-data"] ?? "")));
+        }
+        catch (Exception wrong) when (wrong is FormatException or CryptographicException or UriFormatException)
+        {
+            throw new InvalidDataException($"{path} is no kubeconfig that K3s writes: {wrong.Message}", wrong);
+        }
+        catch (Exception missing) when (missing is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"cannot read {path}: {missing.Message} Run this on a server as root, or name another file with --kubeconfig.", missing);
+        }
     }
 
     /// <summary>A component's kubeconfig, certificate files by path.</summary>

@@ -119,6 +119,15 @@ public sealed class CertificateAuthority : IDisposable
 
     public void Dispose() => _certificate.Dispose();
 
-    /// <summary>Lower-case hex SHA-256 as join tokens carry it: of the PEM text as served when it holds one certificate (K3s' rule).</summary>
-    public static string HashOfServedBundle(string pem) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(pem)));
+    /// <summary>Lower-case hex SHA-256 as join tokens carry it, by K3s' rule: of the PEM text as served when it holds one certificate, else of the root's DER.</summary>
+    /// <exception cref="CryptographicException">No certificate in it.</exception>
+    public static string HashOfServedBundle(string pem)
+    {
+        var bundle = new X509Certificate2Collection();
+        bundle.ImportFromPem(pem);
+        if (bundle.Count == 0) throw new CryptographicException("no certificate");
+        if (bundle.Count == 1) return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(pem)));
+        var root = bundle.Skip(1).FirstOrDefault(c => c.SubjectName.RawData.AsSpan().SequenceEqual(c.IssuerName.RawData)) ?? bundle[^1];
+        return Convert.ToHexStringLower(SHA256.HashData(root.RawData));
+    }
 }

@@ -7,10 +7,14 @@ namespace Bramble.Supervisor.Tokens;
 /// <summary>The server's join secrets on disk: server/token, its alias node-token, agent-token and cred/passwd, as K3s keeps them.</summary>
 public sealed class ServerTokens
 {
-    private readonly string _serverPassword;
-    private readonly string _agentPassword;
+    private readonly DataLayout _layout;
+    private readonly string _caHash;
+    private readonly bool _hasAgentToken;
+    private volatile string _serverPassword;
+    private volatile string _agentPassword;
 
-    private ServerTokens(string serverPassword, string agentPassword) => (_serverPassword, _agentPassword) = (serverPassword, agentPassword);
+    private ServerTokens(DataLayout layout, string caHash, bool hasAgentToken, string serverPassword, string agentPassword) =>
+        (_layout, _caHash, _hasAgentToken, _serverPassword, _agentPassword) = (layout, caHash, hasAgentToken, serverPassword, agentPassword);
 
     /// <summary>Reads or makes the secrets and writes the files.</summary>
     /// <param name="token">From <c>--token</c>; null: the stored one, or a new one at the first start.</param>
@@ -34,8 +38,21 @@ public sealed class ServerTokens
             if (new FileInfo(layout.AgentToken).LinkTarget is not null) File.Delete(layout.AgentToken);
             SafeFile.WriteIfChanged(layout.AgentToken, new JoinToken(caHash, "node", agentPassword) + "\n");
         }
-        SafeFile.WriteIfChanged(layout.Passwd, $"{password},server,server,k3s:server\n{agentPassword},node,node,k3s:agent\n");
-        return new ServerTokens(password, agentPassword);
+        var tokens = new ServerTokens(layout, caHash, agentToken is not null, password, agentPassword);
+        tokens.WritePasswords();
+        return tokens;
+    }
+
+    /// <summary><c>k3s token rotate</c>: from now on only the new password joins; who has joined stays. Agents' password goes along unless they have their own.</summary>
+    /// <param name="password">Empty: a random one.</param>
+    public void Rotate(string password)
+    {
+        if (password.Length == 0) password = JoinToken.NewPassword();
+        else if (JoinToken.Parse(password) is { IsBootstrap: false } token) password = token.Password;
+        _serverPassword = password;
+        if (!_hasAgentToken) _agentPassword = password;
+        SafeFile.Write(_layout.Token, new JoinToken(_caHash, "server", password) + "\n");
+        WritePasswords();
     }
 
     /// <summary>The group of a user of cred/passwd, or null when name or password is wrong. Compares in constant time.</summary>
@@ -45,6 +62,8 @@ public sealed class ServerTokens
         "node" when IsSame(password, _agentPassword) => "k3s:agent",
         _ => null,
     };
+
+    private void WritePasswords() => SafeFile.WriteIfChanged(_layout.Passwd, $"{_serverPassword},server,server,k3s:server\n{_agentPassword},node,node,k3s:agent\n");
 
     private static bool IsSame(string given, string expected) =>
         CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(given)), SHA256.HashData(Encoding.UTF8.GetBytes(expected)));

@@ -11,13 +11,15 @@ internal static class CommandList
     public static readonly IReadOnlyList<Command> All =
     [
         new("server", "Run the control plane and, unless --disable-agent, a node", ServerCommand.RunAsync),
+        new("agent", "Run a node of a cluster whose server is elsewhere", AgentCommand.RunAsync),
+        new("token", "Tokens by which machines join: create, delete, generate, list, rotate", TokenCommand.RunAsync),
         new("kubectl", "The cluster's command line, built in", KubectlAsync),
         new("ctr", "containerd's client, with the right socket and namespace", words => InstalledTool.RunCtrAsync(words)),
         new("crictl", "The CRI client, with the right socket", words => InstalledTool.RunCrictlAsync(words)),
         new("version", "Versions of Kubernetes and of Bramble", _ => VersionCommand.RunOwnAsync()),
     ];
 
-    private static readonly string[] OfK3sOnly = ["agent", "check-config", "token", "etcd-snapshot", "secrets-encrypt", "certificate", "completion"];
+    private static readonly string[] OfK3sOnly = ["check-config", "etcd-snapshot", "secrets-encrypt", "certificate", "completion"];
 
     /// <summary>The command of a link to this program (argv[0]): kubectl, ctr, crictl.</summary>
     public static Func<string[], Task<int>>? FindByProgramName(string name) =>

@@ -11,10 +11,14 @@ internal static class NodeAddresses
 {
     private static readonly string[] Virtual = ["lo", "cni", "flannel", "veth", "docker", "br-", "kube", "virbr", "cali"];
 
-    public static IReadOnlyList<IPAddress> Detect()
+    /// <param name="named">The interface of <c>--flannel-iface</c>; null: found as above.</param>
+    /// <exception cref="Flags.UsageException">There is no interface of that name.</exception>
+    public static IReadOnlyList<IPAddress> Detect(string? named = null)
     {
         var interfaces = NetworkInterface.GetAllNetworkInterfaces().Where(link => link.OperationalStatus is OperationalStatus.Up or OperationalStatus.Unknown).ToList();
-        var first = DefaultRouteInterface(File.Exists("/proc/net/route") ? File.ReadAllLines("/proc/net/route") : []);
+        if (named is not null && interfaces.All(link => link.Name != named))
+            throw new Flags.UsageException($"--flannel-iface: there is no interface \"{named}\" that is up (there are: {string.Join(", ", interfaces.Select(link => link.Name))})");
+        var first = named ?? DefaultRouteInterface(File.Exists("/proc/net/route") ? File.ReadAllLines("/proc/net/route") : []);
         var ordered = interfaces.Where(link => link.Name == first)
             .Concat(interfaces.Where(link => link.Name != first && !Virtual.Any(prefix => link.Name.StartsWith(prefix, StringComparison.Ordinal))));
         var addresses = ordered

@@ -3,7 +3,9 @@ using System.Net;
 using System.Net.Sockets;
 using Bramble.Flags;
 using Bramble.Network;
+using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Layout;
+using static Bramble.Configuration.FlagValues;
 
 namespace Bramble.Configuration;
 
@@ -26,6 +28,9 @@ internal sealed record ServerConfig
     public required IReadOnlyList<IPAddress> ClusterDns { get; init; }
     public required string ClusterDomain { get; init; }
     public required FlannelBackend FlannelBackend { get; init; }
+    public required string? FlannelInterface { get; init; }
+    public required bool UsesTunnels { get; init; }
+    public required bool DisablesNetworkPolicy { get; init; }
     public required IReadOnlySet<string> Disabled { get; init; }
     public required bool RunsNode { get; init; }
     public required bool RunsScheduler { get; init; }
@@ -59,10 +64,47 @@ internal sealed record ServerConfig
         }
     }
 
+    /// <summary>What agents are told, and what this machine's own node is made from.</summary>
+    public ClusterSettings Cluster => new()
+    {
+        ServerNode = NodeName,
+        Advertise = new IPEndPoint(AdvertiseAddress, AdvertisePort),
+        SupervisorPort = Listen.Port,
+        ClusterCidrs = ClusterCidrs,
+        ServiceCidrs = ServiceCidrs,
+        NodePorts = NodePorts,
+        ClusterDns = ClusterDns,
+        ClusterDomain = ClusterDomain,
+        FlannelBackend = FlagValues.BackendName(FlannelBackend),
+        EgressSelectorMode = UsesTunnels ? "agent" : "disabled",
+        Disabled = Disabled,
+        DisablesNetworkPolicy = DisablesNetworkPolicy,
+    };
+
+    /// <summary>This machine's own node.</summary>
+    public NodeConfig Node => new()
+    {
+        Layout = Layout,
+        Name = NodeName,
+        Ips = NodeIps,
+        ExternalIps = NodeExternalIps,
+        Labels = NodeLabels,
+        Taints = NodeTaints,
+        Cluster = Cluster,
+        FlannelInterface = FlannelInterface,
+        Kubelet = Kubelet,
+        RuntimeEndpoint = RuntimeEndpoint,
+        PauseImage = PauseImage,
+        Snapshotter = Snapshotter,
+        NonrootDevices = NonrootDevices,
+        ResolvConf = ResolvConf,
+        IsServer = true,
+    };
+
     /// <exception cref="UsageException">A value is wrong: one line with cause and fix.</exception>
     public static ServerConfig From(FlagSet flags)
     {
-        var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect();
+        var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface));
         var external = Addresses(flags.Split(ServerFlags.NodeExternalIp), "--node-external-ip");
         var bind = Address(flags.Text(ServerFlags.BindAddress, "0.0.0.0"), "--bind-address");
         var port = Port(flags, ServerFlags.HttpsListenPort);
@@ -74,7 +116,7 @@ internal sealed record ServerConfig
         return new ServerConfig
         {
             Layout = new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default)),
-            NodeName = NodeNameOf(flags.Text(ServerFlags.NodeName, Environment.MachineName)),
+            NodeName = NodeNameOf(flags),
             NodeIps = nodeIps,
             NodeExternalIps = external,
             NodeLabels = Labels(flags.List(ServerFlags.NodeLabel)),
@@ -90,6 +132,9 @@ internal sealed record ServerConfig
             ClusterDns = flags.Split(ServerFlags.ClusterDns) is { Count: > 0 } dns ? Addresses(dns, "--cluster-dns") : [.. services.Select(range => Nth(range, 10))],
             ClusterDomain = flags.Text(ServerFlags.ClusterDomain)!,
             FlannelBackend = Backend(flags.Text(ServerFlags.FlannelBackend)!),
+            FlannelInterface = flags.Text(ServerFlags.FlannelIface),
+            UsesTunnels = EgressMode(flags.Text(ServerFlags.EgressSelectorMode)!),
+            DisablesNetworkPolicy = flags.Switch(ServerFlags.DisableNetworkPolicy),
             Disabled = flags.Split(ServerFlags.Disable).ToHashSet(StringComparer.Ordinal),
             RunsNode = !flags.Switch(ServerFlags.DisableAgent),
             RunsScheduler = !flags.Switch(ServerFlags.DisableScheduler),
@@ -122,75 +167,5 @@ internal sealed record ServerConfig
             carry = sum >> 8;
         }
         return new IPAddress(bytes);
-    }
-
-    private static string NodeNameOf(string name)
-    {
-        name = name.ToLowerInvariant();
-        return Bramble.ApiServer.Strategies.Names.DnsSubdomain(name).FirstOrDefault() is { } complaint
-            ? throw new UsageException($"\"{name}\" cannot be a node's name: {complaint}. Fix: --node-name NAME")
-            : name;
-    }
-
-    private static IPAddress Address(string text, string flag) =>
-        IPAddress.TryParse(text, out var address) ? address : throw new UsageException($"{flag}: \"{text}\" is no IP address");
-
-    private static IReadOnlyList<IPAddress> Addresses(IReadOnlyList<string> texts, string flag) => [.. texts.Select(text => Address(text, flag))];
-
-    private static IReadOnlyList<IPNetwork> Networks(IReadOnlyList<string> texts, string flag) =>
-        [.. texts.Select(text => IPNetwork.TryParse(text, out var range) ? range
-            : throw new UsageException($"{flag}: \"{text}\" is no network like 10.42.0.0/16"))];
-
-    private static int Port(FlagSet flags, Flag flag) =>
-        flags.Number(flag) is var port && port is > 0 and < 65536 ? port : throw new UsageException($"--{flag.Name}: {port} is no port (1 to 65535)");
-
-    private static (int, int) PortRange(string text)
-    {
-        var parts = text.Split('-');
-        if (parts.Length == 2 && int.TryParse(parts[0], out var first) && int.TryParse(parts[1], out var last) && first > 0 && first <= last && last < 65536) return (first, last);
-        throw new UsageException($"--service-node-port-range: \"{text}\" is no range like 30000-32767");
-    }
-
-    private static FlannelBackend Backend(string text) => text switch
-    {
-        "none" => FlannelBackend.None,
-        "vxlan" => FlannelBackend.Vxlan,
-        "host-gw" => FlannelBackend.HostGw,
-        "wireguard-native" => FlannelBackend.WireguardNative,
-        _ => throw new UsageException($"--flannel-backend: \"{text}\" is not one of none, vxlan, host-gw, wireguard-native"),
-    };
-
-    private static UnixFileMode Mode(string text)
-    {
-        try
-        {
-            return (UnixFileMode)Convert.ToInt32(text, 8);
-        }
-        catch (Exception error) when (error is FormatException or OverflowException or ArgumentException)
-        {
-            throw new UsageException($"--write-kubeconfig-mode: \"{text}\" is no octal mode like 0644");
-        }
-    }
-
-    private static IReadOnlyDictionary<string, string> Labels(IReadOnlyList<string> texts) => texts
-        .Select(text => text.Split('=', 2))
-        .Select(parts => parts.Length == 2 && parts[0].Length > 0 ? parts : throw new UsageException($"--node-label: \"{parts[0]}\" must be KEY=VALUE"))
-        .GroupBy(parts => parts[0]).ToDictionary(group => group.Key, group => group.Last()[1], StringComparer.Ordinal);
-
-    private static (string, string?, string) Taint(string text)
-    {
-        var colon = text.LastIndexOf(':');
-        var effect = colon < 0 ? "" : text[(colon + 1)..];
-        if (effect is not ("NoSchedule" or "PreferNoSchedule" or "NoExecute"))
-            throw new UsageException($"--node-taint: \"{text}\" must be KEY=VALUE:EFFECT with effect NoSchedule, PreferNoSchedule or NoExecute");
-        var pair = text[..colon].Split('=', 2);
-        return (pair[0], pair.Length == 2 ? pair[1] : null, effect);
-    }
-
-    private static string? Secret(FlagSet flags, Flag direct, Flag file)
-    {
-        if (flags.Text(direct) is { Length: > 0 } secret) return secret;
-        if (flags.Text(file) is not { Length: > 0 } path) return null;
-        return File.Exists(path) ? File.ReadAllText(path).Trim() : throw new UsageException($"--{file.Name}: {path} does not exist");
     }
 }

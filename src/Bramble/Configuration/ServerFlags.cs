@@ -5,7 +5,7 @@ namespace Bramble.Configuration;
 /// <summary>Every flag of <c>server</c>. Names, variables and defaults are K3s'.</summary>
 internal static class ServerFlags
 {
-    private const string Agents = "several nodes come with the agent (docs/roadmap.md)";
+    private const string Agents = "docs/roadmap.md says what comes next";
     private const string ExternalStores = "this version keeps its state in the embedded SQLite (docs/roadmap.md)";
 
     public static readonly Flag Config = new("config", FlagKind.Text, "Configuration file; its folder FILE.d/*.yaml is read after it", ["c"], "K3S_CONFIG_FILE", "/etc/rancher/k3s/config.yaml");
@@ -27,6 +27,8 @@ internal static class ServerFlags
     public static readonly Flag ClusterDns = new("cluster-dns", FlagKind.List, "Address of the cluster DNS (default: the 10th of the service network)");
     public static readonly Flag ClusterDomain = new("cluster-domain", FlagKind.Text, "Domain of the cluster", null, null, "cluster.local");
     public static readonly Flag FlannelBackend = new("flannel-backend", FlagKind.Text, "Pod network: vxlan, host-gw, wireguard-native or none", null, null, "vxlan");
+    public static readonly Flag FlannelIface = new("flannel-iface", FlagKind.Text, "Interface that carries the pod network (default: that of the default route)");
+    public static readonly Flag EgressSelectorMode = new("egress-selector-mode", FlagKind.Text, "How kubelets are reached: agent (through their tunnel) or disabled (directly)", null, null, "agent");
     public static readonly Flag ServiceLbNamespace = new("servicelb-namespace", FlagKind.Text, "Namespace of the service load balancer", null, null, "kube-system");
 
     public static readonly Flag WriteKubeconfig = new("write-kubeconfig", FlagKind.Text, "Where to write the admin's kubeconfig", ["o"], "K3S_KUBECONFIG_OUTPUT", "/etc/rancher/k3s/k3s.yaml");
@@ -54,6 +56,7 @@ internal static class ServerFlags
     public static readonly Flag DisableHelmController = new("disable-helm-controller", FlagKind.Switch, "Run no helm controller");
 
     public static readonly Flag NodeName = new("node-name", FlagKind.Text, "Name of the node (default: host name)", null, "K3S_NODE_NAME");
+    public static readonly Flag WithNodeId = new("with-node-id", FlagKind.Switch, "Append an id of this machine to the node's name");
     public static readonly Flag NodeLabel = new("node-label", FlagKind.List, "Label of the node, KEY=VALUE");
     public static readonly Flag NodeTaint = new("node-taint", FlagKind.List, "Taint of the node at its registration, KEY=VALUE:EFFECT");
     public static readonly Flag NodeIp = new("node-ip", FlagKind.List, "Address of the node (default: that of the default route)", ["i"]);
@@ -69,12 +72,12 @@ internal static class ServerFlags
     public static readonly IReadOnlyList<Flag> All =
     [
         Config, Debug, Verbosity, LogFile, AlsoLogToStderr, BindAddress, HttpsListenPort, AdvertiseAddress, AdvertisePort, TlsSan, DataDir,
-        ClusterCidr, ServiceCidr, ServiceNodePortRange, ClusterDns, ClusterDomain, FlannelBackend, ServiceLbNamespace,
+        ClusterCidr, ServiceCidr, ServiceNodePortRange, ClusterDns, ClusterDomain, FlannelBackend, FlannelIface, EgressSelectorMode, ServiceLbNamespace,
         WriteKubeconfig, WriteKubeconfigMode, WriteKubeconfigGroup, Token, TokenFile, AgentToken, AgentTokenFile,
         ApiServerArg, ControllerManagerArg, SchedulerArg, KubeletArg, KubeProxyArg,
         Disable, DisableAgent, DisableScheduler, DisableControllerManager, DisableKubeProxy, DisableNetworkPolicy, DisableCloudController, DisableHelmController,
-        NodeName, NodeLabel, NodeTaint, NodeIp, NodeExternalIp, ContainerRuntimeEndpoint, PauseImage, Snapshotter, NonrootDevices, ResolvConf, DefaultLocalStoragePath,
-        .. Missing(Agents, "server", "flannel-ipv6-masq", "flannel-external-ip", "flannel-iface", "flannel-conf", "flannel-cni-conf", "egress-selector-mode", "with-node-id",
+        NodeName, WithNodeId, NodeLabel, NodeTaint, NodeIp, NodeExternalIp, ContainerRuntimeEndpoint, PauseImage, Snapshotter, NonrootDevices, ResolvConf, DefaultLocalStoragePath,
+        .. Missing(Agents, "server", "flannel-ipv6-masq", "flannel-external-ip", "flannel-conf", "flannel-cni-conf",
             "node-internal-dns", "node-external-dns", "lb-server-port", "vpn-auth", "vpn-auth-file", "supervisor-port", "apiserver-port", "apiserver-bind-address", "disable-apiserver"),
         .. Missing(ExternalStores, "datastore-endpoint", "datastore-cafile", "datastore-certfile", "datastore-keyfile", "kine-tls", "cluster-init", "cluster-reset",
             "cluster-reset-restore-path", "etcd-arg", "etcd-expose-metrics", "etcd-disable-snapshots", "etcd-snapshot-name", "etcd-snapshot-schedule-cron",
@@ -89,6 +92,6 @@ internal static class ServerFlags
         .. Missing("Docker is no CRI runtime; leave the flag out to use Bramble's own containerd", "docker"),
     ];
 
-    private static IEnumerable<Flag> Missing(string why, params string[] names) =>
+    internal static IEnumerable<Flag> Missing(string why, params string[] names) =>
         names.Select(name => new Flag(name, FlagKind.Text, "", Aliases: name == "server" ? ["s"] : null, Missing: why));
 }

@@ -14,7 +14,7 @@ namespace Bramble.Serving;
 
 /// <summary>The node's side of a server: runtime, images, network, kubelet, in the order in which they need each other.</summary>
 internal sealed class NodeProcess(
-    ServerConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, TimeProvider time, ILoggerFactory logs)
+    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, TimeProvider time, ILoggerFactory logs)
 {
     private readonly ILogger _log = logs.CreateLogger("node");
     private readonly CgroupDriver _cgroupDriver = CgroupHierarchy.ChooseDriver(config.Kubelet.Text("cgroup-driver"), Environment.GetEnvironmentVariable);
@@ -27,7 +27,7 @@ internal sealed class NodeProcess(
         var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint), kubeletClient, time, logs);
         var network = new Bramble.Network.Network(NetworkSettings(), networkClient, informers, time, logs);
         List<Task> parts = [kubelet.RunAsync(stop.Token), network.RunAsync(stop.Token)];
-        parts.Add(KeepRoleAsync(stop.Token));
+        if (config.IsServer) parts.Add(KeepRoleAsync(stop.Token));
         if (supervising is not null) parts.Add(supervising(stop.Token));
         // One part that cannot go on ends the others; the process starts all of them again.
         var first = await Task.WhenAny(parts);
@@ -43,12 +43,12 @@ internal sealed class NodeProcess(
         var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         using var subscription = informers.For(Resources.Nodes).Subscribe(change =>
         {
-            if (change.New is { } node && change.Name.Name == config.NodeName && node.Metadata.Labels?.ContainsKey(role) != true) changes.Writer.TryWrite(true);
+            if (change.New is { } node && change.Name.Name == config.Name && node.Metadata.Labels?.ContainsKey(role) != true) changes.Writer.TryWrite(true);
         });
         await foreach (var _ in changes.Reader.ReadAllAsync(cancel))
         {
             var labels = new JsonObject { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [role] = "true" } } };
-            await networkClient.PatchAsync(Resources.Nodes, new NamespacedName("", config.NodeName), new Patch(PatchType.Merge, labels), null, cancel);
+            await networkClient.PatchAsync(Resources.Nodes, new NamespacedName("", config.Name), new Patch(PatchType.Merge, labels), null, cancel);
         }
     }
 
@@ -90,23 +90,23 @@ internal sealed class NodeProcess(
             ["node.kubernetes.io/instance-type"] = "k3s",
             ["beta.kubernetes.io/instance-type"] = "k3s",
         };
-        foreach (var (key, value) in config.NodeLabels) labels[key] = value;
+        foreach (var (key, value) in config.Labels) labels[key] = value;
         return new KubeletConfig
         {
-            NodeName = config.NodeName,
-            NodeIps = config.NodeIps,
-            NodeExternalIps = config.NodeExternalIps,
+            NodeName = config.Name,
+            NodeIps = config.Ips,
+            NodeExternalIps = config.ExternalIps,
             NodeLabels = labels,
             NodeAnnotations = new Dictionary<string, string>(StringComparer.Ordinal)
             {
-                ["k3s.io/internal-ip"] = string.Join(',', config.NodeIps),
-                ["k3s.io/hostname"] = config.NodeName,
+                ["k3s.io/internal-ip"] = string.Join(',', config.Ips),
+                ["k3s.io/hostname"] = config.Name,
             },
-            RegisterWithTaints = [.. config.NodeTaints.Select(taint => new NodeTaint(taint.Key, taint.Value, taint.Effect))],
-            ProviderId = $"k3s://{config.NodeName}",
+            RegisterWithTaints = [.. config.Taints.Select(taint => new NodeTaint(taint.Key, taint.Value, taint.Effect))],
+            ProviderId = $"k3s://{config.Name}",
             RuntimeEndpoint = endpoint,
-            ClusterDns = config.ClusterDns,
-            ClusterDomain = config.ClusterDomain,
+            ClusterDns = config.Cluster.ClusterDns,
+            ClusterDomain = config.Cluster.ClusterDomain,
             ResolvConfPath = config.ResolvConf,
             // Outside a service K3s keeps its pods below a cgroup of its own.
             CgroupRoot = config.Kubelet.Text("cgroup-root") ?? (Environment.GetEnvironmentVariable("INVOCATION_ID") is { Length: > 0 } ? "/" : "/k3s"),
@@ -122,17 +122,19 @@ internal sealed class NodeProcess(
 
     private NetworkConfig NetworkSettings() => new()
     {
-        NodeName = config.NodeName,
-        NodeIps = config.NodeIps,
+        NodeName = config.Name,
+        NodeIps = config.Ips,
         DataDir = config.Layout.Root,
-        ClusterCidrs = config.ClusterCidrs,
-        ServiceCidrs = config.ServiceCidrs,
-        NodePortFirst = config.NodePorts.First,
-        NodePortLast = config.NodePorts.Last,
-        ClusterDns = config.ClusterDns,
-        ClusterDomain = config.ClusterDomain,
-        Backend = config.FlannelBackend,
+        ClusterCidrs = config.Cluster.ClusterCidrs,
+        ServiceCidrs = config.Cluster.ServiceCidrs,
+        NodePortFirst = config.Cluster.NodePorts.First,
+        NodePortLast = config.Cluster.NodePorts.Last,
+        ClusterDns = config.Cluster.ClusterDns,
+        ClusterDomain = config.Cluster.ClusterDomain,
+        Backend = FlagValues.Backend(config.Cluster.FlannelBackend),
+        FlannelInterface = config.FlannelInterface,
+        IsServer = config.IsServer,
         UpstreamResolvConf = config.ResolvConf,
-        Disabled = config.Disabled,
+        Disabled = config.Cluster.Disabled,
     };
 }

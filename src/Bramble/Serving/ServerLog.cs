@@ -27,4 +27,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(9008, LogLevel.Warning, "Cannot import {Archive}: {Why}")]
     public static partial void ImportFailed(ILogger logger, string archive, string why);
+
+    [LoggerMessage(9021, LogLevel.Warning, "Another machine has joined as node {Node}, this server's own name. Rename one of them (--node-name).")]
+    public static partial void NameTaken(ILogger logger, string node);
 }

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using System.Threading.Channels;
+using Bramble.Api.Naming;
 using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
@@ -17,9 +19,11 @@ using Bramble.Configuration;
 using Bramble.Controllers;
 using Bramble.Scheduler;
 using Bramble.Storage.Sqlite;
+using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Kubeconfigs;
 using Bramble.Supervisor.Pki;
 using Bramble.Supervisor.Tokens;
+using Bramble.Supervisor.Tunnel;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -52,7 +56,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         // The strategies write IPAddress objects through the pipeline that is made of them.
         InProcessClient? loopback = null;
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
-        using var streams = new StreamingEndpoints(cache, KubeletClient(pki));
+        Informers? nodes = null;
+        var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), logs.CreateLogger("tunnel"));
+        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null));
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
@@ -68,6 +74,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         routes.Add(new NonResourceRoute("/ping", (http, _, cancel) => WriteTextAsync(http, "pong", cancel), IsOpen: true));
         foreach (var route in IssuerDiscovery.Routes(authentication, keys, $"{config.AdvertiseAddress}:{config.AdvertisePort}")) routes.Add(route);
         OpenApiRoutes.AddTo(routes);
+        using var passwords = new NodePasswords(loopback);
+        var joining = new AgentEndpoints(pki, config.Cluster, passwords, tunnels, loopback, () => [$"{new IPEndPoint(config.AdvertiseAddress, config.AdvertisePort)}"], tokens.Rotate, logs.CreateLogger("join"));
+        routes.Add(new NonResourceRoute(AgentEndpoints.Prefix, (http, user, cancel) => joining.HandleAsync(http, new Caller(user.Name, user.Groups), cancel), IsPrefix: true, AuthorizesItself: true));
         await using var server = new Bramble.ApiServer.Serving.ApiServer(pipeline, authenticators, routes, logs);
         await server.StartAsync(stop);
         WriteKubeconfigs(pki);
@@ -82,9 +91,12 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             Authentication = authentication,
         }, time);
         await bootstrap.EnsureAsync(stop);
+        await JoinRoles.EnsureAsync(loopback, stop);
         await using var informers = new Informers(loopback, time, logs);
+        nodes = informers;
         using var running = new RunningParts(time, _log, stop);
         running.Start("bootstrap objects", bootstrap.RunAsync);
+        running.Start("node names", cancel => FreeNamesAsync(informers, passwords, cancel));
         if (config.RunsControllers)
         {
             var settings = new ControllersConfig([.. config.ClusterCidrs.Select(range => range.ToString())], pki.ServerCa.ChainPem);
@@ -100,7 +112,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         {
             var kubelet = loopback.As(new UserInfo($"system:node:{config.NodeName}", ["system:nodes", "system:authenticated"]), "kubelet");
             var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
-            running.Start("node", new NodeProcess(config, kubelet, network, informers, time, logs).RunAsync);
+            // Also the server's own name is not for another machine.
+            if (!await passwords.EnsureAsync(config.NodeName, NodePasswords.OwnPassword(), stop)) ServerLog.NameTaken(_log, config.NodeName);
+            running.Start("node", new NodeProcess(config.Node, kubelet, network, informers, time, logs).RunAsync);
         }
         running.Start("idle memory", new IdleMemory(time).RunAsync);
         try
@@ -118,13 +132,32 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         await loading.CancelAsync();
     }
 
-    private static KubeletClientOptions KubeletClient(ServerPki pki)
+    /// <summary>The node that has an address or is called so.</summary>
+    private static string? NodeAt(Informers informers, string host)
+    {
+        var nodes = informers.For(Resources.Nodes);
+        if (nodes.Find(new NamespacedName("", host)) is not null) return host;
+        return nodes.List().FirstOrDefault(node => node.Status?.Addresses?.Any(address => address.Address == host) == true)?.Metadata.Name;
+    }
+
+    /// <summary>A deleted node's name is free for another machine.</summary>
+    private static async Task FreeNamesAsync(Informers informers, NodePasswords passwords, CancellationToken cancel)
+    {
+        var gone = Channel.CreateUnbounded<string>();
+        using var subscription = informers.For(Resources.Nodes).Subscribe(change =>
+        {
+            if (change.New is null) gone.Writer.TryWrite(change.Name.Name);
+        });
+        await foreach (var node in gone.Reader.ReadAllAsync(cancel)) await passwords.ForgetAsync(node, cancel);
+    }
+
+    private static KubeletClientOptions KubeletClient(ServerPki pki, Func<string, int, CancellationToken, ValueTask<Stream>>? dial)
     {
         var (certificate, key) = pki.Pair("client-kube-apiserver");
         var client = X509Certificate2.CreateFromPemFile(certificate, key);
         var serverCa = new X509Certificate2Collection();
         serverCa.ImportFromPem(pki.ServerCa.ChainPem);
-        return new KubeletClientOptions(() => client, serverCa);
+        return new KubeletClientOptions(() => client, serverCa, dial);
     }
 
     private ServerPki OpenPki()

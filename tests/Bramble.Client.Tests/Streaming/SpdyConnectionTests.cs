@@ -84,7 +84,7 @@ public sealed class SpdyConnectionTests
             listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
             listener.Listen();
             var accepting = listener.AcceptAsync(Cancel);
-            var connection = await UpgradedConnection.ConnectAsync("127.0.0.1", ((IPEndPoint)listener.LocalEndPoint!).Port, null, Cancel);
+            var connection = await UpgradedConnection.ConnectAsync("127.0.0.1", ((IPEndPoint)listener.LocalEndPoint!).Port, null, null, Cancel);
             var server = await accepting;
             var asking = connection.RequestAsync("POST", "/exec", [new("Connection", "Upgrade")], Cancel);
             var pair = new Pair(null!, server);

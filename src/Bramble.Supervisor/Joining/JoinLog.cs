@@ -1,0 +1,25 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace Bramble.Supervisor.Joining;
+
+internal static partial class JoinLog
+{
+    [LoggerMessage(8101, LogLevel.Information, "Node {Node} at {Address} got its certificates.")]
+    public static partial void Joined(ILogger logger, string node, IPAddress? address);
+
+    [LoggerMessage(8102, LogLevel.Warning, "The machine at {Address} asked for certificates of node {Node}, whose name another machine has; refused.")]
+    public static partial void WrongNodePassword(ILogger logger, string node, IPAddress? address);
+
+    [LoggerMessage(8112, LogLevel.Warning, "The token does not pin the server's CA; use the whole line of server/node-token so that nobody can pretend to be the server.")]
+    public static partial void NotPinned(ILogger logger);
+
+    [LoggerMessage(8115, LogLevel.Warning, "This machine's clock differs from the server's by {Seconds} s. Set it: timedatectl set-ntp true.")]
+    public static partial void ClockDiffers(ILogger logger, int seconds);
+
+    [LoggerMessage(8121, LogLevel.Information, "API traffic of this node goes to server {Server}.")]
+    public static partial void ServerChosen(ILogger logger, string server);
+
+    [LoggerMessage(8122, LogLevel.Debug, "Server {Server} is not reached: {Error}")]
+    public static partial void ServerNotReached(ILogger logger, string server, string error);
+}

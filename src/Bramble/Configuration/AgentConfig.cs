@@ -1,0 +1,81 @@
+using System.Net;
+using Bramble.Flags;
+using Bramble.Supervisor.Joining;
+using Bramble.Supervisor.Layout;
+using Bramble.Supervisor.Tokens;
+using static Bramble.Configuration.FlagValues;
+
+namespace Bramble.Configuration;
+
+/// <summary>What one agent is to be: flags, environment and config file, understood and checked. What it learns from its server comes with
+/// <see cref="Node"/>. Immutable.</summary>
+internal sealed record AgentConfig
+{
+    public required DataLayout Layout { get; init; }
+    public required Uri Server { get; init; }
+    public required JoinToken Token { get; init; }
+    public required int LoadBalancerPort { get; init; }
+    public required string NodeName { get; init; }
+    public required IReadOnlyList<IPAddress> NodeIps { get; init; }
+    public required IReadOnlyList<IPAddress> NodeExternalIps { get; init; }
+    public required bool IsDebug { get; init; }
+    private FlagSet Flags { get; init; } = null!;
+
+    /// <exception cref="UsageException">A value is wrong or missing: one line with cause and fix.</exception>
+    public static AgentConfig From(FlagSet flags)
+    {
+        if (flags.Text(AgentFlags.Server) is not { Length: > 0 } server)
+            throw new UsageException("an agent must know its server: --server https://HOST:6443 (or K3S_URL)");
+        if (!Uri.TryCreate(server.TrimEnd('/'), UriKind.Absolute, out var url) || url.Scheme != Uri.UriSchemeHttps || url.AbsolutePath != "/")
+            throw new UsageException($"--server: \"{server}\" is no address like https://HOST:6443");
+        if (Secret(flags, ServerFlags.Token, ServerFlags.TokenFile) is not { } token)
+            throw new UsageException("an agent needs the cluster's token: --token TOKEN (or K3S_TOKEN), from /var/lib/rancher/k3s/server/node-token on the server");
+        var config = new AgentConfig
+        {
+            Layout = new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default)),
+            Server = url,
+            Token = Parsed(token),
+            LoadBalancerPort = Port(flags, AgentFlags.LbServerPort),
+            NodeName = NodeNameOf(flags),
+            NodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)),
+            NodeExternalIps = Addresses(flags.Split(ServerFlags.NodeExternalIp), "--node-external-ip"),
+            IsDebug = flags.Switch(ServerFlags.Debug) || flags.Number(ServerFlags.Verbosity) >= 4,
+            Flags = flags,
+        };
+        // Wrong values are told before anything is done, not after the join.
+        _ = (Labels(flags.List(ServerFlags.NodeLabel)), flags.List(ServerFlags.NodeTaint).Select(Taint).ToList());
+        return config;
+    }
+
+    /// <summary>The node in the cluster that it joined.</summary>
+    public NodeConfig Node(ClusterSettings cluster) => new()
+    {
+        Layout = Layout,
+        Name = NodeName,
+        Ips = NodeIps,
+        ExternalIps = NodeExternalIps,
+        Labels = Labels(Flags.List(ServerFlags.NodeLabel)),
+        Taints = [.. Flags.List(ServerFlags.NodeTaint).Select(Taint)],
+        Cluster = cluster,
+        FlannelInterface = Flags.Text(ServerFlags.FlannelIface),
+        Kubelet = ComponentArguments.Parse("--kubelet-arg", Flags.List(ServerFlags.KubeletArg), null),
+        RuntimeEndpoint = Flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
+        PauseImage = Flags.Text(ServerFlags.PauseImage)!,
+        Snapshotter = Flags.Text(ServerFlags.Snapshotter)!,
+        NonrootDevices = Flags.Switch(ServerFlags.NonrootDevices),
+        ResolvConf = Bramble.Configuration.ResolvConf.Choose(Flags.Text(ServerFlags.ResolvConf)),
+        IsServer = false,
+    };
+
+    private static JoinToken Parsed(string token)
+    {
+        try
+        {
+            return JoinToken.Parse(token);
+        }
+        catch (FormatException wrong)
+        {
+            throw new UsageException($"--token: {wrong.Message}");
+        }
+    }
+}

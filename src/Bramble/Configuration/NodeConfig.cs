@@ -1,0 +1,27 @@
+using System.Net;
+using Bramble.Supervisor.Joining;
+using Bramble.Supervisor.Layout;
+
+namespace Bramble.Configuration;
+
+/// <summary>What one node is to be: its own flags, and what its cluster's server says. Immutable.</summary>
+internal sealed record NodeConfig
+{
+    public required DataLayout Layout { get; init; }
+    public required string Name { get; init; }
+    public required IReadOnlyList<IPAddress> Ips { get; init; }
+    public required IReadOnlyList<IPAddress> ExternalIps { get; init; }
+    public required IReadOnlyDictionary<string, string> Labels { get; init; }
+    public required IReadOnlyList<(string Key, string? Value, string Effect)> Taints { get; init; }
+    public required ClusterSettings Cluster { get; init; }
+    public required string? FlannelInterface { get; init; }
+    public required ComponentArguments Kubelet { get; init; }
+    public required string? RuntimeEndpoint { get; init; }
+    public required string PauseImage { get; init; }
+    public required string Snapshotter { get; init; }
+    public required bool NonrootDevices { get; init; }
+    public required string ResolvConf { get; init; }
+
+    /// <summary>The server's own node: it has the role of the control plane and publishes what is there once a cluster.</summary>
+    public required bool IsServer { get; init; }
+}

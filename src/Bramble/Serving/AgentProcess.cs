@@ -1,0 +1,212 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using Bramble.Client;
+using Bramble.Client.Http;
+using Bramble.Configuration;
+using Bramble.Supervisor.Joining;
+using Bramble.Supervisor.Tunnel;
+using k8s.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Bramble.Serving;
+
+/// <summary>An agent, wired. Read <see cref="RunAsync"/> top to bottom: that is the start order. Pods go on when it ends.</summary>
+internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILoggerFactory logs)
+{
+    private const int KubeletPort = 10250;
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan JoinRetry = TimeSpan.FromSeconds(4);
+    // A timer's longest rest; also how soon a failed renewal is tried again, of which there are months.
+    private static readonly TimeSpan RenewalLook = TimeSpan.FromHours(12);
+
+    private readonly ILogger _log = logs.CreateLogger("agent");
+    private readonly NodeCredentials _credentials = new(config.Layout);
+
+    public async Task RunAsync(CancellationToken stop)
+    {
+        ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
+        var claim = new NodeClaim(config.NodeName, NodePasswords.OwnPassword(), [.. config.NodeIps, .. config.NodeExternalIps]);
+        using var balancer = new ServerLoadBalancer(
+            new IPEndPoint(IPAddress.Loopback, config.LoadBalancerPort), $"{config.Server.Host}:{config.Server.Port.ToString(CultureInfo.InvariantCulture)}",
+            Path.Combine(config.Layout.AgentEtc, "k3s-agent-load-balancer.json"), logs.CreateLogger("loadbalancer"));
+        balancer.Open();
+
+        var (cluster, servers) = await JoinAsync(claim, stop);
+        balancer.SetServers(servers);
+        _credentials.WriteKubeconfigs(config.LoadBalancerPort);
+        using var running = new RunningParts(time, _log, stop);
+        running.Start("load balancer", balancer.RunAsync);
+        running.Start("node", cancel => RunNodeAsync(cluster, servers, balancer, claim, cancel));
+        ServiceNotify.Ready();
+        try
+        {
+            await Task.Delay(Timeout.Infinite, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            ServerLog.Stopping(_log);
+        }
+        ServiceNotify.Stopping();
+        await running.StopAsync(StopPatience);
+    }
+
+    /// <summary>Asks until a server takes us: it may start later than we do.</summary>
+    private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> JoinAsync(NodeClaim claim, CancellationToken cancel)
+    {
+        var told = "";
+        while (true)
+        {
+            try
+            {
+                return await FetchAsync(claim, cancel);
+            }
+            catch (JoinException refused)
+            {
+                if (told != refused.Message) AgentLog.NotJoined(_log, refused.Message);
+                told = refused.Message;
+                ServiceNotify.Status(refused.Message);
+            }
+            // Not all agents of a desk at the same moment after a power cut.
+            await Task.Delay(JoinRetry * (1 + Random.Shared.NextDouble()), time, cancel);
+        }
+    }
+
+    private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> FetchAsync(NodeClaim claim, CancellationToken cancel)
+    {
+        using var server = await SupervisorClient.ConnectAsync(config.Server, config.Token, time, _log, cancel);
+        var cluster = await server.SettingsAsync(cancel);
+        await _credentials.FetchAsync(server, claim, cancel);
+        var servers = JsonNode.Parse(await server.GetAsync("/v1-k3s/apiservers", cancel)) as JsonArray ?? [];
+        AgentLog.Joined(_log, config.Server, config.NodeName);
+        return (cluster, [.. servers.Select(s => s!.GetValue<string>())]);
+    }
+
+    /// <summary>The node, made again with new certificates before the old ones end.</summary>
+    private async Task RunNodeAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeClaim claim, CancellationToken cancel)
+    {
+        while (true)
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            var node = RunPartsAsync(cluster, servers, balancer, stop.Token);
+            var renewal = RenewAsync(claim, stop.Token);
+            var first = await Task.WhenAny(node, renewal);
+            await stop.CancelAsync();
+            await Task.WhenAll(node, renewal).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await first;
+        }
+    }
+
+    private async Task RunPartsAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, CancellationToken cancel)
+    {
+        using var kubelet = ClientAs("client-kubelet", balancer.Url, "kubelet");
+        using var controller = ClientAs("client-k3s-controller", balancer.Url, "k3s-agent");
+        await using var informers = new Informers(controller, time, logs);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        List<Task> parts =
+        [
+            // A node writes its own annotations with its own rights; the controller's only read.
+            new NodeProcess(config.Node(cluster), kubelet, kubelet, informers, time, logs).RunAsync(stop.Token),
+            FollowServersAsync(cluster, servers, informers, balancer, stop.Token),
+        ];
+        var first = await Task.WhenAny(parts);
+        await stop.CancelAsync();
+        await Task.WhenAll(parts).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await first;
+    }
+
+    private HttpKubeClient ClientAs(string certificate, Uri server, string agent) =>
+        new(new HttpKubeClientOptions(server, _credentials.LoadAuthorities("server-ca"), _credentials.Load(certificate), UserAgent: agent));
+
+    private async Task RenewAsync(NodeClaim claim, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var left = _credentials.NotAfter() - NodeCredentials.RenewBefore - time.GetUtcNow();
+            if (left > TimeSpan.Zero)
+            {
+                await Task.Delay(left < RenewalLook ? left : RenewalLook, time, cancel);
+                continue;
+            }
+            try
+            {
+                await FetchAsync(claim, cancel);
+                AgentLog.Renewed(_log, _credentials.NotAfter());
+                return;
+            }
+            catch (JoinException refused)
+            {
+                AgentLog.NotRenewed(_log, _credentials.NotAfter(), refused.Message);
+            }
+            await Task.Delay(RenewalLook, time, cancel);
+        }
+    }
+
+    /// <summary>A tunnel to every server that the cluster names, and all of them for the load balancer.</summary>
+    private async Task FollowServersAsync(ClusterSettings cluster, IReadOnlyList<string> known, IInformers informers, ServerLoadBalancer balancer, CancellationToken cancel)
+    {
+        var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        var slices = informers.For(Resources.EndpointSlices);
+        using var subscription = slices.Subscribe(change =>
+        {
+            if (IsApiServers(change.New ?? change.Old!)) changes.Writer.TryWrite(true);
+        });
+        var tunnel = new AgentTunnel(TunnelTls, KubeletPort, time, logs.CreateLogger("tunnel"));
+        var tunnels = new Dictionary<string, (CancellationTokenSource Stop, Task Running)>(StringComparer.Ordinal);
+        try
+        {
+            var servers = known;
+            while (true)
+            {
+                balancer.SetServers(servers);
+                if (cluster.EgressSelectorMode != "disabled")
+                {
+                    foreach (var gone in tunnels.Keys.Except(servers).ToList())
+                    {
+                        await StopAsync(tunnels[gone]);
+                        tunnels.Remove(gone);
+                    }
+                    foreach (var server in servers.Where(server => !tunnels.ContainsKey(server)))
+                    {
+                        var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+                        tunnels[server] = (stop, tunnel.RunAsync(server, isUp => balancer.SetHealth(server, isUp), stop.Token));
+                    }
+                }
+                await changes.Reader.ReadAsync(cancel);
+                if (ServersOf(slices.List("default").Where(IsApiServers)) is { Count: > 0 } named) servers = named;
+            }
+        }
+        finally
+        {
+            foreach (var one in tunnels.Values) await StopAsync(one);
+        }
+    }
+
+    private static async Task StopAsync((CancellationTokenSource Stop, Task Running) tunnel)
+    {
+        await tunnel.Stop.CancelAsync();
+        await tunnel.Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        tunnel.Stop.Dispose();
+    }
+
+    private static bool IsApiServers(V1EndpointSlice slice) =>
+        slice.Metadata.NamespaceProperty == "default" && slice.Metadata.Labels?.TryGetValue("kubernetes.io/service-name", out var service) == true && service == "kubernetes";
+
+    private static List<string> ServersOf(IEnumerable<V1EndpointSlice> slices) =>
+    [
+        .. slices.SelectMany(slice => (slice.Endpoints ?? []).Where(e => e.Conditions?.Ready != false).SelectMany(e => e.Addresses ?? [])
+            .SelectMany(address => (slice.Ports ?? []).Where(p => p.Port is not null).Select(p => new IPEndPoint(IPAddress.Parse(address), p.Port!.Value).ToString())))
+            .Distinct().Order(StringComparer.Ordinal),
+    ];
+
+    private SslClientAuthenticationOptions TunnelTls()
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
+        policy.CustomTrustStore.AddRange(_credentials.LoadAuthorities("server-ca"));
+        return new SslClientAuthenticationOptions { ClientCertificates = [_credentials.Load("client-kubelet")], CertificateChainPolicy = policy };
+    }
+}
