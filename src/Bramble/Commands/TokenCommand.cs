@@ -90,7 +90,7 @@ internal static class TokenCommand
         {
             var list = new JsonArray([.. tokens.Select(Describe)]);
             // JSON is YAML too.
-            Console.Out.WriteLine(list.ToJsonString(new System.Text.Json.JsonSerializerOptions(System.Text.Json.JsonSerializerOptions.Default) { WriteIndented = true }));
+            Console.Out.WriteLine(list.ToJsonString());
             return;
         }
         if (format != "text") throw new UsageException($"--output: \"{format}\" is not text, json or yaml");
