@@ -1,4 +1,5 @@
 using Bramble.Supervisor.Layout;
+using Bramble.Supervisor.Pki;
 using Bramble.Supervisor.Tokens;
 
 namespace Bramble.Supervisor.Tests.Tokens;
@@ -36,17 +37,23 @@ public class JoinTokenTests
         try
         {
             var layout = new DataLayout(folder);
-            var first = ServerTokens.Open(layout, "ca", token: null, agentToken: null);
+            var (ca, _) = CertificateAuthority.Create("k3s-server-ca@1", DateTimeOffset.UnixEpoch.AddYears(56));
+            var first = ServerTokens.Open(layout, ca, token: null, agentToken: null);
             var line = File.ReadAllText(layout.NodeToken);
             var password = JoinToken.Parse(line).Password;
             Assert.Equal("k3s:server", first.GroupOf("server", password));
             Assert.Equal("k3s:agent", first.GroupOf("node", password));
             Assert.Null(first.GroupOf("server", password + "x"));
             Assert.Null(first.GroupOf("admin", password));
-            ServerTokens.Open(layout, "ca", token: null, agentToken: "other");
+            ServerTokens.Open(layout, ca, token: null, agentToken: "other");
             Assert.Equal(line, File.ReadAllText(layout.Token));
             Assert.EndsWith("::node:other\n", File.ReadAllText(layout.AgentToken));
-            Assert.Throws<InvalidDataException>(() => ServerTokens.Open(layout, "ca", token: "wrong", agentToken: null));
+            Assert.Throws<InvalidDataException>(() => ServerTokens.Open(layout, ca, token: "wrong", agentToken: null));
+
+            first.Rotate("new");
+            Assert.Null(first.GroupOf("node", password));
+            Assert.Equal("k3s:agent", first.GroupOf("node", "new"));
+            Assert.Equal("k3s:server", ServerTokens.Open(layout, ca, token: "new", agentToken: null).GroupOf("server", "new"));
         }
         finally
         {
