@@ -37,7 +37,8 @@ case $exec_words in
     *) command=${exec_words%% *} ;;
 esac
 # From here on the words behind the program are "$@".
-eval "set -- $exec_words" 2>/dev/null || die "INSTALL_K3S_EXEC has a quote without its other half: $exec_words"
+(eval "set -- $exec_words") 2>/dev/null || die "INSTALL_K3S_EXEC has a quote without its other half: $exec_words"
+eval "set -- $exec_words"
 
 data_dir=
 token_given=${K3S_TOKEN:-}${K3S_TOKEN_FILE:-}

@@ -159,8 +159,8 @@ remove_cgroups() {
 # Shims keep their sockets in a folder that all containerds of a machine share; with the last of them it goes.
 remove_sockets() {
     for pid in $(processes); do
-        case "$(command_line "$pid")" in
-            *containerd*) return 0 ;;
+        case "$(readlink "/proc/$pid/exe")" in
+            */containerd*) return 0 ;;
         esac
     done
     rm -rf /run/containerd/s

@@ -29,9 +29,16 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         if (!hasBridgeNetfilter) Log.NoBridgeNetfilter(logger);
         var proxy = new ServiceProxy(config, informers, nftables, hasBridgeNetfilter, time, logger);
         using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        // --disable-kube-proxy: somebody else's proxy (Cilium's) carries the services.
+        var proxies = !config.Disabled.Contains("kube-proxy");
         var firewalls = new ForeignFirewalls(config, nftables, RestoreRules, time, logger);
-        List<Task> running = [pods.RunAsync(parts.Token), proxy.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];
-        List<Task> ready = [pods.Configured, proxy.Loaded, firewalls.Looked];
+        List<Task> running = [pods.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];
+        List<Task> ready = [pods.Configured, firewalls.Looked];
+        if (proxies)
+        {
+            running.Add(proxy.RunAsync(parts.Token));
+            ready.Add(proxy.Loaded);
+        }
         if (!config.Disabled.Contains("coredns"))
         {
             var dns = new ClusterDns(config, client, informers, time, logger);
@@ -58,7 +65,7 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         void RestoreRules()
         {
             Log.RulesGone(logger);
-            proxy.Reload();
+            if (proxies) proxy.Reload();
         }
     }
 

@@ -63,24 +63,25 @@ in_host 'umount /proc/cgroups /boot; k3s-uninstall.sh' >/dev/null 2>&1
 expect 'Installed, not started' 0 'K3S_TOKEN="it'"'"'s" K3S_NODE_NAME=n INSTALL_K3S_SKIP_ENABLE=true INSTALL_K3S_SYMLINK=force INSTALL_K3S_NAME=other INSTALL_K3S_BIN_DIR=/opt/b INSTALL_K3S_SYSTEMD_DIR=/opt/units INSTALL_K3S_TYPE=exec INSTALL_K3S_EXEC="--node-label '"'a=b c'"'" ./install.sh --binary /opt/bramble --kubelet-arg "x=100%\$HOME" --data-dir /opt/data'
 holds '[ "$(readlink /opt/b/k3s /opt/b/kubectl /opt/b/ctr /opt/b/crictl | sort -u)" = bramble ]'
 holds 'grep -qx "Type=exec" /opt/units/k3s-other.service && grep -qx "KillMode=process" /opt/units/k3s-other.service && grep -qx "Delegate=yes" /opt/units/k3s-other.service'
-holds '[ "$(sed -n "/^ExecStart=/,\$p" /opt/units/k3s-other.service | tr -d "\\\\\n" | tr -s " ")" = "ExecStart=/opt/b/k3s '"'server' '--node-label' 'a=b c' '--kubelet-arg' 'x=100%%\$\$HOME' '--data-dir' '/opt/data'"'" ]'
+started=$(in_host 'sed -n "/^ExecStart=/,\$p" /opt/units/k3s-other.service' | tr -d '\\\n' | tr -s ' ')
+[ "$started" = "ExecStart=/opt/b/k3s 'server' '--node-label' 'a=b c' '--kubelet-arg' 'x=100%%\$\$HOME' '--data-dir' '/opt/data'" ] || fail "ExecStart: $started"
 holds '[ "$(stat -c %a /opt/units/k3s-other.service.env)" = 600 ] && (. /opt/units/k3s-other.service.env && [ "$K3S_TOKEN $K3S_NODE_NAME" = "it'"'"'s n" ])'
 holds 'grep -q "DATA_DIR=.*/opt/data" /opt/b/k3s-other-uninstall.sh /opt/b/k3s-killall.sh && [ ! -e /usr/local/bin/k3s ]'
 expect '' 0 'mkdir -p /opt/data/x; /opt/b/k3s-other-uninstall.sh'
 holds '[ -z "$(ls -A /opt/b /opt/units)" ] 2>/dev/null || [ "$(ls -A /opt/b /opt/units | grep -c .)" -le 3 ] && [ ! -e /opt/data ]'
 
 # ---- packages: nothing is ever removed; a containerd of any vendor is used ----------------------------------------------------
-in_host 'mkdir -p /opt/upper /opt/work && mount -t overlay -o lowerdir=/usr/bin,upperdir=/opt/upper,workdir=/opt/work bin /usr/bin && cp /usr/bin/containerd /usr/bin/ctr /opt/ && rm /usr/bin/containerd
+in_host 'mkdir -p /opt/layer && mount -t tmpfs layer /opt/layer && mkdir /opt/layer/up /opt/layer/work && mount -t overlay -o lowerdir=/usr/bin,upperdir=/opt/layer/up,workdir=/opt/layer/work bin /usr/bin && cp /usr/bin/containerd /usr/bin/ctr /opt/ && rm /usr/bin/containerd
 printf "#!/bin/sh\necho \"\$*\" >>/opt/apt.log\ncase \"\$*\" in *containerd*) cp /opt/containerd /usr/bin/containerd ;; esac\n" >/usr/local/bin/apt-get; chmod +x /usr/local/bin/apt-get'
 expect 'Installing containerd' 0 'INSTALL_K3S_SKIP_START=true ./install.sh --binary /opt/bramble'
 holds '[ "$(cat /opt/apt.log)" = "-qq -y -o Dpkg::Use-Pty=0 install --no-remove --no-install-recommends containerd" ]'
 in_host 'rm /opt/apt.log /usr/bin/containerd; mv /opt/containerd /usr/local/bin/containerd'
 expect 'Installed, not started' 0 'INSTALL_K3S_SKIP_START=true ./install.sh --binary /opt/bramble'
 holds '[ ! -e /opt/apt.log ]'
-in_host 'rm /usr/local/bin/containerd /usr/local/bin/apt-get; umount -l /usr/bin; k3s-uninstall.sh' >/dev/null 2>&1
+in_host 'rm /usr/local/bin/containerd /usr/local/bin/apt-get; umount -l /usr/bin /opt/layer; k3s-uninstall.sh' >/dev/null 2>&1
 
 # ---- install, upgrade in place, killall, uninstall ------------------------------------------------------------------------------
-before=$(in_host 'ip -brief link; ip route; nft list ruleset; awk "{print \$5}" /proc/self/mountinfo | sort; find /sys/fs/cgroup -type d | sort; ls -A /usr/local/bin /etc/systemd/system /etc /run /opt')
+before=$(in_host 'ip -brief link; ip route; nft list ruleset; awk "{print \$5}" /proc/self/mountinfo | sort; find /sys/fs/cgroup -type d -not -path '*/bramble-hosts*' | sort; ls -A /usr/local/bin /etc/systemd/system /etc /run /opt')
 in_host "mkdir -p /var/lib/rancher/k3s/agent/images && cp $image /var/lib/rancher/k3s/agent/images/"
 expect 'Ready    control-plane' 0 './install.sh --binary /opt/bramble'
 holds '[ "$(stat -c %a /etc/rancher/k3s/k3s.yaml)" = 600 ] && [ -s /var/lib/rancher/k3s/server/node-token ] && kill -0 $(cat /run/k3s/k3s.pid)'
@@ -94,15 +95,15 @@ expect 'Ready    control-plane' 0 'INSTALL_K3S_EXEC="--node-label upgraded=yes" 
 [ "$pid" != "$(in_host 'cat /run/k3s/k3s.pid')" ] || fail 'a changed command line did not restart the server'
 [ "$first" = "$(ids)" ] || fail "an upgrade changed the containers: $first to $(ids)"
 # Stop as the installer says: pods go on.
-holds 'kill $(cat /run/k3s/k3s.pid); while kill -0 $(cat /run/k3s/k3s.pid) 2>/dev/null; do sleep 0.1; done; pgrep -f "httpd -f -p 8080"'
+holds 'kill $(cat /run/k3s/k3s.pid); while kill -0 $(cat /run/k3s/k3s.pid) 2>/dev/null; do sleep 0.1; done; pgrep -x httpd'
 expect 'Ready    control-plane' 0 'INSTALL_K3S_EXEC="--node-label upgraded=yes" ./install.sh --binary /opt/bramble'
 [ "$first" = "$(ids)" ] || fail "a stop and start changed the containers: $first to $(ids)"
 # A server that cannot start says why in one line.
 expect 'the server ended: bramble: --token is not the token' 1 'K3S_TOKEN=wrong ./install.sh --binary /opt/bramble'
 expect '' 0 'k3s-killall.sh'
-holds '! pgrep -f "httpd|containerd|k3s server" && [ -e /var/lib/rancher/k3s/server/node-token ] && [ -x /usr/local/bin/k3s ]'
+holds '! pgrep -x "httpd|containerd.*|k3s|bramble" && [ -e /var/lib/rancher/k3s/server/node-token ] && [ -x /usr/local/bin/k3s ]'
 expect '' 0 'k3s-uninstall.sh'
-after=$(in_host 'rm -rf /etc/rancher; ip -brief link; ip route; nft list ruleset; awk "{print \$5}" /proc/self/mountinfo | sort; find /sys/fs/cgroup -type d | sort; ls -A /usr/local/bin /etc/systemd/system /etc /run /opt')
+after=$(in_host 'rm -rf /etc/rancher; ip -brief link; ip route; nft list ruleset; awk "{print \$5}" /proc/self/mountinfo | sort; find /sys/fs/cgroup -type d -not -path '*/bramble-hosts*' | sort; ls -A /usr/local/bin /etc/systemd/system /etc /run /opt')
 left=$(diff <(echo "$before") <(echo "$after")) || fail "the uninstallation left: $left"
-holds '! pgrep -f "containerd|k3s" && [ ! -e /var/lib/rancher/k3s ] && [ -z "$(ls -A /var/lib/kubelet)" ] && [ ! -e /var/log/k3s.log ]'
+holds '! pgrep -x "containerd.*|k3s|bramble" && [ ! -e /var/lib/rancher/k3s ] && [ -z "$(ls -A /var/lib/kubelet)" ] && [ ! -e /var/log/k3s.log ]'
 exit $bad

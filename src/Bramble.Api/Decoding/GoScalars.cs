@@ -76,7 +76,7 @@ internal static class GoScalars
 }
 
 /// <summary>Go's time.Duration as text.</summary>
-internal static class GoDuration
+public static class GoDuration
 {
     /// <summary>Nanoseconds of <c>1h2m3.5s</c>, or null when it is none.</summary>
     public static long? Parse(string text)

@@ -1,4 +1,6 @@
+using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
@@ -91,7 +93,12 @@ public sealed class ApiServer : IAsyncDisposable
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(3);
         kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
         kestrel.Limits.Http2.MaxStreamsPerConnection = 250;
-        kestrel.Listen(_options.Listen, listen =>
+        kestrel.Listen(_options.Listen, Secure);
+        // Bound to one address of the machine it is reached on the loopback all the same, as in K3s.
+        var (any, loopback) = _options.Listen.AddressFamily == AddressFamily.InterNetworkV6 ? (IPAddress.IPv6Any, IPAddress.IPv6Loopback) : (IPAddress.Any, IPAddress.Loopback);
+        if (!_options.Listen.Address.Equals(any) && !IPAddress.IsLoopback(_options.Listen.Address)) kestrel.Listen(loopback, _options.Listen.Port, Secure);
+
+        void Secure(ListenOptions listen)
         {
             if (_options.ServingCertificate is not { } certificateOf) return;
             listen.Protocols = HttpProtocols.Http1AndHttp2;
@@ -103,11 +110,11 @@ public sealed class ApiServer : IAsyncDisposable
                     ClientCertificateRequired = _options.AsksForClientCertificates,
                     // Whether a certificate is believed is the authenticators' business: an unknown one is 401, not a broken connection.
                     RemoteCertificateValidationCallback = static (_, _, _, _) => true,
-                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                    EnabledSslProtocols = _options.LeastTlsVersion | SslProtocols.Tls13,
                     CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
                 }),
             });
-        });
+        }
     }
 
     private SslStreamCertificateContext ContextOf(X509Certificate2 certificate) =>

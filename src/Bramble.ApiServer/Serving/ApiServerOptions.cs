@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Bramble.ApiServer.Serving;
@@ -15,6 +16,9 @@ public sealed record ApiServerOptions
     /// <summary>The certificate for a TLS server name (null: the client named none). Called for each connection; answers from memory.
     /// Null: plain HTTP (tests only).</summary>
     public Func<string?, X509Certificate2>? ServingCertificate { get; init; }
+
+    /// <summary>--tls-min-version; 1.3 is always spoken.</summary>
+    public SslProtocols LeastTlsVersion { get; init; } = SslProtocols.Tls12;
 
     /// <summary>Client certificates are asked for in the handshake; whether one is believed is the authenticators' business.</summary>
     public bool AsksForClientCertificates { get; init; } = true;

@@ -12,7 +12,9 @@ public static class KubeconfigFile
     public const string DefaultPath = "/etc/rancher/k3s/k3s.yaml";
 
     /// <summary>The admin's kubeconfig; cluster, user and context are all named <c>default</c>.</summary>
-    public static void WriteAdmin(string path, UnixFileMode mode, string server, string caPem, string certificatePem, string keyPem)
+    /// <param name="group">Name or number of the file's group; null: the process' own.</param>
+    /// <exception cref="InvalidDataException">There is no such group.</exception>
+    public static void WriteAdmin(string path, UnixFileMode mode, string? group, string server, string caPem, string certificatePem, string keyPem)
     {
         var text = $"""
             apiVersion: v1
@@ -37,7 +39,7 @@ public static class KubeconfigFile
 
             """;
         SafeFile.WriteIfChanged(path, text, mode);
-        // Tools look at the usual place whatever --write-kubeconfig says.
+        if (group is not null) FileGroup.Set(path, group);
         if (Path.GetFullPath(path) != DefaultPath) return;
         var folder = Path.GetDirectoryName(DefaultPath)!;
         File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
@@ -65,6 +67,17 @@ public static class KubeconfigFile
         {
             throw new InvalidDataException($"cannot read {path}: {missing.Message} Run this on a server as root, or name another file with --kubeconfig.", missing);
         }
+    }
+
+    /// <summary>Tools look at the usual place whatever <c>--write-kubeconfig</c> says: there it becomes a link.</summary>
+    public static void LinkDefault(string path)
+    {
+        path = Path.GetFullPath(path);
+        var link = new FileInfo(DefaultPath);
+        if (path == DefaultPath || link.LinkTarget == path) return;
+        Directory.CreateDirectory(link.DirectoryName!);
+        if (link.Exists || link.LinkTarget is not null) link.Delete();
+        File.CreateSymbolicLink(DefaultPath, path);
     }
 
     /// <summary>A component's kubeconfig, certificate files by path.</summary>

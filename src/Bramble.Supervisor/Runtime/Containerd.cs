@@ -28,8 +28,7 @@ public sealed partial class Containerd(ContainerdOptions options, TimeProvider t
 {
     private static readonly string[] ExtraPath = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/sbin", "/bin"];
 
-    private readonly string _binary = FindProgram("containerd")
-        ?? throw new InvalidOperationException("containerd is not installed. Fix: apt-get install containerd runc (or give another runtime with --container-runtime-endpoint).");
+    private readonly string _binary = FindProgram("containerd") ?? throw new InvalidOperationException(Complaint());
 
     private DetachedProcess? _process;
 
@@ -40,11 +39,17 @@ public sealed partial class Containerd(ContainerdOptions options, TimeProvider t
 
     private string PidFile => Path.Combine(options.StateDir, "bramble-containerd.pid");
 
+    /// <summary>What this machine lacks to run containers, with the fix; null: nothing.</summary>
+    public static string? Complaint() =>
+        FindProgram("containerd") is null ? "containerd is not installed; apt-get install containerd runc (or give another runtime with --container-runtime-endpoint)"
+        : FindProgram("runc") is null && FindProgram("crun") is null ? "runc is not installed; apt-get install runc"
+        : null;
+
     /// <summary>Starts or adopts; done when the socket answers.</summary>
     /// <exception cref="InvalidOperationException">Not installed, or it does not come up; the message says cause and fix.</exception>
     public async Task StartAsync(CancellationToken cancel)
     {
-        _ = FindProgram("runc") ?? FindProgram("crun") ?? throw new InvalidOperationException("runc is not installed. Fix: apt-get install runc.");
+        if (Complaint() is { } complaint) throw new InvalidOperationException(complaint);
         var version = await ReadVersionAsync(cancel);
         var config = ContainerdConfig.Render(Settings(version));
         Directory.CreateDirectory(options.Layout.ContainerdRoot);

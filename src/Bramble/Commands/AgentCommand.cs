@@ -9,7 +9,7 @@ internal static class AgentCommand
     public static Task<int> RunAsync(string[] words) =>
         new LongRunningCommand("agent", "Run a node of a cluster whose server is elsewhere", AgentFlags.All).RunAsync(words, flags =>
         {
-            LongRunningCommand.RequireNodeRights("sudo bramble agent");
+            LongRunningCommand.RequireNodeRights("sudo bramble agent", flags.Text(ServerFlags.ContainerRuntimeEndpoint));
             var config = AgentConfig.From(flags);
             return (logs, stop) => new AgentProcess(config, TimeProvider.System, logs).RunAsync(stop);
         });

@@ -4,6 +4,7 @@ using Bramble.Flags;
 using Bramble.Logging;
 using Bramble.Serving;
 using Bramble.Storage;
+using Bramble.Supervisor.Runtime;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Commands;
@@ -29,6 +30,8 @@ internal sealed class LongRunningCommand(string name, string help, IReadOnlyList
             .SetMinimumLevel(isDebug ? LogLevel.Debug : LogLevel.Information)
             // Kestrel tells of each connection and request at Information; an operator wants neither.
             .AddFilter("Microsoft", LogLevel.Warning)
+            // It logs why it cannot start and throws it too; once is enough.
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.Critical)
             .AddProvider(new LineLoggerProvider(output, isDebug ? LogLevel.Debug : LogLevel.Information, TimeProvider.System)));
         if (unknownKeys.Count > 0) ServerLog.UnknownConfigKeys(logs.CreateLogger("config"), file, string.Join(", ", unknownKeys));
 
@@ -55,10 +58,12 @@ internal sealed class LongRunningCommand(string name, string help, IReadOnlyList
 
     /// <summary>What a machine must have before it can be a node.</summary>
     /// <exception cref="UsageException">It has not; with the fix.</exception>
-    public static void RequireNodeRights(string hint)
+    /// <param name="runtimeEndpoint">Given: somebody else's runtime, so ours need not be there.</param>
+    public static void RequireNodeRights(string hint, string? runtimeEndpoint)
     {
         if (Environment.UserName != "root") throw new UsageException($"a node needs root: {hint}");
         if (Board.MemoryCgroup.Complaint(Board.MemoryCgroup.ReadFile) is { } complaint) throw new UsageException(complaint);
+        if (runtimeEndpoint is null && Containerd.Complaint() is { } missing) throw new UsageException(missing);
     }
 
     private static void Stop(PosixSignalContext context, CancellationTokenSource stop)
@@ -71,7 +76,10 @@ internal sealed class LongRunningCommand(string name, string help, IReadOnlyList
     /// <summary>Command line over config file over environment.</summary>
     private static (FlagSet Flags, string File, IReadOnlyList<string> UnknownKeys) Read(IReadOnlyList<Flag> all, string[] words, bool skipsUnknownKeys)
     {
-        var file = FlagSet.Parse(all, words, Environment.GetEnvironmentVariable).Text(ServerFlags.Config)!;
+        // The one flag whose variable wins over the command line, as in K3s.
+        var file = Environment.GetEnvironmentVariable(ServerFlags.Config.Variable!) is { Length: > 0 } variable
+            ? variable
+            : FlagSet.Parse(all, words, Environment.GetEnvironmentVariable).Text(ServerFlags.Config)!;
         var lines = ConfigFile.Read(file);
         var (known, unknown) = skipsUnknownKeys ? ConfigFile.Known(lines, all) : (lines, []);
         return (FlagSet.Parse(all, [.. known, .. words], Environment.GetEnvironmentVariable), file, unknown);

@@ -10,7 +10,7 @@ internal static class ServerCommand
         new LongRunningCommand("server", "Run the control plane and, unless --disable-agent, a node", ServerFlags.All) { SkipsUnknownKeys = true }.RunAsync(words, flags =>
         {
             var config = ServerConfig.From(flags);
-            if (config.RunsNode) LongRunningCommand.RequireNodeRights("sudo bramble server (or --disable-agent for the control plane alone)");
+            if (config.RunsNode) LongRunningCommand.RequireNodeRights("sudo bramble server (or --disable-agent for the control plane alone)", config.RuntimeEndpoint);
             return (logs, stop) => new ServerProcess(config, TimeProvider.System, logs).RunAsync(stop);
         });
 }

@@ -43,6 +43,8 @@ internal sealed record AgentConfig
             Flags = flags,
         };
         // Wrong values are told before anything is done, not after the join.
+        _ = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet);
+        _ = ComponentArguments.Parse("--kube-proxy-arg", flags.List(ServerFlags.KubeProxyArg), ComponentArguments.None);
         _ = (Labels(flags.List(ServerFlags.NodeLabel)), flags.List(ServerFlags.NodeTaint).Select(Taint).ToList());
         return config;
     }
@@ -58,7 +60,7 @@ internal sealed record AgentConfig
         Taints = [.. Flags.List(ServerFlags.NodeTaint).Select(Taint)],
         Cluster = cluster,
         FlannelInterface = Flags.Text(ServerFlags.FlannelIface),
-        Kubelet = ComponentArguments.Parse("--kubelet-arg", Flags.List(ServerFlags.KubeletArg), null),
+        Kubelet = ComponentArguments.Parse("--kubelet-arg", Flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet),
         RuntimeEndpoint = Flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
         PauseImage = Flags.Text(ServerFlags.PauseImage)!,
         Snapshotter = Flags.Text(ServerFlags.Snapshotter)!,

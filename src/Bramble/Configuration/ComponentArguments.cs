@@ -1,3 +1,5 @@
+using System.Globalization;
+using Bramble.Api.Decoding;
 using Bramble.Flags;
 
 namespace Bramble.Configuration;
@@ -15,13 +17,23 @@ internal sealed class ComponentArguments
     /// <summary>kube-controller-manager's.</summary>
     public static readonly IReadOnlySet<string> OfControllerManager = new HashSet<string>(StringComparer.Ordinal)
     {
-        "node-monitor-grace-period", "node-monitor-period", "terminated-pod-gc-threshold", "node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6", "bind-address",
+        "node-monitor-grace-period", "terminated-pod-gc-threshold", "node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6",
     };
 
-    /// <summary>kube-scheduler's.</summary>
-    public static readonly IReadOnlySet<string> OfScheduler = new HashSet<string>(StringComparer.Ordinal) { "bind-address" };
+    /// <summary>kube-scheduler's and kube-proxy's: they are parts of one process here, without a port or a mode of their own.</summary>
+    public static readonly IReadOnlySet<string> None = new HashSet<string>(StringComparer.Ordinal);
+
+    /// <summary>The kubelet's.</summary>
+    public static readonly IReadOnlySet<string> OfKubelet = new HashSet<string>(StringComparer.Ordinal)
+    {
+        "cgroup-driver", "cgroup-root", "container-log-max-files", "container-log-max-size", "eviction-hard", "image-gc-high-threshold", "image-gc-low-threshold", "kube-reserved",
+        "max-pods", "system-reserved",
+    };
 
     private readonly Dictionary<string, List<string>> _values = new(StringComparer.Ordinal);
+    private readonly string _flag;
+
+    private ComponentArguments(string flag) => _flag = flag;
 
     public IReadOnlyDictionary<string, string> Last => _values.ToDictionary(pair => pair.Key, pair => pair.Value[^1], StringComparer.Ordinal);
 
@@ -33,17 +45,29 @@ internal sealed class ComponentArguments
     public IReadOnlyList<string> List(string name) =>
         _values.TryGetValue(name, out var values) ? [.. values.SelectMany(value => value.Split(',', StringSplitOptions.RemoveEmptyEntries))] : [];
 
-    /// <param name="known">Null: the component checks its names itself.</param>
+    /// <summary>The whole number of a setting.</summary>
+    /// <exception cref="UsageException">It is none.</exception>
+    public int Number(string name, int otherwise) => Text(name) is not { } text ? otherwise
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
+        : throw new UsageException($"{_flag}: {name}=\"{text}\" is not a whole number");
+
+    /// <summary>The duration of a setting, as Go writes it: <c>1h30m</c>, <c>40s</c>.</summary>
+    /// <exception cref="UsageException">It is none.</exception>
+    public TimeSpan Duration(string name, TimeSpan otherwise) => Text(name) is not { } text ? otherwise
+        : GoDuration.Parse(text) is { } nanoseconds and >= 0 ? TimeSpan.FromTicks(nanoseconds / 100)
+        : throw new UsageException($"{_flag}: {name}=\"{text}\" is no duration like 40s or 1h30m");
+
     /// <exception cref="UsageException">A name that the component does not have.</exception>
-    public static ComponentArguments Parse(string flag, IReadOnlyList<string> texts, IReadOnlySet<string>? known)
+    public static ComponentArguments Parse(string flag, IReadOnlyList<string> texts, IReadOnlySet<string> known)
     {
-        var arguments = new ComponentArguments();
+        var arguments = new ComponentArguments(flag);
         foreach (var text in texts)
         {
             var parts = text.TrimStart('-').Split('=', 2);
             // key+=v and key-=v add to K3s' own defaults; Bramble sets none of its own for these components.
             var name = parts[0].TrimEnd('+', '-');
-            if (known is not null && !known.Contains(name))
+            if (known.Count == 0) throw new UsageException($"{flag}: Bramble's has no settings (\"{name}\"): leave it out");
+            if (!known.Contains(name))
             {
                 var nearest = known.MinBy(candidate => FlagSet.Distance(candidate, name));
                 throw new UsageException($"{flag}: Bramble has no setting \"{name}\"; nearest is \"{nearest}\" (all: {string.Join(", ", known.Order())})");

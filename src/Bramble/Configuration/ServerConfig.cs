@@ -37,6 +37,7 @@ internal sealed record ServerConfig
     public required bool RunsControllers { get; init; }
     public required string KubeconfigPath { get; init; }
     public required UnixFileMode KubeconfigMode { get; init; }
+    public required string? KubeconfigGroup { get; init; }
     public required string? Token { get; init; }
     public required string? AgentToken { get; init; }
     public required ComponentArguments ApiServer { get; init; }
@@ -112,6 +113,7 @@ internal sealed record ServerConfig
         var clusters = Networks(flags.Split(ServerFlags.ClusterCidr), "--cluster-cidr");
         if (!services.Select(range => range.BaseAddress.AddressFamily).Order().SequenceEqual(clusters.Select(range => range.BaseAddress.AddressFamily).Order()))
             throw new UsageException("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both");
+        _ = ComponentArguments.Parse("--kube-proxy-arg", flags.List(ServerFlags.KubeProxyArg), ComponentArguments.None);
         var advertisePort = flags.Number(ServerFlags.AdvertisePort);
         return new ServerConfig
         {
@@ -135,18 +137,19 @@ internal sealed record ServerConfig
             FlannelInterface = flags.Text(ServerFlags.FlannelIface),
             UsesTunnels = EgressMode(flags.Text(ServerFlags.EgressSelectorMode)!),
             DisablesNetworkPolicy = flags.Switch(ServerFlags.DisableNetworkPolicy),
-            Disabled = flags.Split(ServerFlags.Disable).ToHashSet(StringComparer.Ordinal),
+            Disabled = DisabledParts(flags),
             RunsNode = !flags.Switch(ServerFlags.DisableAgent),
             RunsScheduler = !flags.Switch(ServerFlags.DisableScheduler),
             RunsControllers = !flags.Switch(ServerFlags.DisableControllerManager),
             KubeconfigPath = flags.Text(ServerFlags.WriteKubeconfig)!,
+            KubeconfigGroup = flags.Text(ServerFlags.WriteKubeconfigGroup) is { Length: > 0 } group ? group : null,
             KubeconfigMode = Mode(flags.Text(ServerFlags.WriteKubeconfigMode)!),
             Token = Secret(flags, ServerFlags.Token, ServerFlags.TokenFile),
             AgentToken = Secret(flags, ServerFlags.AgentToken, ServerFlags.AgentTokenFile),
             ApiServer = ComponentArguments.Parse("--kube-apiserver-arg", flags.List(ServerFlags.ApiServerArg), ComponentArguments.OfApiServer),
             ControllerManager = ComponentArguments.Parse("--kube-controller-manager-arg", flags.List(ServerFlags.ControllerManagerArg), ComponentArguments.OfControllerManager),
-            Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.OfScheduler),
-            Kubelet = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), null),
+            Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.None),
+            Kubelet = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet),
             RuntimeEndpoint = flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
             PauseImage = flags.Text(ServerFlags.PauseImage)!,
             Snapshotter = flags.Text(ServerFlags.Snapshotter)!,
@@ -154,6 +157,15 @@ internal sealed record ServerConfig
             ResolvConf = Bramble.Configuration.ResolvConf.Choose(flags.Text(ServerFlags.ResolvConf)),
             IsDebug = flags.Switch(ServerFlags.Debug) || flags.Number(ServerFlags.Verbosity) >= 4,
         };
+    }
+
+    /// <summary><c>--disable</c>'s names, and the parts with a flag of their own.</summary>
+    private static HashSet<string> DisabledParts(FlagSet flags)
+    {
+        var parts = flags.Split(ServerFlags.Disable).ToHashSet(StringComparer.Ordinal);
+        if (flags.Switch(ServerFlags.DisableKubeProxy)) parts.Add("kube-proxy");
+        if (flags.Switch(ServerFlags.DisableHelmController)) parts.Add("helm-controller");
+        return parts;
     }
 
     /// <summary>The n-th address of a range: the 10th of 10.43.0.0/16 is 10.43.0.10.</summary>

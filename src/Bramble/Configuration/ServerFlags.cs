@@ -29,7 +29,6 @@ internal static class ServerFlags
     public static readonly Flag FlannelBackend = new("flannel-backend", FlagKind.Text, "Pod network: vxlan, host-gw, wireguard-native or none", null, null, "vxlan");
     public static readonly Flag FlannelIface = new("flannel-iface", FlagKind.Text, "Interface that carries the pod network (default: that of the default route)");
     public static readonly Flag EgressSelectorMode = new("egress-selector-mode", FlagKind.Text, "How kubelets are reached: agent (through their tunnel) or disabled (directly)", null, null, "agent");
-    public static readonly Flag ServiceLbNamespace = new("servicelb-namespace", FlagKind.Text, "Namespace of the service load balancer", null, null, "kube-system");
 
     public static readonly Flag WriteKubeconfig = new("write-kubeconfig", FlagKind.Text, "Where to write the admin's kubeconfig", ["o"], "K3S_KUBECONFIG_OUTPUT", "/etc/rancher/k3s/k3s.yaml");
     public static readonly Flag WriteKubeconfigMode = new("write-kubeconfig-mode", FlagKind.Text, "Its file mode, octal", null, "K3S_KUBECONFIG_MODE", "0600");
@@ -72,7 +71,7 @@ internal static class ServerFlags
     public static readonly IReadOnlyList<Flag> All =
     [
         Config, Debug, Verbosity, LogFile, AlsoLogToStderr, BindAddress, HttpsListenPort, AdvertiseAddress, AdvertisePort, TlsSan, DataDir,
-        ClusterCidr, ServiceCidr, ServiceNodePortRange, ClusterDns, ClusterDomain, FlannelBackend, FlannelIface, EgressSelectorMode, ServiceLbNamespace,
+        ClusterCidr, ServiceCidr, ServiceNodePortRange, ClusterDns, ClusterDomain, FlannelBackend, FlannelIface, EgressSelectorMode,
         WriteKubeconfig, WriteKubeconfigMode, WriteKubeconfigGroup, Token, TokenFile, AgentToken, AgentTokenFile,
         ApiServerArg, ControllerManagerArg, SchedulerArg, KubeletArg, KubeProxyArg,
         Disable, DisableAgent, DisableScheduler, DisableControllerManager, DisableKubeProxy, DisableNetworkPolicy, DisableCloudController, DisableHelmController,
@@ -89,6 +88,7 @@ internal static class ServerFlags
             "supervisor-metrics", "image-credential-provider-bin-dir", "image-credential-provider-config", "selinux", "protect-kernel-defaults", "default-runtime",
             "image-service-endpoint", "disable-default-registry-endpoint", "private-registry", "system-default-registry", "airgap-extra-registry", "tls-san-security",
             "enable-pprof", "rootless", "prefer-bundled-bin", "vmodule"),
+        .. Missing("its service load balancer has no pods, so they need no namespace; leave the flag out", "servicelb-namespace"),
         .. Missing("Docker is no CRI runtime; leave the flag out to use Bramble's own containerd", "docker"),
     ];
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using Bramble.Api.Naming;
@@ -24,6 +25,7 @@ using Bramble.Supervisor.Kubeconfigs;
 using Bramble.Supervisor.Pki;
 using Bramble.Supervisor.Tokens;
 using Bramble.Supervisor.Tunnel;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -78,7 +80,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var joining = new AgentEndpoints(pki, config.Cluster, passwords, tunnels, loopback, () => [$"{new IPEndPoint(config.AdvertiseAddress, config.AdvertisePort)}"], tokens.Rotate, logs.CreateLogger("join"));
         routes.Add(new NonResourceRoute(AgentEndpoints.Prefix, (http, user, cancel) => joining.HandleAsync(http, new Caller(user.Name, user.Groups), cancel), IsPrefix: true, AuthorizesItself: true));
         await using var server = new Bramble.ApiServer.Serving.ApiServer(pipeline, authenticators, routes, logs);
-        await server.StartAsync(stop);
+        try
+        {
+            await server.StartAsync(stop);
+        }
+        catch (IOException error) when (error.InnerException is AddressInUseException)
+        {
+            throw new IOException($"{config.Listen} is in use; is K3s or another Bramble running? \"ss -ltnp sport = :{config.Listen.Port}\" shows it; or take another port with --https-listen-port", error);
+        }
         WriteKubeconfigs(pki);
         ServerLog.ApiServerReady(_log, config.LocalUrl, config.KubeconfigPath);
         ServiceNotify.Ready();
@@ -99,7 +108,15 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         running.Start("node names", cancel => FreeNamesAsync(informers, passwords, cancel));
         if (config.RunsControllers)
         {
-            var settings = new ControllersConfig([.. config.ClusterCidrs.Select(range => range.ToString())], pki.ServerCa.ChainPem);
+            var arguments = config.ControllerManager;
+            var maskSize = arguments.Number("node-cidr-mask-size", 24);
+            var settings = new ControllersConfig([.. config.ClusterCidrs.Select(range => range.ToString())], pki.ServerCa.ChainPem)
+            {
+                NodeMaskSizeIPv4 = arguments.Number("node-cidr-mask-size-ipv4", maskSize),
+                NodeMaskSizeIPv6 = arguments.Number("node-cidr-mask-size-ipv6", 64),
+                TerminatedPodsMax = arguments.Number("terminated-pod-gc-threshold", 12500),
+                NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(40)),
+            };
             var host = new ControllerHost(settings, name => loopback.As(UserInfo.ServiceAccount("kube-system", name), "kube-controller-manager"), informers, time, logs);
             running.Start("controllers", host.RunAsync);
         }
@@ -172,7 +189,10 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
     private void WriteKubeconfigs(ServerPki pki)
     {
         var (certificate, key) = pki.Pair("client-admin");
-        KubeconfigFile.WriteAdmin(config.KubeconfigPath, config.KubeconfigMode, config.LocalUrl, pki.ServerCa.ChainPem, File.ReadAllText(certificate), File.ReadAllText(key));
+        KubeconfigFile.WriteAdmin(
+            config.KubeconfigPath, config.KubeconfigMode, config.KubeconfigGroup, config.LocalUrl, pki.ServerCa.ChainPem, File.ReadAllText(certificate), File.ReadAllText(key));
+        // A control plane beside another one (a test, a trial) leaves the machine's own place alone.
+        if (config.RunsNode) KubeconfigFile.LinkDefault(config.KubeconfigPath);
     }
 
     private ApiServerOptions Options(ServerPki pki)
@@ -188,6 +208,12 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             ServiceCidrs = config.ServiceCidrs,
             NodePortFirst = config.NodePorts.First,
             NodePortLast = config.NodePorts.Last,
+            LeastTlsVersion = config.ApiServer.Text("tls-min-version") switch
+            {
+                null or "" or "VersionTLS12" => SslProtocols.Tls12,
+                "VersionTLS13" => SslProtocols.Tls13,
+                var other => throw new InvalidDataException($"--kube-apiserver-arg: tls-min-version=\"{other}\" is not one of VersionTLS12, VersionTLS13"),
+            },
             GitVersion = Product.KubernetesVersion,
             GitCommit = Product.FullCommit,
             BuildDate = Product.BuildDate,
@@ -209,6 +235,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             ServiceAccountIssuers = issuers,
             // K3s adds its own audience to the issuer's.
             ApiAudiences = config.ApiServer.List("api-audiences") is { Count: > 0 } audiences ? audiences : [issuers[0], "k3s"],
+            ServiceAccountMaxTokenExpiration = config.ApiServer.Duration("service-account-max-token-expiration", TimeSpan.Zero),
+            ExtendsTokenExpiration = config.ApiServer.Switch("service-account-extend-token-expiration", otherwise: true),
             AllowsAnonymous = config.ApiServer.Switch("anonymous-auth", otherwise: false),
             RequestHeader = new RequestHeaderConfig { ClientCa = requestHeaderCa, AllowedNames = ["system:auth-proxy"], ClientCaPem = pki.RequestHeaderCa.ChainPem },
             StaticPassword = (user, password) => tokens.GroupOf(user, password) is { } group ? new UserInfo(user, [group]) : null,

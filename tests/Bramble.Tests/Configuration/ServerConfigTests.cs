@@ -41,6 +41,8 @@ public class ServerConfigTests
     [InlineData("--node-taint: \"a=b\" must be KEY=VALUE:EFFECT with effect NoSchedule, PreferNoSchedule or NoExecute", "--node-taint=a=b")]
     [InlineData("--https-listen-port: 70000 is no port (1 to 65535)", "--https-listen-port=70000")]
     [InlineData("--bind-address: \"here\" is no IP address", "--bind-address=here")]
+    [InlineData("--kube-proxy-arg: Bramble's has no settings (\"proxy-mode\"): leave it out", "--kube-proxy-arg=proxy-mode=ipvs")]
+    [InlineData("--kube-scheduler-arg: Bramble's has no settings (\"bind-address\"): leave it out", "--kube-scheduler-arg=bind-address=0.0.0.0")]
     public void A_wrong_value_is_one_sentence_with_cause_and_fix(string message, string flag) =>
         Assert.Equal(message, Assert.Throws<UsageException>(() => Read(flag)).Message);
 
@@ -48,6 +50,26 @@ public class ServerConfigTests
     public void A_setting_that_no_component_has_is_refused() =>
         Assert.StartsWith("--kube-apiserver-arg: Bramble has no setting \"anonymus-auth\"; nearest is \"anonymous-auth\"",
             Assert.Throws<UsageException>(() => Read("--kube-apiserver-arg=anonymus-auth=true")).Message);
+
+    [Fact]
+    public void A_setting_of_the_kubelet_that_it_does_not_have_is_refused() =>
+        Assert.StartsWith("--kubelet-arg: Bramble has no setting \"max-pod\"; nearest is \"max-pods\"", Assert.Throws<UsageException>(() => Read("--kubelet-arg=max-pod=50")).Message);
+
+    [Fact]
+    public void Settings_of_the_controllers_are_numbers_and_durations()
+    {
+        var arguments = Read("--kube-controller-manager-arg=node-monitor-grace-period=1m30s", "--kube-controller-manager-arg=node-cidr-mask-size=26").ControllerManager;
+        Assert.Equal(TimeSpan.FromSeconds(90), arguments.Duration("node-monitor-grace-period", TimeSpan.Zero));
+        Assert.Equal(26, arguments.Number("node-cidr-mask-size", 24));
+        Assert.Equal(12500, arguments.Number("terminated-pod-gc-threshold", 12500));
+        var wrong = Read("--kube-controller-manager-arg=node-monitor-grace-period=soon").ControllerManager;
+        Assert.Equal("--kube-controller-manager-arg: node-monitor-grace-period=\"soon\" is no duration like 40s or 1h30m",
+            Assert.Throws<UsageException>(() => wrong.Duration("node-monitor-grace-period", TimeSpan.Zero)).Message);
+    }
+
+    [Fact]
+    public void Parts_with_a_flag_of_their_own_are_disabled_like_the_others() =>
+        Assert.Equal(["coredns", "kube-proxy", "network-policy", "servicelb"], Read("--disable=servicelb,coredns", "--disable-kube-proxy", "--disable-network-policy").Disabled.Order());
 
     [Theory]
     [InlineData("10.43.0.0/16", 10, "10.43.0.10")]
