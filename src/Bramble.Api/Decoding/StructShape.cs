@@ -7,9 +7,11 @@ namespace Bramble.Api.Decoding;
 internal static class StructShape
 {
     /// <summary>Writes the fields in order. A null slot is a field at its zero value, or not there.</summary>
-    public static JsonObject Write(SchemaType type, ReadOnlySpan<JsonNode?> slots)
+    public static JsonObject Write(SchemaType type, ReadOnlySpan<JsonNode?> slots) => Write(type, slots, []);
+
+    /// <param name="result">An empty object, which is filled and returned.</param>
+    public static JsonObject Write(SchemaType type, ReadOnlySpan<JsonNode?> slots, JsonObject result)
     {
-        var result = new JsonObject();
         for (var i = 0; i < slots.Length; i++)
         {
             var field = type.Fields[i];

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.IO.Compression;
+using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Decoding;
@@ -18,6 +19,9 @@ internal static class AnswerWriter
 {
     /// <summary>Answers larger than this are compressed for clients that accept it (upstream's threshold).</summary>
     private const int CompressFromBytes = 128 * 1024;
+
+    /// <summary>Lists larger than this are written in pieces of it.</summary>
+    private const int StreamFromBytes = 64 * 1024;
 
     public static Task WriteAsync(HttpContext http, ApiAnswer answer, Negotiated form, CancellationToken cancel)
     {
@@ -68,14 +72,47 @@ internal static class AnswerWriter
             await SendAsync(http, list.Code, ProtobufCodec.EncodeList(kind, metadata, items), form, cancel);
             return;
         }
-        var size = 256;
+        long size = 256;
         foreach (var item in list.Items) size += item.Json.Length;
-        var body = new ArrayBufferWriter<byte>(size);
-        WriteList(body, list, form);
+        if (size > StreamFromBytes && form.Format == AnswerFormat.Json && !IsPretty(http.Request) && !HttpMethods.IsHead(http.Request.Method))
+        {
+            await StreamListAsync(http, list, form, size, cancel);
+            return;
+        }
+        var body = new ArrayBufferWriter<byte>((int)size);
+        BeginList(body, list, form);
+        var head = ObjectJson.HeadOf(list.Resource.Kind);
+        for (var i = 0; i < list.Items.Count; i++) WriteItem(body, list, i, head, form);
+        body.Write("]}"u8);
         await WriteBytesAsync(http, list.Code, body.WrittenMemory, form, cancel);
     }
 
-    private static void WriteList(IBufferWriter<byte> body, ListAnswer list, Negotiated form)
+    /// <summary>A long list goes out as it is copied: it is never in memory a second time.</summary>
+    private static async Task StreamListAsync(HttpContext http, ListAnswer list, Negotiated form, long size, CancellationToken cancel)
+    {
+        var response = http.Response;
+        response.StatusCode = list.Code;
+        response.ContentType = form.ContentType;
+        var isCompressed = size > CompressFromBytes && http.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal);
+        if (isCompressed)
+        {
+            response.Headers.ContentEncoding = "gzip";
+            response.Headers.Vary = "Accept-Encoding";
+        }
+        await using var gzip = isCompressed ? new GZipStream(response.Body, CompressionLevel.Fastest, leaveOpen: true) : null;
+        var writer = gzip is null ? response.BodyWriter : PipeWriter.Create(gzip, new StreamPipeWriterOptions(leaveOpen: true));
+        BeginList(writer, list, form);
+        var head = ObjectJson.HeadOf(list.Resource.Kind);
+        for (var i = 0; i < list.Items.Count; i++)
+        {
+            WriteItem(writer, list, i, head, form);
+            if (writer.UnflushedBytes > StreamFromBytes) await writer.FlushAsync(cancel);
+        }
+        writer.Write("]}\n"u8);
+        await writer.FlushAsync(cancel);
+    }
+
+    private static void BeginList(IBufferWriter<byte> body, ListAnswer list, Negotiated form)
     {
         var resource = list.Resource;
         var isPartial = form.Transform == AnswerTransform.PartialMetadata;
@@ -84,18 +121,15 @@ internal static class AnswerWriter
             isPartial ? "PartialObjectMetadataList" : resource.Api.ListKind,
             isPartial ? $"meta.k8s.io/{form.MetaVersion}" : resource.Kind.GroupVersion.ToString(),
             list);
-        var head = ObjectJson.HeadOf(resource.Kind);
-        var isFirst = true;
-        foreach (var item in list.Items)
-        {
-            if (!isFirst) body.Write(","u8);
-            isFirst = false;
-            var json = resource.ToServed(item).Json.Span;
-            if (isPartial) body.Write(ObjectJson.PartialMetadata(json, form.MetaVersion));
-            else if (resource.Api.IsBuiltIn) ObjectJson.WriteItem(body, json, head);
-            else body.Write(json);
-        }
-        body.Write("]}"u8);
+    }
+
+    private static void WriteItem(IBufferWriter<byte> body, ListAnswer list, int index, ReadOnlySpan<byte> head, Negotiated form)
+    {
+        if (index > 0) body.Write(","u8);
+        var json = list.Resource.ToServed(list.Items[index]).Json.Span;
+        if (form.Transform == AnswerTransform.PartialMetadata) body.Write(ObjectJson.PartialMetadata(json, form.MetaVersion));
+        else if (list.Resource.Api.IsBuiltIn) ObjectJson.WriteItem(body, json, head);
+        else body.Write(json);
     }
 
     public static void WriteListHead(IBufferWriter<byte> body, string kind, string apiVersion, ListAnswer list)

@@ -110,6 +110,9 @@ public abstract class KindStrategy
     /// <summary>Field selector values beyond metadata.name and metadata.namespace (<c>spec.nodeName</c>, <c>status.phase</c>, <c>type</c>…).</summary>
     public virtual string? FieldValue(JsonObject obj, string fieldPath) => null;
 
+    /// <summary>The field's value is the text at just that path of the JSON, so that a look at the bytes can rule an object out.</summary>
+    public virtual bool IsTextField(string fieldPath) => false;
+
     /// <summary>Selectable fields beyond metadata.name and metadata.namespace.</summary>
     public virtual IReadOnlyList<string> SelectableFields => [];
 

@@ -163,7 +163,7 @@ public sealed class ApiPipeline
         resource.ServedToWorking(served);
         resource.Strategy.Default(served);
         resource.WorkingToServed(served);
-        return Normalizer.Normalize(served, resource.Type);
+        return Normalizer.NormalizeOwn(served, resource.Type);
     }
 
     private void Authorize(AccessAttributes attributes)

@@ -62,7 +62,7 @@ internal sealed record ListOptions
 
     /// <summary>True when an object is selected.</summary>
     public bool Selects(ServedResource resource, KubeObject obj) =>
-        (Labels.IsEmpty || Labels.Matches(obj.Json.Span)) && (Fields.IsEmpty || FieldValues.Match(Fields, resource, obj));
+        (Labels.IsEmpty || Labels.Matches(obj.Json.Span)) && (Fields.IsEmpty || FieldMatch.Of(Fields, resource, obj));
 
     private static LabelSelector ParseLabels(string text)
     {
@@ -127,25 +127,5 @@ internal sealed record ListOptions
             if (SendInitialEvents is not null) errors.Forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
         }
         if (errors.Count > 0) throw RequestOptions.Invalid("ListOptions", errors);
-    }
-}
-
-/// <summary>Values that field selectors look at.</summary>
-internal static class FieldValues
-{
-    public static bool Match(FieldSelector selector, ServedResource resource, KubeObject obj)
-    {
-        System.Text.Json.Nodes.JsonObject? tree = null;
-        foreach (var term in selector.Terms)
-        {
-            var value = term.Field switch
-            {
-                "metadata.name" => obj.Name.Name,
-                "metadata.namespace" => obj.Name.Namespace,
-                _ => resource.Strategy.FieldValue(tree ??= resource.ToWorking(obj), term.Field) ?? "",
-            };
-            if (value == term.Value != term.IsEqual) return false;
-        }
-        return true;
     }
 }

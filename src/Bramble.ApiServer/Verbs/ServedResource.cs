@@ -64,12 +64,13 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
         if (Kind != WorkingKind) KindConversion.Convert(tree, Kind);
     }
 
-    /// <summary>From working version to the bytes at rest: normal form, no resourceVersion.</summary>
+    /// <summary>From working version to the bytes at rest: normal form, no resourceVersion. The tree may be brought into that form.</summary>
     public ReadOnlyMemory<byte> ToStorage(JsonObject working)
     {
-        var tree = Normalizer.Normalize(working, WorkingType);
+        var isConverting = WorkingKind != Api.StorageKind;
+        var tree = isConverting ? Normalizer.Normalize(working, WorkingType) : Normalizer.NormalizeOwn(working, WorkingType);
         tree.Meta().Remove("resourceVersion");
-        if (WorkingKind != Api.StorageKind) KindConversion.Convert(tree, Api.StorageKind);
+        if (isConverting) KindConversion.Convert(tree, Api.StorageKind);
         return TreeText.Write(tree);
     }
 

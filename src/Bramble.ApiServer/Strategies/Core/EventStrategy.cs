@@ -18,6 +18,8 @@ internal sealed class EventStrategy(string involvedObject) : KindStrategy
         .. from field in (string[])["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"] select $"{involvedObject}.{field}",
     ];
 
+    public override bool IsTextField(string fieldPath) => fieldPath is not ("source" or "reportingComponent");
+
     public override string? FieldValue(JsonObject @event, string fieldPath)
     {
         switch (fieldPath)

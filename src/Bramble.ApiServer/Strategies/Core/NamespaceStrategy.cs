@@ -47,6 +47,8 @@ internal sealed class NamespaceStrategy : KindStrategy
 
     public override IReadOnlyList<string> SelectableFields { get; } = ["status.phase"];
 
+    public override bool IsTextField(string fieldPath) => true;
+
     public override string? FieldValue(JsonObject ns, string fieldPath) => fieldPath == "status.phase" ? ns.Text("status", "phase") : null;
 
     public override void Validate(JsonObject ns, FieldErrors errors, StrategyContext context) => NamespaceRules.Validate(ns, errors);

@@ -95,6 +95,8 @@ internal sealed class PodStrategy : KindStrategy
         "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName",
     ];
 
+    public override bool IsTextField(string fieldPath) => fieldPath is not ("spec.hostNetwork" or "status.podIPs");
+
     public override string? FieldValue(JsonObject pod, string fieldPath) => fieldPath switch
     {
         "spec.nodeName" => pod.Text("spec", "nodeName"),

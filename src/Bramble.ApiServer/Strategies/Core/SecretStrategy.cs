@@ -25,6 +25,8 @@ internal sealed class SecretStrategy : KindStrategy
 
     public override IReadOnlyList<string> SelectableFields { get; } = ["type"];
 
+    public override bool IsTextField(string fieldPath) => true;
+
     public override string? FieldValue(JsonObject secret, string fieldPath) => fieldPath == "type" ? secret.Text("type") : null;
 
     public override void Validate(JsonObject secret, FieldErrors errors, StrategyContext context) => DataRules.ValidateSecret(secret, errors);

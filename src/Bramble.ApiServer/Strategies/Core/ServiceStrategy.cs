@@ -63,6 +63,8 @@ internal sealed class ServiceStrategy(ServiceFamilies families, ServiceAllocatio
 
     public override IReadOnlyList<string> SelectableFields { get; } = ["spec.type", "spec.clusterIP"];
 
+    public override bool IsTextField(string fieldPath) => true;
+
     public override string? FieldValue(JsonObject service, string fieldPath) => fieldPath switch
     {
         "spec.type" => service.Text("spec", "type"),
