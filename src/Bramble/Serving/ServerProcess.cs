@@ -8,6 +8,7 @@ using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Bootstrap;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Events;
 using Bramble.ApiServer.InProcess;
 using Bramble.ApiServer.OpenApi;
 using Bramble.ApiServer.Proxying;
@@ -105,6 +106,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         nodes = informers;
         using var running = new RunningParts(time, _log, stop);
         running.Start("bootstrap objects", bootstrap.RunAsync);
+        running.Start("expiry of events", new EventExpiry(cache, loopback, config.ApiServer.Duration("event-ttl", TimeSpan.FromHours(1)), time).RunAsync);
         running.Start("node names", cancel => FreeNamesAsync(informers, passwords, cancel));
         if (config.RunsControllers)
         {
