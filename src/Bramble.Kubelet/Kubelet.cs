@@ -39,14 +39,14 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         Directory.CreateDirectory(config.RootDirectory);
         Directory.CreateDirectory(config.PodLogsDirectory);
         var machine = Machine.Read();
-        var thresholds = Threshold.Parse(config.Arguments.GetValueOrDefault("eviction-hard"));
-        var resources = Resources(machine, thresholds);
+        var eviction = EvictionConfig.Parse(config.Arguments.GetValueOrDefault);
+        var resources = Resources(machine, eviction.Thresholds);
         var hierarchy = CgroupHierarchy.Detect();
         var cgroups = new PodCgroups(config, hierarchy, new SystemdSlices(new Native.SystemdBus()), _log);
         cgroups.Prepare(machine.Cores);
 
         await using var events = new EventRecorder(client, "kubelet", config.NodeName, time, logs);
-        var pressure = new PressureWatch(config, machine, thresholds, time);
+        var pressure = new PressureWatch(config, machine, eviction, time);
         var node = new NodeAgent(config, client, runtime, machine, resources, pressure, events, time, _log);
         using var objects = new ObjectWatches(client, time, logs);
         var tokens = new ServiceAccountTokens(client, time);
@@ -89,7 +89,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         workers = new PodWorkers(parts, () => node.Node, cancel);
         var garbage = new ImageGarbage(runtime, config, time, _log);
         var stats = new CgroupStats(hierarchy);
-        var evictor = new Evictor(workers, parts, stats, garbage, _log);
+        var evictor = new Evictor(workers, parts, stats, garbage, eviction, _log);
         Reflector? pods = null;
         pods = new Reflector(
             client, Client.Resources.Pods, new ListQuery(FieldSelector: $"spec.nodeName={config.NodeName}"), name => PodChanged(pods!, workers, mirrors, name), time, _log);
@@ -103,7 +103,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             services.RunAsync(cancel),
             parts.Statuses.RunAsync(cancel),
             workers.FollowRuntimeAsync(cancel),
-            pressure.RunAsync(evictor.RelieveAsync, cancel),
+            pressure.RunAsync(node.Hurry, evictor.RelieveAsync, cancel),
             RunPodsAsync(node, pods, workers, mirrors, cancel),
             Part("housekeeping", RelistEvery, async c =>
             {
@@ -161,7 +161,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             reserved[name] = reserved.GetValueOrDefault(name) + amount;
         return NodeResources.Of(machine, disk.TotalSize, config.MaxPods, reserved, Hard("memory.available", machine.MemoryBytes), Hard("nodefs.available", disk.TotalSize));
 
-        long Hard(string signal, long capacity) => (long)thresholds.Where(t => t.Signal == signal).Select(t => t.Of(capacity)).FirstOrDefault();
+        long Hard(string signal, long capacity) => (long)thresholds.Where(t => t.Signal == signal && t.Grace is null).Select(t => t.Of(capacity)).FirstOrDefault();
     }
 
     /// <summary>The runtime's name once it answers; null: stopped before.</summary>

@@ -1,3 +1,5 @@
+using System.Text;
+using Bramble.Kubelet.Node;
 using Bramble.Kubelet.Pods;
 using k8s.Models;
 
@@ -18,8 +20,20 @@ internal static class EvictionRanking
 
     public static bool IsCritical(V1Pod pod) => pod.IsStatic() || pod.Spec.Priority >= 2_000_000_000;
 
-    public static string Message(string resource, Threshold threshold, Signal seen) => FormattableString.Invariant(
-        $"The node was low on resource: {resource}. Threshold quantity: {Show(threshold.Of(seen.Capacity))}, available: {Show(seen.Available)}. ");
+    /// <param name="usage">What each container uses of the resource, by name.</param>
+    public static string Message(string resource, Threshold threshold, Signal seen, V1Pod pod, IReadOnlyDictionary<string, long> usage)
+    {
+        var text = new StringBuilder($"The node was low on resource: {resource}. ");
+        text.Append($"Threshold quantity: {Show(resource, threshold.Of(seen.Capacity))}, available: {Show(resource, seen.Available)}. ");
+        foreach (var container in pod.Spec.Containers)
+        {
+            if (!usage.TryGetValue(container.Name, out var used)) continue;
+            var request = PodSpecs.Amount(container.Resources?.Requests, resource);
+            if (used <= request) continue;
+            text.Append($"Container {container.Name} was using {Show(resource, used)}, request is {Show(resource, request)}, has larger consumption of {resource}. ");
+        }
+        return text.ToString();
+    }
 
-    private static string Show(decimal bytes) => bytes >= 1024 ? FormattableString.Invariant($"{decimal.Truncate(bytes / 1024)}Ki") : FormattableString.Invariant($"{bytes:0}");
+    private static string Show(string resource, decimal amount) => NodeResources.Show(resource, decimal.Truncate(amount));
 }

@@ -5,66 +5,71 @@ namespace Bramble.Kubelet.Eviction;
 /// <summary>How much of something there is and is left.</summary>
 internal readonly record struct Signal(decimal Available, decimal Capacity);
 
-/// <summary>What is scarce: the threshold that was crossed, or null.</summary>
-internal sealed record Pressure(Threshold? Memory, Threshold? Disk, Threshold? Pids, IReadOnlyDictionary<string, Signal> Signals)
+/// <summary>What is scarce.</summary>
+/// <param name="Due">Thresholds for which a pod must go now: hard ones, and soft ones crossed for longer than their grace. Memory first, then disk, then pids.</param>
+internal sealed record Pressure(bool HasMemoryPressure, bool HasDiskPressure, bool HasPidPressure, IReadOnlyList<Threshold> Due, IReadOnlyDictionary<string, Signal> Signals)
 {
-    public static readonly Pressure None = new(null, null, null, new Dictionary<string, Signal>());
-    public bool HasMemoryPressure => Memory is not null;
-    public bool HasDiskPressure => Disk is not null;
-    public bool HasPidPressure => Pids is not null;
-
-    /// <summary>Compares signals with thresholds. Pure.</summary>
-    public static Pressure Decide(IReadOnlyDictionary<string, Signal> signals, IReadOnlyList<Threshold> thresholds)
-    {
-        Threshold? Crossed(params string[] names)
-        {
-            foreach (var threshold in thresholds)
-                if (names.Contains(threshold.Signal) && signals.TryGetValue(threshold.Signal, out var s) && s.Available < threshold.Of(s.Capacity)) return threshold;
-            return null;
-        }
-        return new(
-            Crossed("memory.available"),
-            Crossed("nodefs.available", "imagefs.available", "containerfs.available", "nodefs.inodesFree", "imagefs.inodesFree"),
-            Crossed("pid.available"), signals);
-    }
+    public static readonly Pressure None = new(false, false, false, [], new Dictionary<string, Signal>());
 }
 
-/// <summary>Looks every 10 s (upstream's period: memory and disk give no event for "nearly full" without PSI) and keeps a pressure for five minutes after
-/// it was last seen, so that pods do not come and go.</summary>
-internal sealed class PressureWatch(KubeletConfig config, Machine machine, IReadOnlyList<Threshold> thresholds, TimeProvider time)
+/// <summary>Compares signals with thresholds over time. Upstream's rules: a soft threshold counts after its grace, a crossed one is over only with the
+/// minimum reclaimed, a condition stays for the transition period. No I/O; the time comes in.</summary>
+internal sealed class PressureRules(EvictionConfig config)
+{
+    private static readonly string[] Order = ["memory.available", "allocatableMemory.available", "nodefs.available", "imagefs.available", "containerfs.available", "nodefs.inodesFree", "imagefs.inodesFree", "containerfs.inodesFree", "pid.available"];
+
+    private readonly Dictionary<Threshold, DateTimeOffset> _crossedSince = [];
+    private readonly Dictionary<string, DateTimeOffset> _lastSeen = [];
+
+    public Pressure Decide(IReadOnlyDictionary<string, Signal> signals, DateTimeOffset now)
+    {
+        foreach (var threshold in config.Thresholds)
+        {
+            if (!signals.TryGetValue(threshold.Signal, out var signal)) continue;
+            var limit = _crossedSince.ContainsKey(threshold) ? threshold.ResolvedAt(signal.Capacity) : threshold.Of(signal.Capacity);
+            if (signal.Available >= limit) _crossedSince.Remove(threshold);
+            else
+            {
+                _crossedSince.TryAdd(threshold, now);
+                _lastSeen[Condition(threshold.Signal)] = now;
+            }
+        }
+        var due = _crossedSince.Where(c => c.Key.Grace is not { } grace || now - c.Value >= grace).Select(c => c.Key)
+            .OrderBy(t => Array.IndexOf(Order, t.Signal)).ThenBy(t => t.Grace ?? TimeSpan.Zero).ToList();
+        return new(Has("memory"), Has("disk"), Has("pid"), due, signals);
+
+        bool Has(string condition) => _crossedSince.Keys.Any(t => Condition(t.Signal) == condition)
+            || (_lastSeen.TryGetValue(condition, out var at) && now - at < config.TransitionPeriod);
+    }
+
+    private static string Condition(string signal) => signal switch { "memory.available" or "allocatableMemory.available" => "memory", "pid.available" => "pid", _ => "disk" };
+}
+
+/// <summary>Looks every 10 s: upstream's period, as memory and disk give no event for "nearly full" without PSI.</summary>
+internal sealed class PressureWatch(KubeletConfig config, Machine machine, EvictionConfig eviction, TimeProvider time)
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan Keep = TimeSpan.FromMinutes(5);
 
+    private readonly PressureRules _rules = new(eviction);
     private Pressure _current = Pressure.None;
-    private long? _memoryAt;
-    private long? _diskAt;
-    private long? _pidsAt;
 
     public Pressure Current => Volatile.Read(ref _current);
 
-    /// <param name="crossed">Called with a pressure that is there now (not with one that is only kept).</param>
-    public async Task RunAsync(Func<Pressure, CancellationToken, Task> crossed, CancellationToken cancel)
+    /// <param name="changed">A condition of the node has come or gone.</param>
+    /// <param name="relieve">Called at each look, with what is scarce now.</param>
+    public async Task RunAsync(Action changed, Func<Pressure, CancellationToken, Task> relieve, CancellationToken cancel)
     {
+        var start = time.GetTimestamp();
         while (!cancel.IsCancellationRequested)
         {
-            var now = Pressure.Decide(Read(), thresholds);
-            Volatile.Write(ref _current, now with
-            {
-                Memory = Kept(now.Memory, ref _memoryAt, Current.Memory),
-                Disk = Kept(now.Disk, ref _diskAt, Current.Disk),
-                Pids = Kept(now.Pids, ref _pidsAt, Current.Pids),
-            });
-            if (now.HasMemoryPressure || now.HasDiskPressure || now.HasPidPressure) await crossed(now, cancel);
+            // Elapsed time: a clock that jumps neither evicts nor holds.
+            var now = _rules.Decide(Read(), DateTimeOffset.UnixEpoch + time.GetElapsedTime(start));
+            var before = Current;
+            Volatile.Write(ref _current, now);
+            if ((before.HasMemoryPressure, before.HasDiskPressure, before.HasPidPressure) != (now.HasMemoryPressure, now.HasDiskPressure, now.HasPidPressure)) changed();
+            await relieve(now, cancel);
             await Task.Delay(Every, time, cancel).ContinueWith(_ => { }, TaskScheduler.Default);
         }
-    }
-
-    private Threshold? Kept(Threshold? now, ref long? seenAt, Threshold? before)
-    {
-        if (now is not null) seenAt = time.GetTimestamp();
-        else if (before is not null && seenAt is { } at && time.GetElapsedTime(at) < Keep) return before;
-        return now;
     }
 
     private Dictionary<string, Signal> Read()
@@ -76,6 +81,7 @@ internal sealed class PressureWatch(KubeletConfig config, Machine machine, IRead
         Directory.CreateDirectory(config.RootDirectory);
         var disk = new DriveInfo(config.RootDirectory);
         signals["nodefs.available"] = signals["imagefs.available"] = new(disk.AvailableFreeSpace, disk.TotalSize);
+        if (Native.FileSystemNodes.Of(config.RootDirectory) is var (free, total) && total > 0) signals["nodefs.inodesFree"] = signals["imagefs.inodesFree"] = new(free, total);
         if (int.TryParse(File.ReadAllText("/proc/sys/kernel/pid_max"), out var pidsMax)
             && File.ReadAllText("/proc/loadavg").Split(' ') is [_, _, _, var tasks, ..] && int.TryParse(tasks.Split('/')[^1], out var pids))
             signals["pid.available"] = new(pidsMax - pids, pidsMax);

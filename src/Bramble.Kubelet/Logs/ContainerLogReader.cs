@@ -32,6 +32,8 @@ internal sealed class ContainerLogReader(string path, LogOptions options, Stream
                 await output.FlushAsync(cancel);
                 if (Rotated(file))
                 {
+                    // Once there is a new file, the old one grows no more: its end was perhaps written since.
+                    if (await CopyAsync(file, pending, cancel)) continue;
                     await file.DisposeAsync();
                     file = Open();
                     continue;
@@ -74,12 +76,9 @@ internal sealed class ContainerLogReader(string path, LogOptions options, Stream
         cancel.ThrowIfCancellationRequested();
     }
 
-    // The file at the path is another one, shorter than where we are: the runtime opened a new log.
-    private bool Rotated(FileStream file)
-    {
-        var now = new FileInfo(path);
-        return now.Exists && now.Length < file.Position;
-    }
+    /// <summary>The file that is read has another name by now, and the runtime has opened a new one under the old name.</summary>
+    private bool Rotated(FileStream file) =>
+        File.Exists(path) && new FileInfo($"/proc/self/fd/{file.SafeFileHandle.DangerousGetHandle()}").LinkTarget is { } name && name != Path.GetFullPath(path);
 
     /// <returns>Whether anything was there.</returns>
     private async Task<bool> CopyAsync(FileStream file, ArrayBufferWriter<byte> pending, CancellationToken cancel)

@@ -7,6 +7,8 @@ internal static partial class FileKind
 {
     private const int AtFdCwd = -100;
     private const uint StatxType = 1;
+    private const uint StatxBlocks = 0x400;
+    private const int NoFollow = 0x100;
     private const int StatxSize = 256;
     private const int ModeOffset = 28;
 
@@ -25,6 +27,14 @@ internal static partial class FileKind
             0x1000 => 'p',
             _ => '-',
         };
+    }
+
+    /// <summary>Bytes a file takes on its disk (blocks of 512); 0: not there.</summary>
+    public static unsafe long AllocatedBytes(string path)
+    {
+        // stx_blocks is the 64 bits at offset 48.
+        var buffer = stackalloc byte[StatxSize];
+        return statx(AtFdCwd, path, NoFollow, StatxBlocks, buffer) == 0 ? *(long*)(buffer + 48) * 512 : 0;
     }
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Threading.Channels;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
@@ -25,6 +26,7 @@ internal sealed class NodeAgent(
     private const string LeaseNamespace = "kube-node-lease";
 
     private readonly NamespacedName _name = new("", config.NodeName);
+    private readonly Channel<bool> _hurry = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private KubeObject? _node;
     private string _runtimeVersion = "";
     private IReadOnlyList<Image> _images = [];
@@ -61,9 +63,16 @@ internal sealed class NodeAgent(
             }
             // Until it is ready the node looks every second, because everybody waits for it.
             var wait = _wasReady == true ? Heartbeat : TimeSpan.FromSeconds(1);
-            await Task.Delay(wait, time, cancel).ContinueWith(_ => { }, TaskScheduler.Default);
+            using var sleeping = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            var hurry = _hurry.Reader.WaitToReadAsync(sleeping.Token).AsTask();
+            await Task.WhenAny(hurry, Task.Delay(wait, time, sleeping.Token));
+            await sleeping.CancelAsync();
+            _hurry.Reader.TryRead(out _);
         }
     }
+
+    /// <summary>Something about the node has changed that others wait for: its status is looked at now.</summary>
+    public void Hurry() => _hurry.Writer.TryWrite(true);
 
     private async Task<NodeHealth> HealthAsync(CancellationToken cancel)
     {

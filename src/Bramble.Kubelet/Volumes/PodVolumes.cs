@@ -18,6 +18,8 @@ internal sealed class PodVolumes(KubeletConfig config, IKubeClient client, Proje
 
     public string PodFolder(string uid) => Path.Combine(config.RootDirectory, "pods", uid);
 
+    public string EmptyDirFolder(V1Pod pod, string volume) => Place(pod, "empty-dir", volume);
+
     /// <summary>All volumes of the pod, ready and current, by name.</summary>
     /// <exception cref="VolumeException">With upstream's words for the FailedMount event.</exception>
     public async Task<Dictionary<string, MountedVolume>> EnsureAsync(V1Pod pod, IReadOnlyList<string> podIps, CancellationToken cancel)

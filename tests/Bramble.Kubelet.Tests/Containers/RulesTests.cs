@@ -104,17 +104,6 @@ public sealed class RulesTests
         Assert.True(state.With(true, probe).Verdict);
     }
 
-    [Theory]
-    [InlineData("memory.available<100Mi", "memory.available", 50 << 20, true)]
-    [InlineData("memory.available<100Mi", "memory.available", 150 << 20, false)]
-    [InlineData("nodefs.available<10%", "nodefs.available", 50 << 20, true)]
-    public void Thresholds_compare(string threshold, string signal, long available, bool isCrossed)
-    {
-        var signals = new Dictionary<string, Signal> { [signal] = new(available, 1000L << 20) };
-        var pressure = Pressure.Decide(signals, Threshold.Parse(threshold));
-        Assert.Equal(isCrossed, pressure.HasMemoryPressure || pressure.HasDiskPressure);
-    }
-
     [Fact]
     public void A_pod_that_does_not_fit_is_told_by_how_much()
     {
