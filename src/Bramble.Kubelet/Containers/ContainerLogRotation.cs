@@ -61,7 +61,9 @@ internal sealed class ContainerLogRotation(IRuntimeService runtime, SandboxConfi
                 File.Move(rotated, current);
                 throw;
             }
-            foreach (var old in Directory.EnumerateFiles(folder, Path.GetFileName(current) + ".*").Order(StringComparer.Ordinal).Reverse().Skip(maxFiles - 1)) File.Delete(old);
+            // Not by a pattern: ".*" also matches nothing at all, and with it the new log.
+            var rotations = Directory.EnumerateFiles(folder).Where(file => file.StartsWith(current + ".", StringComparison.Ordinal));
+            foreach (var old in rotations.OrderDescending(StringComparer.Ordinal).Skip(maxFiles - 1)) File.Delete(old);
             return;
         }
     }

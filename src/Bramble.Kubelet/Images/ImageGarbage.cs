@@ -4,10 +4,10 @@ using Microsoft.Extensions.Logging;
 namespace Bramble.Kubelet.Images;
 
 /// <summary>Removes images nobody uses when the disk fills: above the high threshold until below the low one, the longest unused first. Images younger
-/// than two minutes and pinned ones stay.</summary>
+/// than two minutes (minimum-image-ttl-duration) and pinned ones stay.</summary>
 internal sealed class ImageGarbage(IRuntimeService runtime, KubeletConfig config, TimeProvider time, ILogger log)
 {
-    private static readonly TimeSpan AgeMin = TimeSpan.FromMinutes(2);
+    private readonly TimeSpan _ageMin = config.Arguments.GetValueOrDefault("minimum-image-ttl-duration") is { } age ? Eviction.EvictionConfig.Duration(age) : TimeSpan.FromMinutes(2);
     private readonly Dictionary<string, (long FirstSeen, long LastUsed)> _seen = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _gate = new(1);
 
@@ -41,7 +41,7 @@ internal sealed class ImageGarbage(IRuntimeService runtime, KubeletConfig config
                 _seen[image.Id] = (first, isUsed ? now : known.LastUsed);
             }
             long freed = 0;
-            foreach (var image in images.Where(i => !i.Pinned && _seen[i.Id].LastUsed != now && time.GetElapsedTime(_seen[i.Id].FirstSeen) >= AgeMin)
+            foreach (var image in images.Where(i => !i.Pinned && _seen[i.Id].LastUsed != now && time.GetElapsedTime(_seen[i.Id].FirstSeen) >= _ageMin)
                 .OrderBy(i => _seen[i.Id].LastUsed).ThenBy(i => _seen[i.Id].FirstSeen))
             {
                 if (freed >= wantedBytes) break;

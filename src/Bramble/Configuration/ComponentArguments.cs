@@ -26,8 +26,9 @@ internal sealed class ComponentArguments
     /// <summary>The kubelet's.</summary>
     public static readonly IReadOnlySet<string> OfKubelet = new HashSet<string>(StringComparer.Ordinal)
     {
-        "cgroup-driver", "cgroup-root", "container-log-max-files", "container-log-max-size", "eviction-hard", "image-gc-high-threshold", "image-gc-low-threshold", "kube-reserved",
-        "max-pods", "system-reserved",
+        "cgroup-driver", "cgroup-root", "container-log-max-files", "container-log-max-size", "eviction-hard", "eviction-max-pod-grace-period", "eviction-minimum-reclaim",
+        "eviction-pressure-transition-period", "eviction-soft", "eviction-soft-grace-period", "image-gc-high-threshold", "image-gc-low-threshold", "kube-reserved", "max-pods",
+        "minimum-image-ttl-duration", "system-reserved",
     };
 
     private readonly Dictionary<string, List<string>> _values = new(StringComparer.Ordinal);
