@@ -53,6 +53,9 @@ internal static partial class Log
     [LoggerMessage(4015, LogLevel.Debug, "Event for {Pod} was dropped: {Why}")]
     public static partial void EventDropped(ILogger logger, string pod, string why);
 
+    [LoggerMessage(4017, LogLevel.Information, "The clock was set by {Jump}; pods' tokens and the node's heartbeat are renewed.")]
+    public static partial void ClockJumped(ILogger logger, TimeSpan jump);
+
     [LoggerMessage(4016, LogLevel.Information, "The kubelet's HTTPS server listens on {Address}:{Port}.")]
     public static partial void ServerListens(ILogger logger, string address, int port);
 }

@@ -27,6 +27,7 @@ internal sealed class NodeAgent(
 
     private readonly NamespacedName _name = new("", config.NodeName);
     private readonly Channel<bool> _hurry = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly ClockWatch _clock = new(time);
     private KubeObject? _node;
     private string _runtimeVersion = "";
     private IReadOnlyList<Image> _images = [];
@@ -41,15 +42,23 @@ internal sealed class NodeAgent(
     /// <summary>Null: pods can get a network.</summary>
     public string? NetworkProblem => Volatile.Read(ref _networkProblem);
 
-    public async Task RunAsync(Action networkBecameReady, CancellationToken cancel)
+    /// <param name="lookAgain">Pods may need something now: the network has become ready, or the clock was set.</param>
+    public async Task RunAsync(Action lookAgain, CancellationToken cancel)
     {
         while (!cancel.IsCancellationRequested)
         {
+            if (_clock.HasJumped() is { } jump)
+            {
+                // A board without a clock battery gets the time after its start. Waits count elapsed time; what has a date (tokens) is looked at again.
+                Log.ClockJumped(log, jump);
+                _reportedAt = null;
+                lookAgain();
+            }
             var hadProblem = NetworkProblem is not null;
             try
             {
                 var health = await HealthAsync(cancel);
-                if (hadProblem && NetworkProblem is null) networkBecameReady();
+                if (hadProblem && NetworkProblem is null) lookAgain();
                 await WriteNodeAsync(health, cancel);
                 await RenewLeaseAsync(cancel);
             }

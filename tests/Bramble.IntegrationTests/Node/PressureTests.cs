@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Bramble.IntegrationTests.Support;
 
 namespace Bramble.IntegrationTests.Node;

@@ -1,6 +1,5 @@
 using Bramble.Kubelet.Cgroups;
 using Bramble.Kubelet.Containers;
-using Bramble.Kubelet.Eviction;
 using Bramble.Kubelet.Images;
 using Bramble.Kubelet.Node;
 using Bramble.Kubelet.Pods;
