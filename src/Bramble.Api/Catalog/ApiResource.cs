@@ -21,8 +21,8 @@ public sealed record ApiResource
     public IReadOnlyList<string> Categories { get; init; } = [];
     public IReadOnlyList<ApiSubresource> Subresources { get; init; } = [];
 
-    /// <summary>The kind that answers, where it is not the resource's own group and version (none of the built-in main resources).</summary>
-    public string ListKind => Kind + "List";
+    /// <summary>Kind of a list of them.</summary>
+    public string ListKind { get => field ?? Kind + "List"; init; }
 
     /// <summary>The form objects are stored in. Versions of one resource share one storage: their <see cref="StoragePrefix"/> and this are equal,
     /// and <see cref="KindConversion"/> translates.</summary>

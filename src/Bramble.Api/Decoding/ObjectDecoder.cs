@@ -57,8 +57,20 @@ public static class ObjectDecoder
         if (kindError is not null) throw refuse(kindError, null);
         if (!GroupVersion.TryParse(found.ApiVersion, out var version)) throw refuse($"unexpected GroupVersion string: {found.ApiVersion}", null);
         var kind = WithDefaults(new GroupVersionKind(version.Group, version.Version, found.Kind), expected);
+        // Only built-in kinds are filled in where a body leaves them out.
+        if (type.IsCustom && (found.Kind.Length == 0 || found.ApiVersion.Length == 0))
+            throw refuse($"Object '{(found.Kind.Length == 0 ? "Kind" : "apiVersion")}' is missing in '{Encoding.UTF8.GetString(json.Span)}'", null);
         if (kind != expected)
         {
+            if (type.IsCustom)
+            {
+                if (kind.GroupVersion != expected.GroupVersion)
+                    throw StatusErrors.BadRequest($"the API version in the data ({kind.GroupVersion}) does not match the expected API version ({expected.GroupVersion})");
+                // Another kind is the validation's to refuse.
+                var (custom, customErrors) = Read(json, type, validation, error => refuse(error, kind));
+                SetKind(custom, kind);
+                return (custom, kind, customErrors);
+            }
             if (kind.Version.Length == 0) throw refuse($"Object 'apiVersion' is missing in '{Encoding.UTF8.GetString(json.Span)}'", kind);
             var other = BuiltInSchemas.FindKind(kind);
             if (other is null && kind is not { Group: "", Kind: "List" })

@@ -239,7 +239,22 @@ internal sealed class StructReader(bool isStrict, ReadOnlyMemory<byte> source = 
     private JsonNode? ReadCustom(ref Utf8JsonReader json, SchemaType type)
     {
         var tree = AnyReader.Read(ref json, this);
-        CustomResourcePruning.Prune(tree, type, "", _isStrict ? StrictErrors : null);
+        if (_isStrict)
+        {
+            var unknown = new List<string>();
+            CustomResourcePruning.Prune(tree, type, "", unknown);
+            unknown.Sort(StringComparer.Ordinal);
+            StrictErrors.AddRange(unknown);
+        }
+        else CustomResourcePruning.Prune(tree, type, "", null);
+        // Also a custom resource's metadata is what every object's is.
+        if (tree is JsonObject { } obj && obj["metadata"] is JsonObject metadata && type.FindField("metadata")?.Type is { IsCustom: false } known)
+        {
+            var inner = new StructReader(isStrict: false);
+            var text = ObjectDecoder.NewReader(TreeText.Write(metadata).Span);
+            obj["metadata"] = inner.ReadRoot(ref text, known);
+            TypeError ??= inner.TypeError;
+        }
         return tree;
     }
 

@@ -1,8 +1,11 @@
 using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bramble.Api.OpenApi;
 using Bramble.ApiServer.Serving;
+using Bramble.ApiServer.Verbs;
 using Microsoft.AspNetCore.Http;
 
 namespace Bramble.ApiServer.OpenApi;
@@ -10,11 +13,12 @@ namespace Bramble.ApiServer.OpenApi;
 /// <summary><c>/openapi/v2</c> and <c>/openapi/v3</c>. Documents are made anew for each request that does not already have them: clients keep them by their hash.</summary>
 public static class OpenApiRoutes
 {
-    public static void AddTo(NonResourceRoutes routes)
+    public static void AddTo(NonResourceRoutes routes, ApiPipeline pipeline)
     {
+        var resources = pipeline.Resources;
         routes.Add(new NonResourceRoute("/openapi/v2", (http, _, cancel) => VersionTwoAsync(http, cancel)));
-        routes.Add(new NonResourceRoute("/openapi/v3", (http, _, cancel) => IndexAsync(http, cancel)));
-        routes.Add(new NonResourceRoute("/openapi/v3/", (http, _, cancel) => DocumentAsync(http, cancel), IsPrefix: true));
+        routes.Add(new NonResourceRoute("/openapi/v3", (http, _, cancel) => IndexAsync(http, resources, cancel)));
+        routes.Add(new NonResourceRoute("/openapi/v3/", (http, _, cancel) => DocumentAsync(http, resources, cancel), IsPrefix: true));
     }
 
     private static Task VersionTwoAsync(HttpContext http, CancellationToken cancel)
@@ -23,17 +27,30 @@ public static class OpenApiRoutes
         return WriteAsync(http, "application/json", OpenApiV2.Document(), cancel);
     }
 
-    private static Task IndexAsync(HttpContext http, CancellationToken cancel) => WriteAsync(http, "text/plain; charset=utf-8", OpenApiV3.Index(), cancel);
+    private static Task IndexAsync(HttpContext http, ResourceTable resources, CancellationToken cancel)
+    {
+        var index = OpenApiV3.Index();
+        foreach (var path in resources.CustomResources.Select(r => $"apis/{r.Api.GroupVersion}").Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+            index["paths"]![path] = new JsonObject { ["serverRelativeURL"] = $"/openapi/v3/{path}?hash={CustomHash(Custom(resources, path))}" };
+        return WriteAsync(http, "text/plain; charset=utf-8", index, cancel);
+    }
 
-    private static async Task DocumentAsync(HttpContext http, CancellationToken cancel)
+    private static List<ServedResource> Custom(ResourceTable resources, string path) => [.. resources.CustomResources.Where(r => $"apis/{r.Api.GroupVersion}" == path)];
+
+    /// <summary>It changes with each definition of the group version.</summary>
+    private static string CustomHash(List<ServedResource> resources) => Convert.ToHexString(SHA256.HashData(
+        Encoding.UTF8.GetBytes(string.Join(';', resources.OrderBy(r => r.Api.Plural, StringComparer.Ordinal).Select(r => $"{r.Api}@{r.Definition!.Revision}")))));
+
+    private static async Task DocumentAsync(HttpContext http, ResourceTable resources, CancellationToken cancel)
     {
         var path = http.Request.Path.Value!["/openapi/v3/".Length..];
         if (path.Length == 0)
         {
-            await IndexAsync(http, cancel);
+            await IndexAsync(http, resources, cancel);
             return;
         }
-        if (OpenApiV3.HashOf(path) is not { } hash)
+        var custom = Custom(resources, path);
+        if ((custom.Count > 0 ? CustomHash(custom) : OpenApiV3.HashOf(path)) is not { } hash)
         {
             http.Response.StatusCode = StatusCodes.Status404NotFound;
             return;
@@ -52,7 +69,9 @@ public static class OpenApiRoutes
             http.Response.Headers.Expires = DateTimeOffset.UtcNow.AddYears(1).ToString("r");
         }
         if (IsKnown(http, hash)) return;
-        await WriteAsync(http, "application/json", OpenApiV3.Document(path)!, cancel);
+        await WriteAsync(http, "application/json", custom.Count == 0
+            ? OpenApiV3.Document(path)!
+            : CustomOpenApi.Document(custom.Select(r => (r.Api, r.Definition!.Version["schema"]?["openAPIV3Schema"] as JsonObject))), cancel);
     }
 
     /// <summary>True: the client has it, and was told so.</summary>

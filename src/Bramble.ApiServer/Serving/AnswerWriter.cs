@@ -50,7 +50,7 @@ internal static class AnswerWriter
             json = form.Transform switch
             {
                 AnswerTransform.PartialMetadata => ObjectJson.PartialMetadata(json.Span, form.MetaVersion),
-                AnswerTransform.Table => TableForm.OfObject(http, kind, json, form.MetaVersion),
+                AnswerTransform.Table => TableForm.OfObject(http, kind, answer.Printer ?? TablePrinter.For(kind), json, form.MetaVersion),
                 _ => json,
             };
         return WriteBytesAsync(http, answer.Code, json, form, cancel);
@@ -137,7 +137,8 @@ internal static class AnswerWriter
         var text = new StringBuilder(200)
             .Append("{\"kind\":\"").Append(kind).Append("\",\"apiVersion\":\"").Append(apiVersion)
             .Append("\",\"metadata\":{\"resourceVersion\":\"").Append(list.Revision.ToString(CultureInfo.InvariantCulture)).Append('"');
-        if (list.Continue.Length > 0) text.Append(",\"continue\":\"").Append(list.Continue).Append('"');
+        // Lists of custom resources always write it, as upstream's list of unstructured objects does.
+        if (list.Continue.Length > 0 || !list.Resource.Api.IsBuiltIn && kind == list.Resource.Api.ListKind) text.Append(",\"continue\":\"").Append(list.Continue).Append('"');
         if (list.Remaining is { } remaining) text.Append(",\"remainingItemCount\":").Append(remaining.ToString(CultureInfo.InvariantCulture));
         text.Append("},\"items\":[");
         body.Write(Encoding.UTF8.GetBytes(text.ToString()));

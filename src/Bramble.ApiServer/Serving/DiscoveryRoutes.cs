@@ -9,17 +9,28 @@ namespace Bramble.ApiServer.Serving;
 /// <summary><c>/</c>, <c>/api</c>, <c>/apis</c> and below: which resources there are, plain and aggregated.</summary>
 internal static class DiscoveryRoutes
 {
-    public static void AddTo(NonResourceRoutes routes)
+    /// <summary>The documents of a catalog; both change together.</summary>
+    private sealed record Known(ApiCatalog Catalog, DiscoveryDocuments Documents);
+
+    public static void AddTo(NonResourceRoutes routes, ResourceTable resources)
     {
-        var documents = new Lazy<DiscoveryDocuments>(() => new DiscoveryDocuments(ApiCatalog.BuiltIn));
-        routes.Add(new NonResourceRoute("/", (http, _, cancel) => TreeAsync(http, documents.Value.RootPaths(), cancel)));
+        Known? known = null;
+        DiscoveryDocuments Documents()
+        {
+            var catalog = resources.Catalog;
+            if (Volatile.Read(ref known) is { } current && current.Catalog == catalog) return current.Documents;
+            var made = new Known(catalog, new DiscoveryDocuments(catalog));
+            Volatile.Write(ref known, made);
+            return made.Documents;
+        }
+        routes.Add(new NonResourceRoute("/", (http, _, cancel) => TreeAsync(http, Documents().RootPaths(), cancel)));
         foreach (var root in (ReadOnlySpan<string>)["/api", "/api/"])
-            routes.Add(new NonResourceRoute(root, (http, _, cancel) => OnlyGet(http, () => CoreAsync(http, documents.Value, cancel), cancel)));
+            routes.Add(new NonResourceRoute(root, (http, _, cancel) => OnlyGet(http, () => CoreAsync(http, Documents(), cancel), cancel)));
         // Upstream answers /apis to every method.
         foreach (var root in (ReadOnlySpan<string>)["/apis", "/apis/"])
-            routes.Add(new NonResourceRoute(root, (http, _, cancel) => GroupsAsync(http, documents.Value, cancel)));
+            routes.Add(new NonResourceRoute(root, (http, _, cancel) => GroupsAsync(http, Documents(), cancel)));
         foreach (var prefix in (ReadOnlySpan<string>)["/api/", "/apis/"])
-            routes.Add(new NonResourceRoute(prefix, (http, _, cancel) => GroupAsync(http, documents.Value, cancel), IsPrefix: true));
+            routes.Add(new NonResourceRoute(prefix, (http, _, cancel) => GroupAsync(http, Documents(), cancel), IsPrefix: true));
     }
 
     private static Task CoreAsync(HttpContext http, DiscoveryDocuments documents, CancellationToken cancel)

@@ -58,8 +58,9 @@ internal static class MediaTypes
     {
         foreach (var clause in Parse(accept))
         {
-            if (FormatOf(clause, hasProtobuf) is not { } format) continue;
-            if (TransformOf(clause, format, transforms) is { } found) return found;
+            if (FormatOf(clause) is not { } format || TransformOf(clause, format, transforms) is not { } found) continue;
+            // Metadata has a protobuf form also where the object has none.
+            if (format != AnswerFormat.Protobuf || hasProtobuf || found.Transform == AnswerTransform.PartialMetadata) return found;
         }
         return null;
     }
@@ -81,11 +82,11 @@ internal static class MediaTypes
         return false;
     }
 
-    private static AnswerFormat? FormatOf(Clause clause, bool hasProtobuf) => (clause.Type, clause.SubType) switch
+    private static AnswerFormat? FormatOf(Clause clause) => (clause.Type, clause.SubType) switch
     {
         ("*", "*") or ("application", "*") or ("application", "json") => AnswerFormat.Json,
         ("application", "yaml") => AnswerFormat.Yaml,
-        ("application", "vnd.kubernetes.protobuf") when hasProtobuf => AnswerFormat.Protobuf,
+        ("application", "vnd.kubernetes.protobuf") => AnswerFormat.Protobuf,
         _ => null,
     };
 

@@ -105,10 +105,15 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
             await route.Handler(http, user, cancel);
             return;
         }
+        await PageNotFoundAsync(http, cancel);
+    }
+
+    private static async Task PageNotFoundAsync(HttpContext http, CancellationToken cancel)
+    {
         http.Response.StatusCode = 404;
         http.Response.ContentType = "text/plain; charset=utf-8";
         http.Response.Headers["X-Content-Type-Options"] = "nosniff";
-        await http.Response.WriteAsync("404 page not found\n", cancel);
+        await http.Response.WriteAsync(Router.PageNotFoundText + "\n", cancel);
     }
 
     private async Task ResourceAsync(
@@ -162,6 +167,11 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         if (http.Response.HasStarted)
         {
             http.Abort();
+            return;
+        }
+        if (ReferenceEquals(status.Message, Router.PageNotFoundText))
+        {
+            await PageNotFoundAsync(http, cancel);
             return;
         }
         AddWarnings(http, warnings);

@@ -85,6 +85,12 @@ public abstract class KindStrategy
     /// <summary>Validation of a new object. metadata is validated by the pipeline before; <see cref="NameRule"/> says how.</summary>
     public virtual void Validate(JsonObject obj, FieldErrors errors, StrategyContext context) { }
 
+    /// <summary>True: a finalizer need not be qualified by a domain (custom resources).</summary>
+    public virtual bool AllowsPlainFinalizers => false;
+
+    /// <summary>A finalizer that the deletion itself adds (CustomResourceDefinitions: their objects go first); null: none.</summary>
+    public virtual string? DeletionFinalizer => null;
+
     /// <summary>How often, and how, upstream's validation of an update of this kind looks at metadata again.</summary>
     public virtual IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesOnly;
 

@@ -1,4 +1,5 @@
 using Bramble.Api.Naming;
+using Bramble.Api.Tables;
 using Bramble.Client;
 
 namespace Bramble.ApiServer.Verbs;
@@ -8,8 +9,9 @@ internal abstract record ApiAnswer(int Code);
 
 /// <summary>One object, as JSON in the served version.</summary>
 /// <param name="Shown">The kind its Table is made for; null: it is shown as it is only (Status, reviews).</param>
+/// <param name="Printer">Its Table's columns, where they are not those of the kind.</param>
 /// <param name="Object">The object of the cache where it is one.</param>
-internal sealed record ObjectAnswer(int Code, ReadOnlyMemory<byte> Json, GroupVersionKind? Shown, KubeObject? Object = null) : ApiAnswer(Code);
+internal sealed record ObjectAnswer(int Code, ReadOnlyMemory<byte> Json, GroupVersionKind? Shown, KubeObject? Object = null, TablePrinter? Printer = null) : ApiAnswer(Code);
 
 /// <summary>A list; items are as in the cache and converted as they are written.</summary>
 /// <param name="Remaining">How many come after this page; null: not known.</param>

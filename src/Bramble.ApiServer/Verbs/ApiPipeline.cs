@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Apply;
-using Bramble.Api.Catalog;
 using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
@@ -34,7 +33,7 @@ public sealed class ApiPipeline
     {
         (Cache, Options, _parts, _time) = (cache, options, parts, time);
         Log = logs.CreateLogger("apiserver");
-        Resources = new ResourceTable(ApiCatalog.BuiltIn, cache, parts.Strategies);
+        Resources = new ResourceTable(cache, parts.Strategies);
         _router = new Router(Resources, parts);
         var objects = new ObjectStore(store, cache);
         _reads = new ReadVerbs(cache, time);
@@ -184,7 +183,7 @@ public sealed class ApiPipeline
         if (wrong.Count > 0) throw StatusErrors.BadRequest($"{what} parameter invalid: {FieldError.Quote(text)}: {string.Join(", ", wrong)}");
     }
 
-    private static ObjectAnswer Answer(int code, ServedResource resource, KubeObject obj) => new(code, obj.Json, resource.Kind, obj);
+    private static ObjectAnswer Answer(int code, ServedResource resource, KubeObject obj) => new(code, obj.Json, resource.Kind, obj, resource.Definition is null ? null : resource.Printer);
 
     private static ObjectAnswer ViewAnswer(int code, ISubresourceView view, ServedResource resource, KubeObject parent) =>
         new(code, TreeText.Write(view.Read(resource.ToWorking(parent))), ScaleView.Kind);
@@ -315,9 +314,13 @@ public sealed class ApiPipeline
                 var obj = (JsonObject)live!.DeepClone();
                 var errors = new FieldErrors();
                 view.Write(changed, obj, errors);
-                if (errors.Count > 0) throw StatusErrors.Invalid(new GroupVersionKind("autoscaling", "v1", "Scale"), context.Name.Name, errors);
+                if (errors.Count > 0) throw StatusErrors.Invalid(resource.Definition is null ? ScaleView.Kind : resource.Kind, context.Name.Name, errors);
                 if (meta.Text("resourceVersion") is { Length: > 0 } version) obj.Meta()["resourceVersion"] = version;
                 ManagedFields.Update(live, obj, context.FieldWrite);
+                // Upstream carries the fields of a custom resource's scale over from the Scale kind and back; the time is lost on the way.
+                if (resource.Definition is not null && obj.Meta()["managedFields"] is JsonArray entries)
+                    foreach (var entry in entries.OfType<JsonObject>())
+                        if (entry.Text("subresource") == context.Subresource) entry.Remove("time");
                 return obj;
             },
             mayCreate: false,

@@ -77,6 +77,8 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         // Strategies and admission may have left empty defaults: what is validated is what would be stored.
         strategy.Default(obj);
         Validate(context, obj);
+        if (resource.Definition is { IsTerminating: true })
+            throw StatusErrors.Forbidden(resource.GroupResource, obj.NameOf(), "create not allowed while custom resource definition is terminating");
         var request = context.Admission(AdmissionOperation.Create, obj, null);
         request.Name = obj.NameOf();
         await admission.ValidateAsync(request, cancel);
@@ -95,9 +97,9 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
     {
         var resource = context.Resource;
         var errors = new FieldErrors();
-        MetadataRules.Validate(obj.Meta(), resource.IsNamespaced, resource.Strategy.NameRule, errors);
+        MetadataRules.Validate(obj.Meta(), resource.IsNamespaced, resource.Strategy.NameRule, errors, resource.Strategy.AllowsPlainFinalizers);
         resource.Strategy.Validate(obj, errors, context.Strategy);
-        if (errors.Count > 0) throw StatusErrors.Invalid(resource.Api.StorageKind, obj.NameOf(), errors);
+        if (errors.Count > 0) throw StatusErrors.Invalid(resource.ErrorKind(obj), obj.NameOf(), errors);
         context.Request.Warnings.AddRange(resource.Strategy.Warnings(obj, null));
     }
 

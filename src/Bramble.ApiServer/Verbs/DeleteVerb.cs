@@ -144,6 +144,13 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
         }
         SetPropagation(meta, strategy.DefaultPropagation, options);
         if (isGraceful) return Step.Mark;
+        if (strategy.DeletionFinalizer is { } finalizer && !obj.IsBeingDeleted())
+        {
+            meta["finalizers"] = Metadata.ToArray([.. meta.TextList("finalizers").Where(f => f != finalizer), finalizer]);
+            meta["deletionTimestamp"] = Metadata.Time(now);
+            strategy.OnDeletionStarted(obj, context.Strategy);
+            return Step.Mark;
+        }
         if (meta.TextList("finalizers").Count == 0 && strategy.MayBeRemovedWhenFinalized(obj)) return Step.Remove;
         Mark(context, obj, now);
         return Step.Mark;

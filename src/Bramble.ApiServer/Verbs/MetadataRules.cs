@@ -12,17 +12,18 @@ internal static class MetadataRules
     private const int AnnotationBytesMax = 256 * 1024;
 
     /// <summary>Of a new object, after its name was generated.</summary>
-    public static void Validate(JsonObject meta, bool isNamespaced, Func<string, bool, IEnumerable<string>> nameRule, FieldErrors errors)
+    public static void Validate(JsonObject meta, bool isNamespaced, Func<string, bool, IEnumerable<string>> nameRule, FieldErrors errors, bool allowsPlainFinalizers = false)
     {
         if (meta.Text("generateName") is { Length: > 0 } prefix)
             foreach (var message in nameRule(prefix, true)) errors.Invalid("metadata.generateName", prefix, message);
         Common(meta, isNamespaced, nameRule, errors);
-        StandardFinalizers(meta, errors);
+        if (!allowsPlainFinalizers) StandardFinalizers(meta, errors);
     }
 
     /// <summary>Of a changed object. Upstream checks metadata in the generic layer and again in each kind's own validation, as <paramref name="passes"/> says: causes come twice or more.</summary>
     public static void ValidateUpdate(
-        JsonObject meta, JsonObject old, bool isNamespaced, IReadOnlyList<MetadataPass> passes, Func<string, bool, IEnumerable<string>> nameRule, FieldErrors errors)
+        JsonObject meta, JsonObject old, bool isNamespaced, IReadOnlyList<MetadataPass> passes, Func<string, bool, IEnumerable<string>> nameRule, FieldErrors errors,
+        bool allowsPlainFinalizers = false)
     {
         if (meta.Text("generateName") is { Length: > 0 } prefix)
             foreach (var message in Names.PathSegment(prefix, true)) errors.Invalid("metadata.generateName", prefix, message);
@@ -33,7 +34,7 @@ internal static class MetadataRules
             else
             {
                 Changes(meta, old, errors);
-                StandardFinalizers(meta, errors);
+                if (!allowsPlainFinalizers) StandardFinalizers(meta, errors);
             }
     }
 

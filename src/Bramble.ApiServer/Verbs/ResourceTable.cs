@@ -4,23 +4,36 @@ using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Schemas;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.CustomResources;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Verbs;
 
-/// <summary>The resources the server serves, by group, version and plural name. Thread-safe.</summary>
-internal sealed class ResourceTable(ApiCatalog catalog, WatchCache cache, IReadOnlyDictionary<GroupResource, KindStrategy> strategies)
+/// <summary>The resources the server serves, by group, version and plural name: the built-in ones, and those of the CustomResourceDefinitions that are
+/// established at this moment. Thread-safe.</summary>
+internal sealed class ResourceTable(WatchCache cache, IReadOnlyDictionary<GroupResource, KindStrategy> strategies)
 {
     private static readonly KindStrategy Plain = new PlainStrategy();
+    private readonly ResourceCache _definitions = cache.Of(new("apiextensions.k8s.io", "customresourcedefinitions"));
     private readonly ConcurrentDictionary<(string Group, string Version, string Plural), ServedResource> _served = new();
+    private readonly Lock _lock = new();
+    private Custom _custom = new(-1, ApiCatalog.BuiltIn, new Dictionary<(string, string, string), ServedResource>());
 
-    public ApiCatalog Catalog { get; } = catalog;
+    /// <summary>What follows from the definitions at a revision.</summary>
+    private sealed record Custom(long Revision, ApiCatalog Catalog, IReadOnlyDictionary<(string Group, string Version, string Plural), ServedResource> Served);
+
+    /// <summary>All that is served now.</summary>
+    public ApiCatalog Catalog => Current().Catalog;
+
+    /// <summary>The custom resources that are served now.</summary>
+    public IEnumerable<ServedResource> CustomResources => Current().Served.Values;
 
     /// <summary>Null: no such resource.</summary>
     public ServedResource? Find(string group, string version, string plural)
     {
         if (_served.TryGetValue((group, version, plural), out var known)) return known;
-        return Catalog.Find(group, version, plural) is { } api ? _served.GetOrAdd((group, version, plural), Make(api)) : null;
+        if (ApiCatalog.BuiltIn.Find(group, version, plural) is { } api) return _served.GetOrAdd((group, version, plural), Make(api));
+        return Current().Served.GetValueOrDefault((group, version, plural));
     }
 
     /// <summary>A resource in its preferred version.</summary>
@@ -28,6 +41,28 @@ internal sealed class ResourceTable(ApiCatalog catalog, WatchCache cache, IReadO
         Catalog.Versions(resource) is [var preferred, ..]
             ? Find(preferred.Group, preferred.Version, preferred.Plural)!
             : throw StatusErrors.Internal($"there is no resource {resource}");
+
+    /// <summary>A version in which a resource is served; null: it is not.</summary>
+    public string? VersionOf(GroupResource resource) => Catalog.Versions(resource) is [var preferred, ..] ? preferred.Version : null;
+
+    private Custom Current()
+    {
+        var known = Volatile.Read(ref _custom);
+        var state = _definitions.Current;
+        if (known.Revision == state.Revision) return known;
+        lock (_lock)
+        {
+            if (_custom.Revision == state.Revision) return _custom;
+            var served = new Dictionary<(string, string, string), ServedResource>();
+            foreach (var definition in state.Items.Range("").Select(obj => new Definition(obj)).Where(d => d.IsEstablished))
+                foreach (var resource in definition.Resources(cache))
+                    if (ApiCatalog.BuiltIn.Find(resource.Api.Group, resource.Api.Version, resource.Api.Plural) is null)
+                        served[(resource.Api.Group, resource.Api.Version, resource.Api.Plural)] = resource;
+            var custom = new Custom(state.Revision, ApiCatalog.BuiltIn.With(served.Values.Select(r => r.Api)), served);
+            Volatile.Write(ref _custom, custom);
+            return custom;
+        }
+    }
 
     private ServedResource Make(ApiResource api) => new(
         api,

@@ -37,18 +37,24 @@ internal sealed class Router
 
     public static StatusException NotFound() => new(new Status(404, "NotFound", "the server could not find the requested resource", new StatusDetails()));
 
+    /// <summary>A path that nobody serves: said in plain text.</summary>
+    public static StatusException PageNotFound() => new(new Status(404, "NotFound", PageNotFoundText));
+
+    public const string PageNotFoundText = "404 page not found";
+
     public static StatusException NotAllowed() =>
         new(new Status(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", new StatusDetails()));
 
     /// <param name="method">The HTTP method; an in-process call says the one its verb has.</param>
     public Route Find(RequestInfo info, string method)
     {
-        if (_resources.Find(info.Group, info.Version, info.Resource) is not { } resource) throw NotFound();
+        if (_resources.Find(info.Group, info.Version, info.Resource) is not { } resource) throw ApiCatalog.BuiltIn.HasGroup(info.Group) ? NotFound() : PageNotFound();
         var parts = info.Parts ?? NoVerbs;
         if (parts.Any(p => p.Length == 0)) throw NotFound();
         var hasName = parts.Count > 1;
         var isWatch = info.Verb == "watch";
-        if (!resource.IsNamespaced && info.Namespace.Length > 0 && resource.GroupResource is not { Group: "", Resource: "namespaces" }) throw NotFound();
+        if (!resource.IsNamespaced && info.Namespace.Length > 0 && resource.GroupResource is not { Group: "", Resource: "namespaces" })
+            throw resource.Definition is null ? NotFound() : PageNotFound();
         if (resource.IsNamespaced && info.Namespace.Length == 0 && hasName) throw NotFound();
         if (parts.Count > 2) return FindSubresource(resource, info, method, parts);
         var verb = info.Verb;
@@ -64,12 +70,14 @@ internal sealed class Router
     private Route FindSubresource(ServedResource resource, RequestInfo info, string method, IReadOnlyList<string> parts)
     {
         var name = parts[2];
-        if (resource.Api.FindSubresource(name) is not { } subresource) throw NotFound();
+        if (resource.Api.FindSubresource(name) is not { } subresource)
+            throw resource.Definition is null ? NotFound() : StatusErrors.NotFound(resource.GroupResource, parts[1]);
         var key = (resource.GroupResource, name);
         if (_streaming.TryGetValue(key, out var streaming)) return new Route(resource, subresource, null, null, streaming, false);
         if (parts.Count > 3) throw NotFound();
         if (method is "HEAD" or "OPTIONS" || !subresource.Verbs.Contains(info.Verb)) throw NotAllowed();
         if (_special.TryGetValue(key, out var special)) return new Route(resource, subresource, special, null, null, false);
+        if (name == "scale" && resource.Definition?.Scale is { } scale) return new Route(resource, subresource, null, scale, null, false);
         if (_views.TryGetValue(key, out var view)) return new Route(resource, subresource, null, view, null, false);
         if (subresource.Kind != resource.Kind || info.Verb is not ("get" or "update" or "patch")) throw NotFound();
         return new Route(resource, subresource, null, null, null, false);

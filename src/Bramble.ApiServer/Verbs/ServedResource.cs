@@ -3,6 +3,7 @@ using Bramble.Api.Catalog;
 using Bramble.Api.Decoding;
 using Bramble.Api.Naming;
 using Bramble.Api.Schemas;
+using Bramble.Api.Tables;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Strategies;
 using Bramble.Client;
@@ -28,15 +29,25 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
     public GroupVersionKind WorkingKind { get; } = WorkingKindOf(api);
     public bool IsNamespaced => Api.IsNamespaced;
 
-    /// <summary>The stored bytes may not be what is served.</summary>
-    public bool IsConverted { get; } = api.GroupVersionKind != api.StorageKind || EmbeddedJson.MayBeIn(api.GroupVersionKind);
+    /// <summary>Of a custom resource; null for a built-in one.</summary>
+    public CustomResources.ServedDefinition? Definition { get; init; }
 
-    public static GroupVersionKind WorkingKindOf(ApiResource api) => api.StorageKind.Group == api.Group ? api.StorageKind : api.GroupVersionKind;
+    /// <summary>The printer of its Tables.</summary>
+    public TablePrinter Printer => Definition is { } definition ? TablePrinter.ForCustom(definition.Version["additionalPrinterColumns"] as JsonArray) : TablePrinter.For(Kind);
+
+    /// <summary>Group and kind that a refusal names: those of the storage, but a custom object's own kind.</summary>
+    public GroupVersionKind ErrorKind(JsonObject obj) => Definition is null ? Api.StorageKind : Kind with { Kind = obj.Text("kind") };
+
+    /// <summary>The stored bytes may not be what is served.</summary>
+    public bool IsConverted { get; } = api.GroupVersionKind != api.StorageKind || EmbeddedJson.MayBeIn(api.GroupVersionKind) || !api.IsBuiltIn;
+
+    public static GroupVersionKind WorkingKindOf(ApiResource api) => api.IsBuiltIn && api.StorageKind.Group == api.Group ? api.StorageKind : api.GroupVersionKind;
 
     /// <summary>An object of the cache as it is served; the same instance where nothing converts.</summary>
     public KubeObject ToServed(KubeObject stored)
     {
         if (!IsConverted) return stored;
+        if (Definition is { } definition) return ToServed(stored, definition);
         var isSameKind = Kind == Api.StorageKind;
         if (isSameKind && !EmbeddedJson.IsIn(stored.Json.Span)) return stored;
         var tree = EmbeddedJson.Strip(stored.ToTree());
@@ -44,9 +55,20 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
         return new KubeObject(stored.Name, stored.Uid, stored.ResourceVersion, TreeText.Write(Normalizer.Normalize(tree, Type)));
     }
 
+    /// <summary>A custom resource that was stored before its definition last changed is pruned and defaulted by the schema of now.</summary>
+    private KubeObject ToServed(KubeObject stored, CustomResources.ServedDefinition definition)
+    {
+        if (stored.ResourceVersion > definition.Revision && Kind == Api.StorageKind) return stored;
+        var tree = Normalizer.Normalize(stored.ToTree(), Type);
+        tree["apiVersion"] = Kind.GroupVersion.ToString();
+        Strategy.Default(tree);
+        return new KubeObject(stored.Name, stored.Uid, stored.ResourceVersion, TreeText.Write(tree));
+    }
+
     /// <summary>A mutable copy in the working version, resourceVersion in place.</summary>
     public JsonObject ToWorking(KubeObject stored)
     {
+        if (Definition is not null) return ToServed(stored).ToTree();
         var tree = stored.ToTree();
         if (WorkingKind != Api.StorageKind) KindConversion.Convert(tree, WorkingKind);
         return tree;
@@ -67,6 +89,13 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
     /// <summary>From working version to the bytes at rest: normal form, no resourceVersion. The tree may be brought into that form.</summary>
     public ReadOnlyMemory<byte> ToStorage(JsonObject working)
     {
+        if (Definition is not null)
+        {
+            var custom = Normalizer.Normalize(working, Type);
+            custom["apiVersion"] = Api.StorageKind.GroupVersion.ToString();
+            custom.Meta().Remove("resourceVersion");
+            return TreeText.Write(custom);
+        }
         var isConverting = WorkingKind != Api.StorageKind;
         var tree = isConverting ? Normalizer.Normalize(working, WorkingType) : Normalizer.NormalizeOwn(working, WorkingType);
         tree.Meta().Remove("resourceVersion");

@@ -162,10 +162,10 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
         var strategy = resource.Strategy;
         var errors = new FieldErrors();
         var passes = context.Subresource.Length == 0 ? strategy.MetadataOnUpdate : [MetadataPass.Changes];
-        MetadataRules.ValidateUpdate(obj.Meta(), old.Meta(), resource.IsNamespaced, passes, strategy.NameRule, errors);
+        MetadataRules.ValidateUpdate(obj.Meta(), old.Meta(), resource.IsNamespaced, passes, strategy.NameRule, errors, strategy.AllowsPlainFinalizers);
         if (context.Subresource.Length == 0) strategy.ValidateUpdate(obj, old, errors, context.Strategy);
         else strategy.ValidateSubresourceUpdate(context.Subresource, obj, old, errors, context.Strategy);
-        if (errors.Count > 0) throw StatusErrors.Invalid(resource.Api.StorageKind, obj.NameOf(), errors);
+        if (errors.Count > 0) throw StatusErrors.Invalid(resource.ErrorKind(obj), obj.NameOf(), errors);
         context.Request.Warnings.AddRange(context.Subresource.Length == 0 ? strategy.Warnings(obj, old) : strategy.SubresourceWarnings(context.Subresource, obj, old));
     }
 

@@ -14,13 +14,11 @@ internal sealed class NamespaceController : IReconciler
 {
     private readonly ControllerContext _context;
     private readonly IInformer<V1Namespace> _namespaces;
-    private readonly IInformer<V1CustomResourceDefinition> _definitions;
     private readonly ConcurrentDictionary<NamespacedName, int> _attempts = new();
 
     public NamespaceController(ControllerContext context)
     {
         _context = context;
-        _definitions = context.Reads(Resources.CustomResourceDefinitions);
         _namespaces = context.Watches(Resources.Namespaces, change =>
         {
             if (change.New?.IsBeingDeleted() == true) context.Queue.Add(change.Name);
@@ -36,7 +34,7 @@ internal sealed class NamespaceController : IReconciler
         var remains = new NamespaceRemains();
         await EmptyAsync(Resources.Pods, name.Name, remains, cancel);
         if (remains.Counts.Count == 0)
-            foreach (var resource in NamespacedResources())
+            foreach (var resource in NamespacedResources().Concat(await CustomResourcesAsync(cancel)))
                 if (resource.Plural != "pods" || resource.Group.Length > 0) await EmptyAsync(resource, name.Name, remains, cancel);
 
         // The newest version: the status may have been written since the copy was made.
@@ -57,16 +55,27 @@ internal sealed class NamespaceController : IReconciler
         return Requeue.After(TimeSpan.FromSeconds(Math.Min(30, 0.5 * Math.Pow(1.5, Math.Min(attempt, 20)))));
     }
 
-    private IEnumerable<ResourceId> NamespacedResources()
+    private static IEnumerable<ResourceId> NamespacedResources()
     {
         var seen = new HashSet<GroupResource>();
         foreach (var resource in ApiCatalog.BuiltIn.Resources)
             if (resource.IsNamespaced && resource.HasVerb("delete") && resource.HasVerb("list") && !(resource.Group == "events.k8s.io" && resource.Plural == "events") && seen.Add(resource.GroupResource))
                 yield return new ResourceId(resource.Group, resource.Version, resource.Plural, resource.Kind, true);
-        foreach (var definition in _definitions.List())
-            if (definition.Spec.Scope == "Namespaced" && definition.Status?.Conditions?.Any(c => c.Type == "Established" && c.Status == "True") == true
-                && definition.Spec.Versions.FirstOrDefault(v => v.Served) is { } version)
-                yield return new ResourceId(definition.Spec.Group, version.Name, definition.Spec.Names.Plural, definition.Spec.Names.Kind, true);
+    }
+
+    /// <summary>Namespaced custom resources that are served. Asked for when a namespace goes, which is seldom: definitions are large, and no copy is kept.</summary>
+    private async Task<List<ResourceId>> CustomResourcesAsync(CancellationToken cancel)
+    {
+        var resources = new List<ResourceId>();
+        foreach (var definition in (await _context.Client.ListAsync(Resources.CustomResourceDefinitions, new ListQuery(""), cancel)).Items)
+        {
+            var tree = definition.ToTree();
+            var isEstablished = (tree["status"]?["conditions"] as JsonArray ?? []).Any(c => (string?)c?["type"] == "Established" && (string?)c["status"] == "True");
+            if (!isEstablished || tree["spec"] is not JsonObject spec || (string?)spec["scope"] != "Namespaced") continue;
+            if ((spec["versions"] as JsonArray ?? []).FirstOrDefault(v => (bool?)v?["served"] == true) is not { } version) continue;
+            resources.Add(new ResourceId((string)spec["group"]!, (string)version["name"]!, (string)spec["names"]!["plural"]!, (string)spec["names"]!["kind"]!, true));
+        }
+        return resources;
     }
 
     /// <summary>Deletes all objects of one resource and notes what is left.</summary>

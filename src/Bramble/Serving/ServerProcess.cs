@@ -8,6 +8,7 @@ using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Bootstrap;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.CustomResources;
 using Bramble.ApiServer.Events;
 using Bramble.ApiServer.InProcess;
 using Bramble.ApiServer.OpenApi;
@@ -76,7 +77,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         routes.Add(new NonResourceRoute("/cacerts", (http, _, cancel) => WriteTextAsync(http, pki.ServerCa.ChainPem, cancel), IsOpen: true));
         routes.Add(new NonResourceRoute("/ping", (http, _, cancel) => WriteTextAsync(http, "pong", cancel), IsOpen: true));
         foreach (var route in IssuerDiscovery.Routes(authentication, keys, $"{config.AdvertiseAddress}:{config.AdvertisePort}")) routes.Add(route);
-        OpenApiRoutes.AddTo(routes);
+        OpenApiRoutes.AddTo(routes, pipeline);
         using var passwords = new NodePasswords(loopback);
         var joining = new AgentEndpoints(pki, config.Cluster, passwords, tunnels, loopback, () => [$"{new IPEndPoint(config.AdvertiseAddress, config.AdvertisePort)}"], tokens.Rotate, logs.CreateLogger("join"));
         routes.Add(new NonResourceRoute(AgentEndpoints.Prefix, (http, user, cancel) => joining.HandleAsync(http, new Caller(user.Name, user.Groups), cancel), IsPrefix: true, AuthorizesItself: true));
@@ -106,6 +107,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         nodes = informers;
         using var running = new RunningParts(time, _log, stop);
         running.Start("bootstrap objects", bootstrap.RunAsync);
+        running.Start("custom resource definitions", new DefinitionPublisher(pipeline, loopback, time).RunAsync);
         running.Start("expiry of events", new EventExpiry(cache, loopback, config.ApiServer.Duration("event-ttl", TimeSpan.FromHours(1)), time).RunAsync);
         running.Start("node names", cancel => FreeNamesAsync(informers, passwords, cancel));
         if (config.RunsControllers)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -35,6 +36,16 @@ internal sealed class CustomResourceDefinitionStrategy : KindStrategy
         base.PrepareForUpdate(definition, old, context);
         AddStoredVersion(definition, definition.Child("status"));
     }
+
+    public override string? DeletionFinalizer => CustomResources.Definition.Finalizer;
+
+    public override void OnDeletionStarted(JsonObject definition, StrategyContext context) => CustomResources.DefinitionNaming.SetCondition(
+        definition.Child("status"), "Terminating", true, "InstanceDeletionPending", "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon", context.Now);
+
+    public override void Validate(JsonObject definition, FieldErrors errors, StrategyContext context) => CustomResources.DefinitionRules.Validate(definition, errors);
+
+    public override void ValidateUpdate(JsonObject definition, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        CustomResources.DefinitionRules.ValidateUpdate(definition, old, errors);
 
     private static void AddStoredVersion(JsonObject definition, JsonObject status)
     {

@@ -1,0 +1,250 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Bramble.Api.Errors;
+
+namespace Bramble.Api.CustomResources;
+
+/// <summary>Checks a custom resource against its openAPIV3Schema, in the words of kube-openapi's validator. Pure.</summary>
+public static partial class SchemaValidation
+{
+    // A definition's author writes the pattern; a hostile one must not hang the server.
+    private static readonly TimeSpan PatternTimeMax = TimeSpan.FromMilliseconds(200);
+
+    /// <param name="old">What was stored: a value that did not change is not complained of (KEP-4008); null on create.</param>
+    public static void Validate(JsonObject obj, JsonObject? old, JsonObject schema, FieldErrors errors) => Check(obj, old, old is not null, schema, "", errors);
+
+    private static void Check(JsonNode? value, JsonNode? old, bool hasOld, JsonObject schema, string path, FieldErrors errors)
+    {
+        if (hasOld && JsonNode.DeepEquals(value, old)) return;
+        if (value is null)
+        {
+            if (!StructuralSchema.IsTrue(schema, "nullable") && TypesOf(schema) is { Length: > 0 } wanted)
+                TypeInvalid(path, "null", wanted, errors);
+            return;
+        }
+        if (TypesOf(schema) is { Length: > 0 } types && !HasType(value, types))
+        {
+            TypeInvalid(path, NameOf(value), types, errors);
+            // Upstream's number validator looks on, and says so in its own way.
+            if (types == "integer" && value.GetValueKind() == JsonValueKind.Number)
+            {
+                errors.Add(new FieldError(FieldErrorType.Invalid, "<nil>", "\"\"", $"Checked value must be of type integer (default format) in {path}"));
+                Numbers(value, schema, path, errors);
+            }
+            return;
+        }
+        if (schema["enum"] is JsonArray allowed && !allowed.Any(a => JsonNode.DeepEquals(a, value)))
+            errors.NotSupported(path, value, allowed.Select(a => a is JsonValue v && v.TryGetValue<string>(out var text) ? text : a?.ToJsonString() ?? "null"));
+        switch (value)
+        {
+            case JsonObject map:
+                Map(map, old as JsonObject, hasOld, schema, path, errors);
+                break;
+            case JsonArray list:
+                List(list, old as JsonArray, hasOld, schema, path, errors);
+                break;
+            case JsonValue scalar when scalar.GetValueKind() == JsonValueKind.String:
+                Strings(scalar.GetValue<string>(), schema, path, errors);
+                break;
+            case JsonValue scalar when scalar.GetValueKind() == JsonValueKind.Number:
+                Numbers(scalar, schema, path, errors);
+                break;
+        }
+        Combinations(value, schema, path, errors);
+    }
+
+    private static void Map(JsonObject map, JsonObject? old, bool hasOld, JsonObject schema, string path, FieldErrors errors)
+    {
+        if (Number(schema, "maxProperties") is { } most && map.Count > most) errors.TooMany(path, map.Count, (int)most);
+        if (Number(schema, "minProperties") is { } least && map.Count < least) errors.Invalid(path, map.Count, $"{path} in body should have at least {Show(least)} properties");
+        var properties = schema["properties"] as JsonObject;
+        var others = schema["additionalProperties"] as JsonObject;
+        foreach (var name in Texts(schema, "required").Concat(StructuralSchema.IsTrue(schema, "x-kubernetes-embedded-resource") ? ["apiVersion", "kind"] : []).Distinct(StringComparer.Ordinal))
+            if (!map.ContainsKey(name)) errors.Required(Join(path, name));
+        foreach (var (name, value) in map)
+        {
+            // What is always there and typed is checked elsewhere.
+            if (path.Length == 0 && name is "apiVersion" or "kind" or "metadata" && path.Length == 0) continue;
+            JsonNode? before = null;
+            var hadIt = hasOld && old is not null && old.TryGetPropertyValue(name, out before);
+            if (properties?[name] is JsonObject type) Check(value, before, hadIt, type, Join(path, name), errors);
+            else if (others is not null) Check(value, before, hadIt, others, Join(path, name), errors);
+        }
+    }
+
+    private static void List(JsonArray list, JsonArray? old, bool hasOld, JsonObject schema, string path, FieldErrors errors)
+    {
+        if (Number(schema, "maxItems") is { } most && list.Count > most) errors.TooMany(path, list.Count, (int)most);
+        if (Number(schema, "minItems") is { } least && list.Count < least) errors.Invalid(path, list.Count, $"{path} in body should have at least {Show(least)} items");
+        if (schema["items"] is JsonObject items)
+            for (var i = 0; i < list.Count; i++)
+            {
+                var hadIt = hasOld && old is not null && i < old.Count;
+                Check(list[i], hadIt ? old![i] : null, hadIt, items, $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", errors);
+            }
+        Duplicates(list, schema, path, errors);
+    }
+
+    private static void Duplicates(JsonArray list, JsonObject schema, string path, FieldErrors errors)
+    {
+        var keys = Texts(schema, "x-kubernetes-list-map-keys");
+        var kind = StructuralSchema.Text(schema, "x-kubernetes-list-type");
+        if (kind is not ("set" or "map") && !StructuralSchema.IsTrue(schema, "uniqueItems")) return;
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < list.Count; i++)
+        {
+            var key = kind != "map" ? list[i]?.DeepClone() : KeysOf(list[i] as JsonObject, keys, schema);
+            if (key is JsonObject { Count: 0 }) continue; // a missing key is complained of already
+            if (!seen.Add(key?.ToJsonString() ?? "null")) errors.Duplicate($"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", key);
+        }
+    }
+
+    private static JsonObject KeysOf(JsonObject? item, List<string> keys, JsonObject schema)
+    {
+        var values = new JsonObject();
+        foreach (var key in keys)
+            if (item is not null && item.TryGetPropertyValue(key, out var value)) values[key] = value?.DeepClone();
+            else if (schema["items"]?["properties"]?[key]?["default"] is { } @default) values[key] = @default.DeepClone();
+        return values;
+    }
+
+    private static void Strings(string text, JsonObject schema, string path, FieldErrors errors)
+    {
+        var length = new StringInfo(text).LengthInTextElements;
+        if (Number(schema, "maxLength") is { } most && length > most) errors.TooLong(path, (int)most);
+        if (Number(schema, "minLength") is { } least && length < least) errors.Invalid(path, text, $"{path} in body should be at least {Show(least)} chars long");
+        if (StructuralSchema.Text(schema, "pattern") is { Length: > 0 } pattern && !Matches(text, pattern)) errors.Invalid(path, text, $"{path} in body should match '{pattern}'");
+        var format = StructuralSchema.Text(schema, "format");
+        if (!HasFormat(text, format)) TypeInvalid(path, text, format, errors);
+    }
+
+    private static bool Matches(string text, string pattern)
+    {
+        try
+        {
+            return Regex.IsMatch(text, pattern, RegexOptions.CultureInvariant, PatternTimeMax);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private static void Numbers(JsonNode value, JsonObject schema, string path, FieldErrors errors)
+    {
+        if (!TryDecimal(value, out var number)) return;
+        if (Number(schema, "maximum") is { } most && (StructuralSchema.IsTrue(schema, "exclusiveMaximum") ? number >= most : number > most))
+            errors.Invalid(path, value, $"{path} in body should be less than {(StructuralSchema.IsTrue(schema, "exclusiveMaximum") ? "" : "or equal to ")}{Show(most)}");
+        if (Number(schema, "minimum") is { } least && (StructuralSchema.IsTrue(schema, "exclusiveMinimum") ? number <= least : number < least))
+            errors.Invalid(path, value, $"{path} in body should be greater than {(StructuralSchema.IsTrue(schema, "exclusiveMinimum") ? "" : "or equal to ")}{Show(least)}");
+        if (Number(schema, "multipleOf") is { } step && step != 0 && number % step != 0) errors.Invalid(path, value, $"{path} in body should be a multiple of {Show(step)}");
+    }
+
+    /// <summary>allOf, anyOf, oneOf and not: value validations beside the structure.</summary>
+    private static void Combinations(JsonNode value, JsonObject schema, string path, FieldErrors errors)
+    {
+        foreach (var part in Schemas(schema, "allOf")) Check(value, null, false, part, path, errors);
+        if (Schemas(schema, "anyOf") is { Count: > 0 } any)
+        {
+            var tries = any.Select(part => Try(value, part, path)).ToList();
+            if (tries.All(t => t.Count > 0))
+            {
+                Whole($"\"{path}\" must validate at least one schema (anyOf)", errors);
+                errors.AddRange(tries.MinBy(t => t.Count)!);
+            }
+        }
+        if (Schemas(schema, "oneOf") is { Count: > 0 } one)
+        {
+            var tries = one.Select(part => Try(value, part, path)).ToList();
+            var valid = tries.Count(t => t.Count == 0);
+            if (valid != 1) Whole($"\"{path}\" must validate one and only one schema (oneOf). Found {(valid == 0 ? "none valid" : $"{valid} valid alternatives")}", errors);
+            if (valid == 0) errors.AddRange(tries.MinBy(t => t.Count)!);
+        }
+        if (schema["not"] is JsonObject not && Try(value, not, path).Count == 0) Whole($"\"{path}\" must not validate the schema (not)", errors);
+    }
+
+    private static FieldErrors Try(JsonNode value, JsonObject schema, string path)
+    {
+        var found = new FieldErrors();
+        Check(value, null, false, schema, path, found);
+        return found;
+    }
+
+    private static void Whole(string message, FieldErrors errors) => errors.Add(new FieldError(FieldErrorType.Invalid, "<nil>", "\"\"", message));
+
+    private static void TypeInvalid(string path, string found, string wanted, FieldErrors errors) =>
+        errors.Add(new FieldError(FieldErrorType.TypeInvalid, path, FieldError.Quote(found), $"{path} in body must be of type {wanted}: {FieldError.Quote(found)}"));
+
+    private static string TypesOf(JsonObject schema) => StructuralSchema.IsTrue(schema, "x-kubernetes-int-or-string") ? "integer,string" : StructuralSchema.Text(schema, "type");
+
+    private static bool HasType(JsonNode value, string types) => types switch
+    {
+        "object" => value is JsonObject,
+        "array" => value is JsonArray,
+        "string" => value.GetValueKind() == JsonValueKind.String,
+        "boolean" => value.GetValueKind() is JsonValueKind.True or JsonValueKind.False,
+        "number" => value.GetValueKind() == JsonValueKind.Number,
+        "integer" => IsInteger(value),
+        "integer,string" => value.GetValueKind() == JsonValueKind.String || IsInteger(value),
+        _ => true,
+    };
+
+    private static bool IsInteger(JsonNode value) => value.GetValueKind() == JsonValueKind.Number && TryDecimal(value, out var number) && number == decimal.Truncate(number);
+
+    private static string NameOf(JsonNode value) => value switch
+    {
+        JsonObject => "object",
+        JsonArray => "array",
+        _ => value.GetValueKind() switch
+        {
+            JsonValueKind.String => "string",
+            JsonValueKind.Number => IsInteger(value) ? "integer" : "number",
+            _ => "boolean",
+        },
+    };
+
+    private static bool HasFormat(string text, string format) => format switch
+    {
+        "date-time" => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _) && text.Length >= 20 && text[10] is 'T' or 't',
+        "date" => DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _),
+        "ipv4" => IPAddress.TryParse(text, out var v4) && v4.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork && text.Count('.') == 3,
+        "ipv6" => IPAddress.TryParse(text, out var v6) && v6.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6,
+        "cidr" => IPNetwork.TryParse(text, out _),
+        "uuid" => Guid.TryParse(text, out _),
+        "byte" => Convert.TryFromBase64String(text, new byte[text.Length], out _),
+        "email" => Email().IsMatch(text),
+        "hostname" => Hostname().IsMatch(text),
+        "uri" => Uri.TryCreate(text, UriKind.Absolute, out _),
+        "mac" => Mac().IsMatch(text),
+        _ => true, // as upstream: a format it does not know says nothing
+    };
+
+    [GeneratedRegex(@"^([a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)(\.[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)*\z")]
+    private static partial Regex Hostname();
+
+    [GeneratedRegex(@"^[^@\s]+@[^@\s]+\z")]
+    private static partial Regex Email();
+
+    [GeneratedRegex(@"^([0-9a-fA-F]{2}[:-]){5}([0-9a-fA-F]{2})\z")]
+    private static partial Regex Mac();
+
+    private static bool TryDecimal(JsonNode? value, out decimal number)
+    {
+        number = 0;
+        return value is JsonValue scalar && scalar.GetValueKind() == JsonValueKind.Number
+            && decimal.TryParse(scalar.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out number);
+    }
+
+    private static decimal? Number(JsonObject schema, string name) => TryDecimal(schema[name], out var number) ? number : null;
+
+    private static string Show(decimal number) => number.ToString("0.############", CultureInfo.InvariantCulture);
+
+    private static List<string> Texts(JsonObject schema, string name) => schema[name] is JsonArray list ? [.. list.Select(item => (string)item!)] : [];
+
+    private static List<JsonObject> Schemas(JsonObject schema, string name) => schema[name] is JsonArray list ? [.. list.OfType<JsonObject>()] : [];
+
+    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
+}

@@ -1,0 +1,87 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Schemas;
+
+namespace Bramble.Api.CustomResources;
+
+/// <summary>Turns the openAPIV3Schema of a CustomResourceDefinition's version into a type, for pruning, server-side apply and OpenAPI. Pure.</summary>
+public static class StructuralSchema
+{
+    private const string ObjectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
+    /// <summary>The type of the custom resource itself; apiVersion, kind and metadata are always known.</summary>
+    /// <param name="schema">Null: everything is kept.</param>
+    public static SchemaType TypeOf(JsonObject? schema, string kind)
+    {
+        List<SchemaField> fields =
+        [
+            new(GoTypeNames.String) { Name = "apiVersion" },
+            new(GoTypeNames.String) { Name = "kind" },
+            new(BuiltInSchemas.Find(ObjectMeta)!) { Name = "metadata" },
+        ];
+        foreach (var (name, property) in schema?["properties"] as JsonObject ?? [])
+            if (name is not ("apiVersion" or "kind" or "metadata")) fields.Add(new SchemaField(Read(property as JsonObject ?? [])) { Name = name });
+        return new SchemaType
+        {
+            Kind = SchemaKind.Struct,
+            Name = kind,
+            GoName = kind,
+            Fields = fields,
+            IsCustom = true,
+            PreservesUnknownFields = schema is null || IsTrue(schema, "x-kubernetes-preserve-unknown-fields"),
+        };
+    }
+
+    private static SchemaType Read(JsonObject schema)
+    {
+        var isNullable = IsTrue(schema, "nullable");
+        if (IsTrue(schema, "x-kubernetes-int-or-string")) return new SchemaType { Kind = SchemaKind.IntOrString, IsCustom = true, IsNullable = isNullable };
+        switch (Text(schema, "type"))
+        {
+            case "object": return ReadObject(schema, isNullable);
+            case "array":
+                return new SchemaType
+                {
+                    Kind = SchemaKind.Array,
+                    IsCustom = true,
+                    IsNullable = isNullable,
+                    ElementReference = new(Read(schema["items"] as JsonObject ?? [])),
+                    ListType = Text(schema, "x-kubernetes-list-type") switch { "map" => ListType.Map, "set" => ListType.Set, _ => ListType.Atomic },
+                    ListMapKeys = schema["x-kubernetes-list-map-keys"] is JsonArray keys ? [.. keys.Select(k => (string)k!)] : [],
+                };
+            case "string": return new SchemaType { Kind = SchemaKind.String, IsCustom = true, IsNullable = isNullable };
+            case "integer": return new SchemaType { Kind = SchemaKind.Integer, Format = "int64", IsCustom = true, IsNullable = isNullable };
+            case "number": return new SchemaType { Kind = SchemaKind.Number, IsCustom = true, IsNullable = isNullable };
+            case "boolean": return new SchemaType { Kind = SchemaKind.Boolean, IsCustom = true, IsNullable = isNullable };
+            default: return new SchemaType { Kind = SchemaKind.Any, IsCustom = true, IsNullable = isNullable };
+        }
+    }
+
+    private static SchemaType ReadObject(JsonObject schema, bool isNullable)
+    {
+        var isAtomic = Text(schema, "x-kubernetes-map-type") == "atomic";
+        var isEmbedded = IsTrue(schema, "x-kubernetes-embedded-resource");
+        var values = schema["additionalProperties"] as JsonObject;
+        if (values is not null && schema["properties"] is not JsonObject { Count: > 0 } && !isEmbedded)
+            return new SchemaType { Kind = SchemaKind.Map, IsCustom = true, IsNullable = isNullable, IsAtomic = isAtomic, ElementReference = new(Read(values)) };
+        var fields = new List<SchemaField>();
+        foreach (var (name, property) in schema["properties"] as JsonObject ?? [])
+            fields.Add(new SchemaField(isEmbedded && name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : Read(property as JsonObject ?? [])) { Name = name });
+        if (isEmbedded && fields.All(field => field.Name != "metadata")) fields.Add(new SchemaField(BuiltInSchemas.Find(ObjectMeta)!) { Name = "metadata" });
+        return new SchemaType
+        {
+            Kind = SchemaKind.Struct,
+            IsCustom = true,
+            IsNullable = isNullable,
+            IsAtomic = isAtomic,
+            Fields = fields,
+            ElementReference = values is null ? null : new SchemaReference(Read(values)),
+            IsEmbeddedResource = isEmbedded,
+            PreservesUnknownFields = IsTrue(schema, "x-kubernetes-preserve-unknown-fields") || IsTrue(schema, "additionalProperties"),
+        };
+    }
+
+    internal static string Text(JsonObject schema, string name) =>
+        schema[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : "";
+
+    internal static bool IsTrue(JsonObject schema, string name) => schema[name]?.GetValueKind() == System.Text.Json.JsonValueKind.True;
+}

@@ -1,0 +1,110 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Bramble.Api.CustomResources;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.ApiServer.Strategies;
+
+namespace Bramble.ApiServer.CustomResources;
+
+/// <summary>What holds for custom resources: what one version of their CustomResourceDefinition says. Behaviour of apiextensions' customresource registry.</summary>
+internal sealed class CustomResourceStrategy : KindStrategy
+{
+    private static readonly HashSet<string> BesideSpec = new(StringComparer.Ordinal) { "apiVersion", "kind", "metadata" };
+
+    private readonly GroupVersionKind _kind;
+    private readonly JsonObject? _schema;
+    private readonly bool _hasStatus;
+
+    /// <param name="version">An item of the definition's spec.versions.</param>
+    public CustomResourceStrategy(GroupVersionKind kind, JsonObject version)
+    {
+        _kind = kind;
+        _schema = version.Object("schema").Object("openAPIV3Schema");
+        _hasStatus = version.Object("subresources").Has("status");
+        List<string> fields = [];
+        foreach (var (_, field) in version.Items("selectableFields")) fields.Add(field.Text("jsonPath").TrimStart('.'));
+        SelectableFields = fields;
+    }
+
+    public override bool AllowsUnconditionalUpdate => false;
+    public override bool AllowsPlainFinalizers => true;
+    public override IReadOnlyList<string> SelectableFields { get; }
+
+    public override string? UnknownFieldMessage(string fieldPath) => $"field label not supported: {fieldPath}";
+
+    public override string? FieldValue(JsonObject obj, string fieldPath)
+    {
+        JsonNode? node = obj;
+        foreach (var part in fieldPath.Split('.')) node = (node as JsonObject)?[part];
+        return node switch
+        {
+            null => null,
+            JsonValue value when value.GetValueKind() == JsonValueKind.String => value.GetValue<string>(),
+            _ => node.ToJsonString(),
+        };
+    }
+
+    public override void Default(JsonObject obj)
+    {
+        if (_schema is not null) StructuralDefaults.Apply(obj, _schema);
+    }
+
+    public override IReadOnlyList<string> ResetFields(string subresource) => (_hasStatus, subresource) switch
+    {
+        (true, "") => ["status"],
+        (true, "status") => ["metadata.deletionTimestamp", "metadata.finalizers", "metadata.labels", "metadata.ownerReferences", "spec"],
+        _ => [],
+    };
+
+    public override void PrepareForCreate(JsonObject obj, StrategyContext context)
+    {
+        if (_hasStatus) obj.Remove("status");
+        obj.SetGeneration(1);
+    }
+
+    public override void PrepareForUpdate(JsonObject obj, JsonObject old, StrategyContext context)
+    {
+        if (_hasStatus) obj.KeepFrom(old, "status");
+        foreach (var name in obj.Select(m => m.Key).Union(old.Select(m => m.Key)).ToList())
+        {
+            if (BesideSpec.Contains(name) || name == "status" && _hasStatus || !obj.Differs(old, name)) continue;
+            obj.BumpGeneration(old);
+            return;
+        }
+    }
+
+    public override void PrepareForSubresourceUpdate(string subresource, JsonObject obj, JsonObject old, StrategyContext context)
+    {
+        if (subresource == "scale")
+        {
+            PrepareForUpdate(obj, old, context);
+            return;
+        }
+        foreach (var name in obj.Select(m => m.Key).Union(old.Select(m => m.Key)).ToList())
+            if (!BesideSpec.Contains(name) && name != "status") obj.KeepFrom(old, name);
+        var (metadata, before) = (obj.Child("metadata"), old.Child("metadata"));
+        foreach (var name in metadata.Select(m => m.Key).Union(before.Select(m => m.Key)).ToList())
+            if (name is not ("managedFields" or "resourceVersion")) metadata.KeepFrom(before, name);
+    }
+
+    public override void Validate(JsonObject obj, FieldErrors errors, StrategyContext context) => Check(obj, null, errors);
+
+    public override void ValidateUpdate(JsonObject obj, JsonObject old, FieldErrors errors, StrategyContext context) => Check(obj, old, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject obj, JsonObject old, FieldErrors errors, StrategyContext context) => Check(obj, old, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject obj, JsonObject? old)
+    {
+        var before = old?.Object("metadata").Texts("finalizers").ToHashSet(StringComparer.Ordinal) ?? [];
+        foreach (var finalizer in obj.Object("metadata").Texts("finalizers"))
+            if (!finalizer.Contains('/') && finalizer is not ("orphan" or "foregroundDeletion") && !before.Contains(finalizer))
+                yield return $"metadata.finalizers: {FieldError.Quote(finalizer)}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers";
+    }
+
+    private void Check(JsonObject obj, JsonObject? old, FieldErrors errors)
+    {
+        if (obj.Text("kind") != _kind.Kind) errors.Invalid("kind", obj.Text("kind"), $"must be {_kind.Kind}");
+        if (_schema is not null) SchemaValidation.Validate(obj, old, _schema, errors);
+    }
+}

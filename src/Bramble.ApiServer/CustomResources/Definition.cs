@@ -1,0 +1,100 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
+using Bramble.Api.CustomResources;
+using Bramble.Api.Naming;
+using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Strategies;
+using Bramble.ApiServer.Verbs;
+using Bramble.Client;
+
+namespace Bramble.ApiServer.CustomResources;
+
+/// <summary>A CustomResourceDefinition, read. Immutable.</summary>
+internal sealed class Definition
+{
+    public const string Finalizer = "customresourcecleanup.apiextensions.k8s.io";
+
+    private static readonly string[] Verbs = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+    private static readonly string[] StatusVerbs = ["get", "patch", "update"];
+
+    private readonly JsonObject _tree;
+    private readonly JsonObject _spec;
+
+    public Definition(KubeObject obj)
+    {
+        (Name, Revision) = (obj.Name.Name, obj.ResourceVersion);
+        _tree = obj.ToTree();
+        _spec = _tree.Object("spec") ?? [];
+    }
+
+    public string Name { get; }
+    public long Revision { get; }
+    public JsonObject Tree => _tree;
+    public JsonObject Names => _spec.Object("names") ?? [];
+    public string Group => _spec.Text("group");
+    public GroupResource Resource => new(Group, Names.Text("plural"));
+    public bool IsNamespaced => _spec.Text("scope") == "Namespaced";
+    public bool IsBeingDeleted => _tree.Object("metadata").Has("deletionTimestamp");
+    public bool IsEstablished => ConditionIs("Established");
+    public bool HasFinalizer => _tree.Object("metadata").Texts("finalizers").Contains(Finalizer);
+
+    public bool ConditionIs(string type)
+    {
+        foreach (var (_, condition) in _tree.Object("status").Items("conditions"))
+            if (condition.Text("type") == type) return condition.Text("status") == "True";
+        return false;
+    }
+
+    /// <summary>The resources of its served versions.</summary>
+    public IEnumerable<ServedResource> Resources(WatchCache cache)
+    {
+        var storage = "";
+        foreach (var (_, version) in _spec.Items("versions"))
+            if (version.Bool("storage")) storage = version.Text("name");
+        var accepted = _tree.Object("status").Object("acceptedNames") ?? Names;
+        foreach (var (_, version) in _spec.Items("versions"))
+        {
+            if (!version.Bool("served")) continue;
+            var kind = new GroupVersionKind(Group, version.Text("name"), accepted.Text("kind"));
+            var type = StructuralSchema.TypeOf(version.Object("schema").Object("openAPIV3Schema"), kind.Kind);
+            yield return new ServedResource(Api(accepted, version, kind, storage), type, type, new CustomResourceStrategy(kind, version), cache.Of(Resource))
+            {
+                Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version),
+            };
+        }
+    }
+
+    private ApiResource Api(JsonObject names, JsonObject version, GroupVersionKind kind, string storage)
+    {
+        List<ApiSubresource> subresources = [];
+        if (version.Object("subresources").Has("status")) subresources.Add(new("status", kind, StatusVerbs));
+        if (version.Object("subresources").Has("scale")) subresources.Add(new("scale", ScaleView.Kind, StatusVerbs));
+        var stored = kind with { Version = storage };
+        return new ApiResource
+        {
+            Group = Group,
+            Version = kind.Version,
+            Plural = names.Text("plural"),
+            Singular = names.Text("singular"),
+            Kind = kind.Kind,
+            IsNamespaced = IsNamespaced,
+            Verbs = Verbs,
+            ShortNames = [.. names.Texts("shortNames")],
+            Categories = [.. names.Texts("categories")],
+            Subresources = subresources,
+            ListKind = names.Text("listKind"),
+            StorageKind = stored,
+            StoragePrefix = StorageLayout.PrefixOf(Resource),
+            StorageVersionHash = StorageLayout.VersionHash(stored),
+        };
+    }
+
+    private CustomScaleView? ScaleOf(JsonObject version) => version.Object("subresources").Object("scale") is { } scale
+        ? new CustomScaleView(Resource, scale.Text("specReplicasPath"), scale.Text("statusReplicasPath"), scale.Text("labelSelectorPath"))
+        : null;
+}
+
+/// <summary>What serving a custom resource needs of its definition.</summary>
+/// <param name="Revision">Objects stored since then are as the schema of now would have them.</param>
+/// <param name="Version">Its item of spec.versions: columns, schema.</param>
+internal sealed record ServedDefinition(long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version);

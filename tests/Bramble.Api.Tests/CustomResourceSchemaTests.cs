@@ -1,0 +1,54 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.CustomResources;
+using Bramble.Api.Errors;
+
+namespace Bramble.Api.Tests;
+
+/// <summary>Structural schemas: what is defaulted, and what a wrong value is told.</summary>
+public class CustomResourceSchemaTests
+{
+    [Theory]
+    [InlineData("absent", """{"spec":{}}""", """{"spec":{"n":3,"o":{"x":1}}}""")]
+    [InlineData("a default of a default", """{}""", """{"spec":{"n":5,"o":{"x":1}}}""")]
+    [InlineData("null where it may not be", """{"spec":{"n":null,"s":null}}""", """{"spec":{"n":3,"o":{"x":1}}}""")]
+    [InlineData("null where it may be", """{"spec":{"n":1,"nl":null}}""", """{"spec":{"n":1,"nl":null,"o":{"x":1}}}""")]
+    [InlineData("items", """{"spec":{"n":1,"a":[{},{"z":false}]}}""", """{"spec":{"n":1,"a":[{"z":true},{"z":false}],"o":{"x":1}}}""")]
+    public void Defaults_fill_in_what_is_absent(string name, string json, string expected)
+    {
+        var schema = Parse("""
+            {"properties":{"spec":{"default":{"n":5},"properties":{"n":{"default":3},"s":{"type":"string"},"nl":{"nullable":true},
+             "o":{"default":{},"properties":{"x":{"default":1}}},"a":{"items":{"properties":{"z":{"default":true}}}}}}}}
+            """);
+        var tree = Parse(json);
+        StructuralDefaults.Apply(tree, schema);
+        Assert.True(JsonNode.DeepEquals(Parse(expected), tree), $"{name}: {tree.ToJsonString()}");
+    }
+
+    [Theory]
+    [InlineData("""{"type":"integer","minimum":1}""", "0", "f: Invalid value: 0: f in body should be greater than or equal to 1")]
+    [InlineData("""{"type":"integer"}""", "\"x\"", "f: Invalid value: \"string\": f in body must be of type integer: \"string\"")]
+    [InlineData("""{"x-kubernetes-int-or-string":true}""", "1.5", "f: Invalid value: \"number\": f in body must be of type integer,string: \"number\"")]
+    [InlineData("""{"type":"string","maxLength":2}""", "\"abc\"", "f: Too long: may not be more than 2 bytes")]
+    [InlineData("""{"type":"string","enum":["A","B"]}""", "\"C\"", "f: Unsupported value: \"C\": supported values: \"A\", \"B\"")]
+    [InlineData("""{"type":"array","maxItems":1}""", "[1,2]", "f: Too many: 2: must have at most 1 item")]
+    [InlineData("""{"type":"object","required":["a"]}""", "{}", "f.a: Required value")]
+    [InlineData("""{"type":"array","x-kubernetes-list-type":"set"}""", "[\"a\",\"a\"]", "f[1]: Duplicate value: \"a\"")]
+    [InlineData("""{"type":"string","pattern":"^a+$"}""", "\"aa\"", "")]
+    public void A_wrong_value_is_told_what_upstream_tells_it(string schema, string value, string expected)
+    {
+        var errors = new FieldErrors();
+        SchemaValidation.Validate(new JsonObject { ["f"] = JsonNode.Parse(value) }, null, new JsonObject { ["properties"] = new JsonObject { ["f"] = JsonNode.Parse(schema) } }, errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    [Fact]
+    public void A_wrong_value_that_was_there_before_stays()
+    {
+        var schema = Parse("""{"properties":{"n":{"type":"integer","maximum":3},"m":{"type":"integer","maximum":3}}}""");
+        var errors = new FieldErrors();
+        SchemaValidation.Validate(Parse("""{"n":5,"m":6}"""), Parse("""{"n":5,"m":1}"""), schema, errors);
+        Assert.Equal(["m: Invalid value: 6: m in body should be less than or equal to 3"], errors.Select(e => e.ToString()));
+    }
+
+    private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
+}
