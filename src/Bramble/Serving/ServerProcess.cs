@@ -8,6 +8,7 @@ using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Bootstrap;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Admission.Quota;
 using Bramble.ApiServer.CustomResources;
 using Bramble.ApiServer.Events;
 using Bramble.ApiServer.InProcess;
@@ -108,6 +109,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         using var running = new RunningParts(time, _log, stop);
         running.Start("bootstrap objects", bootstrap.RunAsync);
         running.Start("custom resource definitions", new DefinitionPublisher(pipeline, loopback, time).RunAsync);
+        running.Start("quota status", new QuotaStatusWriter(cache, loopback.As(UserInfo.ServiceAccount("kube-system", "resourcequota-controller"), "kube-controller-manager"), time, _log).RunAsync);
         running.Start("expiry of events", new EventExpiry(cache, loopback, config.ApiServer.Duration("event-ttl", TimeSpan.FromHours(1)), time).RunAsync);
         running.Start("node names", cancel => FreeNamesAsync(informers, passwords, cancel));
         if (config.RunsControllers)

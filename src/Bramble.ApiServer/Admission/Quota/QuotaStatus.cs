@@ -1,0 +1,60 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Api.Quantities;
+using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Strategies;
+
+namespace Bramble.ApiServer.Admission.Quota;
+
+/// <summary>What the status of a ResourceQuota should say. Pure but for the caches it reads.</summary>
+internal static class QuotaStatus
+{
+    private static readonly GroupResource Pods = new("", "pods");
+    private static readonly GroupResource Claims = new("", "persistentvolumeclaims");
+
+    /// <summary>The resources whose objects a quota counts.</summary>
+    public static IReadOnlyList<GroupResource> ResourcesOf(JsonObject? spec) =>
+        [.. (spec.Object("hard") ?? []).Select(limit => ResourceOf(limit.Key)).OfType<GroupResource>().Distinct()];
+
+    /// <summary>Null: it says so already.</summary>
+    public static JsonObject? Decide(JsonObject quota, IResourceReader reader)
+    {
+        var spec = quota.Object("spec");
+        var hard = PodResources.Read(spec, "hard");
+        var hasScopes = QuotaScopes.Has(spec);
+        var used = new SortedDictionary<string, Quantity>(StringComparer.Ordinal);
+        foreach (var (name, _) in hard)
+            if (ResourceOf(name) is not null) used[name] = Quantity.FromUnits(0);
+        foreach (var resource in ResourcesOf(spec))
+        {
+            // Scopes are about pods.
+            if (hasScopes && resource != Pods) continue;
+            foreach (var obj in reader.List(resource, quota.ObjectNamespace()))
+            {
+                var tree = obj.ToTree();
+                if (hasScopes && !QuotaScopes.Match(spec, tree)) continue;
+                foreach (var (name, quantity) in QuotaUsage.Of(resource, tree))
+                    if (used.TryGetValue(name, out var sum)) used[name] = sum + quantity;
+            }
+        }
+        var status = new JsonObject { ["hard"] = spec.Object("hard")?.DeepClone() ?? new JsonObject() };
+        var shown = new JsonObject();
+        foreach (var (name, quantity) in used) shown[name] = quantity.ToString();
+        status["used"] = shown;
+        return JsonNode.DeepEquals(status, quota.Object("status")) ? null : status;
+    }
+
+    private static GroupResource? ResourceOf(string name)
+    {
+        if (name.StartsWith("count/", StringComparison.Ordinal))
+        {
+            var dot = name.IndexOf('.');
+            return dot < 0 ? new GroupResource("", name["count/".Length..]) : new GroupResource(name[(dot + 1)..], name["count/".Length..dot]);
+        }
+        if (name == "requests.storage" || name == "persistentvolumeclaims" || name.Contains(".storageclass.storage.k8s.io/", StringComparison.Ordinal)) return Claims;
+        if (name is "pods" or "cpu" or "memory" or "ephemeral-storage" || name.StartsWith("requests.", StringComparison.Ordinal) || name.StartsWith("limits.", StringComparison.Ordinal)
+            || name.StartsWith("hugepages-", StringComparison.Ordinal)) return Pods;
+        if (name is "services" or "services.nodeports" or "services.loadbalancers") return new GroupResource("", "services");
+        return name is "replicationcontrollers" or "resourcequotas" or "secrets" or "configmaps" ? new GroupResource("", name) : null;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Text.Json.Nodes;
+using Bramble.ApiServer.Admission.Quota;
+
+namespace Bramble.ApiServer.Tests.Admission;
+
+/// <summary>What a quota's status says is used.</summary>
+public class QuotaStatusTests
+{
+    [Theory]
+    [InlineData("nothing is used", """{"pods":"2","count/secrets":"1"}""", "[]", """{"count/secrets":"0","pods":"0"}""")]
+    [InlineData("requests add up", """{"requests.cpu":"1","pods":"5"}""",
+        """[{"spec":{"containers":[{"resources":{"requests":{"cpu":"100m"}}}]}},{"spec":{"containers":[{"resources":{"requests":{"cpu":"200m"}}}]}}]""", """{"pods":"2","requests.cpu":"300m"}""")]
+    [InlineData("a pod that ended uses nothing", """{"pods":"5","count/pods":"5"}""", """[{"status":{"phase":"Succeeded"}}]""", """{"count/pods":"1","pods":"0"}""")]
+    [InlineData("a name nobody counts is not shown", """{"pods":"5","bananas":"5"}""", "[]", """{"pods":"0"}""")]
+    public void Used_is_what_there_is(string name, string hard, string pods, string used)
+    {
+        var reader = new FixedReader();
+        var index = 0;
+        foreach (var pod in JsonNode.Parse(pods)!.AsArray())
+        {
+            var tree = (JsonObject)pod!.DeepClone();
+            tree["metadata"] = new JsonObject { ["name"] = $"p{index++}", ["namespace"] = "n", ["uid"] = "u" };
+            reader.With("", "pods", tree.ToJsonString());
+        }
+        var quota = new JsonObject { ["metadata"] = new JsonObject { ["name"] = "q", ["namespace"] = "n" }, ["spec"] = new JsonObject { ["hard"] = JsonNode.Parse(hard) } };
+        var status = QuotaStatus.Decide(quota, reader);
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(used), status!["used"]), $"{name}: {status.ToJsonString()}");
+        quota["status"] = status;
+        Assert.Null(QuotaStatus.Decide(quota, reader));
+    }
+}
