@@ -29,6 +29,8 @@ public static class ModelJson
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     Converters = [typeof(KubernetesJson.Iso8601TimeSpanConverter), typeof(KubernetesJson.KubernetesDateTimeConverter), typeof(KubernetesJson.KubernetesDateTimeOffsetConverter)])]
+// What models hold as "object" (managedFields, JSON defaults).
+[JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(Corev1Event))]
 [JsonSerializable(typeof(V1CertificateSigningRequest))]
 [JsonSerializable(typeof(V1ClusterRole))]

@@ -1,4 +1,5 @@
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Metrics;
 using Bramble.ApiServer.Verbs;
 
 namespace Bramble.ApiServer.Proxying;
@@ -8,9 +9,10 @@ public sealed class StreamingEndpoints : IDisposable
 {
     private readonly BackendClient _backend;
 
-    public StreamingEndpoints(IResourceReader reader, KubeletClientOptions options)
+    public StreamingEndpoints(IResourceReader reader, KubeletClientOptions options, TimeProvider time)
     {
         _backend = new BackendClient(options);
+        Metrics = new MetricsGroup(reader, new NodeSamples(new Kubelets(reader), _backend, time));
         All =
         [
             new PodStreamEndpoint("exec", reader, options),
@@ -25,6 +27,9 @@ public sealed class StreamingEndpoints : IDisposable
 
     /// <summary>For <c>ApiServerParts.StreamingEndpoints</c>.</summary>
     public IReadOnlyList<IStreamingEndpoint> All { get; }
+
+    /// <summary>metrics.k8s.io, for <c>ApiServerParts.VirtualGroups</c>: it asks the kubelets too.</summary>
+    public IVirtualGroup Metrics { get; }
 
     public void Dispose() => _backend.Dispose();
 }

@@ -17,4 +17,5 @@ public sealed record ApiServerParts
     public IReadOnlyList<ISpecialEndpoint> SpecialEndpoints { get; init; } = [];
     public IReadOnlyList<ISubresourceView> Views { get; init; } = [];
     public IReadOnlyList<IStreamingEndpoint> StreamingEndpoints { get; init; } = [];
+    public IReadOnlyList<IVirtualGroup> VirtualGroups { get; init; } = [];
 }

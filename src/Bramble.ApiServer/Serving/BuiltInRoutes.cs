@@ -22,7 +22,7 @@ internal static class BuiltInRoutes
             http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
             await http.Response.WriteAsync(pipeline.Metrics.Text(), cancel);
         }));
-        DiscoveryRoutes.AddTo(routes, pipeline.Resources);
+        DiscoveryRoutes.AddTo(routes, pipeline.Resources, [.. pipeline.VirtualGroups.Select(g => g.Discovery)]);
     }
 
     private static JsonObject Version(ApiServerOptions options) => new()

@@ -12,14 +12,14 @@ internal static class DiscoveryRoutes
     /// <summary>The documents of a catalog; both change together.</summary>
     private sealed record Known(ApiCatalog Catalog, DiscoveryDocuments Documents);
 
-    public static void AddTo(NonResourceRoutes routes, ResourceTable resources)
+    public static void AddTo(NonResourceRoutes routes, ResourceTable resources, IReadOnlyList<RemoteGroupVersion> more)
     {
         Known? known = null;
         DiscoveryDocuments Documents()
         {
             var catalog = resources.Catalog;
             if (Volatile.Read(ref known) is { } current && current.Catalog == catalog) return current.Documents;
-            var made = new Known(catalog, new DiscoveryDocuments(catalog));
+            var made = new Known(catalog, new DiscoveryDocuments(catalog, more));
             Volatile.Write(ref known, made);
             return made.Documents;
         }

@@ -122,6 +122,13 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         var cancel = ended.Token;
         var request = http.Request;
         var routed = new ApiRequest { Info = info, User = user, Query = query };
+        foreach (var group in pipeline.VirtualGroups)
+        {
+            if (group.Discovery.Group != info.Group || group.Discovery.Version != info.Version) continue;
+            var plain = MediaTypes.Negotiate(request.Headers.Accept.ToString(), mayStream: false, Transforms.None, hasProtobuf: false);
+            await AnswerWriter.WriteTreeAsync(http, 200, await group.AnswerAsync(routed, cancel), plain, cancel);
+            return;
+        }
         var route = pipeline.Route(routed, request.Method);
         if (route.Streaming is { } streaming)
         {

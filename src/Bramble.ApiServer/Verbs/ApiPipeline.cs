@@ -49,6 +49,7 @@ public sealed class ApiPipeline
     internal ILogger Log { get; }
     internal TimeProvider Time => _time;
     internal IAuthorizer Authorizer => _parts.Authorizer;
+    internal IReadOnlyList<IVirtualGroup> VirtualGroups => _parts.VirtualGroups;
     internal RequestMetrics Metrics { get; } = new();
 
     /// <summary>Writes on behalf of endpoints that are not requests of their own (the server's own bootstrap and controllers inside it).</summary>

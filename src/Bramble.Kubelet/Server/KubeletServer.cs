@@ -24,6 +24,7 @@ internal sealed class KubeletServer(
     private readonly Dictionary<string, IKubeletEndpoint> _endpoints = new(StringComparer.Ordinal)
     {
         ["healthz"] = new HealthEndpoint(),
+        ["configz"] = new ConfigEndpoint(config),
         ["pods"] = new PodsEndpoint(workers, parts),
         ["runningpods"] = new PodsEndpoint(workers, parts),
         ["exec"] = new StreamEndpoint(new PodStreams(parts.Runtime), "exec"),

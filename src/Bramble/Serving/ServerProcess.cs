@@ -12,6 +12,7 @@ using Bramble.ApiServer.Admission.Quota;
 using Bramble.ApiServer.CustomResources;
 using Bramble.ApiServer.Events;
 using Bramble.ApiServer.InProcess;
+using Bramble.ApiServer.Metrics;
 using Bramble.ApiServer.OpenApi;
 using Bramble.ApiServer.Proxying;
 using Bramble.ApiServer.Serving;
@@ -63,7 +64,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         Informers? nodes = null;
         var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), logs.CreateLogger("tunnel"));
-        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null));
+        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null), time);
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
@@ -71,6 +72,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,
+            VirtualGroups = config.Cluster.Disabled.Contains("metrics-server") ? [] : [streams.Metrics],
         };
         var pipeline = new ApiPipeline(cache, store, options, parts, time, logs);
         loopback = new InProcessClient(pipeline, UserInfo.Loopback, "kube-apiserver");
@@ -104,6 +106,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         }, time);
         await bootstrap.EnsureAsync(stop);
         await JoinRoles.EnsureAsync(loopback, stop);
+        if (!config.Cluster.Disabled.Contains("metrics-server")) await MetricsObjects.EnsureAsync(loopback, stop);
         await using var informers = new Informers(loopback, time, logs);
         nodes = informers;
         using var running = new RunningParts(time, _log, stop);
