@@ -42,6 +42,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
 
     private readonly ILogger _log = logs.CreateLogger("server");
 
+    /// <summary>A control plane without a node of its own is a plain API server; who wants metrics there installs metrics-server.</summary>
+    private bool ServesMetrics => config.RunsNode && !config.Cluster.Disabled.Contains("metrics-server");
+
     public async Task RunAsync(CancellationToken stop)
     {
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
@@ -72,7 +75,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,
-            VirtualGroups = config.Cluster.Disabled.Contains("metrics-server") ? [] : [streams.Metrics],
+            VirtualGroups = ServesMetrics ? [streams.Metrics] : [],
         };
         var pipeline = new ApiPipeline(cache, store, options, parts, time, logs);
         loopback = new InProcessClient(pipeline, UserInfo.Loopback, "kube-apiserver");
@@ -106,7 +109,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         }, time);
         await bootstrap.EnsureAsync(stop);
         await JoinRoles.EnsureAsync(loopback, stop);
-        if (!config.Cluster.Disabled.Contains("metrics-server")) await MetricsObjects.EnsureAsync(loopback, stop);
+        if (ServesMetrics) await MetricsObjects.EnsureAsync(loopback, stop);
         await using var informers = new Informers(loopback, time, logs);
         nodes = informers;
         using var running = new RunningParts(time, _log, stop);
