@@ -50,4 +50,7 @@ public interface IInformers
 
     /// <summary>The same local copy without models: for what handles every resource alike.</summary>
     IInformer<KubeObject> ForObjects(ResourceId resource);
+
+    /// <summary>Ends the copy of a resource that is served no more (its definition went).</summary>
+    void Forget(ResourceId resource);
 }

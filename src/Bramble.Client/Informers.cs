@@ -10,7 +10,8 @@ namespace Bramble.Client;
 public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFactory logs) : IInformers, IAsyncDisposable
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<(string Group, string Plural), (ObjectInformer Informer, Task Running)> _informers = [];
+    private readonly Dictionary<(string Group, string Plural), (ObjectInformer Informer, Task Running, CancellationTokenSource Stop)> _informers = [];
+    private readonly List<Task> _leaving = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly ILogger _log = logs.CreateLogger("informers");
 
@@ -22,9 +23,28 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
     {
         await _stop.CancelAsync();
         Task[] running;
-        lock (_gate) running = [.. _informers.Values.Select(i => i.Running)];
+        lock (_gate) running = [.. _informers.Values.Select(i => i.Running), .. _leaving];
         await Task.WhenAll(running);
+        lock (_gate)
+            foreach (var (_, _, stop) in _informers.Values) stop.Dispose();
         _stop.Dispose();
+    }
+
+    public void Forget(ResourceId resource)
+    {
+        lock (_gate)
+        {
+            if (!_informers.Remove((resource.Group, resource.Plural), out var known)) return;
+            _leaving.RemoveAll(task => task.IsCompleted);
+            _leaving.Add(EndAsync(known.Running, known.Stop));
+        }
+
+        static async Task EndAsync(Task running, CancellationTokenSource stop)
+        {
+            await stop.CancelAsync();
+            await running;
+            stop.Dispose();
+        }
     }
 
     private ObjectInformer Get(ResourceId resource)
@@ -35,7 +55,8 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
             var key = (resource.Group, resource.Plural);
             if (_informers.TryGetValue(key, out var known)) return known.Informer;
             var informer = new ObjectInformer(resource, client, time, _log);
-            _informers.Add(key, (informer, Task.Run(() => informer.RunAsync(_stop.Token))));
+            var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+            _informers.Add(key, (informer, Task.Run(() => informer.RunAsync(stop.Token)), stop));
             return informer;
         }
     }

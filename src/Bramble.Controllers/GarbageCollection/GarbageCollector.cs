@@ -12,6 +12,7 @@ internal sealed class GarbageCollector : IReconciler
 {
     private readonly ControllerContext _context;
     private readonly OwnershipGraph _graph = new();
+    private readonly CustomResources _custom;
 
     public GarbageCollector(ControllerContext context)
     {
@@ -24,6 +25,8 @@ internal sealed class GarbageCollector : IReconciler
             var id = new ResourceId(resource.Group, resource.Version, resource.Plural, resource.Kind, resource.IsNamespaced);
             context.WatchesObjects(id, change => Changed(id, change));
         }
+        _custom = new CustomResources(context.Informers, Changed);
+        context.WatchesObjects(Resources.CustomResourceDefinitions, _custom.DefinitionChanged);
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName key, CancellationToken cancel)
@@ -90,14 +93,17 @@ internal sealed class GarbageCollector : IReconciler
             return known.IsDeletingInForeground ? OwnerState.WaitsForDependents : OwnerState.Solid;
         // Not in the copy: it may be newer than the copy, or of a resource that is not watched. Only the API's own answer counts before something is deleted.
         if (!GroupVersion.TryParse(link.ApiVersion, out var version)) return OwnerState.Solid;
-        if (ApiCatalog.BuiltIn.FindKind(new GroupVersionKind(version.Group, version.Version, link.Kind)) is not { } resource) return OwnerState.Solid;
-        var id = new ResourceId(resource.Group, resource.Version, resource.Plural, resource.Kind, resource.IsNamespaced);
+        if (ResourceOf(new GroupVersionKind(version.Group, version.Version, link.Kind)) is not { } id) return OwnerState.Solid;
         // A cluster-scoped object cannot be owned by one in a namespace: nobody can say in which.
         if (id.IsNamespaced && node.Name.Namespace.Length == 0) return OwnerState.Solid;
         var found = await _context.Client.FindAsync(id, new NamespacedName(id.IsNamespaced ? node.Name.Namespace : "", link.Name), cancel);
         if (found is null || found.Uid != link.Uid) return OwnerState.Absent;
         return GraphNode.Of(id, found).IsDeletingInForeground ? OwnerState.WaitsForDependents : OwnerState.Solid;
     }
+
+    private ResourceId? ResourceOf(GroupVersionKind kind) => ApiCatalog.BuiltIn.FindKind(kind) is { } resource
+        ? new ResourceId(resource.Group, resource.Version, resource.Plural, resource.Kind, resource.IsNamespaced)
+        : _custom.Find(kind.Group, kind.Kind);
 
     private async Task DropLinksAsync(GraphNode node, IReadOnlyList<string> uids, CancellationToken cancel)
     {

@@ -15,6 +15,8 @@ internal sealed class MemoryCluster : IInformers, IKubeClient
 
     public IInformer<KubeObject> ForObjects(ResourceId resource) => throw new NotSupportedException(resource.Plural);
 
+    public void Forget(ResourceId resource) => throw new NotSupportedException(resource.Plural);
+
     public IInformer<T> For<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta> => Objects(resource);
 
     public MemoryInformer<T> Objects<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta>
