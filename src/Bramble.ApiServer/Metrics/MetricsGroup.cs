@@ -20,7 +20,7 @@ internal sealed class MetricsGroup(IResourceReader reader, NodeSamples samples) 
     private static readonly GroupResource Nodes = new("", "nodes");
     private static readonly GroupResource Pods = new("", "pods");
 
-    public RemoteGroupVersion Discovery { get; } = new(Group, Version, 100, 100, [Shown("nodes", "NodeMetrics", false), Shown("pods", "PodMetrics", true)], IsFresh: true);
+    public RemoteGroupVersion Discovery { get; } = new(Group, Version, 100, 100, new JsonArray(Shown("nodes", "NodeMetrics", false), Shown("pods", "PodMetrics", true)), IsFresh: true);
 
     public async ValueTask<JsonObject> AnswerAsync(ApiRequest request, CancellationToken cancel)
     {

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Buffers.Text;
 using System.Net.WebSockets;
 using System.Text;
 
@@ -27,6 +29,7 @@ public sealed class ChannelSocket(WebSocket socket, string subprotocol) : IDispo
     private const int MessageBytesMax = 1 << 20;
 
     private readonly SemaphoreSlim _writing = new(1);
+    private byte[] _received = new byte[32 * 1024];
     private readonly bool _isBase64 = subprotocol.Contains("base64", StringComparison.Ordinal);
 
     /// <summary>Protocols in order of preference.</summary>
@@ -47,25 +50,35 @@ public sealed class ChannelSocket(WebSocket socket, string subprotocol) : IDispo
 
     public async ValueTask SendAsync(Channel channel, ReadOnlyMemory<byte> bytes, CancellationToken cancel)
     {
-        var message = _isBase64
-            ? Encoding.ASCII.GetBytes((char)('0' + (byte)channel) + Convert.ToBase64String(bytes.Span))
-            : [(byte)channel, .. bytes.Span];
-        await _writing.WaitAsync(cancel);
+        var rented = ArrayPool<byte>.Shared.Rent(1 + (_isBase64 ? Base64.GetMaxEncodedToUtf8Length(bytes.Length) : bytes.Length));
         try
         {
-            await socket.SendAsync(message, _isBase64 ? WebSocketMessageType.Text : WebSocketMessageType.Binary, endOfMessage: true, cancel);
+            var length = bytes.Length;
+            if (_isBase64) Base64.EncodeToUtf8(bytes.Span, rented.AsSpan(1), out _, out length);
+            else bytes.Span.CopyTo(rented.AsSpan(1));
+            rented[0] = _isBase64 ? (byte)('0' + (byte)channel) : (byte)channel;
+            await _writing.WaitAsync(cancel);
+            try
+            {
+                await socket.SendAsync(rented.AsMemory(0, 1 + length), _isBase64 ? WebSocketMessageType.Text : WebSocketMessageType.Binary, endOfMessage: true, cancel);
+            }
+            finally
+            {
+                _writing.Release();
+            }
         }
         finally
         {
-            _writing.Release();
+            // A terminal shows secrets too.
+            ArrayPool<byte>.Shared.Return(rented, clearArray: true);
         }
     }
 
-    /// <summary>The next message; null: the client has closed.</summary>
+    /// <summary>The next message, whose bytes are good until the one after it is asked for; null: the client has closed.</summary>
     /// <exception cref="WebSocketException">The connection broke, or what came is no message of this protocol.</exception>
     public async Task<(Channel Channel, ReadOnlyMemory<byte> Bytes)?> ReceiveAsync(CancellationToken cancel)
     {
-        var buffer = new byte[32 * 1024];
+        var buffer = _received;
         var length = 0;
         while (true)
         {
@@ -73,6 +86,7 @@ public sealed class ChannelSocket(WebSocket socket, string subprotocol) : IDispo
             {
                 if (length >= MessageBytesMax) throw new WebSocketException(WebSocketError.Faulted, $"a message is longer than {MessageBytesMax} bytes");
                 Array.Resize(ref buffer, buffer.Length * 2);
+                _received = buffer;
             }
             var part = await socket.ReceiveAsync(buffer.AsMemory(length), cancel);
             if (part.MessageType == WebSocketMessageType.Close) return null;
