@@ -34,7 +34,7 @@ internal static class ForeignAccepts
         var commands = new List<string>();
         foreach (var (chain, rules) in RulesByChain(ruleset))
             foreach (var rule in rules)
-                if (chain.Table != BaseRules.Table && (IsTagged(rule) || AcceptedAddress(rule, clusterCidrs) is not null) && rule["handle"] is { } handle)
+                if (!BaseRules.IsOurs(chain.Table) && (IsTagged(rule) || AcceptedAddress(rule, clusterCidrs) is not null) && rule["handle"] is { } handle)
                     commands.Add($"delete rule {chain.Family} {chain.Table} {chain.Name} handle {handle.GetValue<long>().ToString(CultureInfo.InvariantCulture)}\n");
         return string.Concat(commands);
     }
@@ -49,7 +49,7 @@ internal static class ForeignAccepts
         {
             if (Text(chain, "type") != "filter" || Text(chain, "hook") is not ("forward" or "input")) continue;
             var id = new ChainId(Text(chain, "family"), Text(chain, "table"), Text(chain, "name"));
-            if (id.Family is "ip" or "ip6" or "inet" && id.Table != BaseRules.Table) yield return new BaseChain(id, Text(chain, "hook"), Text(chain, "policy"));
+            if (id.Family is "ip" or "ip6" or "inet" && !BaseRules.IsOurs(id.Table)) yield return new BaseChain(id, Text(chain, "hook"), Text(chain, "policy"));
         }
     }
 
@@ -100,7 +100,8 @@ internal static class ForeignAccepts
             accepts |= expression.ContainsKey("accept");
             if (expression["xt"] is JsonObject xt) isTagged |= Text(xt, "name") == "comment";
             if (expression["match"] is not JsonObject match) continue;
-            if (match["left"]?["payload"] is not JsonObject payload || match["right"]?["prefix"] is not JsonObject prefix || address is not null) return null;
+            // Either side may be a plain number or word: tcp dport 22.
+            if ((match["left"] as JsonObject)?["payload"] is not JsonObject payload || (match["right"] as JsonObject)?["prefix"] is not JsonObject prefix || address is not null) return null;
             var cidr = $"{Text(prefix, "addr")}/{prefix["len"]!.GetValue<int>().ToString(CultureInfo.InvariantCulture)}";
             if (!clusterCidrs.Any(c => c.ToString() == cidr)) return null;
             address = $"{Text(payload, "protocol")} {Text(payload, "field")} {cidr}";

@@ -21,7 +21,7 @@ internal sealed class ForeignFirewalls(NetworkConfig config, INftables nftables,
     public async Task RunAsync(CancellationToken cancel)
     {
         // Listens before the first look, so that nothing falls between.
-        using var monitor = new NftablesMonitor(BaseRules.Table);
+        using var monitor = new NftablesMonitor(BaseRules.IsOurs);
         AddMissing();
         _looked.TrySetResult();
         while (true)

@@ -12,7 +12,7 @@ internal readonly record struct RulesetChange(bool IsForeign, bool IsOursDeleted
 
 /// <summary>Tells when rules change, whoever changes them, by the kernel's own notifications (group NFNLGRP_NFTABLES). Costs nothing while nobody does.
 /// Source: linux/netfilter/nfnetlink.h, nf_tables.h.</summary>
-internal sealed class NftablesMonitor(string ourTable) : IDisposable
+internal sealed class NftablesMonitor(Func<string, bool> isOurTable) : IDisposable
 {
     private const int NotificationGroup = 7;
     private const int Subsystem = 10;
@@ -65,7 +65,7 @@ internal sealed class NftablesMonitor(string ourTable) : IDisposable
             if (type >> 8 == Subsystem && (type & 0xff) != NewGeneration)
             {
                 // The first attribute of tables, chains, rules, sets and elements is the table's name.
-                var isOurs = NetlinkAttributes.Find(messages[20..length], 1) is { Length: > 1 } name && Encoding.UTF8.GetString(name[..^1]) == ourTable;
+                var isOurs = NetlinkAttributes.Find(messages[20..length], 1) is { Length: > 1 } name && isOurTable(Encoding.UTF8.GetString(name[..^1]));
                 known = new RulesetChange(known.IsForeign || !isOurs, known.IsOursDeleted || isOurs && (type & 0xff) == DeleteTable);
             }
             messages = messages[Math.Min((length + 3) & ~3, messages.Length)..];

@@ -9,6 +9,9 @@ internal static class BaseRules
 {
     public const string Table = "bramble";
 
+    /// <summary>Tables of ours: this one and those named after it.</summary>
+    public static bool IsOurs(string table) => table.StartsWith(Table, StringComparison.Ordinal);
+
     /// <summary>Protocols whose ports a Service may name.</summary>
     public static readonly IReadOnlyList<string> Protocols = ["tcp", "udp", "sctp"];
 
@@ -33,8 +36,8 @@ internal static class BaseRules
 
             """));
         var keepRules = string.Concat(Protocols.Select(p => $"""
-                meta l4proto {p} ct original {ip} daddr . ct original proto-dst @keep_source_{p} fib saddr type != local return
-                meta l4proto {p} ct original proto-dst @keep_source_node_{p} fib saddr type != local return
+                ct status dnat meta l4proto {p} ct original {ip} daddr . ct original proto-dst @keep_source_{p} fib saddr type != local return
+                ct status dnat meta l4proto {p} ct original proto-dst @keep_source_node_{p} fib saddr type != local return
 
             """));
         var masqueradeRules = string.Concat(Protocols.Select(p => $"""

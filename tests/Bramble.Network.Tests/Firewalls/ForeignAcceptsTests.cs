@@ -34,6 +34,11 @@ public sealed class ForeignAcceptsTests
         { "firewalld ends in a reject", [Chain("firewalld", "filter_INPUT", "input", "accept", "inet"), Rule("filter_INPUT", """{"reject": {"type": "icmpx"}}""", table: "firewalld", family: "inet")], "insert rule inet firewalld filter_INPUT ip saddr 10.42.0.0/16 counter accept comment \"bramble\"\n" },
         { "ufw rejects in a chain it jumps to", [Chain("filter", "FORWARD", "forward", "accept"), Rule("FORWARD", """{"counter": {}}, {"jump": {"target": "ufw-reject"}}"""), Rule("ufw-reject", """{"counter": {}}, {"xt": {"type": "target", "name": "REJECT"}}""")], InsertForward },
         { "a drop of some packets is somebody's wish", [Chain("filter", "FORWARD", "forward", "accept"), Rule("FORWARD", """{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth7"}}, {"drop": null}""")], "" },
+        {
+            "a rule about a port is not ours",
+            [Chain("filter", "INPUT", "input", "drop"), Rule("INPUT", """{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}}, {"accept": null}""")],
+            "insert rule ip filter INPUT ip saddr 10.42.0.0/16 counter accept comment \"bramble\"\n"
+        },
         { "our own chains and IPv6 chains are not for IPv4 pods", [Chain("bramble", "forward", "forward", "drop"), Chain("filter", "FORWARD", "forward", "drop", "ip6")], "" },
         { "NAT chains do not filter", [Chain("nat", "POSTROUTING", "postrouting", "drop")], "" },
     };
