@@ -5,8 +5,8 @@ namespace Bramble.Client;
 
 internal static partial class ClientLog
 {
-    [LoggerMessage(2101, LogLevel.Warning, "Watch of {Resource} failed: {Why}. Trying again in {BackOff}.")]
-    public static partial void InformerFailed(ILogger logger, string resource, TimeSpan backOff, string why);
+    [LoggerMessage(2101, LogLevel.Warning, "Watch of {Resource} failed: {Why}. It is tried again until it works.")]
+    public static partial void InformerFailed(ILogger logger, string resource, string why);
 
     [LoggerMessage(2102, LogLevel.Error, "A subscriber of {Resource} failed at {Name}; report this as a bug.")]
     public static partial void SubscriberFailed(ILogger logger, string resource, NamespacedName name, Exception error);

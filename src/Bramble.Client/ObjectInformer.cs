@@ -10,7 +10,7 @@ namespace Bramble.Client;
 internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, TimeProvider time, ILogger log) : IInformer<KubeObject>
 {
     private static readonly TimeSpan BackOffMin = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan BackOffMax = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan BackOffMax = TimeSpan.FromSeconds(8);
 
     private readonly Lock _gate = new();            // the copy; held for moments, nothing else is called under it
     private readonly Lock _telling = new();         // one change after the other reaches the handlers; taken before _gate
@@ -90,6 +90,7 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
     {
         var backOff = BackOffMin;
         var mustList = true;
+        var isTold = false;      // one line an outage, not one an attempt
         string? from = "0";      // any version the server has will do for the first list
         while (!cancel.IsCancellationRequested)
         {
@@ -105,7 +106,7 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
                 await foreach (var change in client.WatchAsync(resource, new ListQuery(ResourceVersion: _resourceVersion.ToString(System.Globalization.CultureInfo.InvariantCulture)), cancel))
                 {
                     Apply(change);
-                    backOff = BackOffMin;
+                    (backOff, isTold) = (BackOffMin, false);
                 }
                 // A server that closes at once must not be asked in a tight loop.
                 if (time.GetElapsedTime(started) < TimeSpan.FromSeconds(1)) await Task.Delay(backOff, time, cancel);
@@ -121,7 +122,8 @@ internal sealed class ObjectInformer(ResourceId resource, IKubeClient client, Ti
             catch (Exception e)
             {
                 // After a failure the copy may be arbitrarily old: list only when the server says that the version is gone.
-                ClientLog.InformerFailed(log, resource.Plural, backOff, e.Message);
+                if (!isTold) ClientLog.InformerFailed(log, resource.Plural, e.GetBaseException().Message);
+                isTold = true;
                 try
                 {
                     await Task.Delay(backOff, time, cancel);

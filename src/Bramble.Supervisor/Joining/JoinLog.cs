@@ -20,6 +20,9 @@ internal static partial class JoinLog
     [LoggerMessage(8121, LogLevel.Information, "API traffic of this node goes to server {Server}.")]
     public static partial void ServerChosen(ILogger logger, string server);
 
+    [LoggerMessage(8123, LogLevel.Warning, "No server is reached; pods and services go on as they are until one is.")]
+    public static partial void CutOff(ILogger logger);
+
     [LoggerMessage(8122, LogLevel.Debug, "Server {Server} is not reached: {Error}")]
     public static partial void ServerNotReached(ILogger logger, string server, string error);
 }

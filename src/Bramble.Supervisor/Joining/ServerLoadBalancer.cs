@@ -20,6 +20,7 @@ public sealed class ServerLoadBalancer(IPEndPoint listen, string defaultServer, 
     private readonly ConcurrentDictionary<Task, bool> _connections = new();
     private volatile IReadOnlyList<string> _servers = [];
     private volatile string? _active;
+    private volatile bool _isCutOff;
 
     /// <summary>Where clients of this machine connect.</summary>
     public Uri Url { get; } = new($"https://{listen}");
@@ -99,8 +100,8 @@ public sealed class ServerLoadBalancer(IPEndPoint listen, string defaultServer, 
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
                 patience.CancelAfter(ConnectTimeout);
                 await socket.ConnectAsync(host, port, patience.Token);
-                if (_active != server) JoinLog.ServerChosen(logger, server);
-                _active = server;
+                if (_active != server || _isCutOff) JoinLog.ServerChosen(logger, server);
+                (_active, _isCutOff) = (server, false);
                 return socket;
             }
             catch (Exception failed) when (failed is SocketException or OperationCanceledException)
@@ -110,6 +111,8 @@ public sealed class ServerLoadBalancer(IPEndPoint listen, string defaultServer, 
                 JoinLog.ServerNotReached(logger, server, failed.Message);
             }
         }
+        if (!_isCutOff) JoinLog.CutOff(logger);
+        _isCutOff = true;
         return null;
     }
 
