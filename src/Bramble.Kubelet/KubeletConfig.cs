@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using k8s.Models;
 
 namespace Bramble.Kubelet;
 
@@ -67,6 +68,9 @@ public sealed record KubeletConfig
 
     /// <summary>CAs whose client certificates are accepted; null: certificates are not.</summary>
     public X509Certificate2Collection? ClientCa { get; init; }
+
+    /// <summary>Called with a new pod's addresses before its first container starts; the network puts its policies in force meanwhile. Null: nobody asks.</summary>
+    public Func<V1Pod, IReadOnlyList<string>, CancellationToken, Task>? PodStarts { get; init; }
 
     /// <summary>What nodeInfo.kubeletVersion says.</summary>
     public string KubeletVersion { get; init; } = "v1.36.2+k3s1";

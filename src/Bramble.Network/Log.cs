@@ -67,6 +67,15 @@ internal static partial class Log
     [LoggerMessage(6053, LogLevel.Warning, "The pod network to other nodes is not complete: {Error}. Trying again in {Seconds} s.")]
     public static partial void OverlayFailed(ILogger logger, string error, int seconds);
 
+    [LoggerMessage(6071, LogLevel.Warning, "The kernel refused the rules of network policies: {Error}. Those of before stay in force; trying again in {Seconds} s.")]
+    public static partial void PoliciesRefused(ILogger logger, string error, int seconds);
+
+    [LoggerMessage(6072, LogLevel.Warning, "Pod {Namespace}/{Pod} starts although its network policies are not in force after {Seconds} s (is the API server away?).")]
+    public static partial void PolicyLate(ILogger logger, string @namespace, string pod, int seconds);
+
+    [LoggerMessage(6073, LogLevel.Warning, "Without bridge netfilter (module br_netfilter) network policies do not see packets between pods of this node; load it: modprobe br_netfilter.")]
+    public static partial void PoliciesWithoutBridge(ILogger logger);
+
     [LoggerMessage(6061, LogLevel.Warning, "Cannot answer health checks on port {Port} of Service {Service}: {Error}. Free the port, or give the Service another healthCheckNodePort.")]
     public static partial void HealthPortTaken(ILogger logger, int port, string service, string error);
 

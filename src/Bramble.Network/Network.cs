@@ -1,11 +1,14 @@
+using System.Net;
 using Bramble.Client;
 using Bramble.Network.Dns;
 using Bramble.Network.Firewalls;
 using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
+using Bramble.Network.Policies;
 using Bramble.Network.ServiceLoadBalancer;
 using Bramble.Network.Services;
+using k8s.Models;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Network;
@@ -15,6 +18,15 @@ namespace Bramble.Network;
 public sealed class Network(NetworkConfig config, IKubeClient client, IInformers informers, TimeProvider time, ILoggerFactory logs)
 {
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private readonly TaskCompletionSource<NetworkPolicies?> _policies = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>For the kubelet: a pod of this node has got its addresses and is about to start; returns when its network policies are in force.</summary>
+    public async Task PodStartsAsync(V1Pod pod, IReadOnlyList<string> ips, CancellationToken cancel)
+    {
+        if (await _policies.Task.WaitAsync(cancel) is { } policies)
+            await policies.PodStartsAsync(pod, [.. ips.Select(text => IPAddress.TryParse(text, out var ip) ? ip : null).OfType<IPAddress>()], cancel);
+    }
 
     /// <summary>Done when the node's pod network is configured, the services are in the kernel and the cluster DNS answers.</summary>
     public Task Ready => _ready.Task;
@@ -32,12 +44,24 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         // --disable-kube-proxy: somebody else's proxy (Cilium's) carries the services.
         var proxies = !config.Disabled.Contains("kube-proxy");
         var firewalls = new ForeignFirewalls(config, nftables, RestoreRules, time, logger);
+        if (!config.DisablesNetworkPolicy)
+        {
+            var policies = new NetworkPolicies(config, informers, nftables, time, logger);
+            _policies.TrySetResult(policies);
+            if (!hasBridgeNetfilter) Log.PoliciesWithoutBridge(logger);
+        }
+        else _policies.TrySetResult(null);
         List<Task> running = [pods.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];
         List<Task> ready = [pods.Configured, firewalls.Looked];
         if (proxies)
         {
             running.Add(proxy.RunAsync(parts.Token));
             ready.Add(proxy.Loaded);
+        }
+        if (await _policies.Task is { } enforcing)
+        {
+            running.Add(enforcing.RunAsync(parts.Token));
+            ready.Add(enforcing.Loaded);
         }
         if (!config.Disabled.Contains("coredns"))
         {
@@ -66,6 +90,7 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         {
             Log.RulesGone(logger);
             if (proxies) proxy.Reload();
+            if (_policies.Task is { IsCompletedSuccessfully: true, Result: { } gone }) gone.Reload();
         }
     }
 
@@ -80,7 +105,8 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
     public static void RemoveAllRules(NetworkConfig config)
     {
         using var nftables = new NftablesLibrary();
-        foreach (var family in new[] { "ip", "ip6" }) nftables.Apply($"add table {family} {BaseRules.Table}\ndelete table {family} {BaseRules.Table}\n");
+        foreach (var family in new[] { "ip", "ip6" })
+            foreach (var table in new[] { BaseRules.Table, PolicyTable.Name }) nftables.Apply($"add table {family} {table}\ndelete table {family} {table}\n");
         var removal = ForeignAccepts.Removal(ForeignFirewalls.Read(nftables), config.ClusterCidrs);
         if (removal.Length > 0) nftables.Apply(removal);
         using var routes = new RouteNetlink();

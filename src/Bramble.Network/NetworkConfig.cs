@@ -47,6 +47,9 @@ public sealed record NetworkConfig
     /// <summary>K3s' names of what is switched off: <c>coredns</c>, <c>servicelb</c>, …</summary>
     public IReadOnlySet<string> Disabled { get; init; } = new HashSet<string>();
 
+    /// <summary><c>--disable-network-policy</c>: somebody else enforces them.</summary>
+    public bool DisablesNetworkPolicy { get; init; }
+
     /// <summary>Whether this process may create the <c>kube-dns</c> objects: servers do, agents only answer.</summary>
     public bool IsServer { get; init; } = true;
 

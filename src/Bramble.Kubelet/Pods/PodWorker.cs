@@ -250,6 +250,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
             ips = observed.Ips;
             // The address is worth telling before images are pulled.
             Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
+            if (parts.Config.PodStarts is { } starts) await starts(pod, ips, cancel);
         }
         if (pod.IsHostNetwork()) ips = parts.HostIps;
 

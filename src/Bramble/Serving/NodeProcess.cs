@@ -24,8 +24,8 @@ internal sealed class NodeProcess(
     {
         var (endpoint, supervising) = await StartRuntimeAsync(cancel);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint), kubeletClient, time, logs);
         var network = new Bramble.Network.Network(NetworkSettings(), networkClient, informers, time, logs);
+        var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint) with { PodStarts = network.PodStartsAsync }, kubeletClient, time, logs);
         List<Task> parts = [kubelet.RunAsync(stop.Token), network.RunAsync(stop.Token)];
         if (config.IsServer) parts.Add(KeepRoleAsync(stop.Token));
         if (supervising is not null) parts.Add(supervising(stop.Token));
@@ -136,5 +136,6 @@ internal sealed class NodeProcess(
         IsServer = config.IsServer,
         UpstreamResolvConf = config.ResolvConf,
         Disabled = config.Cluster.Disabled,
+        DisablesNetworkPolicy = config.Cluster.DisablesNetworkPolicy,
     };
 }
