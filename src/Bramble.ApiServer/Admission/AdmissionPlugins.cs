@@ -29,7 +29,6 @@ public static class AdmissionPlugins
         new PodTopologyLabels(),
         new MutatingAdmissionWebhook(),
         new RbacEscalation(authorizer, rbac),
-        new PolicyAdmission(),
         new ValidatingAdmissionWebhook(),
         new ResourceQuotaAdmission(),
     ]);

@@ -22,9 +22,6 @@ internal sealed record Webhook(JsonObject Tree)
     /// <summary>Rules and selectors fit. matchConditions only narrow this further: without an evaluator the webhook is asked more often than it wants, never less.</summary>
     public bool Matches(AdmissionRequest request) => MatchesRules(request) && MatchesNamespace(request) && MatchesObject(request);
 
-    /// <summary>The selectors fit.</summary>
-    public bool MatchesSelectors(AdmissionRequest request) => MatchesNamespace(request) && MatchesObject(request);
-
     private bool MatchesRules(AdmissionRequest request)
     {
         foreach (var (_, rule) in Tree.Items("rules"))

@@ -1,0 +1,26 @@
+using Bramble.IntegrationTests.Support;
+
+namespace Bramble.IntegrationTests.Network;
+
+/// <summary>Names of the cluster, asked from a pod on an agent.</summary>
+public sealed class ClusterDnsTests(ThreeNodes nodes)
+{
+    [Fact]
+    public async Task Names_are_answered_as_the_specification_says()
+    {
+        var desk = await nodes.Get();
+        async Task<string> Ask(params string[] question) =>
+            (await desk.Cluster.TryKubectl(["exec", desk.Pods[1].Name, "--", "busybox", "nslookup", .. question])).Output;
+
+        Assert.Contains($"Address: {desk.ServiceAddress}", await Ask("web.default.svc.cluster.local"));
+        var each = await Ask("each.default.svc.cluster.local");
+        Assert.All(desk.Pods, pod => Assert.Contains(pod.Address, each));
+        Assert.Contains("0 33 8080", Numbers(await Ask("-type=srv", "_http._tcp.each.default.svc.cluster.local")));
+        Assert.Contains("0 100 80 web.default.svc.cluster.local", await Ask("-type=srv", "_http._tcp.web.default.svc.cluster.local"));
+        Assert.Contains("name = web.default.svc.cluster.local", await Ask("-type=ptr", string.Join('.', desk.ServiceAddress.Split('.').Reverse()) + ".in-addr.arpa"));
+        Assert.Contains("NXDOMAIN", await Ask("nobody.default.svc.cluster.local"));
+
+        // "0 33 8080 name" whatever the weight of three is called.
+        static string Numbers(string answer) => System.Text.RegularExpressions.Regex.Replace(answer, @"0 \d+ 8080", "0 33 8080");
+    }
+}

@@ -1,0 +1,110 @@
+using System.Security.Cryptography;
+using Bramble.IntegrationTests.Support;
+
+namespace Bramble.IntegrationTests.Network;
+
+/// <summary>How a machine gets in, how one does not, and what an agent may do.</summary>
+public sealed class JoiningTests(ThreeNodes nodes)
+{
+    private const string Server = "https://10.201.0.201:6443";
+
+    [Fact]
+    public async Task Nodes_are_shown_as_K3s_shows_them()
+    {
+        var cluster = (await nodes.Get()).Cluster;
+        var lines = (await cluster.Kubectl("get", "nodes", "--no-headers", "-o", "wide")).Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToDictionary(words => words[0]);
+        Assert.Equal(["Ready", "control-plane"], lines["desk1"][1..3]);
+        Assert.Equal(["Ready", "<none>"], lines["desk2"][1..3]);
+        Assert.Equal("10.201.0.203", lines["desk3"][5]);
+        Assert.Equal("ssd k3s slow=yes:PreferNoSchedule", await cluster.Kubectl("get", "node", "desk3", "-o",
+            "jsonpath={.metadata.labels.disk} {.metadata.labels.node\\.kubernetes\\.io/instance-type} {.spec.taints[0].key}={.spec.taints[0].value}:{.spec.taints[0].effect}"));
+    }
+
+    [Fact]
+    public async Task The_kubelet_is_reached_through_the_agents_tunnel()
+    {
+        var desk = await nodes.Get();
+        var pod = desk.Pods[1];
+        try
+        {
+            (await pod.Host.Shell("nft 'add table inet closed; add chain inet closed i { type filter hook input priority 0; policy accept; }; add rule inet closed i iifname eth0 tcp dport 10250 drop'")).Succeeded();
+            Assert.Equal($"up on {pod.Name}", await desk.Cluster.Kubectl("logs", pod.Name));
+            var bytes = RandomNumberGenerator.GetBytes(5 << 20);
+            var sum = (await desk.Cluster.KubectlWithInput(new MemoryStream(bytes), "exec", "-i", pod.Name, "--", "busybox", "sha256sum")).Succeeded();
+            Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bytes)), sum.Split(' ')[0]);
+        }
+        finally
+        {
+            await pod.Host.Shell("nft delete table inet closed");
+        }
+    }
+
+    [Fact]
+    public async Task An_agent_has_the_rights_of_its_node_and_no_more()
+    {
+        var desk = await nodes.Get();
+        await desk.Cluster.Kubectl("create", "secret", "generic", "not-for-desk2", "--from-literal=a=b");
+        async Task<string> As(string who, params string[] arguments)
+        {
+            var result = await desk.Agents[0].Run([TestFiles.Kubectl, "--kubeconfig", $"/var/lib/rancher/k3s/agent/{who}.kubeconfig", .. arguments]);
+            return result.ExitCode == 0 ? "ok" : result.Errors;
+        }
+        Assert.Equal("ok", await As("kubelet", "get", "node", "desk2"));
+        Assert.Contains("(Forbidden)", await As("kubelet", "get", "secret", "not-for-desk2"));
+        Assert.Contains("(Forbidden)", await As("kubelet", "get", "secrets", "-A"));
+        Assert.Contains("Forbidden", await As("kubelet", "label", "node", "desk3", "mine=yes"));
+        Assert.Equal("ok", await As("k3scontroller", "get", "networkpolicies", "-A"));
+        Assert.Contains("(Forbidden)", await As("k3scontroller", "get", "secrets", "-A"));
+        Assert.Contains("(Forbidden)", await As("kubeproxy", "delete", "service", "web"));
+        await desk.Cluster.Kubectl("delete", "secret", "not-for-desk2");
+    }
+
+    [Fact]
+    public async Task A_stranger_is_told_why_and_gets_in_with_a_bootstrap_token()
+    {
+        var desk = await nodes.Get();
+        await using var stranger = await TestHost.Up("desk4", 204);
+        async Task Refused(string why, string server, string token, params string[] arguments)
+        {
+            await Agent.Start(stranger, server, token, arguments);
+            await Agent.Logs(stranger, why);
+            await Agent.Stop(stranger);
+        }
+        await Refused("does not accept the token", Server, "wrong");
+        await Refused("the token belongs to another cluster", Server, $"K10{new string('0', 64)}::node:token-of-the-desk");
+        await Refused("another machine has joined under this name", Server, "token-of-the-desk", "--node-name", "desk2");
+        await Refused("nothing listens on port 6444 there", "https://10.201.0.201:6444", "token-of-the-desk");
+        Assert.Contains("an agent needs the cluster's token", (await stranger.Run(TestFiles.Bramble, "agent", "--server", Server)).Failed());
+        Assert.Contains("--docker", (await stranger.Run(TestFiles.Bramble, "agent", "--docker", "--server", Server, "--token", "x")).Failed());
+
+        var token = (await desk.Cluster.Host.Run(TestFiles.Bramble, "token", "create", "--description", "for the stranger", "--ttl", "10m")).Succeeded();
+        Assert.Contains("for the stranger", (await desk.Cluster.Host.Run(TestFiles.Bramble, "token", "list")).Succeeded());
+        await Agent.Start(stranger, Server, token, "--with-node-id");
+        var id = await Eventually.Becomes(async () => (await stranger.Run("cat", "/etc/rancher/node/id")).Output.Trim(), text => text.Length == 8, "the machine has an id");
+        await desk.Cluster.WaitForNode($"desk4-{id}");
+        var route = await Eventually.Becomes(() => RoutesTo(desk.Agents[0], "10.42.3.0/24"), found => found != "", "desk2 knows the way to the new node's pods");
+        Assert.Contains("dev flannel.1", route);
+
+        await Agent.Stop(stranger);
+        await desk.Cluster.Kubectl("delete", "node", $"desk4-{id}");
+        await Eventually.Becomes(() => RoutesTo(desk.Agents[0], "10.42.3.0/24"), found => found == "", "the way to the deleted node is gone", TimeSpan.FromSeconds(5));
+        await Eventually.Becomes(() => desk.Cluster.TryKubectl("get", "secret", "-n", "kube-system", $"desk4-{id}.node-password.k3s"), result => result.ExitCode != 0, "its name is free");
+        Assert.Contains("deleted", (await desk.Cluster.Host.Run(TestFiles.Bramble, "token", "delete", token.Split("::")[1][..6])).Succeeded());
+        await Refused("has expired or was deleted", Server, token);
+    }
+
+    [Fact]
+    public async Task Agents_go_on_while_the_server_is_away()
+    {
+        var desk = await nodes.Get();
+        await desk.Cluster.StopServer("KILL");
+        Assert.Equal(desk.Pods[2].Name, (await Desk.CurlInPod(desk.Pods[1], $"http://{desk.Pods[2].Address}:8080/")).Succeeded());
+        (await Desk.CurlInPod(desk.Pods[1], "http://web/")).Succeeded();
+        await Agent.Logs(desk.Agents[0], "No server is reached");
+        await desk.Cluster.StartServer("--token", "token-of-the-desk");
+        foreach (var host in desk.Hosts) await desk.Cluster.WaitForNode(host.Name);
+        await Eventually.Becomes(() => desk.Cluster.TryKubectl("exec", desk.Pods[1].Name, "--", "busybox", "hostname"), result => result.Output.Trim() == desk.Pods[1].Name, "exec reaches the agent again");
+    }
+
+    private static async Task<string> RoutesTo(TestHost host, string cidr) => (await host.Run("ip", "route", "show", cidr)).Output.Trim();
+}
