@@ -231,7 +231,10 @@ public sealed class SpdyStream
         _id = id;
     }
 
-    /// <summary>What the other side sends, until it ends the stream.</summary>
+    /// <summary>Why the stream ended before the other side ended it; null: it did. Known once everything was read.</summary>
+    public Exception? Failure { get; private set; }
+
+    /// <summary>What the other side sends, until it ends the stream or the connection breaks.</summary>
     public PipeReader Received => _received.Reader;
 
     public ValueTask SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel) =>
@@ -247,6 +250,9 @@ public sealed class SpdyStream
 
     internal void End(Exception? failure)
     {
-        if (Interlocked.Exchange(ref _hasEnded, 1) == 0) _received.Writer.Complete(failure);
+        if (Interlocked.Exchange(ref _hasEnded, 1) != 0) return;
+        // Not handed to the pipe: it would throw away what has arrived before the break.
+        Failure = failure;
+        _received.Writer.Complete();
     }
 }

@@ -13,6 +13,8 @@ internal sealed class CriRuntime : IRuntimeService, IDisposable
 {
     private static readonly TimeSpan Usual = TimeSpan.FromMinutes(2);
 
+    private const int SettledWithinMilliseconds = 20_000;
+
     private readonly GrpcChannel _channel;
     private readonly RuntimeService.RuntimeServiceClient _runtime;
     private readonly ImageService.ImageServiceClient _images;
@@ -180,17 +182,20 @@ internal sealed class CriRuntime : IRuntimeService, IDisposable
     }
 
     /// <summary>The CRI part of containerd learns of an exit from the same stream as we do, and may be later: an exit is told when the CRI says so too,
-    /// after 2.5 s at the latest.</summary>
+    /// after 20 s at the latest (a loaded board is slow).</summary>
     private async Task TellWhenSettledAsync(string id, ChannelWriter<string> ids, CancellationToken cancel)
     {
         try
         {
-            for (var wait = 10; wait < 1500; wait *= 2)
+            var wait = 10;
+            for (var waited = 0; waited < SettledWithinMilliseconds; waited += wait)
             {
                 var container = await FindContainerAsync(id, cancel);
-                if (container is not null && container.State != ContainerState.ContainerRunning) break;
+                // Of one that ends at once the CRI may not even have noted the start: created, then running, are both still to pass.
+                if (container is { State: ContainerState.ContainerExited or ContainerState.ContainerUnknown }) break;
                 if (container is null && (await FindPodSandboxAsync(id, cancel))?.State != PodSandboxState.SandboxReady) break;
                 await Task.Delay(wait, cancel);
+                wait = Math.Min(wait * 2, 1000);
             }
             await ids.WriteAsync(id, cancel);
         }

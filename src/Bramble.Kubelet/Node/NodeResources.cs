@@ -20,11 +20,13 @@ internal sealed record NodeResources(IReadOnlyDictionary<string, decimal> Capaci
             ["memory"] = machine.MemoryBytes,
             ["pods"] = podsMax,
         };
+        // hugepages-2Mi; what is reserved for them is memory nobody else gets.
+        foreach (var (pageKibibytes, bytes) in machine.HugePages) capacity[$"hugepages-{Show("memory", pageKibibytes * 1024)}"] = bytes;
         var allocatable = capacity.ToDictionary(
             p => p.Key,
             p => Math.Max(0, p.Value - reserved.GetValueOrDefault(p.Key) - p.Key switch
             {
-                "memory" => evictionMemoryBytes,
+                "memory" => evictionMemoryBytes + machine.HugePages.Values.Sum(),
                 "ephemeral-storage" => evictionDiskBytes,
                 _ => 0,
             }));

@@ -265,7 +265,8 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
                 continue;
             }
             _failures[name] = result.Failure;
-            LookAgainAt(result.RetryAt ?? parts.Time.GetUtcNow().AddSeconds(10));
+            // A failed pull shows as such for a moment, then as waiting (ImagePullBackOff) until the next try.
+            LookAgainAt(result.Failure.Reason == "ErrImagePull" ? parts.Time.GetUtcNow().AddSeconds(2) : result.RetryAt ?? parts.Time.GetUtcNow().AddSeconds(10));
             // Later init containers wait for this one; sidecars and app containers do not wait for each other.
             if (spec.Kind == ContainerKind.Init) return;
         }

@@ -64,7 +64,9 @@ internal static class RemoteCommand
         {
             var status = await ReadAllAsync(error, ended.Token);
             await output;
-            if (!client.SendsStatus) status = AsText(status);
+            // Broken off: the client must not take it for a success.
+            if (status.Length == 0 && error.Failure is { } failure) throw new IOException("the container runtime broke off the stream", failure);
+            if (!client.SendsStatus && status.Length > 0) status = AsText(status);
             if (status.Length > 0) await client.SendAsync(Channel.Error, status, ended.Token);
             await client.CloseAsync(ended.Token);
         }

@@ -34,6 +34,7 @@ public sealed class AdoptionTests
         await cluster.KubectlWithInput(Pods, "apply", "-f", "-");
         await cluster.Kubectl("wait", "--for=condition=Ready", "pod/quiet", "pod/chatter", "--timeout=60s");
         var before = await Lives(cluster);
+        var uid = await cluster.Kubectl("get", "pod", "quiet", "-o", "jsonpath={.metadata.uid}");
         var containerd = await Pid(cluster, "containerd --config");
 
         await cluster.StopServer("TERM");
@@ -62,6 +63,15 @@ public sealed class AdoptionTests
         Assert.Equal(before, await Lives(cluster));
         Assert.Equal(containerd, await Pid(cluster, "containerd --config"));
         await ChatterGoesOn(cluster);
+
+        // A power cut: the same disk, nothing runs. The pods come back in new sandboxes, their restarts counted.
+        await cluster.Host.PowerOff();
+        await cluster.Host.Boot();
+        await cluster.StartServer();
+        await Eventually.Becomes(
+            () => cluster.Kubectl("get", "pod", "quiet", "-o", "jsonpath={.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready} {.metadata.uid}"),
+            state => state == $"1 true {uid}", "the pod runs again after a power cut");
+        await api.EverythingAcknowledgedIsThere();
     }
 
     /// <summary>What must not change of a pod: container id, start, restarts, and the process itself.</summary>

@@ -125,6 +125,14 @@ public sealed class RulesTests
         Assert.Equal(expected, NodeResources.Show(resource, amount));
 
     [Theory]
+    [InlineData("0-3", 4)]
+    [InlineData("0", 1)]
+    [InlineData("0-1,4-5,7", 5)]
+    [InlineData("", 0)]
+    [InlineData("0-x", 0)]
+    public void Online_cores_are_counted(string text, int expected) => Assert.Equal(expected, Machine.CountRanges(text));
+
+    [Theory]
     [InlineData(10, "10s")]
     [InlineData(80, "1m20s")]
     [InlineData(300, "5m0s")]
