@@ -156,15 +156,15 @@ remove_cgroups() {
     done
 }
 
-# Shims keep their sockets in a folder that all containerds of a machine share; with the last of them it goes.
-remove_sockets() {
+# Shims keep their sockets, and runc what it knows of containers, in folders that all containerds of a machine share; with the last of them they go.
+remove_shared_state() {
     for pid in $(processes); do
         case "$(readlink "/proc/$pid/exe")" in
             */containerd*) return 0 ;;
         esac
     done
-    rm -rf /run/containerd/s
-    rmdir /run/containerd 2>/dev/null
+    rm -rf /run/containerd/s /run/containerd/runc/k8s.io
+    rmdir /run/containerd/runc /run/containerd 2>/dev/null
 }
 
 stop_services
@@ -177,5 +177,5 @@ remove_namespaces
 remove_links
 remove_rules
 remove_cgroups
-remove_sockets
+remove_shared_state
 exit 0
