@@ -29,6 +29,7 @@ public static class AdmissionPlugins
         new PodTopologyLabels(),
         new MutatingAdmissionWebhook(),
         new RbacEscalation(authorizer, rbac),
+        new PolicyAdmission(),
         new ValidatingAdmissionWebhook(),
         new ResourceQuotaAdmission(),
     ]);

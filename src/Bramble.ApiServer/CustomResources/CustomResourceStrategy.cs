@@ -14,6 +14,7 @@ internal sealed class CustomResourceStrategy : KindStrategy
 
     private readonly GroupVersionKind _kind;
     private readonly JsonObject? _schema;
+    private readonly RuleValidation? _rules;
     private readonly bool _hasStatus;
 
     /// <param name="version">An item of the definition's spec.versions.</param>
@@ -21,6 +22,7 @@ internal sealed class CustomResourceStrategy : KindStrategy
     {
         _kind = kind;
         _schema = version.Object("schema").Object("openAPIV3Schema");
+        _rules = _schema is null ? null : new RuleValidation(_schema);
         _hasStatus = version.Object("subresources").Has("status");
         List<string> fields = [];
         foreach (var (_, field) in version.Items("selectableFields")) fields.Add(field.Text("jsonPath").TrimStart('.'));
@@ -106,5 +108,7 @@ internal sealed class CustomResourceStrategy : KindStrategy
     {
         if (obj.Text("kind") != _kind.Kind) errors.Invalid("kind", obj.Text("kind"), $"must be {_kind.Kind}");
         if (_schema is not null) SchemaValidation.Validate(obj, old, _schema, errors);
+        // Rules may count on values of the right type.
+        if (errors.Count == 0) _rules?.Validate(obj, old, errors);
     }
 }

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Cel;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.ApiServer.Strategies;
@@ -19,8 +21,46 @@ internal sealed record Webhook(JsonObject Tree)
     /// <summary>A dry run must leave no trace anywhere.</summary>
     public bool SupportsDryRun => Tree.Text("sideEffects") is "None" or "NoneOnDryRun";
 
-    /// <summary>Rules and selectors fit. matchConditions only narrow this further: without an evaluator the webhook is asked more often than it wants, never less.</summary>
-    public bool Matches(AdmissionRequest request) => MatchesRules(request) && MatchesNamespace(request) && MatchesObject(request);
+    private readonly Lazy<IReadOnlyList<CelProgram?>> _conditions = new(() => [.. (Tree.Array("matchConditions") ?? []).Select(c => Compile((c as JsonObject).Text("expression")))]);
+
+    /// <summary>Rules, selectors and matchConditions fit.</summary>
+    /// <exception cref="StatusException">A condition cannot be evaluated, and failurePolicy is Fail.</exception>
+    public bool Matches(AdmissionRequest request) => MatchesRules(request) && MatchesNamespace(request) && MatchesObject(request) && MatchesConditions(request);
+
+    /// <summary>A condition that is false decides, whatever became of the others. One with a function this server does not have is left out: the webhook is
+    /// then asked more often than it wants, never less.</summary>
+    private bool MatchesConditions(AdmissionRequest request)
+    {
+        if (_conditions.Value.Count == 0) return true;
+        var variables = ExpressionVariables.Of(request, null);
+        string? failed = null;
+        foreach (var condition in _conditions.Value)
+            try
+            {
+                if (condition is not null && condition.Evaluate(variables) is not true) return false;
+            }
+            catch (CelException e)
+            {
+                failed ??= e.Message;
+            }
+        if (failed is null) return true;
+        return IgnoresFailure ? false : throw StatusErrors.Forbidden(request.Resource, request.Name, failed);
+    }
+
+    private static CelProgram? Compile(string text)
+    {
+        try
+        {
+            return CelProgram.Compile(text);
+        }
+        catch (CelSyntaxException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The selectors fit.</summary>
+    public bool MatchesSelectors(AdmissionRequest request) => MatchesNamespace(request) && MatchesObject(request);
 
     private bool MatchesRules(AdmissionRequest request)
     {
