@@ -3,6 +3,7 @@ using Bramble.Controllers.DaemonSets;
 using Bramble.Controllers.Deployments;
 using Bramble.Controllers.Endpoints;
 using Bramble.Controllers.GarbageCollection;
+using Bramble.Controllers.Jobs;
 using Bramble.Controllers.Namespaces;
 using Bramble.Controllers.Nodes;
 using Bramble.Controllers.ReplicaSets;
@@ -24,6 +25,7 @@ internal static class BuiltInControllers
         new("replication-controller", c => new ReplicaSetController(c, Resources.ReplicationControllers)),
         new("daemon-set-controller", c => new DaemonSetController(c)) { EventSource = "daemonset-controller" },
         new("statefulset-controller", c => new StatefulSetController(c)),
+        new("job-controller", c => new JobController(c)),
         new("generic-garbage-collector", c => new GarbageCollector(c)),
         new("endpointslice-controller", c => new EndpointSliceController(c)) { EventSource = "endpoint-slice-controller" },
         new("endpoint-controller", c => new EndpointsController(c)),

@@ -28,10 +28,11 @@ internal static class Claiming
 {
     /// <param name="matches">The owner's selector on a child.</param>
     /// <param name="onWrite">Hears of each write.</param>
+    /// <param name="finalizer">What an adopted child gets and a released one loses.</param>
     /// <returns>The children that the owner has now.</returns>
     public static async Task<List<T>> ClaimAsync<T>(
         IKubeClient client, Owner owner, bool ownerIsBeingDeleted, Resource<T> childResource, IReadOnlyList<T> candidates, Func<T, bool> matches,
-        Action<KubeObject> onWrite, CancellationToken cancel)
+        Action<KubeObject> onWrite, CancellationToken cancel, string? finalizer = null)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var claimed = new List<T>();
@@ -47,23 +48,25 @@ internal static class Claiming
                     continue;
                 }
                 if (ownerIsBeingDeleted) continue;
-                await PatchAsync(client, owner, childResource, child, new JsonObject { ["$patch"] = "delete", ["uid"] = owner.Uid }, onWrite, cancel);
+                await PatchAsync(client, owner, childResource, child, new JsonObject { ["$patch"] = "delete", ["uid"] = owner.Uid }, onWrite, finalizer is null ? null : ("$deleteFromPrimitiveList/finalizers", finalizer), cancel);
                 continue;
             }
             if (ownerIsBeingDeleted || !matches(child) || child.IsBeingDeleted()) continue;
             // The owner is read anew: a copy may show an owner that is gone, and adopting for it would have the children collected.
             mayAdopt ??= await client.FindAsync(owner.Resource, owner.Name, cancel) is { } fresh && fresh.Uid == owner.Uid && fresh.ToTree()["metadata"]?["deletionTimestamp"] is null;
-            if (mayAdopt == true && await PatchAsync(client, owner, childResource, child, owner.Reference(), onWrite, cancel)) claimed.Add(child);
+            if (mayAdopt == true && await PatchAsync(client, owner, childResource, child, owner.Reference(), onWrite, finalizer is null ? null : ("finalizers", finalizer), cancel)) claimed.Add(child);
         }
         return claimed;
     }
 
     /// <summary>False: the child went meanwhile.</summary>
     private static async Task<bool> PatchAsync<T>(
-        IKubeClient client, Owner owner, Resource<T> resource, T child, JsonObject reference, Action<KubeObject> onWrite, CancellationToken cancel)
+        IKubeClient client, Owner owner, Resource<T> resource, T child, JsonObject reference, Action<KubeObject> onWrite,
+        (string Field, string Value)? finalizer, CancellationToken cancel)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = child.Metadata.Uid, ["ownerReferences"] = new JsonArray((JsonNode)reference) } };
+        if (finalizer is { } change) patch["metadata"]![change.Field] = new JsonArray(change.Value);
         try
         {
             onWrite(await client.StrategicPatchAsync(resource, child.NamespacedName(), patch, null, cancel));
