@@ -1,4 +1,5 @@
 using Bramble.Client;
+using Bramble.Controllers.CronJobs;
 using Bramble.Controllers.DaemonSets;
 using Bramble.Controllers.Deployments;
 using Bramble.Controllers.Endpoints;
@@ -9,6 +10,7 @@ using Bramble.Controllers.Nodes;
 using Bramble.Controllers.ReplicaSets;
 using Bramble.Controllers.ServiceAccounts;
 using Bramble.Controllers.StatefulSets;
+using Bramble.Controllers.TtlAfterFinished;
 
 namespace Bramble.Controllers;
 
@@ -26,6 +28,8 @@ internal static class BuiltInControllers
         new("daemon-set-controller", c => new DaemonSetController(c)) { EventSource = "daemonset-controller" },
         new("statefulset-controller", c => new StatefulSetController(c)),
         new("job-controller", c => new JobController(c)),
+        new("cronjob-controller", c => new CronJobController(c)),
+        new("ttl-after-finished-controller", c => new TtlAfterFinishedController(c)),
         new("generic-garbage-collector", c => new GarbageCollector(c)),
         new("endpointslice-controller", c => new EndpointSliceController(c)) { EventSource = "endpoint-slice-controller" },
         new("endpoint-controller", c => new EndpointsController(c)),

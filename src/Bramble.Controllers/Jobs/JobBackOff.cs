@@ -1,4 +1,3 @@
-using Bramble.Client;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
 
