@@ -1,14 +1,23 @@
 using Bramble.Client;
+using Bramble.Controllers.Bootstrap;
+using Bramble.Controllers.Certificates;
+using Bramble.Controllers.ClusterRoleAggregation;
 using Bramble.Controllers.CronJobs;
 using Bramble.Controllers.DaemonSets;
 using Bramble.Controllers.Deployments;
+using Bramble.Controllers.Disruption;
 using Bramble.Controllers.Endpoints;
+using Bramble.Controllers.EphemeralVolumes;
 using Bramble.Controllers.GarbageCollection;
 using Bramble.Controllers.Jobs;
 using Bramble.Controllers.Namespaces;
+using Bramble.Controllers.NodeTtl;
 using Bramble.Controllers.Nodes;
+using Bramble.Controllers.PersistentVolumes;
 using Bramble.Controllers.ReplicaSets;
+using Bramble.Controllers.ResourceClaims;
 using Bramble.Controllers.ServiceAccounts;
+using Bramble.Controllers.ServiceCidrs;
 using Bramble.Controllers.StatefulSets;
 using Bramble.Controllers.TtlAfterFinished;
 
@@ -17,7 +26,7 @@ namespace Bramble.Controllers;
 /// <summary>The controllers of a cluster. Identities are upstream's service accounts, whose roles exist at bootstrap.</summary>
 internal static class BuiltInControllers
 {
-    public static readonly IReadOnlyList<ControllerDefinition> All =
+    public static IReadOnlyList<ControllerDefinition> All(ControllersConfig config) =>
     [
         new("namespace-controller", c => new NamespaceController(c)),
         new("service-account-controller", c => new ServiceAccountController(c)),
@@ -30,12 +39,25 @@ internal static class BuiltInControllers
         new("job-controller", c => new JobController(c)),
         new("cronjob-controller", c => new CronJobController(c)),
         new("ttl-after-finished-controller", c => new TtlAfterFinishedController(c)),
+        new("disruption-controller", c => new DisruptionController(c)) { EventSource = "controllermanager" },
         new("generic-garbage-collector", c => new GarbageCollector(c)),
         new("endpointslice-controller", c => new EndpointSliceController(c)) { EventSource = "endpoint-slice-controller" },
         new("endpoint-controller", c => new EndpointsController(c)),
         new("node-controller", c => new NodeLifecycleController(c)),
         new("node-controller", c => new TaintEvictionController(c)) { EventSource = "taint-eviction-controller" },
         new("node-controller", c => new NodeIpamController(c)) { IsSerial = true, EventSource = "cidrAllocator" },
+        new("ttl-controller", c => new NodeTtlController(c)),
         new("pod-garbage-collector", c => new PodGarbageController(c)),
+        new("persistent-volume-binder", c => new VolumeBinder(c)) { IsSerial = true, EventSource = "persistentvolume-controller" },
+        new("pvc-protection-controller", c => new ClaimProtectionController(c)),
+        new("pv-protection-controller", c => new VolumeProtectionController(c)),
+        new("ephemeral-volume-controller", c => new EphemeralVolumeController(c)) { EventSource = "ephemeral_volume" },
+        new("resource-claim-controller", c => new ResourceClaimController(c)) { EventSource = "resource_claim" },
+        new("clusterrole-aggregation-controller", c => new ClusterRoleAggregationController(c)),
+        new("service-cidrs-controller", c => new ServiceCidrController(c)),
+        new("certificate-controller", c => new CertificateController(c, config.Signers)),
+        new("token-cleaner", c => new TokenCleaner(c)),
+        // Upstream's own user, not a service account: it makes the accounts' tokens.
+        .. config.IssueAccountToken is { } issue ? [new ControllerDefinition("system:kube-controller-manager", c => new TokenSecretController(c, issue))] : Array.Empty<ControllerDefinition>(),
     ];
 }

@@ -10,7 +10,8 @@ namespace Bramble.Controllers;
 
 /// <summary>Runs all controllers: queues, workers, back-off, each with its own service account as upstream's controller manager does.
 /// Costs nothing while nothing changes.</summary>
-/// <param name="clients">The client of a controller by the name of its service account in kube-system: <c>deployment-controller</c>.</param>
+/// <param name="clients">The client of a controller by the name of its service account in kube-system: <c>deployment-controller</c>; a name with a colon is a
+/// user of its own.</param>
 public sealed class ControllerHost(
     ControllersConfig config, Func<string, IKubeClient> clients, IInformers informers, TimeProvider time, ILoggerFactory logs)
 {
@@ -21,7 +22,7 @@ public sealed class ControllerHost(
     /// <summary>Until cancelled; then each worker finishes its object.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
-        await Task.WhenAll(BuiltInControllers.All.Select(definition => RunAsync(definition, cancel)));
+        await Task.WhenAll(BuiltInControllers.All(config).Select(definition => RunAsync(definition, cancel)));
     }
 
     private async Task RunAsync(ControllerDefinition definition, CancellationToken cancel)

@@ -1,3 +1,6 @@
+using Bramble.Api.Naming;
+using Bramble.Controllers.Certificates;
+
 namespace Bramble.Controllers;
 
 /// <summary>What the controllers of a cluster need to know.</summary>
@@ -13,4 +16,10 @@ public sealed record ControllersConfig(
 {
     /// <summary>A node whose heartbeat is older than this is unreachable.</summary>
     public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(40);
+
+    /// <summary>Signs the token of a Secret: account, its uid, the Secret's name; null: such Secrets stay empty.</summary>
+    public Func<NamespacedName, string, string, string>? IssueAccountToken { get; init; }
+
+    /// <summary>Who signs approved CertificateSigningRequests; null: nobody here.</summary>
+    public CertificateSigners? Signers { get; init; }
 }

@@ -4,6 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Admission.Quota;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Bootstrap;
@@ -122,14 +123,19 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         {
             var arguments = config.ControllerManager;
             var maskSize = arguments.Number("node-cidr-mask-size", 24);
+            var tokenIssuer = new ServiceAccountTokenIssuer(keys, authentication.ServiceAccountIssuers[0], time);
             var settings = new ControllersConfig([.. config.ClusterCidrs.Select(range => range.ToString())], pki.ServerCa.ChainPem)
             {
                 NodeMaskSizeIPv4 = arguments.Number("node-cidr-mask-size-ipv4", maskSize),
                 NodeMaskSizeIPv6 = arguments.Number("node-cidr-mask-size-ipv6", 64),
                 TerminatedPodsMax = arguments.Number("terminated-pod-gc-threshold", 12500),
                 NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(40)),
+                IssueAccountToken = tokenIssuer.IssueLegacy,
+                Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
             };
-            var host = new ControllerHost(settings, name => loopback.As(UserInfo.ServiceAccount("kube-system", name), "kube-controller-manager"), informers, time, logs);
+            InProcessClient ControllerClient(string name) => loopback.As(
+                name.Contains(':') ? new UserInfo(name, ["system:authenticated"]) : UserInfo.ServiceAccount("kube-system", name), "kube-controller-manager");
+            var host = new ControllerHost(settings, ControllerClient, informers, time, logs);
             running.Start("controllers", host.RunAsync);
         }
         if (config.RunsScheduler)

@@ -9,11 +9,13 @@ using Microsoft.Extensions.Logging;
 namespace Bramble.ApiServer.Admission.Quota;
 
 /// <summary>Keeps the status of ResourceQuotas current. Refusing is admission's work, which counts for itself: the status is for people and tools.</summary>
-/// <remarks>One task. Without quotas it sleeps until there is one; with quotas it looks at most twice a second, and only at those that count a resource that changed.</remarks>
+/// <remarks>One task. Without quotas it sleeps until there is one; with quotas it looks at most a hundred times a second, and only at those that count a resource that changed.</remarks>
 public sealed class QuotaStatusWriter(WatchCache cache, IKubeClient client, TimeProvider time, ILogger log)
 {
     private static readonly ResourceId Quotas = new("", "v1", "resourcequotas", "ResourceQuota", true);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Short, because upstream's admission writes what a create uses before it answers, and clients read it right after.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     private Dictionary<NamespacedName, string> _seen = [];
 

@@ -1,0 +1,88 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Bramble.Controllers.Certificates;
+
+/// <summary>The authorities that sign for CertificateSigningRequests.</summary>
+/// <param name="Client">With its key; signs what clients and kubelets show to the API server.</param>
+/// <param name="Serving">With its key; signs what kubelets show to the API server's own client.</param>
+public sealed record CertificateSigners(X509Certificate2 Client, X509Certificate2 Serving);
+
+/// <summary>Makes a certificate of a request.</summary>
+internal static class CertificateSigning
+{
+    private static readonly TimeSpan LifeMin = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan LifeMax = TimeSpan.FromDays(365);
+    private static readonly TimeSpan Backdate = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Short = TimeSpan.FromHours(8);
+
+    private static readonly Dictionary<string, X509KeyUsageFlags> KeyUsages = new(StringComparer.Ordinal)
+    {
+        ["signing"] = X509KeyUsageFlags.DigitalSignature,
+        ["digital signature"] = X509KeyUsageFlags.DigitalSignature,
+        ["content commitment"] = X509KeyUsageFlags.NonRepudiation,
+        ["key encipherment"] = X509KeyUsageFlags.KeyEncipherment,
+        ["key agreement"] = X509KeyUsageFlags.KeyAgreement,
+        ["data encipherment"] = X509KeyUsageFlags.DataEncipherment,
+        ["cert sign"] = X509KeyUsageFlags.KeyCertSign,
+        ["crl sign"] = X509KeyUsageFlags.CrlSign,
+        ["encipher only"] = X509KeyUsageFlags.EncipherOnly,
+        ["decipher only"] = X509KeyUsageFlags.DecipherOnly,
+    };
+
+    private static readonly Dictionary<string, string> Purposes = new(StringComparer.Ordinal)
+    {
+        ["any"] = "2.5.29.37.0",
+        ["server auth"] = "1.3.6.1.5.5.7.3.1",
+        ["client auth"] = "1.3.6.1.5.5.7.3.2",
+        ["code signing"] = "1.3.6.1.5.5.7.3.3",
+        ["email protection"] = "1.3.6.1.5.5.7.3.4",
+        ["s/mime"] = "1.3.6.1.5.5.7.3.4",
+        ["timestamping"] = "1.3.6.1.5.5.7.3.8",
+        ["ocsp signing"] = "1.3.6.1.5.5.7.3.9",
+    };
+
+    public static string Sign(CertificateRequest request, IReadOnlyCollection<string> usages, int? expirationSeconds, X509Certificate2 authority, DateTimeOffset now)
+    {
+        var life = expirationSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : LifeMax;
+        life = life < LifeMin ? LifeMin : life > LifeMax ? LifeMax : life;
+        var notBefore = now - Backdate;
+        // Short ones keep their full length, and five minutes of backdating besides.
+        var notAfter = life < Short ? now + life : notBefore + life;
+        if (notAfter > authority.NotAfter) notAfter = authority.NotAfter;
+        if (notBefore < authority.NotBefore) notBefore = authority.NotBefore;
+
+        var alternativeNames = request.CertificateExtensions.Where(e => e.Oid?.Value == "2.5.29.17").ToList();
+        request.CertificateExtensions.Clear();
+        foreach (var names in alternativeNames) request.CertificateExtensions.Add(names);
+        var keyUsage = usages.Aggregate(X509KeyUsageFlags.None, (flags, usage) => flags | KeyUsages.GetValueOrDefault(usage));
+        if (keyUsage != X509KeyUsageFlags.None) request.CertificateExtensions.Add(new X509KeyUsageExtension(keyUsage, critical: true));
+        var purposes = new OidCollection();
+        foreach (var usage in usages)
+            if (Purposes.TryGetValue(usage, out var oid)) purposes.Add(new Oid(oid));
+        if (purposes.Count > 0) request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(purposes, critical: false));
+        request.CertificateExtensions.Add(X509BasicConstraintsExtension.CreateForEndEntity(critical: true));
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+
+        using X509SignatureGeneratorOwner key = new(authority);
+        var certificate = request.Create(authority.SubjectName, key.Generator, notBefore, notAfter, RandomNumberGenerator.GetBytes(16));
+        return certificate.ExportCertificatePem() + "\n";
+    }
+
+    /// <summary>The authority's key: .NET's own Create refuses when the request's key is of another kind (EC for RSA).</summary>
+    private sealed class X509SignatureGeneratorOwner : IDisposable
+    {
+        private readonly AsymmetricAlgorithm _key;
+
+        public X509SignatureGeneratorOwner(X509Certificate2 authority)
+        {
+            if (authority.GetECDsaPrivateKey() is { } ec) (_key, Generator) = (ec, X509SignatureGenerator.CreateForECDsa(ec));
+            else if (authority.GetRSAPrivateKey() is { } rsa) (_key, Generator) = (rsa, X509SignatureGenerator.CreateForRSA(rsa, RSASignaturePadding.Pkcs1));
+            else throw new CryptographicException("the signing authority has no private key");
+        }
+
+        public X509SignatureGenerator Generator { get; }
+
+        public void Dispose() => _key.Dispose();
+    }
+}

@@ -1,0 +1,178 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
+using Bramble.Api.Naming;
+using Bramble.Api.Selectors;
+using Bramble.Client;
+using Bramble.Client.Events;
+using Bramble.Controllers.Deployments;
+using Bramble.Controllers.Hosting;
+using Bramble.Controllers.Workloads;
+using k8s.Models;
+
+namespace Bramble.Controllers.Disruption;
+
+/// <summary>Keeps the status of PodDisruptionBudgets, by which evictions are allowed or refused.</summary>
+internal sealed class DisruptionController : IReconciler
+{
+    /// <summary>An announced disruption that did not come: the Pod's condition is taken back.</summary>
+    private static readonly TimeSpan StaleAfter = TimeSpan.FromMinutes(2);
+
+    /// <summary>Marks a key that names a Pod. No budget's name has a colon.</summary>
+    private const string PodPrefix = "pod:";
+
+    private readonly ControllerContext _context;
+    private readonly IInformer<V1PodDisruptionBudget> _budgets;
+    private readonly IInformer<V1Pod> _pods;
+    private readonly ExpectedScale _scales;
+    private readonly WriteBarrier _writes = new();
+
+    public DisruptionController(ControllerContext context)
+    {
+        _context = context;
+        _budgets = context.Watches(Resources.PodDisruptionBudgets);
+        _pods = context.Watches(Resources.Pods, PodChanged);
+        _scales = new ExpectedScale(context);
+    }
+
+    public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
+    {
+        if (name.Name.StartsWith(PodPrefix, StringComparison.Ordinal)) return await ClearStaleAsync(new NamespacedName(name.Namespace, name.Name[PodPrefix.Length..]), cancel);
+        await _writes.CaughtUpAsync(name, _context.Time, cancel);
+        if (_budgets.FindObject(name) is not { } found) return Requeue.Never;
+        var budget = found.Model<V1PodDisruptionBudget>();
+        var tree = found.ToTree();
+        var about = EventSubject.Of(Resources.PodDisruptionBudgets, budget);
+        var selector = SelectorOf(tree);
+        var pods = _pods.List(name.Namespace).Where(p => selector.Matches(p.Metadata.Labels)).ToList();
+        if (pods.Count == 0) _context.Events.Normal(about, "NoPods", "No matching pods found");
+        var now = _context.Time.GetUtcNow();
+        JsonObject status;
+        TimeSpan? recheck = null;
+        try
+        {
+            var (expected, desired, unmanaged) = await ExpectedAsync(tree, pods, cancel);
+            if (unmanaged)
+                _context.Events.Warning(about, "UnmanagedPods",
+                    $"Pods selected by this PodDisruptionBudget (selector: {tree["spec"]?["selector"]?.ToJsonString()}) were found to be unmanaged. As a result, the status of the PDB cannot be "
+                    + "calculated correctly, which may result in undefined behavior. To account for these pods please set \".spec.minAvailable\" field of the PDB to an integer value.");
+            (status, recheck) = BudgetStatus.Compute(tree, pods, expected, desired, now, pod => _context.Events.Warning(
+                EventSubject.Of(Resources.Pods, pod), "NotDeleted", $"Pod was expected by PDB {name.Namespace}/{name.Namespace} to be deleted but it wasn't"));
+        }
+        catch (ScaleUnknownException e)
+        {
+            _context.Events.Warning(about, "CalculateExpectedPodCountFailed", $"Failed to calculate the number of expected pods: {e.Message}");
+            status = BudgetStatus.Failed(tree, e.Message, now);
+        }
+        if (await _context.Client.WriteStatusAsync(Resources.PodDisruptionBudgets, tree, status, cancel) is { } written) _writes.Wrote(name, _budgets, written);
+        return recheck is { } wait ? Requeue.After(wait) : Requeue.Never;
+    }
+
+    private async Task<(int Expected, int Desired, bool HasUnmanaged)> ExpectedAsync(JsonObject tree, List<V1Pod> pods, CancellationToken cancel)
+    {
+        var spec = tree["spec"]!;
+        if (spec["maxUnavailable"] is { } most)
+        {
+            var (expected, unmanaged) = await _scales.OfAsync(pods, cancel);
+            return (expected, Math.Max(0, expected - Fenceposts.Resolve(most, expected, isRoundedUp: true)), unmanaged);
+        }
+        if (spec["minAvailable"] is JsonValue least && least.TryGetValue<int>(out var number)) return (pods.Count, number, false);
+        if (spec["minAvailable"] is { } share)
+        {
+            var (expected, unmanaged) = await _scales.OfAsync(pods, cancel);
+            return (expected, Fenceposts.Resolve(share, expected, isRoundedUp: true), unmanaged);
+        }
+        return (0, 0, false);
+    }
+
+    private async Task<Requeue> ClearStaleAsync(NamespacedName name, CancellationToken cancel)
+    {
+        if (_pods.Find(name) is not { } pod || StaleWait(pod, _context.Time.GetUtcNow()) is not { } wait) return Requeue.Never;
+        if (wait > TimeSpan.Zero) return Requeue.After(wait);
+        var condition = new JsonObject { ["type"] = "DisruptionTarget", ["status"] = "False", ["lastTransitionTime"] = KubeTime.Seconds(_context.Time.GetUtcNow()), ["reason"] = null, ["message"] = null };
+        await _context.Client.StrategicPatchAsync(
+            Resources.Pods, name,
+            new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) } }, "status", cancel);
+        return Requeue.Never;
+    }
+
+    /// <summary>Null: nothing to take back. The kubelet's own condition may take as long as it likes.</summary>
+    private static TimeSpan? StaleWait(V1Pod pod, DateTimeOffset now)
+    {
+        if (pod.IsBeingDeleted() || pod.IsFinished() || pod.Condition("DisruptionTarget") is not { Status: "True" } condition || condition.Reason == "TerminationByKubelet") return null;
+        return condition.LastTransitionTime is { } since ? since.Add(StaleAfter) - now : TimeSpan.Zero;
+    }
+
+    private void PodChanged(ObjectChange<V1Pod> change)
+    {
+        if (change.New is { } now && StaleWait(now, _context.Time.GetUtcNow()) is not null) _context.Queue.Add(new NamespacedName(change.Name.Namespace, PodPrefix + change.Name.Name));
+        foreach (var budget in _budgets.List(change.Name.Namespace))
+        {
+            if (_budgets.FindObject(budget.NamespacedName())?.ToTree() is not { } tree) continue;
+            var selector = SelectorOf(tree);
+            if ((change.New is { } added && selector.Matches(added.Metadata.Labels)) || (change.Old is { } removed && selector.Matches(removed.Metadata.Labels)))
+                _context.Queue.Add(budget.NamespacedName());
+        }
+    }
+
+    /// <summary>No selector: no Pods; an empty one: all.</summary>
+    private static LabelSelector SelectorOf(JsonObject budget) => LabelSelector.FromObject(budget["spec"]?["selector"] as JsonObject);
+}
+
+/// <summary>Nobody can say how many Pods there should be.</summary>
+internal sealed class ScaleUnknownException(string message) : Exception(message);
+
+/// <summary>How many Pods their controllers want together.</summary>
+internal sealed class ExpectedScale(ControllerContext context)
+{
+    private readonly IInformer<V1ReplicaSet> _sets = context.Reads(Resources.ReplicaSets);
+    private readonly IInformer<V1Deployment> _deployments = context.Reads(Resources.Deployments);
+    private readonly IInformer<V1StatefulSet> _stateful = context.Reads(Resources.StatefulSets);
+    private readonly IInformer<V1ReplicationController> _controllers = context.Reads(Resources.ReplicationControllers);
+    private readonly IInformer<V1CustomResourceDefinition> _definitions = context.Reads(Resources.CustomResourceDefinitions);
+
+    public async Task<(int Expected, bool HasUnmanaged)> OfAsync(List<V1Pod> pods, CancellationToken cancel)
+    {
+        var scales = new Dictionary<string, int>(StringComparer.Ordinal);
+        var hasUnmanaged = false;
+        foreach (var pod in pods)
+        {
+            if (pod.ControllerRef() is not { } owner)
+            {
+                hasUnmanaged = true;
+                continue;
+            }
+            if (scales.ContainsKey(owner.Uid)) continue;
+            var (uid, replicas) = await FindAsync(pod, owner, cancel) ?? throw new ScaleUnknownException($"found no controllers for pod \"{pod.Metadata.Name}\"");
+            scales[uid] = replicas;
+        }
+        return (scales.Values.Sum(), hasUnmanaged);
+    }
+
+    private async Task<(string Uid, int Replicas)?> FindAsync(V1Pod pod, V1OwnerReference owner, CancellationToken cancel)
+    {
+        var name = new NamespacedName(pod.Metadata.NamespaceProperty, owner.Name);
+        switch (owner.Kind)
+        {
+            case "ReplicaSet":
+                if (_sets.Find(name) is not { } set || set.Metadata.Uid != owner.Uid) return null;
+                if (set.ControllerRef() is { Kind: "Deployment" } above && _deployments.Find(name with { Name = above.Name }) is { } deployment && deployment.Metadata.Uid == above.Uid)
+                    return (deployment.Metadata.Uid, deployment.Spec.Replicas ?? 1);
+                return (set.Metadata.Uid, set.Spec.Replicas ?? 1);
+            case "StatefulSet":
+                return _stateful.Find(name) is { } stateful && stateful.Metadata.Uid == owner.Uid ? (owner.Uid, stateful.Spec.Replicas ?? 1) : null;
+            case "ReplicationController":
+                return _controllers.Find(name) is { } controller && controller.Metadata.Uid == owner.Uid ? (owner.Uid, controller.Spec.Replicas ?? 1) : null;
+        }
+        if (!GroupVersion.TryParse(owner.ApiVersion, out var version)) return null;
+        if (ApiCatalog.BuiltIn.FindKind(new GroupVersionKind(version.Group, version.Version, owner.Kind)) is { } builtIn)
+            throw new ScaleUnknownException($"{builtIn.GroupResource} does not implement the scale subresource");
+        if (_definitions.List().FirstOrDefault(d => d.Spec.Group == version.Group && d.Spec.Names.Kind == owner.Kind) is not { } definition) return null;
+        if (definition.Spec.Versions.FirstOrDefault(v => v.Name == version.Version)?.Subresources?.Scale?.SpecReplicasPath is not { } path)
+            throw new ScaleUnknownException($"{definition.Spec.Names.Plural}.{version.Group} does not implement the scale subresource");
+        var resource = new ResourceId(version.Group, version.Version, definition.Spec.Names.Plural, owner.Kind, definition.Spec.Scope == "Namespaced");
+        if (await context.Client.FindAsync(resource, name, cancel) is not { } found || found.Uid != owner.Uid) return null;
+        JsonNode? node = found.ToTree();
+        foreach (var part in path.Split('.', StringSplitOptions.RemoveEmptyEntries)) node = (node as JsonObject)?[part];
+        return (owner.Uid, (int?)node ?? 0);
+    }
+}

@@ -1,0 +1,325 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Client.Events;
+using Bramble.Controllers.Hosting;
+using Bramble.Controllers.Workloads;
+using k8s.Models;
+
+namespace Bramble.Controllers.PersistentVolumes;
+
+/// <summary>Binds claims to volumes, asks provisioners for new ones, and gives volumes back whose claims are gone. A key with a namespace is a claim, one
+/// without a volume.</summary>
+internal sealed class VolumeBinder : IReconciler
+{
+    private const string BindCompleted = "pv.kubernetes.io/bind-completed";
+    private const string BoundByController = "pv.kubernetes.io/bound-by-controller";
+    private const string ProvisionedBy = "pv.kubernetes.io/provisioned-by";
+    private const string Provisioner = "volume.kubernetes.io/storage-provisioner";
+    private const string BetaProvisioner = "volume.beta.kubernetes.io/storage-provisioner";
+    private const string SelectedNode = "volume.kubernetes.io/selected-node";
+
+    private readonly ControllerContext _context;
+    private readonly IInformer<V1PersistentVolumeClaim> _claims;
+    private readonly IInformer<V1PersistentVolume> _volumes;
+    private readonly IInformer<V1StorageClass> _classes;
+    private readonly IInformer<V1Pod> _pods;
+    private readonly WriteBarrier _writes = new();
+
+    public VolumeBinder(ControllerContext context)
+    {
+        _context = context;
+        _pods = context.Reads(Resources.Pods);
+        _classes = context.Watches(Resources.StorageClasses, _ => AddUnbound());
+        _claims = context.Watches(Resources.PersistentVolumeClaims, change =>
+        {
+            if (change.New is not null) context.Queue.Add(change.Name);
+            foreach (var version in (V1PersistentVolumeClaim?[])[change.Old, change.New])
+                if (version?.Spec.VolumeName is { Length: > 0 } volume) context.Queue.Add(new NamespacedName("", volume));
+        });
+        _volumes = context.Watches(Resources.PersistentVolumes, change =>
+        {
+            if (change.New is not null) context.Queue.Add(change.Name);
+            if ((change.New ?? change.Old!).Spec.ClaimRef is { } claimed) context.Queue.Add(new NamespacedName(claimed.NamespaceProperty, claimed.Name));
+            if (change.New is { Spec.ClaimRef: null }) AddUnbound();
+        });
+    }
+
+    /// <remarks>One worker: two claims must not get one volume.</remarks>
+    public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
+    {
+        await _writes.CaughtUpAsync(default, _context.Time, cancel);
+        if (name.Namespace.Length == 0)
+        {
+            if (_volumes.FindObject(name) is { } volume) await SyncVolumeAsync(volume.ToTree(), volume.Model<V1PersistentVolume>(), cancel);
+            return Requeue.Never;
+        }
+        if (_claims.FindObject(name) is not { } found) return Requeue.Never;
+        var claim = found.Model<V1PersistentVolumeClaim>();
+        if (Annotation(claim.Metadata, BindCompleted) is null) await SyncUnboundAsync(found.ToTree(), claim, cancel);
+        else await SyncBoundAsync(found.ToTree(), claim, cancel);
+        return Requeue.Never;
+    }
+
+    private async Task SyncUnboundAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
+    {
+        var about = EventSubject.Of(Resources.PersistentVolumeClaims, claim);
+        if (string.IsNullOrEmpty(claim.Spec.VolumeName))
+        {
+            var storageClass = VolumeMatch.ClassOf(claim) is { Length: > 0 } named ? _classes.Find(new NamespacedName("", named)) : null;
+            var isDelayed = storageClass?.VolumeBindingMode == "WaitForFirstConsumer";
+            if (VolumeMatch.Best(claim, tree, _volumes.List(), isDelayed) is { } best)
+            {
+                await BindAsync(best, tree, claim, cancel);
+                return;
+            }
+            if (await AssignDefaultClassAsync(tree, claim, cancel)) return;
+            if (isDelayed && Annotation(claim.Metadata, SelectedNode) is null) TellWaiting(about, claim);
+            else if (VolumeMatch.ClassOf(claim).Length > 0) await ProvisionAsync(about, tree, claim, storageClass, cancel);
+            else _context.Events.Normal(about, "FailedBinding", "no persistent volumes available for this claim and no storage class is set");
+            return;
+        }
+        if (_volumes.Find(new NamespacedName("", claim.Spec.VolumeName)) is not { } volume)
+        {
+            await SetClaimStatusAsync(tree, "Pending", null, cancel);
+            return;
+        }
+        if (volume.Spec.ClaimRef is null)
+        {
+            if (VolumeMatch.Mismatch(volume, claim) is { } mismatch)
+            {
+                _context.Events.Warning(about, "VolumeMismatch", $"Cannot bind to requested volume \"{volume.Metadata.Name}\": {mismatch}");
+                await SetClaimStatusAsync(tree, "Pending", null, cancel);
+                return;
+            }
+            await BindAsync(volume, tree, claim, cancel);
+            return;
+        }
+        if (VolumeMatch.IsReservedFor(volume, claim))
+        {
+            await BindAsync(volume, tree, claim, cancel);
+            return;
+        }
+        _context.Events.Warning(about, "FailedBinding", $"volume \"{volume.Metadata.Name}\" already bound to a different claim.");
+        await SetClaimStatusAsync(tree, "Pending", null, cancel);
+    }
+
+    private async Task SyncBoundAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
+    {
+        if (string.IsNullOrEmpty(claim.Spec.VolumeName))
+        {
+            await LoseAsync("ClaimLost", "Bound claim has lost reference to PersistentVolume. Data on the volume is lost!");
+            return;
+        }
+        var name = new NamespacedName("", claim.Spec.VolumeName);
+        if (_volumes.Find(name) is not { } volume)
+        {
+            // The copies of claims and volumes may be of different moments: a loss is believed only when the API says so.
+            if (await _context.Client.FindAsync(Resources.PersistentVolumes, name, cancel) is null)
+                await LoseAsync("ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!");
+            return;
+        }
+        if (volume.Spec.ClaimRef is null || volume.Spec.ClaimRef.Uid == claim.Metadata.Uid) await BindAsync(volume, tree, claim, cancel);
+        else await LoseAsync("ClaimMisbound", "Two claims are bound to the same volume, this one is bound incorrectly");
+
+        async Task LoseAsync(string reason, string message)
+        {
+            if (claim.Status?.Phase == "Lost") return;
+            await SetClaimStatusAsync(tree, "Lost", null, cancel);
+            _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumeClaims, claim), reason, message);
+        }
+    }
+
+    /// <summary>Four writes, each of which may be the last before a crash: the next look goes on where they stopped.</summary>
+    private async Task BindAsync(V1PersistentVolume volume, JsonObject claimTree, V1PersistentVolumeClaim claim, CancellationToken cancel)
+    {
+        if (_volumes.FindObject(volume.NamespacedName())?.ToTree() is not { } volumeTree) return;
+        if (volume.Spec.ClaimRef?.Uid != claim.Metadata.Uid)
+        {
+            if (volume.Spec.ClaimRef is null) SetAnnotation(volumeTree, BoundByController);
+            volumeTree["spec"]!["claimRef"] = new JsonObject
+            {
+                ["kind"] = "PersistentVolumeClaim",
+                ["namespace"] = claim.Metadata.NamespaceProperty,
+                ["name"] = claim.Metadata.Name,
+                ["uid"] = claim.Metadata.Uid,
+                ["apiVersion"] = "v1",
+                ["resourceVersion"] = claim.Metadata.ResourceVersion,
+            };
+            volumeTree = await WriteAsync(Resources.PersistentVolumes, _volumes, volumeTree, cancel);
+        }
+        await SetPhaseAsync(volumeTree, "Bound", cancel);
+        if (claim.Spec.VolumeName != volume.Metadata.Name || Annotation(claim.Metadata, BindCompleted) is null)
+        {
+            if (string.IsNullOrEmpty(claim.Spec.VolumeName)) SetAnnotation(claimTree, BoundByController);
+            claimTree["spec"]!["volumeName"] = volume.Metadata.Name;
+            SetAnnotation(claimTree, BindCompleted);
+            claimTree = await WriteAsync(Resources.PersistentVolumeClaims, _claims, claimTree, cancel);
+        }
+        await SetClaimStatusAsync(claimTree, "Bound", volumeTree, cancel);
+    }
+
+    private async Task SyncVolumeAsync(JsonObject tree, V1PersistentVolume volume, CancellationToken cancel)
+    {
+        if (volume.Spec.ClaimRef is not { } claimed || string.IsNullOrEmpty(claimed.Uid))
+        {
+            await SetPhaseAsync(tree, "Available", cancel);
+            return;
+        }
+        var claimName = new NamespacedName(claimed.NamespaceProperty, claimed.Name);
+        var claim = _claims.Find(claimName);
+        // Before a volume is given back the API is asked: the copy of claims may be older than that of volumes.
+        if (claim?.Metadata.Uid != claimed.Uid) claim = (await _context.Client.FindAsync(Resources.PersistentVolumeClaims, claimName, cancel))?.Model<V1PersistentVolumeClaim>();
+        if (claim?.Metadata.Uid != claimed.Uid)
+        {
+            if (volume.Status?.Phase is not ("Released" or "Failed")) tree = await SetPhaseAsync(tree, "Released", cancel);
+            await ReclaimAsync(tree, volume, cancel);
+        }
+        else if (string.IsNullOrEmpty(claim.Spec.VolumeName))
+        {
+            _context.Queue.Add(claimName);      // the claim's own look finishes the binding
+        }
+        else if (claim.Spec.VolumeName == volume.Metadata.Name)
+        {
+            await SetPhaseAsync(tree, "Bound", cancel);
+        }
+        else if (Annotation(volume.Metadata, ProvisionedBy) is not null && volume.Spec.PersistentVolumeReclaimPolicy == "Delete")
+        {
+            // Made for a claim that got another one meanwhile.
+            if (volume.Status?.Phase is not ("Released" or "Failed")) await SetPhaseAsync(tree, "Released", cancel);
+        }
+        else
+        {
+            // The claim went to another volume: what was reserved here is free again; a user's own reservation stays, without the uid.
+            if (Annotation(volume.Metadata, BoundByController) is not null)
+            {
+                tree["spec"]!.AsObject().Remove("claimRef");
+                tree["metadata"]!["annotations"]!.AsObject().Remove(BoundByController);
+            }
+            else
+            {
+                tree["spec"]!["claimRef"]!.AsObject().Remove("uid");
+            }
+            tree = await WriteAsync(Resources.PersistentVolumes, _volumes, tree, cancel);
+            await SetPhaseAsync(tree, "Available", cancel);
+        }
+    }
+
+    /// <summary>What a provisioner made it removes itself; what a user made by hand cannot be removed from here.</summary>
+    private async Task ReclaimAsync(JsonObject tree, V1PersistentVolume volume, CancellationToken cancel)
+    {
+        if (Annotation(volume.Metadata, ProvisionedBy) is not null || volume.Spec.Csi is not null || volume.Status?.Phase == "Failed") return;
+        var (reason, message) = volume.Spec.PersistentVolumeReclaimPolicy switch
+        {
+            "Delete" => ("VolumeFailedDelete", $"error getting deleter volume plugin for volume \"{volume.Metadata.Name}\": no deletable volume plugin matched"),
+            "Recycle" => ("VolumeFailedRecycle", "No recycler plugin found for the volume!"),
+            _ => ("", ""),
+        };
+        if (reason.Length == 0) return;
+        await SetPhaseAsync(tree, "Failed", cancel, message);
+        _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumes, volume), reason, message);
+    }
+
+    private async Task ProvisionAsync(EventSubject about, JsonObject tree, V1PersistentVolumeClaim claim, V1StorageClass? storageClass, CancellationToken cancel)
+    {
+        if (storageClass is null)
+        {
+            _context.Events.Warning(about, "ProvisioningFailed", $"storageclass.storage.k8s.io \"{VolumeMatch.ClassOf(claim)}\" not found");
+            return;
+        }
+        if (storageClass.Provisioner.StartsWith("kubernetes.io/", StringComparison.Ordinal))
+        {
+            _context.Events.Warning(about, "ProvisioningFailed", $"no volume plugin matched name: {storageClass.Provisioner}");
+            return;
+        }
+        if (Annotation(claim.Metadata, Provisioner) != storageClass.Provisioner)
+        {
+            SetAnnotation(tree, BetaProvisioner, storageClass.Provisioner);
+            SetAnnotation(tree, Provisioner, storageClass.Provisioner);
+            await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
+        }
+        _context.Events.Normal(about, "ExternalProvisioning",
+            $"Waiting for a volume to be created either by the external provisioner '{storageClass.Provisioner}' or manually by the system administrator. If volume creation is delayed, please verify "
+            + "that the provisioner is running and correctly registered.");
+    }
+
+    /// <summary>A claim that named no class when there was no default gets the default that came later. KEP-3333.</summary>
+    private async Task<bool> AssignDefaultClassAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
+    {
+        if (claim.Spec.StorageClassName is not null || Annotation(claim.Metadata, VolumeMatch.ClassAnnotation) is not null) return false;
+        var byDefault = _classes.List().Where(c => Annotation(c.Metadata, "storageclass.kubernetes.io/is-default-class") == "true" || Annotation(c.Metadata, "storageclass.beta.kubernetes.io/is-default-class") == "true")
+            .OrderByDescending(c => c.Metadata.CreationTimestamp).ThenBy(c => c.Metadata.Name, StringComparer.Ordinal).FirstOrDefault();
+        if (byDefault is null) return false;
+        tree["spec"]!["storageClassName"] = byDefault.Metadata.Name;
+        await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
+        return true;
+    }
+
+    private void TellWaiting(EventSubject about, V1PersistentVolumeClaim claim)
+    {
+        var pods = _pods.List(claim.Metadata.NamespaceProperty)
+            .Where(p => string.IsNullOrEmpty(p.Spec.NodeName) && !p.IsFinished() && p.Spec.Volumes?.Any(v => v.PersistentVolumeClaim?.ClaimName == claim.Metadata.Name) == true)
+            .Select(p => p.Metadata.Name).Order(StringComparer.Ordinal).ToList();
+        if (pods.Count == 0) _context.Events.Normal(about, "WaitForFirstConsumer", "waiting for first consumer to be created before binding");
+        else _context.Events.Normal(about, "WaitForPodScheduled", pods.Count == 1 ? $"waiting for pod {pods[0]} to be scheduled" : $"waiting for pods {string.Join(',', pods)} to be scheduled");
+    }
+
+    private async Task<JsonObject> SetPhaseAsync(JsonObject tree, string phase, CancellationToken cancel, string? message = null)
+    {
+        var status = tree["status"]?.DeepClone().AsObject() ?? [];
+        if ((string?)status["phase"] == phase) return tree;
+        status["phase"] = phase;
+        status["lastPhaseTransitionTime"] = KubeTime.Seconds(_context.Time.GetUtcNow());
+        status.Remove("message");
+        if (message is not null) status["message"] = message;
+        return await WriteStatusAsync(Resources.PersistentVolumes, _volumes, tree, status, cancel);
+    }
+
+    private async Task SetClaimStatusAsync(JsonObject tree, string phase, JsonObject? volume, CancellationToken cancel)
+    {
+        var status = tree["status"]?.DeepClone().AsObject() ?? [];
+        var wasBound = (string?)status["phase"] == phase;
+        status["phase"] = phase;
+        if (volume is null)
+        {
+            status.Remove("accessModes");
+            status.Remove("capacity");
+        }
+        else
+        {
+            status["accessModes"] = volume["spec"]!["accessModes"]?.DeepClone();
+            // A volume that is being grown shows its new size before the claim does: that is the resizer's to write.
+            if (!wasBound || status["capacity"] is null) status["capacity"] = volume["spec"]!["capacity"]?.DeepClone();
+            if (volume["spec"]!["volumeAttributesClassName"] is { } attributes) status["currentVolumeAttributesClassName"] = attributes.DeepClone();
+        }
+        await WriteStatusAsync(Resources.PersistentVolumeClaims, _claims, tree, status, cancel);
+    }
+
+    private async Task<JsonObject> WriteAsync<T>(Resource<T> resource, IInformer<T> copy, JsonObject tree, CancellationToken cancel) where T : class
+    {
+        var written = await _context.Client.UpdateAsync(resource, tree, null, cancel);
+        _writes.Wrote(default, copy, written);
+        return written.ToTree();
+    }
+
+    private async Task<JsonObject> WriteStatusAsync<T>(Resource<T> resource, IInformer<T> copy, JsonObject tree, JsonObject status, CancellationToken cancel) where T : class
+    {
+        if (await _context.Client.WriteStatusAsync(resource, tree, status, cancel) is not { } written) return tree;
+        _writes.Wrote(default, copy, written);
+        return written.ToTree();
+    }
+
+    private void AddUnbound()
+    {
+        foreach (var claim in _claims.List())
+            if (Annotation(claim.Metadata, BindCompleted) is null) _context.Queue.Add(claim.NamespacedName());
+    }
+
+    private static string? Annotation(V1ObjectMeta metadata, string name) => metadata.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;
+
+    private static void SetAnnotation(JsonObject tree, string name, string value = "yes")
+    {
+        if (tree["metadata"]!["annotations"] is not JsonObject annotations) tree["metadata"]!["annotations"] = annotations = [];
+        annotations[name] = value;
+    }
+}
