@@ -28,8 +28,6 @@ internal static class NodeTaints
         if (Condition(node, "PIDPressure") == "True") wanted.Add(("node.kubernetes.io/pid-pressure", "NoSchedule"));
         if (Condition(node, "NetworkUnavailable") == "True") wanted.Add(("node.kubernetes.io/network-unavailable", "NoSchedule"));
         if ((bool?)node["spec"]?["unschedulable"] == true) wanted.Add(("node.kubernetes.io/unschedulable", "NoSchedule"));
-        // A node that has not reported at all yet keeps the taint with which it registered.
-        if (ready is null && Has(node, NotReady, "NoSchedule")) wanted.Add((NotReady, "NoSchedule"));
         if (mayEvict && ready == "False") wanted.Add((NotReady, "NoExecute"));
         else if (mayEvict && ready == "Unknown") wanted.Add((Unreachable, "NoExecute"));
 
@@ -52,9 +50,6 @@ internal static class NodeTaints
 
     public static string? Condition(JsonObject node, string type) =>
         (string?)(node["status"]?["conditions"] as JsonArray)?.OfType<JsonObject>().FirstOrDefault(c => (string?)c["type"] == type)?["status"];
-
-    private static bool Has(JsonObject node, string key, string effect) =>
-        (node["spec"]?["taints"] as JsonArray)?.OfType<JsonObject>().Any(t => (string?)t["key"] == key && (string?)t["effect"] == effect) == true;
 }
 
 /// <summary>A node whose kubelet is silent: what its status says then.</summary>

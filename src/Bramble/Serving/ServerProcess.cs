@@ -9,7 +9,6 @@ using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Bootstrap;
 using Bramble.ApiServer.Caching;
-using Bramble.ApiServer.Admission.Quota;
 using Bramble.ApiServer.CustomResources;
 using Bramble.ApiServer.Events;
 using Bramble.ApiServer.InProcess;
