@@ -128,7 +128,6 @@ internal sealed class ExpectedScale(ControllerContext context)
     private readonly IInformer<V1Deployment> _deployments = context.Reads(Resources.Deployments);
     private readonly IInformer<V1StatefulSet> _stateful = context.Reads(Resources.StatefulSets);
     private readonly IInformer<V1ReplicationController> _controllers = context.Reads(Resources.ReplicationControllers);
-    private readonly IInformer<V1CustomResourceDefinition> _definitions = context.Reads(Resources.CustomResourceDefinitions);
 
     public async Task<(int Expected, bool HasUnmanaged)> OfAsync(List<V1Pod> pods, CancellationToken cancel)
     {
@@ -166,10 +165,14 @@ internal sealed class ExpectedScale(ControllerContext context)
         if (!GroupVersion.TryParse(owner.ApiVersion, out var version)) return null;
         if (ApiCatalog.BuiltIn.FindKind(new GroupVersionKind(version.Group, version.Version, owner.Kind)) is { } builtIn)
             throw new ScaleUnknownException($"{builtIn.GroupResource} does not implement the scale subresource");
-        if (_definitions.List().FirstOrDefault(d => d.Spec.Group == version.Group && d.Spec.Names.Kind == owner.Kind) is not { } definition) return null;
-        if (definition.Spec.Versions.FirstOrDefault(v => v.Name == version.Version)?.Subresources?.Scale?.SpecReplicasPath is not { } path)
-            throw new ScaleUnknownException($"{definition.Spec.Names.Plural}.{version.Group} does not implement the scale subresource");
-        var resource = new ResourceId(version.Group, version.Version, definition.Spec.Names.Plural, owner.Kind, definition.Spec.Scope == "Namespaced");
+        var definition = context.Informers.ForObjects(Resources.CustomResourceDefinitions).List().Select(d => d.ToTree()["spec"]!)
+            .FirstOrDefault(d => (string?)d["group"] == version.Group && (string?)d["names"]?["kind"] == owner.Kind);
+        if (definition is null) return null;
+        var plural = (string?)definition["names"]!["plural"] ?? "";
+        var served = (definition["versions"] as JsonArray ?? []).FirstOrDefault(v => (string?)v?["name"] == version.Version);
+        if ((string?)served?["subresources"]?["scale"]?["specReplicasPath"] is not { } path)
+            throw new ScaleUnknownException($"{plural}.{version.Group} does not implement the scale subresource");
+        var resource = new ResourceId(version.Group, version.Version, plural, owner.Kind, (string?)definition["scope"] == "Namespaced");
         if (await context.Client.FindAsync(resource, name, cancel) is not { } found || found.Uid != owner.Uid) return null;
         JsonNode? node = found.ToTree();
         foreach (var part in path.Split('.', StringSplitOptions.RemoveEmptyEntries)) node = (node as JsonObject)?[part];
