@@ -16,10 +16,12 @@ internal static class CommandList
         new("kubectl", "The cluster's command line, built in", KubectlAsync),
         new("ctr", "containerd's client, with the right socket and namespace", words => InstalledTool.RunCtrAsync(words)),
         new("crictl", "The CRI client, with the right socket", words => InstalledTool.RunCrictlAsync(words)),
+        new("check-config", "Is this machine fit for a node? Kernel, memory, disk, power, heat, network", CheckConfigCommand.RunAsync),
+        new("completion", "Completion for a shell: bash or zsh", CompletionCommand.RunAsync),
         new("version", "Versions of Kubernetes and of Bramble", _ => VersionCommand.RunOwnAsync()),
     ];
 
-    private static readonly string[] OfK3sOnly = ["check-config", "etcd-snapshot", "secrets-encrypt", "certificate", "completion"];
+    private static readonly string[] OfK3sOnly = ["etcd-snapshot", "secrets-encrypt", "certificate"];
 
     /// <summary>The command of a link to this program (argv[0]): kubectl, ctr, crictl.</summary>
     public static Func<string[], Task<int>>? FindByProgramName(string name) =>
@@ -55,7 +57,7 @@ internal static class CommandList
     private static Task<int> Help()
     {
         Console.Out.WriteLine("bramble - Kubernetes for Raspberry Pi clusters, in one small program\n\nUsage: bramble COMMAND [FLAGS]   (also installed as k3s)\n\nCommands:");
-        foreach (var command in All) Console.Out.WriteLine($"  {command.Name,-12}{command.Help}");
+        foreach (var command in All) Console.Out.WriteLine($"  {command.Name,-14}{command.Help}");
         Console.Out.WriteLine("\nbramble COMMAND --help says more. Options: --version");
         return Task.FromResult(ExitCode.Ok);
     }
