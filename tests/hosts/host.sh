@@ -69,7 +69,8 @@ boot() {
         mount -t overlay -o "lowerdir=/$path,upperdir=$disk/$path,workdir=$disk/.work/$path" overlay "/$path"
     done
     # What a session left on this machine is not part of a fresh host.
-    rm -rf /etc/rancher /etc/cni/net.d/*
+    [ -e "$disk/.used" ] || rm -rf /etc/rancher /etc/cni/net.d/*
+    : >"$disk/.used"
     echo "$name" >/etc/hostname
     printf '127.0.0.1 localhost\n%s %s\n' "$2" "$name" >/etc/hosts
     ip link set lo up

@@ -106,5 +106,21 @@ public sealed class JoiningTests(ThreeNodes nodes)
         await Eventually.Becomes(() => desk.Cluster.TryKubectl("exec", desk.Pods[1].Name, "--", "busybox", "hostname"), result => result.Output.Trim() == desk.Pods[1].Name, "exec reaches the agent again");
     }
 
+    [Fact]
+    public async Task An_agent_that_lost_its_power_comes_back_with_its_pods()
+    {
+        var desk = await nodes.Get();
+        var board = desk.Agents[1];
+        await board.PowerOff();
+        await board.Boot();
+        await Agent.Start(board, Server, desk.PinnedToken);
+        await Eventually.Becomes(async () =>
+        {
+            await desk.FindPods();
+            return desk.Pods.Count == 3 && desk.Pods[2].Pid != "" ? (await Desk.CurlInPod(desk.Pods[0], $"http://{desk.Pods[2].Address}:8080/")).Output.Trim() : "";
+        }, answer => answer != "" && answer == desk.Pods[2].Name, "the pod on the board that was off answers a pod on the server", TimeSpan.FromMinutes(2));
+        await desk.Cluster.Kubectl("rollout", "status", "daemonset/web", "--timeout=60s");
+    }
+
     private static async Task<string> RoutesTo(TestHost host, string cidr) => (await host.Run("ip", "route", "show", cidr)).Output.Trim();
 }
