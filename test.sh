@@ -76,6 +76,7 @@ if [ -z "$filter" ]; then
         # The AOT binary with the real kubectl, helm and containerd, on test hosts.
         if [ "$(id -u)" = 0 ] && tests/clients.sh artifacts/clients && tests/images/busybox-image.sh artifacts/images/busybox.tar; then
             run_tests tests/Bramble.IntegrationTests
+            check 'flags, config file and variables of the server' tests/binary/server-flags.sh "$bramble"
             check 'install.sh: refusals, variables, upgrade in place, nothing left' tests/binary/install.sh "$bramble"
         else
             failed=$((failed + 1)); echo 'FAIL  the integration tests need root, kubectl and helm (npm) and busybox'
