@@ -23,8 +23,12 @@ public static class OpenApiRoutes
 
     private static Task VersionTwoAsync(HttpContext http, CancellationToken cancel)
     {
-        if (IsKnown(http, OpenApiV2.Hash)) return Task.CompletedTask;
-        return WriteAsync(http, "application/json", OpenApiV2.Document(), cancel);
+        // Clients write the type with an @ or a dot. Each form has a tag of its own: caches keep one answer a URL.
+        var isProtobuf = http.Request.Headers.Accept.ToString().Contains("proto-openapi.spec.v2", StringComparison.Ordinal);
+        if (IsKnown(http, isProtobuf ? "P" + OpenApiV2.Hash[1..] : OpenApiV2.Hash)) return Task.CompletedTask;
+        if (!isProtobuf) return WriteAsync(http, "application/json", OpenApiV2.Document(), cancel);
+        http.Response.ContentType = OpenApiV2Protobuf.MediaType;
+        return http.Response.Body.WriteAsync(OpenApiV2Protobuf.Encode(OpenApiV2.Document()), cancel).AsTask();
     }
 
     private static Task IndexAsync(HttpContext http, ResourceTable resources, CancellationToken cancel)
