@@ -17,11 +17,12 @@ internal static class CommandList
         new("ctr", "containerd's client, with the right socket and namespace", words => InstalledTool.RunCtrAsync(words)),
         new("crictl", "The CRI client, with the right socket", words => InstalledTool.RunCrictlAsync(words)),
         new("check-config", "Is this machine fit for a node? Kernel, memory, disk, power, heat, network", CheckConfigCommand.RunAsync),
+        new("certificate", "Certificates: check when they end, rotate", CertificateCommand.RunAsync),
         new("completion", "Completion for a shell: bash or zsh", CompletionCommand.RunAsync),
         new("version", "Versions of Kubernetes and of Bramble", _ => VersionCommand.RunOwnAsync()),
     ];
 
-    private static readonly string[] OfK3sOnly = ["etcd-snapshot", "secrets-encrypt", "certificate"];
+    private static readonly string[] OfK3sOnly = ["etcd-snapshot", "secrets-encrypt"];
 
     /// <summary>The command of a link to this program (argv[0]): kubectl, ctr, crictl.</summary>
     public static Func<string[], Task<int>>? FindByProgramName(string name) =>
