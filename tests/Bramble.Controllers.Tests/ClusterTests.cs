@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
@@ -12,15 +13,17 @@ namespace Bramble.Controllers.Tests;
 public sealed class ClusterTests : IAsyncLifetime
 {
     private readonly TestCluster _api = new();
+    private readonly ConcurrentBag<string> _forbidden = [];
     private readonly CancellationTokenSource _stop = new();
+    private readonly JumpingTime _time = new();
     private Informers _informers = null!;
     private Task _running = Task.CompletedTask;
 
     public ValueTask InitializeAsync()
     {
-        _informers = new Informers(_api, TimeProvider.System, NullLoggerFactory.Instance);
-        var host = new ControllerHost(new ControllersConfig(["10.42.0.0/16"], "CA"), _ => _api, _informers, TimeProvider.System, NullLoggerFactory.Instance);
-        _running = Task.WhenAll(host.RunAsync(_stop.Token), new SchedulerLoop(_api, _informers, TimeProvider.System, NullLoggerFactory.Instance).RunAsync(_stop.Token));
+        _informers = new Informers(_api, _time, NullLoggerFactory.Instance);
+        var host = new ControllerHost(new ControllersConfig(["10.42.0.0/16"], "CA"), name => As(name, name.Contains(':') ? name : $"system:controller:{name}"), _informers, _time, NullLoggerFactory.Instance);
+        _running = Task.WhenAll(host.RunAsync(_stop.Token), new SchedulerLoop(As("scheduler", "system:kube-scheduler", "system:volume-scheduler"), _informers, _time, NullLoggerFactory.Instance).RunAsync(_stop.Token));
         return ValueTask.CompletedTask;
     }
 
@@ -29,7 +32,11 @@ public sealed class ClusterTests : IAsyncLifetime
         await _stop.CancelAsync();
         await _running;
         await _informers.DisposeAsync();
+        // Whatever the test was about: nobody asked for what upstream's role for it does not allow.
+        Assert.Empty(_forbidden.Distinct());
     }
+
+    private RoleCheckedClient As(string identity, params string[] roles) => new(_api, identity, [.. RoleCheckedClient.RulesOf(roles), .. RoleCheckedClient.RulesOf("system:basic-user")], _forbidden);
 
     [Fact]
     public async Task A_Deployment_gets_a_ReplicaSet_and_its_Pods_a_node_and_is_available_when_they_run()
@@ -167,6 +174,44 @@ public sealed class ClusterTests : IAsyncLifetime
         async Task<V1StatefulSet> Set() => (await _api.FindModelAsync(Resources.StatefulSets, new NamespacedName("d", "db"), default))!;
     }
 
+    [Fact]
+    public async Task A_Job_runs_until_enough_Pods_succeeded_and_counts_each_once()
+    {
+        await NodeAsync("n1");
+        await _api.CreateAsync(Resources.Jobs, new NamespacedName("d", "sum"),
+            Parse("""{"metadata":{"name":"sum","namespace":"d"},"spec":{"completions":3,"parallelism":2,"backoffLimit":6,"completionMode":"NonIndexed","selector":{"matchLabels":{"job":"sum"}},"template":{"metadata":{"labels":{"job":"sum"}},"spec":{"schedulerName":"default-scheduler","restartPolicy":"Never","containers":[{"name":"c","image":"i"}]}}}}"""), null, default);
+        await EventuallyAsync(async () =>
+        {
+            Assert.InRange((await PodsAsync()).Count(p => p.IsActive()), 0, 2);
+            foreach (var pod in (await PodsAsync()).Where(p => p.Spec.NodeName == "n1" && !p.IsFinished()))
+                await _api.ChangeAsync(Resources.Pods, pod.NamespacedName(), t => t["status"] = new JsonObject { ["phase"] = "Succeeded" });
+            return (await _api.FindModelAsync(Resources.Jobs, new NamespacedName("d", "sum"), default))!.Status?.Conditions?.Any(c => c is { Type: "Complete", Status: "True" }) == true;
+        });
+        var status = (await _api.FindModelAsync(Resources.Jobs, new NamespacedName("d", "sum"), default))!.Status;
+        Assert.Equal((3, null, null), (status.Succeeded, status.Failed, status.Active));
+        Assert.All(await PodsAsync(), p => Assert.Empty(p.Metadata.Finalizers ?? []));
+    }
+
+    [Fact]
+    public async Task A_wall_clock_that_jumps_by_a_month_taints_no_node_and_evicts_no_Pod()
+    {
+        await NodeAsync("n1");
+        await DeploymentAsync("web", 2, "v1");
+        await EventuallyAsync(async () => await RunPodsAsync() && (await Deployment("web")).Status?.AvailableReplicas == 2);
+        var before = (await PodsAsync()).Select(p => p.Metadata.Uid).Order().ToList();
+        _time.Offset = TimeSpan.FromDays(30);
+        // Both are looked at after the jump; the second one's taint says that the looking is done.
+        await _api.ChangeAsync(Resources.Nodes, new NamespacedName("", "n1"), t => t["metadata"]!["labels"] = new JsonObject { ["after"] = "jump" });
+        await NodeAsync("n2");
+        await _api.ChangeAsync(Resources.Nodes, new NamespacedName("", "n2"), t => t["spec"]!["unschedulable"] = true);
+        await EventuallyAsync(async () => (await Node("n2")).Spec.Taints?.Any(t => t.Key == "node.kubernetes.io/unschedulable") == true);
+        Assert.Empty((await Node("n1")).Spec.Taints ?? []);
+        Assert.Equal("True", (await Node("n1")).Status.Conditions.Single(c => c.Type == "Ready").Status);
+        Assert.Equal(before, (await PodsAsync()).Select(p => p.Metadata.Uid).Order());
+
+        async Task<V1Node> Node(string name) => (await _api.FindModelAsync(Resources.Nodes, new NamespacedName("", name), default))!;
+    }
+
     private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
 
     private async Task NodeAsync(string name, string cpu = "8") => await _api.CreateAsync(Resources.Nodes, new NamespacedName("", name),
@@ -221,4 +266,12 @@ public sealed class ClusterTests : IAsyncLifetime
             await Task.Delay(20);
         }
     }
+}
+
+/// <summary>A board without a clock battery: its wall clock can be set, its monotonic one goes on.</summary>
+internal sealed class JumpingTime : TimeProvider
+{
+    public TimeSpan Offset { get; set; }
+
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Offset;
 }

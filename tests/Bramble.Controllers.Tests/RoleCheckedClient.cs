@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+
+namespace Bramble.Controllers.Tests;
+
+/// <summary>A client that may do only what upstream's bootstrap roles allow its identity; what it may not is noted and refused.</summary>
+internal sealed class RoleCheckedClient(IKubeClient inner, string identity, IReadOnlyList<JsonObject> rules, ConcurrentBag<string> forbidden) : IKubeClient
+{
+    /// <summary>The rules of cluster roles, from the recorded bootstrap objects; one that is none (a Role in kube-system) allows nothing here.</summary>
+    public static IReadOnlyList<JsonObject> RulesOf(params string[] roles)
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder!.FullName, "facts", "kubernetes-api", "bootstrap.json"))) folder = folder.Parent;
+        var facts = JsonNode.Parse(File.ReadAllText(Path.Combine(folder.FullName, "facts", "kubernetes-api", "bootstrap.json")))!;
+        var list = facts["apiserver"]!["/apis/rbac.authorization.k8s.io/v1/clusterroles"]!;
+        var items = (list as JsonArray ?? list["items"]!.AsArray()).OfType<JsonObject>().ToList();
+        return [.. items.Where(r => roles.Contains((string?)r["metadata"]!["name"])).SelectMany(r => r["rules"] as JsonArray ?? []).OfType<JsonObject>()];
+    }
+
+    public ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel)
+    {
+        Check("get", resource, null);
+        return inner.FindAsync(resource, name, cancel);
+    }
+
+    public ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel)
+    {
+        Check("list", resource, null);
+        return inner.ListAsync(resource, query, cancel);
+    }
+
+    public async IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        Check("watch", resource, null);
+        await foreach (var change in inner.WatchAsync(resource, query, cancel)) yield return change;
+    }
+
+    public ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
+    {
+        Check("create", resource, subresource);
+        return inner.CreateAsync(resource, name, body, subresource, cancel);
+    }
+
+    public ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
+    {
+        Check("update", resource, subresource);
+        return inner.UpdateAsync(resource, name, body, subresource, cancel);
+    }
+
+    public ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel)
+    {
+        Check("patch", resource, subresource);
+        return inner.PatchAsync(resource, name, patch, subresource, cancel);
+    }
+
+    public ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
+    {
+        Check("delete", resource, null);
+        return inner.DeleteAsync(resource, name, query, cancel);
+    }
+
+    private void Check(string verb, ResourceId resource, string? subresource)
+    {
+        var path = subresource is null ? resource.Plural : $"{resource.Plural}/{subresource}";
+        var isAllowed = rules.Any(rule => rule["resourceNames"] is null && Has(rule, "verbs", verb) && Has(rule, "apiGroups", resource.Group)
+            && (Has(rule, "resources", path) || (subresource is not null && Has(rule, "resources", $"*/{subresource}"))));
+        if (isAllowed) return;
+        var said = $"{identity} cannot {verb} {path}.{resource.Group}";
+        forbidden.Add(said);
+        throw Api.Errors.StatusErrors.Forbidden(resource.GroupResource, "", said);
+    }
+
+    private static bool Has(JsonObject rule, string field, string value) => (rule[field] as JsonArray)?.Any(v => (string?)v == value || (string?)v == "*") == true;
+}
