@@ -30,6 +30,31 @@ public sealed class ServerPkiTests : IDisposable
     }
 
     [Fact]
+    public void A_rotation_keeps_authorities_and_token_keys_and_the_next_start_makes_the_rest_anew()
+    {
+        Open();
+        var (ca, key, admin) = (Content("server-ca.crt"), Content("service.key"), Content("client-admin.crt"));
+        var copy = CertificateFiles.Rotate(Layout, _time.GetUtcNow());
+        Assert.Equal(admin, File.ReadAllText(Path.Combine(copy!, "client-admin.crt")));
+        Assert.All(CertificateFiles.All(Layout), state => Assert.True(state.IsAuthority, state.File));
+        Open();
+        Assert.Equal((ca, key), (Content("server-ca.crt"), Content("service.key")));
+        Assert.NotEqual(admin, Content("client-admin.crt"));
+    }
+
+    [Theory]
+    [InlineData(-3, "NOT YET VALID")]
+    [InlineData(0, "OK")]
+    [InlineData(24 * 246, "WARNING")] // 120 days and less
+    [InlineData(24 * 365, "EXPIRED")]
+    public void A_certificate_says_how_it_is(int hoursLater, string status)
+    {
+        Open();
+        var admin = CertificateFiles.All(Layout).Single(state => Path.GetFileName(state.File) == "client-admin.crt");
+        Assert.Equal(status, admin.Status(_time.GetUtcNow().AddHours(hoursLater)));
+    }
+
+    [Fact]
     public void The_admin_is_of_system_masters_and_signed_by_the_client_CA()
     {
         var pki = Open();
