@@ -1,5 +1,3 @@
-using Bramble.IntegrationTests.Support;
-
 namespace Bramble.IntegrationTests.Network;
 
 /// <summary>Names of the cluster, asked from a pod on an agent.</summary>
