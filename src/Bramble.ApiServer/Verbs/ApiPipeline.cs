@@ -6,6 +6,7 @@ using Bramble.Api.Naming;
 using Bramble.Api.Patching;
 using Bramble.Api.Schemas;
 using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Aggregation;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Requests;
@@ -50,6 +51,7 @@ public sealed class ApiPipeline
     internal TimeProvider Time => _time;
     internal IAuthorizer Authorizer => _parts.Authorizer;
     internal IReadOnlyList<IVirtualGroup> VirtualGroups => _parts.VirtualGroups;
+    internal Aggregator? Aggregator => _parts.Aggregator;
     internal RequestMetrics Metrics { get; } = new();
 
     /// <summary>Writes on behalf of endpoints that are not requests of their own (the server's own bootstrap and controllers inside it).</summary>
