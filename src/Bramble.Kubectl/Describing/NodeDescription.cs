@@ -2,12 +2,12 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Quantities;
 using Bramble.Kubectl.Output;
 
-namespace Bramble.Kubectl.Commands;
+namespace Bramble.Kubectl.Describing;
 
 /// <summary>A node, as kubectl describes it: conditions, capacity, what its pods ask for.</summary>
 internal static class NodeDescription
 {
-    public static void Write(TabbedText text, JsonObject node, IReadOnlyList<JsonObject> pods, DateTimeOffset now)
+    public static void Write(TabbedText text, JsonObject node, JsonObject? lease, IReadOnlyList<JsonObject> pods, DateTimeOffset now)
     {
         var metadata = node["metadata"]!;
         var status = node["status"] as JsonObject ?? [];
@@ -15,20 +15,20 @@ internal static class NodeDescription
         text.Line(0, $"Name:\t{(string?)metadata["name"]}");
         var roles = labels.Where(l => l.Key.StartsWith("node-role.kubernetes.io/", StringComparison.Ordinal)).Select(l => l.Key["node-role.kubernetes.io/".Length..]).Order(StringComparer.Ordinal).ToList();
         text.Line(0, $"Roles:\t{(roles.Count > 0 ? string.Join(',', roles) : "<none>")}");
-        FieldDescription.Map(text, 0, "Labels", labels);
-        FieldDescription.Map(text, 0, "Annotations", metadata["annotations"]);
-        text.Line(0, $"CreationTimestamp:\t{PodDescription.Time((string?)metadata["creationTimestamp"])}");
-        var taints = (node["spec"]?["taints"] as JsonArray ?? []).Select(t => $"{(string?)t?["key"]}{((string?)t?["value"] is { Length: > 0 } v ? "=" + v : "")}:{(string?)t?["effect"]}").ToList();
+        FieldDescription.LabelsAndAnnotations(text, node);
+        FieldDescription.Created(text, node);
+        var taints = (node["spec"]?["taints"] as JsonArray ?? []).OrderBy(t => $"{(string?)t?["effect"]},{(string?)t?["key"]}", StringComparer.Ordinal).Select(t => $"{(string?)t?["key"]}{((string?)t?["value"] is { Length: > 0 } v ? "=" + v : "")}:{(string?)t?["effect"]}").ToList();
         text.Line(0, $"Taints:\t{taints.FirstOrDefault() ?? "<none>"}");
         foreach (var taint in taints.Skip(1)) text.Line(0, $"\t{taint}");
         text.Line(0, $"Unschedulable:\t{((bool?)node["spec"]?["unschedulable"] == true ? "true" : "false")}");
+        Lease(text, lease);
         if (status["conditions"] is JsonArray { Count: > 0 } conditions)
         {
             text.Line(0, "Conditions:");
             text.Line(1, "Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage");
             text.Line(1, "----\t------\t-----------------\t------------------\t------\t-------");
             foreach (var c in conditions)
-                text.Line(1, $"{(string?)c?["type"]} \t{(string?)c?["status"]} \t{PodDescription.Time((string?)c?["lastHeartbeatTime"])} \t{PodDescription.Time((string?)c?["lastTransitionTime"])} \t{(string?)c?["reason"]} \t{(string?)c?["message"]}");
+                text.Line(1, $"{(string?)c?["type"]} \t{(string?)c?["status"]} \t{FieldDescription.Time((string?)c?["lastHeartbeatTime"])} \t{FieldDescription.Time((string?)c?["lastTransitionTime"])} \t{(string?)c?["reason"]} \t{(string?)c?["message"]}");
         }
         text.Line(0, "Addresses:");
         foreach (var address in status["addresses"] as JsonArray ?? []) text.Line(1, $"{(string?)address?["type"]}:\t{(string?)address?["address"]}");
@@ -38,13 +38,27 @@ internal static class NodeDescription
         foreach (var (title, field) in ((string, string)[])
             [
                 ("Machine ID", "machineID"), ("System UUID", "systemUUID"), ("Boot ID", "bootID"), ("Kernel Version", "kernelVersion"), ("OS Image", "osImage"), ("Operating System", "operatingSystem"),
-                ("Architecture", "architecture"), ("Container Runtime Version", "containerRuntimeVersion"), ("Kubelet Version", "kubeletVersion"), ("Kube-Proxy Version", "kubeProxyVersion"),
+                ("Architecture", "architecture"), ("Container Runtime Version", "containerRuntimeVersion"), ("Kubelet Version", "kubeletVersion"),
             ])
             text.Line(1, $"{title}:\t{(string?)status["nodeInfo"]?[field]}");
         if ((string?)node["spec"]?["podCIDR"] is { Length: > 0 } cidr) text.Line(0, $"PodCIDR:\t{cidr}");
         if (node["spec"]?["podCIDRs"] is JsonArray { Count: > 0 } cidrs) text.Line(0, $"PodCIDRs:\t{string.Join(',', cidrs.Select(c => c?.ToString()))}");
         if ((string?)node["spec"]?["providerID"] is { Length: > 0 } provider) text.Line(0, $"ProviderID:\t{provider}");
         Pods(text, status, pods, now);
+    }
+
+    /// <summary>The heartbeat by which the node shows that it lives.</summary>
+    private static void Lease(TabbedText text, JsonObject? lease)
+    {
+        if (lease is null)
+        {
+            text.Line(0, "Lease:\tFailed to get lease: there is none");
+            return;
+        }
+        text.Line(0, "Lease:");
+        text.Line(1, $"HolderIdentity:\t{(string?)lease["spec"]?["holderIdentity"] ?? "<unset>"}");
+        text.Line(1, $"AcquireTime:\t{((string?)lease["spec"]?["acquireTime"] is { } acquired ? FieldDescription.Time(acquired) : "<unset>")}");
+        text.Line(1, $"RenewTime:\t{((string?)lease["spec"]?["renewTime"] is { } renewed ? FieldDescription.Time(renewed) : "<unset>")}");
     }
 
     private static void Quantities(TabbedText text, string title, JsonNode? resources)
