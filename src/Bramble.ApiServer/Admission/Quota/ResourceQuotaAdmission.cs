@@ -15,13 +15,19 @@ internal sealed class ResourceQuotaAdmission : IAdmissionPlugin
     /// <summary>A quota on these obliges every container to say what it wants.</summary>
     private static readonly string[] MustBeSaid = ["cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory"];
 
+    /// <summary>No quota limits these.</summary>
+    private static readonly HashSet<GroupResource> Uncounted = [new("", "namespaces"), new("", "bindings"), new("", "events"), new("events.k8s.io", "events"), new("authorization.k8s.io", "localsubjectaccessreviews")];
+
     public string Name => "ResourceQuota";
 
     public bool Handles(AdmissionRequest request)
     {
-        if (request.Object is null || request.Namespace.Length == 0 || request.Resource.Resource == "namespaces") return false;
+        if (request.Object is null || request.Namespace.Length == 0 || Uncounted.Contains(request.Resource)) return false;
         if (request.Operation == AdmissionOperation.Create) return request.Subresource.Length == 0;
-        return request.Operation == AdmissionOperation.Update && (request.Is("", "services") || request.Is("", "persistentvolumeclaims") || request.Is("", "pods", "resize"));
+        if (request.Operation != AdmissionOperation.Update) return false;
+        // A pod that gets a deadline, or loses it, falls under other quotas.
+        if (request.Is("", "pods")) return QuotaScopes.IsTerminating(request.Object) != QuotaScopes.IsTerminating(request.OldObject);
+        return request.Is("", "services") || request.Is("", "persistentvolumeclaims") || request.Is("", "pods", "resize") || request.Is("resource.k8s.io", "resourceclaims");
     }
 
     public ValueTask ValidateAsync(AdmissionRequest request, CancellationToken cancel)
@@ -29,20 +35,23 @@ internal sealed class ResourceQuotaAdmission : IAdmissionPlugin
         var quotas = request.Reader.List(Quotas, request.Namespace);
         if (quotas.Count == 0) return default;
         var wanted = QuotaUsage.Of(request.Resource, request.Object!);
-        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old ? QuotaUsage.Of(request.Resource, old) : [];
-        foreach (var quota in quotas.OrderBy(q => q.Name.Name, StringComparer.Ordinal)) Check(request, quota.ToTree(), wanted, before);
+        var trees = quotas.OrderBy(q => q.Name.Name, StringComparer.Ordinal).Select(quota => quota.ToTree())
+            .Where(quota => QuotaScopes.Match(quota.Object("spec"), request.Resource, request.Object!)).ToList();
+        // What must be said is asked by all quotas before the first one counts.
+        if (request.Resource == Pods)
+            foreach (var quota in trees)
+                if (Unsaid(request.Object!, PodResources.Read(quota.Object("spec"), "hard")) is { } unsaid) throw request.Forbidden($"failed quota: {quota.ObjectName()}: {unsaid}");
+        foreach (var quota in trees) Check(request, quota, wanted);
         return default;
     }
 
-    private static void Check(AdmissionRequest request, JsonObject quota, Dictionary<string, Quantity> wanted, Dictionary<string, Quantity> before)
+    private static void Check(AdmissionRequest request, JsonObject quota, Dictionary<string, Quantity> wanted)
     {
         var spec = quota.Object("spec");
         var hasScopes = QuotaScopes.Has(spec);
-        // Scopes are about pods.
-        if (hasScopes && (request.Resource != Pods || !QuotaScopes.Match(spec, request.Object!))) return;
         var hard = PodResources.Read(spec, "hard");
-        if (request.Resource == Pods && Unsaid(request.Object!, hard) is { } unsaid) throw request.Forbidden($"failed quota: {quota.ObjectName()}: {unsaid}");
-
+        // What the object used before counts where the quota was about it before.
+        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old && QuotaScopes.Match(spec, request.Resource, old) ? QuotaUsage.Of(request.Resource, old) : [];
         SortedDictionary<string, Quantity> asked = new(StringComparer.Ordinal);
         foreach (var (name, quantity) in wanted)
         {
@@ -67,18 +76,18 @@ internal sealed class ResourceQuotaAdmission : IAdmissionPlugin
         foreach (var stored in objects)
         {
             var tree = stored.ToTree();
-            if (!hasScopes || QuotaScopes.Match(spec, tree)) PodResources.Add(sum, QuotaUsage.Of(request.Resource, tree));
+            if (QuotaScopes.Match(spec, request.Resource, tree)) PodResources.Add(sum, QuotaUsage.Of(request.Resource, tree));
         }
         return sum;
     }
 
     private static string? Unsaid(JsonObject pod, Dictionary<string, Quantity> hard)
     {
+        if (PodResources.IsSaidForPod(pod.Object("spec"))) return null;
         List<string> missing = [];
         foreach (var name in MustBeSaid.Where(hard.ContainsKey))
         {
             var (field, resource) = name.StartsWith("limits.", StringComparison.Ordinal) ? ("limits", name["limits.".Length..]) : ("requests", name.Replace("requests.", "", StringComparison.Ordinal));
-            if (pod.Object("spec").Object("resources").Object(field).Has(resource)) continue; // said for the whole pod
             SortedSet<string> containers = new(StringComparer.Ordinal);
             foreach (var list in (ReadOnlySpan<string>)["containers", "initContainers"])
                 foreach (var (_, container) in pod.Object("spec").Items(list))
