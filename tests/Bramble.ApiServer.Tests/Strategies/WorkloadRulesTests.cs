@@ -66,4 +66,9 @@ public class WorkloadRulesTests
         Assert.DoesNotContain("maxUnavailable", Written.Stored("apps/v1/statefulsets", set).ToJsonString(), StringComparison.Ordinal);
         Assert.Contains("maxUnavailable", Written.Stored("apps/v1/statefulsets", set, set).ToJsonString(), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_written_status_leaves_the_generation_of_a_daemon_sets_template() => Assert.Equal("7", Written.Stored("apps/v1/daemonsets",
+        """{"metadata":{"annotations":{"deprecated.daemonset.template.generation":"9"}},"spec":{}}""",
+        """{"metadata":{"annotations":{"deprecated.daemonset.template.generation":"7"}},"spec":{}}""", "status")["metadata"]!["annotations"]!["deprecated.daemonset.template.generation"]!.GetValue<string>());
 }

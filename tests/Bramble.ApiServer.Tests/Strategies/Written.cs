@@ -42,11 +42,12 @@ internal static class Written
     }
 
     /// <summary>The object as it would be stored.</summary>
-    public static JsonObject Stored(string resource, string json, string? old = null)
+    public static JsonObject Stored(string resource, string json, string? old = null, string subresource = "")
     {
         var (kind, strategy) = Find(resource);
         var obj = Read(kind, strategy, json);
         if (old is null) strategy.PrepareForCreate(obj, Context(null));
+        else if (subresource.Length > 0) strategy.PrepareForSubresourceUpdate(subresource, obj, Read(kind, strategy, old), Context(null));
         else strategy.PrepareForUpdate(obj, Read(kind, strategy, old), Context(null));
         strategy.Default(obj);
         return obj;
