@@ -53,9 +53,10 @@ public class QuotaAdmissionTests
             User = new UserInfo("u", []),
             Object = JsonNode.Parse(json)!.AsObject(),
             OldObject = old is null ? null : JsonNode.Parse(old)!.AsObject(),
+            IsDryRun = true,
             Reader = reader,
         };
-        var plugin = new ResourceQuotaAdmission();
+        var plugin = new ResourceQuotaAdmission(() => throw new InvalidOperationException("a dry run charges nothing"));
         var told = "";
         try
         {
