@@ -5,7 +5,7 @@ using Bramble.Api.Errors;
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>What a claim's status may say: what was allocated, for whom it is reserved, how its devices are.</summary>
-internal static class ClaimStatusRules
+internal static class ResourceClaimStatusRules
 {
     private const int DataBytesMax = 10 * 1024;
     private static readonly FieldPath AllocationPath = FieldPath.Status.Child("allocation");
