@@ -14,12 +14,14 @@ internal sealed class NodeSearch(Random random)
     private long[] _scores = [];
     private int _start;
 
-    /// <param name="filters">The profile's rules with the Pod in mind, for preemption and reservations; null: a rule refused before any node was looked at.</param>
+    /// <param name="filters">The profile's rules with the Pod in mind, for preemption and reservations.</param>
     /// <returns>The node, or null and why not.</returns>
     public NodeInfo? Find(Profile profile, PodInfo pod, ClusterState cluster, out PodFilters filters, out Diagnosis diagnosis)
     {
         diagnosis = new Diagnosis(cluster.NodeCount);
+        filters = new PodFilters(pod, []);
         _fitting.Clear();
+        if (cluster.NodeCount == 0) return null;
         if (!TryPrepare(profile, pod, cluster, diagnosis, out filters, out var only)) return null;
 
         // A node that was emptied for the Pod is most likely the only one it fits.
