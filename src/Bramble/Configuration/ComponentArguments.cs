@@ -20,7 +20,10 @@ internal sealed class ComponentArguments
         "node-monitor-grace-period", "terminated-pod-gc-threshold", "node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6",
     };
 
-    /// <summary>kube-scheduler's and kube-proxy's: they are parts of one process here, without a port or a mode of their own.</summary>
+    /// <summary>kube-scheduler's: a KubeSchedulerConfiguration file.</summary>
+    public static readonly IReadOnlySet<string> OfScheduler = new HashSet<string>(StringComparer.Ordinal) { "config" };
+
+    /// <summary>kube-proxy's: it is a part of one process here, without a port or a mode of its own.</summary>
     public static readonly IReadOnlySet<string> None = new HashSet<string>(StringComparer.Ordinal);
 
     /// <summary>The kubelet's.</summary>

@@ -148,7 +148,7 @@ internal sealed record ServerConfig
             AgentToken = Secret(flags, ServerFlags.AgentToken, ServerFlags.AgentTokenFile),
             ApiServer = ComponentArguments.Parse("--kube-apiserver-arg", flags.List(ServerFlags.ApiServerArg), ComponentArguments.OfApiServer),
             ControllerManager = ComponentArguments.Parse("--kube-controller-manager-arg", flags.List(ServerFlags.ControllerManagerArg), ComponentArguments.OfControllerManager),
-            Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.None),
+            Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.OfScheduler),
             Kubelet = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet),
             RuntimeEndpoint = flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
             PauseImage = flags.Text(ServerFlags.PauseImage)!,

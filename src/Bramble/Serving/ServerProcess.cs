@@ -23,6 +23,7 @@ using Bramble.Client;
 using Bramble.Configuration;
 using Bramble.Controllers;
 using Bramble.Scheduler;
+using Bramble.Scheduler.Configuration;
 using Bramble.Storage.Sqlite;
 using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Kubeconfigs;
@@ -47,6 +48,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
 
     public async Task RunAsync(CancellationToken stop)
     {
+        // A wrong file is told before anything is begun.
+        var profiles = config.Scheduler.Text("config") is { } file ? SchedulerConfiguration.Load(file) : SchedulerConfiguration.Default;
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
         var pki = OpenPki();
         var tokens = ServerTokens.Open(config.Layout, pki.ServerCa.ChainPem, config.Token, config.AgentToken);
@@ -140,7 +143,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         if (config.RunsScheduler)
         {
             var scheduler = loopback.As(new UserInfo("system:kube-scheduler", ["system:authenticated"]), "kube-scheduler");
-            running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs).RunAsync);
+            running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs, profiles).RunAsync);
         }
         if (config.RunsNode)
         {
