@@ -74,7 +74,7 @@ internal sealed class EndpointsController : IReconciler
             var written = known is null ? await _context.Client.CreateAsync(Resources.Endpoints, tree, cancel) : await _context.Client.UpdateAsync(Resources.Endpoints, tree, null, cancel);
             _writes.Wrote(name, _endpoints, written);
         }
-        catch (StatusException e) when (known is null && e.Status.Details?.Causes?.Any(c => c.Reason == "NamespaceTerminating") == true)
+        catch (StatusException e) when (known is null && e.IsNamespaceTerminating)
         {
             return Requeue.Never;
         }

@@ -21,7 +21,7 @@ internal sealed class SliceWriter(ControllerContext context, IInformer<V1Endpoin
             {
                 writes.Wrote(key, slices, await context.Client.CreateAsync(Resources.EndpointSlices, slice.Tree, cancel));
             }
-            catch (StatusException e) when (e.Status.Details?.Causes?.Any(c => c.Reason == "NamespaceTerminating") == true)
+            catch (StatusException e) when (e.IsNamespaceTerminating)
             {
                 return;
             }
