@@ -132,6 +132,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
                 NodeMaskSizeIPv6 = arguments.Number("node-cidr-mask-size-ipv6", 64),
                 TerminatedPodsMax = arguments.Number("terminated-pod-gc-threshold", 12500),
                 NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(40)),
+                Autoscaling = new()
+                {
+                    SyncPeriod = arguments.Duration("horizontal-pod-autoscaler-sync-period", TimeSpan.FromSeconds(15)),
+                    DownscaleStabilization = arguments.Duration("horizontal-pod-autoscaler-downscale-stabilization", TimeSpan.FromMinutes(5)),
+                    CpuInitializationPeriod = arguments.Duration("horizontal-pod-autoscaler-cpu-initialization-period", TimeSpan.FromMinutes(5)),
+                    InitialReadinessDelay = arguments.Duration("horizontal-pod-autoscaler-initial-readiness-delay", TimeSpan.FromSeconds(30)),
+                    Tolerance = arguments.Fraction("horizontal-pod-autoscaler-tolerance", 0.1),
+                },
                 IssueAccountToken = tokenIssuer.IssueLegacy,
                 Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
             };
