@@ -10,6 +10,7 @@ using Bramble.Controllers.Endpoints;
 using Bramble.Controllers.EphemeralVolumes;
 using Bramble.Controllers.GarbageCollection;
 using Bramble.Controllers.Jobs;
+using Bramble.Controllers.LocalPath;
 using Bramble.Controllers.Namespaces;
 using Bramble.Controllers.NodeTtl;
 using Bramble.Controllers.Nodes;
@@ -57,6 +58,7 @@ internal static class BuiltInControllers
         new("service-cidrs-controller", c => new ServiceCidrController(c)),
         new("certificate-controller", c => new CertificateController(c, config.Signers)),
         new("token-cleaner", c => new TokenCleaner(c)),
+        .. config.LocalPath is { } local ? [new ControllerDefinition(LocalPathObjects.Account, c => new LocalPathProvisioner(c, local)) { EventSource = $"{LocalPathVolume.Provisioner}_local-path-provisioner" }] : Array.Empty<ControllerDefinition>(),
         // Upstream's own user, not a service account: it makes the accounts' tokens.
         .. config.IssueAccountToken is { } issue ? [new ControllerDefinition("system:kube-controller-manager", c => new TokenSecretController(c, issue))] : Array.Empty<ControllerDefinition>(),
     ];

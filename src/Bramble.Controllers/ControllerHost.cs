@@ -25,7 +25,8 @@ public sealed class ControllerHost(
         await Task.WhenAll(BuiltInControllers.All(config).Select(definition => RunAsync(definition, cancel)));
     }
 
-    private async Task RunAsync(ControllerDefinition definition, CancellationToken cancel)
+    /// <summary>One of them alone.</summary>
+    internal async Task RunAsync(ControllerDefinition definition, CancellationToken cancel)
     {
         var client = clients(definition.Identity);
         await using var events = new EventRecorder(client, definition.EventSource ?? definition.Identity, "", time, logs);

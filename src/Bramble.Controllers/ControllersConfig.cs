@@ -1,5 +1,6 @@
 using Bramble.Api.Naming;
 using Bramble.Controllers.Certificates;
+using Bramble.Controllers.LocalPath;
 
 namespace Bramble.Controllers;
 
@@ -22,4 +23,7 @@ public sealed record ControllersConfig(
 
     /// <summary>Who signs approved CertificateSigningRequests; null: nobody here.</summary>
     public CertificateSigners? Signers { get; init; }
+
+    /// <summary>Makes the volumes of class local-path; null: nobody here.</summary>
+    public LocalPathSettings? LocalPath { get; init; }
 }
