@@ -77,7 +77,7 @@ public sealed class ControllerHost(
                 // A lost race: the change that won will be seen in a moment.
                 context.Queue.AddRateLimited(key);
             }
-            catch (Exception e) when (e is StatusException or HttpRequestException or IOException or SocketException or TimeoutException)
+            catch (Exception e) when (e is StatusException or HttpRequestException or IOException or SocketException or TimeoutException or InvalidDataException)
             {
                 var delay = context.Queue.AddRateLimited(key);
                 // Once is noise (a namespace going away, a quota): what persists is told.
