@@ -27,11 +27,11 @@ internal sealed class ControllerScenario : IAsyncDisposable
 
     public TestCluster Api { get; }
 
-    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 7, 1, 12, 0, 0, TimeSpan.Zero));
+    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2024, 1, 1, 12, 0, 0, TimeSpan.Zero));
 
     /// <summary>What is in the API before the controller starts: <see cref="TestCluster"/>.</summary>
     public static ControllerScenario Start(string identity, TestCluster? api = null, ControllersConfig? config = null, IReadOnlyList<JsonObject>? rules = null) =>
-        new(identity, config ?? new ControllersConfig([], "CA"), [.. rules ?? RoleCheckedClient.RulesOf($"system:controller:{identity}"), .. RoleCheckedClient.RulesOf("system:basic-user")], api ?? new TestCluster());
+        new(identity, config ?? new ControllersConfig([], "CA"), [.. rules ?? RoleCheckedClient.RulesOf(identity == "system:apiserver" ? "cluster-admin" : $"system:controller:{identity}"), .. RoleCheckedClient.RulesOf("system:basic-user")], api ?? new TestCluster());
 
     public async Task<KubeObject> CreateAsync(ResourceId resource, string json)
     {

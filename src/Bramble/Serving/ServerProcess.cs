@@ -135,7 +135,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
                 Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
                 LocalPath = HasLocalStorage ? new(config.LocalStoragePath, new NodeFolders(streams.Kubelets)) : null,
             };
-            InProcessClient ControllerClient(string name) => loopback.As(
+            InProcessClient ControllerClient(string name) => name == "system:apiserver" ? loopback : loopback.As(
                 name.Contains(':') ? new UserInfo(name, ["system:authenticated"]) : UserInfo.ServiceAccount("kube-system", name), "kube-controller-manager");
             var host = new ControllerHost(settings, ControllerClient, informers, time, logs);
             running.Start("controllers", host.RunAsync);
