@@ -1,5 +1,6 @@
 using Bramble.Api.Naming;
 using Bramble.Controllers.Certificates;
+using Bramble.Controllers.LocalPath;
 using Bramble.Controllers.PodAutoscaling;
 
 namespace Bramble.Controllers;
@@ -25,4 +26,7 @@ public sealed record ControllersConfig(
 
     /// <summary>Who signs approved CertificateSigningRequests; null: nobody here.</summary>
     public CertificateSigners? Signers { get; init; }
+
+    /// <summary>Makes the volumes of class local-path; null: nobody here.</summary>
+    public LocalPathSettings? LocalPath { get; init; }
 }

@@ -51,6 +51,9 @@ internal sealed record ServerConfig
     public required string ResolvConf { get; init; }
     public required bool IsDebug { get; init; }
 
+    /// <summary>Where volumes of the class local-path lie on every node.</summary>
+    public required string LocalStoragePath { get; init; }
+
     /// <summary>Addresses of the <c>kubernetes</c> Service: the first of each service range.</summary>
     public IReadOnlyList<IPAddress> ServiceAddresses => [.. ServiceCidrs.Select(range => Nth(range, 1))];
 
@@ -156,6 +159,7 @@ internal sealed record ServerConfig
             NonrootDevices = flags.Switch(ServerFlags.NonrootDevices),
             ResolvConf = Bramble.Configuration.ResolvConf.Choose(flags.Text(ServerFlags.ResolvConf)),
             IsDebug = flags.Switch(ServerFlags.Debug) || flags.Number(ServerFlags.Verbosity) >= 4,
+            LocalStoragePath = Path.GetFullPath(flags.Text(ServerFlags.DefaultLocalStoragePath) is { Length: > 0 } storage ? storage : new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default)).Storage),
         };
     }
 

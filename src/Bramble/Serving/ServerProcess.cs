@@ -22,6 +22,7 @@ using Bramble.ApiServer.Verbs;
 using Bramble.Client;
 using Bramble.Configuration;
 using Bramble.Controllers;
+using Bramble.Controllers.LocalPath;
 using Bramble.Scheduler;
 using Bramble.Scheduler.Configuration;
 using Bramble.Storage.Sqlite;
@@ -120,6 +121,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         running.Start("custom resource definitions", new DefinitionPublisher(pipeline, loopback, time).RunAsync);
         running.Start("quota status", new QuotaStatusWriter(cache, loopback.As(UserInfo.ServiceAccount("kube-system", "resourcequota-controller"), "kube-controller-manager"), time, _log).RunAsync);
         running.Start("expiry of events", new EventExpiry(cache, loopback, config.ApiServer.Duration("event-ttl", TimeSpan.FromHours(1)), time).RunAsync);
+        running.Start("local storage", cancel => KeepLocalStorageAsync(informers, loopback, cancel));
         running.Start("node names", cancel => FreeNamesAsync(informers, passwords, cancel));
         if (config.RunsControllers)
         {
@@ -142,8 +144,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
                 },
                 IssueAccountToken = tokenIssuer.IssueLegacy,
                 Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
+                LocalPath = HasLocalStorage ? new(config.LocalStoragePath, new NodeFolders(streams.Kubelets)) : null,
             };
-            InProcessClient ControllerClient(string name) => loopback.As(
+            InProcessClient ControllerClient(string name) => name == "system:apiserver" ? loopback : loopback.As(
                 name.Contains(':') ? new UserInfo(name, ["system:authenticated"]) : UserInfo.ServiceAccount("kube-system", name), "kube-controller-manager");
             var host = new ControllerHost(settings, ControllerClient, informers, time, logs);
             running.Start("controllers", host.RunAsync);
@@ -175,6 +178,26 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         using var patience = new CancellationTokenSource(StopPatience);
         await server.StopAsync(patience.Token);
         await loading.CancelAsync();
+    }
+
+    private bool HasLocalStorage => !config.Cluster.Disabled.Contains("local-storage");
+
+    /// <summary>The class local-path and what belongs to it, from the first node on that can hold its volumes: an API server alone has no default class.</summary>
+    private async Task KeepLocalStorageAsync(Informers informers, InProcessClient client, CancellationToken cancel)
+    {
+        if (!HasLocalStorage)
+        {
+            await LocalPathObjects.RemoveAsync(client, cancel);
+            return;
+        }
+        var hasNode = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (config.RunsNode) hasNode.SetResult();
+        using var subscription = informers.For(Resources.Nodes).Subscribe(change =>
+        {
+            if (change.New?.Metadata.Annotations?.ContainsKey("k3s.io/hostname") == true) hasNode.TrySetResult();
+        });
+        await hasNode.Task.WaitAsync(cancel);
+        await LocalPathObjects.EnsureAsync(client, config.LocalStoragePath, cancel);
     }
 
     /// <summary>The node that has an address or is called so.</summary>
