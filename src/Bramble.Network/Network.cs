@@ -36,10 +36,11 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
     {
         using var nftables = new NftablesLibrary();
         var logger = logs.CreateLogger("network");
-        var pods = new PodNetworkSetup(config, informers, logger);
         var hasBridgeNetfilter = KernelSettings.EnableBridgeNetfilter();
-        if (!hasBridgeNetfilter) Log.NoBridgeNetfilter(logger);
-        var proxy = new ServiceProxy(config, informers, nftables, hasBridgeNetfilter, time, logger);
+        if (!hasBridgeNetfilter && config.Backend != FlannelBackend.None) Log.NoBridgeNetfilter(logger);
+        KernelSettings.ApplyConntrack(config.Proxy, logger);
+        var pods = new PodNetworkSetup(config, informers, hasBridgeNetfilter, logger);
+        var proxy = new ServiceProxy(config, informers, nftables, masqueradesNeighbours: !hasBridgeNetfilter, time, logger);
         using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // --disable-kube-proxy: somebody else's proxy (Cilium's) carries the services.
         var proxies = !config.Disabled.Contains("kube-proxy");
@@ -48,7 +49,6 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         {
             var policies = new NetworkPolicies(config, informers, nftables, time, logger);
             _policies.TrySetResult(policies);
-            if (!hasBridgeNetfilter) Log.PoliciesWithoutBridge(logger);
         }
         else _policies.TrySetResult(null);
         List<Task> running = [pods.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];

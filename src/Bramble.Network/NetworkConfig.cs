@@ -1,4 +1,5 @@
 using System.Net;
+using Bramble.Network.Services;
 
 namespace Bramble.Network;
 
@@ -46,6 +47,9 @@ public sealed record NetworkConfig
 
     /// <summary>K3s' names of what is switched off: <c>coredns</c>, <c>servicelb</c>, …</summary>
     public IReadOnlySet<string> Disabled { get; init; } = new HashSet<string>();
+
+    /// <summary><c>--kube-proxy-arg</c>.</summary>
+    public ProxyOptions Proxy { get; init; } = new();
 
     /// <summary><c>--disable-network-policy</c>: somebody else enforces them.</summary>
     public bool DisablesNetworkPolicy { get; init; }

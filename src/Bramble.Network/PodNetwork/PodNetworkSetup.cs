@@ -8,7 +8,7 @@ namespace Bramble.Network.PodNetwork;
 
 /// <summary>Makes this node's part of the pod network as soon as the node has its podCIDR: kernel settings, bridge, CNI configuration, and the route by
 /// which the host itself reaches service addresses. Level-triggered: each change of the Node looks at everything again.</summary>
-internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers, ILogger logger)
+internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers, bool hasBridgeNetfilter, ILogger logger)
 {
     private readonly SemaphoreSlim _changed = new(1);
     private readonly TaskCompletionSource _configured = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -68,7 +68,7 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
         foreach (var cidr in podCidrs) routes.EnsureAddress(bridge.Index, CniConfiguration.Gateway(cidr), cidr.PrefixLength);
         WriteWhole(config.SubnetFile, CniConfiguration.SubnetFile(config.ClusterCidrs, podCidrs, mtu));
         // Last: from here on the runtime connects pods.
-        WriteWhole(Path.Combine(config.CniConfDir, CniConfiguration.FileName), CniConfiguration.Conflist(podCidrs, mtu, config.CniStateDir));
+        WriteWhole(Path.Combine(config.CniConfDir, CniConfiguration.FileName), CniConfiguration.Conflist(podCidrs, mtu, config.CniStateDir, hasBridgeNetfilter));
         Log.PodNetworkReady(logger, string.Join(", ", podCidrs), CniConfiguration.Bridge, mtu);
     }
 

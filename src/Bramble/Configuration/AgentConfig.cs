@@ -44,7 +44,7 @@ internal sealed record AgentConfig
         };
         // Wrong values are told before anything is done, not after the join.
         _ = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet);
-        _ = ComponentArguments.Parse("--kube-proxy-arg", flags.List(ServerFlags.KubeProxyArg), ComponentArguments.None);
+        _ = ProxyArguments.Read(flags.List(ServerFlags.KubeProxyArg), config.NodeIps, Environment.ProcessorCount);
         _ = (Labels(flags.List(ServerFlags.NodeLabel)), flags.List(ServerFlags.NodeTaint).Select(Taint).ToList());
         return config;
     }
@@ -61,6 +61,7 @@ internal sealed record AgentConfig
         Cluster = cluster,
         FlannelInterface = Flags.Text(ServerFlags.FlannelIface),
         Kubelet = ComponentArguments.Parse("--kubelet-arg", Flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet),
+        Proxy = ProxyArguments.Read(Flags.List(ServerFlags.KubeProxyArg), NodeIps, Environment.ProcessorCount),
         RuntimeEndpoint = Flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
         PauseImage = Flags.Text(ServerFlags.PauseImage)!,
         Snapshotter = Flags.Text(ServerFlags.Snapshotter)!,

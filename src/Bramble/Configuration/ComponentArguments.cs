@@ -20,7 +20,7 @@ internal sealed class ComponentArguments
         "node-monitor-grace-period", "terminated-pod-gc-threshold", "node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6",
     };
 
-    /// <summary>kube-scheduler's and kube-proxy's: they are parts of one process here, without a port or a mode of their own.</summary>
+    /// <summary>kube-scheduler's: it is a part of one process here, without a port of its own.</summary>
     public static readonly IReadOnlySet<string> None = new HashSet<string>(StringComparer.Ordinal);
 
     /// <summary>The kubelet's.</summary>

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Bramble.Flags;
 using Bramble.Network;
+using Bramble.Network.Services;
 using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Layout;
 using static Bramble.Configuration.FlagValues;
@@ -44,6 +45,7 @@ internal sealed record ServerConfig
     public required ComponentArguments ControllerManager { get; init; }
     public required ComponentArguments Scheduler { get; init; }
     public required ComponentArguments Kubelet { get; init; }
+    public required ProxyOptions Proxy { get; init; }
     public required string? RuntimeEndpoint { get; init; }
     public required string PauseImage { get; init; }
     public required string Snapshotter { get; init; }
@@ -94,6 +96,7 @@ internal sealed record ServerConfig
         Cluster = Cluster,
         FlannelInterface = FlannelInterface,
         Kubelet = Kubelet,
+        Proxy = Proxy,
         RuntimeEndpoint = RuntimeEndpoint,
         PauseImage = PauseImage,
         Snapshotter = Snapshotter,
@@ -113,7 +116,6 @@ internal sealed record ServerConfig
         var clusters = Networks(flags.Split(ServerFlags.ClusterCidr), "--cluster-cidr");
         if (!services.Select(range => range.BaseAddress.AddressFamily).Order().SequenceEqual(clusters.Select(range => range.BaseAddress.AddressFamily).Order()))
             throw new UsageException("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both");
-        _ = ComponentArguments.Parse("--kube-proxy-arg", flags.List(ServerFlags.KubeProxyArg), ComponentArguments.None);
         var advertisePort = flags.Number(ServerFlags.AdvertisePort);
         return new ServerConfig
         {
@@ -150,6 +152,7 @@ internal sealed record ServerConfig
             ControllerManager = ComponentArguments.Parse("--kube-controller-manager-arg", flags.List(ServerFlags.ControllerManagerArg), ComponentArguments.OfControllerManager),
             Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.None),
             Kubelet = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet),
+            Proxy = ProxyArguments.Read(flags.List(ServerFlags.KubeProxyArg), nodeIps, Environment.ProcessorCount),
             RuntimeEndpoint = flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
             PauseImage = flags.Text(ServerFlags.PauseImage)!,
             Snapshotter = flags.Text(ServerFlags.Snapshotter)!,

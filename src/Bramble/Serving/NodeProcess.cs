@@ -136,6 +136,7 @@ internal sealed class NodeProcess(
         IsServer = config.IsServer,
         UpstreamResolvConf = config.ResolvConf,
         Disabled = config.Cluster.Disabled,
+        Proxy = config.Proxy,
         DisablesNetworkPolicy = config.Cluster.DisablesNetworkPolicy,
     };
 }

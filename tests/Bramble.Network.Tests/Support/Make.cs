@@ -30,12 +30,12 @@ internal static class Make
         return slice;
     }
 
-    public static V1Endpoint Endpoint(string address, string node = Node, bool ready = true, bool? serving = null, bool? terminating = null, string? hostname = null, string? zone = null) => new()
+    public static V1Endpoint Endpoint(string address, string node = Node, bool ready = true, bool? serving = null, bool? terminating = null, string? hostname = null, string? zone = null, string? forNode = null) => new()
     {
         Addresses = [address],
         NodeName = node,
         Hostname = hostname,
         Conditions = new() { Ready = ready, Serving = serving ?? ready, Terminating = terminating },
-        Hints = zone is null ? null : new() { ForZones = [new() { Name = zone }] },
+        Hints = zone is null ? null : new() { ForZones = [new() { Name = zone }], ForNodes = forNode is null ? null : [new() { Name = forNode }] },
     };
 }
