@@ -62,7 +62,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var options = Options(pki);
         var (authorizer, rbac) = Authorizers.Compose(cache);
         var authenticators = Authenticators.Compose(authentication, keys, cache, time);
-        // The strategies write IPAddress objects through the pipeline that is made of them.
+        // Strategies write IPAddress objects, admission writes the quotas it charges: through the pipeline that is made of them.
         InProcessClient? loopback = null;
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         Informers? nodes = null;
@@ -71,7 +71,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
-            Admission = AdmissionPlugins.Compose(authorizer, rbac, time),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,

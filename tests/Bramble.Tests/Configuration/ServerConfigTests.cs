@@ -85,8 +85,13 @@ public class ServerConfigTests
     }
 
     [Fact]
-    public void Parts_with_a_flag_of_their_own_are_disabled_like_the_others() =>
-        Assert.Equal(["coredns", "kube-proxy", "network-policy", "servicelb"], Read("--disable=servicelb,coredns", "--disable-kube-proxy", "--disable-network-policy").Disabled.Order());
+    public void Parts_with_a_flag_of_their_own_are_disabled_like_the_others()
+    {
+        Assert.Equal(["coredns", "kube-proxy", "servicelb"], Read("--disable=servicelb,coredns", "--disable-kube-proxy").Disabled.Order());
+        // Policies are the cluster's setting: agents are told.
+        Assert.True(Read("--disable-network-policy").Cluster.DisablesNetworkPolicy);
+        Assert.False(Read("--disable=servicelb").Cluster.DisablesNetworkPolicy);
+    }
 
     [Theory]
     [InlineData("10.43.0.0/16", 10, "10.43.0.10")]
