@@ -5,6 +5,7 @@ using Bramble.Network.Firewalls;
 using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
+using Bramble.Network.PodNetwork.Overlays;
 using Bramble.Network.Policies;
 using Bramble.Network.ServiceLoadBalancer;
 using Bramble.Network.Services;
@@ -69,7 +70,7 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             running.Add(dns.RunAsync(parts.Token));
             ready.Add(dns.Serving);
         }
-        if (config.Backend is FlannelBackend.Vxlan or FlannelBackend.HostGw) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
+        if (config.Backend != FlannelBackend.None) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
         if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, time, logger).RunAsync(parts.Token));
         running.Add(AnnounceAsync(ready, parts.Token));
         try

@@ -39,6 +39,20 @@ public sealed record NetworkConfig
     /// <summary><c>--flannel-ipv6-masq</c>: IPv6 pods go out with the node's address. Off, as in K3s: IPv6 pod addresses are routable.</summary>
     public bool MasqueradesIPv6Pods { get; init; }
 
+    /// <summary>VXLAN's network identifier and UDP port; flannel's and K3s' own unless <c>--flannel-conf</c> says others.</summary>
+    public int VxlanId { get; init; } = 1;
+
+    public int VxlanPort { get; init; } = 8472;
+
+    /// <summary>The node's addresses for the outside, by which <see cref="UsesExternalIps"/> reaches it.</summary>
+    public IReadOnlyList<IPAddress> NodeExternalIps { get; init; } = [];
+
+    /// <summary><c>--flannel-external-ip</c>: other nodes send to the external addresses.</summary>
+    public bool UsesExternalIps { get; init; }
+
+    /// <summary><c>--flannel-cni-conf</c>: the text of a CNI configuration that takes the place of our own; null: ours.</summary>
+    public string? CniConf { get; init; }
+
     /// <summary>Interface that carries traffic between nodes; null: the one with the default route, else the one with the node's first address.</summary>
     public string? FlannelInterface { get; init; }
 

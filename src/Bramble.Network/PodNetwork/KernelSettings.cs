@@ -26,7 +26,20 @@ internal static class KernelSettings
         ("net/ipv6/conf/default/forwarding", "1", "IPv6 pods reach nothing outside their node"),
     ];
 
-    public static void Apply(bool withV6, ILogger logger) => Apply(withV6 ? [.. Settings, .. SettingsV6] : Settings, logger);
+    public static void Apply(bool withV6, ILogger logger)
+    {
+        if (withV6) KeepRouterAdvertisements(logger);
+        Apply(withV6 ? [.. Settings, .. SettingsV6] : Settings, logger);
+    }
+
+    // A kernel that forwards stops listening to routers (ip-sysctl: accept_ra), and the board would lose its IPv6 default route; 2 means: all the same.
+    private static void KeepRouterAdvertisements(ILogger logger)
+    {
+        const string links = "/proc/sys/net/ipv6/conf";
+        if (!Directory.Exists(links)) return;
+        Apply(Directory.EnumerateDirectories(links).Select(link => Path.GetFileName(link)).Where(link => File.ReadAllText($"{links}/{link}/accept_ra").Trim() == "1")
+            .Select(link => ($"net/ipv6/conf/{link}/accept_ra", "2", "this board may lose its IPv6 default route")), logger);
+    }
 
     /// <summary>The limits of connection tracking that <c>--kube-proxy-arg</c> names; without a name the kernel's stay.</summary>
     public static void ApplyConntrack(ProxyOptions options, ILogger logger)

@@ -27,6 +27,8 @@ internal static class BaseRules
         var unreachable = v6 ? "icmpv6 port-unreachable" : "icmp port-unreachable";
         // ::1 is never routed off the loopback, whatever the settings; 127.0.0.0/8 is, once localhost NodePorts are to work (CVE-2020-8558).
         var guardLoopback = v6 ? "" : "iifname != \"lo\" ip daddr 127.0.0.0/8 drop";
+        // So nothing that is sent to ::1 can be sent on: it is for who listens there.
+        var localhost = v6 ? "ip6 daddr ::1 return" : "";
         var keepSets = string.Concat(Protocols.Select(p => $"""
               set keep_source_{p} {"{"} type {addr} . inet_service; {"}"}
               set keep_source_node_{p} {"{"} type inet_service; {"}"}
@@ -47,7 +49,8 @@ internal static class BaseRules
         var masqueradePods = plan.MasqueradesPods ? $"{ip} saddr @cluster_cidrs {ip} daddr != @cluster_cidrs {ip} daddr != {multicast} masquerade fully-random" : "";
         var neighbours = plan.MasqueradesNeighbours ? NeighbourMasquerade : "";
         var dns = plan.DnsTarget is null ? "drop" : $"meta l4proto {{ tcp, udp }} dnat {ip} to {plan.DnsTarget}";
-        var isLimited = plan.NodePortAddresses.Count > 0;
+        // As in kube-proxy: a family that the list does not name is not limited.
+        var isLimited = plan.NodePortAddresses.Any(network => ServiceFrontEnds.FamilyOf(network.BaseAddress) == family);
         var nodePorts = isLimited ? $"{ip} daddr @nodeport_addresses " : "";
         var outside = plan.MasqueradesAll ? "" : $"{ip} saddr != @cluster_cidrs ";
         return $$"""
@@ -91,6 +94,7 @@ internal static class BaseRules
                 fib daddr type local {{nodePorts}}meta l4proto . th dport vmap @nodeports_external
               }
               chain node {
+                {{localhost}}
                 {{nodePorts}}meta l4proto . th dport vmap @nodeports
                 meta l4proto . th dport vmap @hostports
               }

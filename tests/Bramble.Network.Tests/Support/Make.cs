@@ -24,6 +24,15 @@ internal static class Make
         Endpoints = endpoints,
     };
 
+    /// <summary>The same for IPv6.</summary>
+    public static V1EndpointSlice SliceV6(string service, int port, params V1Endpoint[] endpoints)
+    {
+        var slice = Slice(service, port, endpoints);
+        slice.Metadata.Name += "6";
+        slice.AddressType = "IPv6";
+        return slice;
+    }
+
     public static V1EndpointSlice Udp(V1EndpointSlice slice)
     {
         foreach (var port in slice.Ports) port.Protocol = "UDP";

@@ -24,7 +24,7 @@ public sealed class CniPluginTests(BoardFixture board)
         var answer = JsonNode.Parse(await CallAsync("ADD", pod, plugin))!;
         Assert.Equal("10.42.0.1", answer["ips"]![0]!["gateway"]!.GetValue<string>());
         Assert.Equal("host " + answer["ips"]![0]!["address"]!.GetValue<string>().Split('/')[0], Talk.Ask(pod, "192.0.2.2", 9090));
-        Assert.Contains("mtu 1450", pod.Ip("link show eth0"));
+        Assert.Contains("mtu 1430", pod.Ip("link show eth0"));
         Assert.Contains("0a:58:0a:2a:00:01", NetworkNamespace.Run("ip", "link show cni0"));
         await CallAsync("DEL", pod, plugin);
     }

@@ -263,7 +263,7 @@ public sealed class ServiceTrafficTests(BoardFixture board)
         NeedsKernel();
         var conflist = File.ReadAllText(Path.Combine(board.Config.CniConfDir, "10-flannel.conflist"));
         Assert.Contains("\"subnet\":\"10.42.0.0/24\"", conflist);
-        Assert.Contains("\"mtu\":1450", conflist);
-        Assert.Equal("FLANNEL_NETWORK=10.42.0.0/16\nFLANNEL_SUBNET=10.42.0.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n", File.ReadAllText(board.Config.SubnetFile));
+        Assert.Contains("\"mtu\":1430", conflist);
+        Assert.Equal("FLANNEL_NETWORK=10.42.0.0/16\nFLANNEL_SUBNET=10.42.0.1/24\nFLANNEL_IPV6_NETWORK=fd00:42::/56\nFLANNEL_IPV6_SUBNET=fd00:42::1/64\nFLANNEL_MTU=1430\nFLANNEL_IPMASQ=true\n", File.ReadAllText(board.Config.SubnetFile));
     }
 }
