@@ -18,6 +18,12 @@ internal sealed record AgentConfig
     public required string NodeName { get; init; }
     public required IReadOnlyList<IPAddress> NodeIps { get; init; }
     public required IReadOnlyList<IPAddress> NodeExternalIps { get; init; }
+
+    /// <summary>The addresses were found on the machine, not given: they follow it.</summary>
+    public required bool FindsIps { get; init; }
+
+    public required FlannelConf Flannel { get; init; }
+    public required string? CniConf { get; init; }
     public required bool IsDebug { get; init; }
     private FlagSet Flags { get; init; } = null!;
 
@@ -38,6 +44,9 @@ internal sealed record AgentConfig
             LoadBalancerPort = Port(flags, AgentFlags.LbServerPort),
             NodeName = NodeNameOf(flags),
             NodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)),
+            FindsIps = flags.Split(ServerFlags.NodeIp).Count == 0,
+            Flannel = FlannelConf.Read(flags.Text(ServerFlags.FlannelConf)),
+            CniConf = FlannelConf.CniConf(flags.Text(ServerFlags.FlannelCniConf)),
             NodeExternalIps = Addresses(flags.Split(ServerFlags.NodeExternalIp), "--node-external-ip"),
             IsDebug = flags.Switch(ServerFlags.Debug) || flags.Number(ServerFlags.Verbosity) >= 4,
             Flags = flags,
@@ -54,12 +63,14 @@ internal sealed record AgentConfig
     {
         Layout = Layout,
         Name = NodeName,
-        Ips = NodeIps,
+        Ips = FindsIps ? NodeAddresses.OfFamilies(NodeIps, cluster.ClusterCidrs) : NodeIps,
         ExternalIps = NodeExternalIps,
         Labels = Labels(Flags.List(ServerFlags.NodeLabel)),
         Taints = [.. Flags.List(ServerFlags.NodeTaint).Select(Taint)],
         Cluster = cluster,
         FlannelInterface = Flags.Text(ServerFlags.FlannelIface),
+        Flannel = Flannel,
+        CniConf = CniConf,
         Kubelet = ComponentArguments.Parse("--kubelet-arg", Flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet),
         Proxy = ProxyArguments.Read(Flags.List(ServerFlags.KubeProxyArg), NodeIps, Environment.ProcessorCount),
         RuntimeEndpoint = Flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
@@ -69,6 +80,13 @@ internal sealed record AgentConfig
         ResolvConf = Bramble.Configuration.ResolvConf.Choose(Flags.Text(ServerFlags.ResolvConf)),
         IsServer = false,
     };
+
+    /// <summary>Waits until the machine has other addresses than these, and returns what it is then.</summary>
+    public async Task<AgentConfig> MovedAsync(TimeProvider time, CancellationToken cancel)
+    {
+        if (!FindsIps) await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
+        return this with { NodeIps = await NodeAddresses.MovedAsync(NodeIps, Flags.Text(ServerFlags.FlannelIface), time, cancel) };
+    }
 
     private static JoinToken Parsed(string token)
     {

@@ -16,6 +16,8 @@ internal sealed record NodeConfig
     public required IReadOnlyList<(string Key, string? Value, string Effect)> Taints { get; init; }
     public required ClusterSettings Cluster { get; init; }
     public required string? FlannelInterface { get; init; }
+    public required FlannelConf Flannel { get; init; }
+    public required string? CniConf { get; init; }
     public required ComponentArguments Kubelet { get; init; }
     public required ProxyOptions Proxy { get; init; }
     public required string? RuntimeEndpoint { get; init; }

@@ -30,6 +30,10 @@ internal sealed record ServerConfig
     public required string ClusterDomain { get; init; }
     public required FlannelBackend FlannelBackend { get; init; }
     public required string? FlannelInterface { get; init; }
+    public required FlannelConf Flannel { get; init; }
+    public required string? CniConf { get; init; }
+    public required bool MasqueradesIPv6Pods { get; init; }
+    public required bool UsesExternalIps { get; init; }
     public required bool UsesTunnels { get; init; }
     public required bool DisablesNetworkPolicy { get; init; }
     public required IReadOnlySet<string> Disabled { get; init; }
@@ -79,6 +83,8 @@ internal sealed record ServerConfig
         ClusterDns = ClusterDns,
         ClusterDomain = ClusterDomain,
         FlannelBackend = FlagValues.BackendName(FlannelBackend),
+        MasqueradesIPv6Pods = MasqueradesIPv6Pods,
+        UsesExternalIps = UsesExternalIps,
         EgressSelectorMode = UsesTunnels ? "agent" : "disabled",
         Disabled = Disabled,
         DisablesNetworkPolicy = DisablesNetworkPolicy,
@@ -95,6 +101,8 @@ internal sealed record ServerConfig
         Taints = NodeTaints,
         Cluster = Cluster,
         FlannelInterface = FlannelInterface,
+        Flannel = Flannel,
+        CniConf = CniConf,
         Kubelet = Kubelet,
         Proxy = Proxy,
         RuntimeEndpoint = RuntimeEndpoint,
@@ -108,7 +116,6 @@ internal sealed record ServerConfig
     /// <exception cref="UsageException">A value is wrong: one line with cause and fix.</exception>
     public static ServerConfig From(FlagSet flags)
     {
-        var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface));
         var external = Addresses(flags.Split(ServerFlags.NodeExternalIp), "--node-external-ip");
         var bind = Address(flags.Text(ServerFlags.BindAddress, "0.0.0.0"), "--bind-address");
         var port = Port(flags, ServerFlags.HttpsListenPort);
@@ -116,6 +123,8 @@ internal sealed record ServerConfig
         var clusters = Networks(flags.Split(ServerFlags.ClusterCidr), "--cluster-cidr");
         if (!services.Select(range => range.BaseAddress.AddressFamily).Order().SequenceEqual(clusters.Select(range => range.BaseAddress.AddressFamily).Order()))
             throw new UsageException("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both");
+        var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip")
+            : NodeAddresses.OfFamilies(NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)), clusters);
         var advertisePort = flags.Number(ServerFlags.AdvertisePort);
         return new ServerConfig
         {
@@ -137,6 +146,10 @@ internal sealed record ServerConfig
             ClusterDomain = flags.Text(ServerFlags.ClusterDomain)!,
             FlannelBackend = Backend(flags.Text(ServerFlags.FlannelBackend)!),
             FlannelInterface = flags.Text(ServerFlags.FlannelIface),
+            Flannel = FlannelConf.Read(flags.Text(ServerFlags.FlannelConf)),
+            CniConf = FlannelConf.CniConf(flags.Text(ServerFlags.FlannelCniConf)),
+            MasqueradesIPv6Pods = flags.Switch(ServerFlags.FlannelIpv6Masq),
+            UsesExternalIps = flags.Switch(ServerFlags.FlannelExternalIp),
             UsesTunnels = EgressMode(flags.Text(ServerFlags.EgressSelectorMode)!),
             DisablesNetworkPolicy = flags.Switch(ServerFlags.DisableNetworkPolicy),
             Disabled = DisabledParts(flags),
