@@ -5,6 +5,7 @@ using Bramble.Network.Firewalls;
 using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
+using Bramble.Network.PodNetwork.Overlays;
 using Bramble.Network.Policies;
 using Bramble.Network.ServiceLoadBalancer;
 using Bramble.Network.Services;
@@ -36,10 +37,11 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
     {
         using var nftables = new NftablesLibrary();
         var logger = logs.CreateLogger("network");
-        var pods = new PodNetworkSetup(config, informers, logger);
         var hasBridgeNetfilter = KernelSettings.EnableBridgeNetfilter();
-        if (!hasBridgeNetfilter) Log.NoBridgeNetfilter(logger);
-        var proxy = new ServiceProxy(config, informers, nftables, hasBridgeNetfilter, time, logger);
+        if (!hasBridgeNetfilter && config.Backend != FlannelBackend.None) Log.NoBridgeNetfilter(logger);
+        KernelSettings.ApplyConntrack(config.Proxy, logger);
+        var pods = new PodNetworkSetup(config, informers, hasBridgeNetfilter, logger);
+        var proxy = new ServiceProxy(config, informers, nftables, masqueradesNeighbours: !hasBridgeNetfilter, time, logger);
         using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // --disable-kube-proxy: somebody else's proxy (Cilium's) carries the services.
         var proxies = !config.Disabled.Contains("kube-proxy");
@@ -48,7 +50,6 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         {
             var policies = new NetworkPolicies(config, informers, nftables, time, logger);
             _policies.TrySetResult(policies);
-            if (!hasBridgeNetfilter) Log.PoliciesWithoutBridge(logger);
         }
         else _policies.TrySetResult(null);
         List<Task> running = [pods.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];
@@ -69,7 +70,7 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             running.Add(dns.RunAsync(parts.Token));
             ready.Add(dns.Serving);
         }
-        if (config.Backend is FlannelBackend.Vxlan or FlannelBackend.HostGw) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
+        if (config.Backend != FlannelBackend.None) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
         if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, time, logger).RunAsync(parts.Token));
         running.Add(AnnounceAsync(ready, parts.Token));
         try

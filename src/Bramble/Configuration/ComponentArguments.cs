@@ -25,9 +25,6 @@ internal sealed class ComponentArguments
     /// <summary>kube-scheduler's: a KubeSchedulerConfiguration file.</summary>
     public static readonly IReadOnlySet<string> OfScheduler = new HashSet<string>(StringComparer.Ordinal) { "config" };
 
-    /// <summary>kube-proxy's: it is a part of one process here, without a port or a mode of its own.</summary>
-    public static readonly IReadOnlySet<string> None = new HashSet<string>(StringComparer.Ordinal);
-
     /// <summary>The kubelet's.</summary>
     public static readonly IReadOnlySet<string> OfKubelet = new HashSet<string>(StringComparer.Ordinal)
     {
