@@ -60,7 +60,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var authentication = Authentication(pki, tokens);
         var keys = ServiceAccountKeys.Load(authentication.ServiceAccountSigningKeyPem, authentication.ServiceAccountKeyPems);
         var options = Options(pki);
-        var (authorizer, rbac) = Authorizers.Compose(cache);
+        var (authorizer, rbac) = Authorizers.Compose(cache, servesIngress: !config.Disabled.Contains("traefik"));
         var authenticators = Authenticators.Compose(authentication, keys, cache, time);
         // The strategies write IPAddress objects through the pipeline that is made of them.
         InProcessClient? loopback = null;

@@ -43,6 +43,7 @@ public sealed class BoardFixture : IAsyncLifetime
             NodeIps = [IPAddress.Parse("192.0.2.2")],
             DataDir = DataDir,
             SubnetFile = Path.Combine(DataDir, "subnet.env"),
+            Disabled = new HashSet<string> { "traefik" },
             UpstreamResolvConf = Path.Combine(DataDir, "resolv.conf"),
         };
         Cluster.Objects(Resources.Nodes).Set(new V1Node
@@ -56,7 +57,7 @@ public sealed class BoardFixture : IAsyncLifetime
         Cluster.Objects(Resources.Pods);
         Cluster.Objects(Resources.Namespaces);
 
-        var network = new Network(Config, Cluster, Cluster, TimeProvider.System, new ListLoggerFactory(Warnings));
+        var network = new Network(Config, Cluster, Cluster, Cluster, TimeProvider.System, new ListLoggerFactory(Warnings));
         _running = network.RunAsync(_stop.Token);
         await (await Task.WhenAny(network.Ready, _running)).WaitAsync(TimeSpan.FromSeconds(20));
 
