@@ -60,8 +60,8 @@ public sealed record NetworkConfig
     /// <summary>The node's ports of the ingress.</summary>
     public IngressPorts IngressPorts { get; init; } = IngressPorts.Default;
 
-    /// <summary>Listening sockets that outlive the process; null: none do.</summary>
-    public IKeptSockets? KeptSockets { get; init; }
+    /// <summary>Listening sockets that outlive the process.</summary>
+    public IKeptSockets KeptSockets { get; init; } = new NoKeptSockets();
 
     /// <summary>Folder of the CNI configuration that the runtime reads.</summary>
     public string CniConfDir => Path.Combine(DataDir, "agent/etc/cni/net.d");

@@ -58,7 +58,7 @@ internal sealed class IngressProxy(
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // Routes first: a client that comes through a kept socket must not meet an empty table.
         await RebuildAsync(stop.Token);
-        var server = new IngressServer(config.IngressPorts, _state, metrics, config.KeptSockets ?? new NoKeptSockets(), time, logs, logger).RunAsync(stop.Token);
+        var server = new IngressServer(config.IngressPorts, _state, metrics, config.KeptSockets, time, logs, logger).RunAsync(stop.Token);
         _serving.TrySetResult();
         var following = FollowAsync();
         var first = await Task.WhenAny(server, following);

@@ -38,9 +38,10 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         var (cluster, servers) = await JoinAsync(claim, stop);
         balancer.SetServers(servers);
         _credentials.WriteKubeconfigs(config.LoadBalancerPort);
+        using var sockets = NodeSockets.Open(config.Layout, time, logs);
         using var running = new RunningParts(time, _log, stop);
         running.Start("load balancer", balancer.RunAsync);
-        running.Start("node", cancel => RunNodeAsync(cluster, servers, balancer, claim, cancel));
+        running.Start("node", cancel => RunNodeAsync(cluster, servers, balancer, claim, sockets, cancel));
         ServiceNotify.Ready();
         try
         {
@@ -86,12 +87,12 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     }
 
     /// <summary>The node, made again with new certificates before the old ones end.</summary>
-    private async Task RunNodeAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeClaim claim, CancellationToken cancel)
+    private async Task RunNodeAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeClaim claim, NodeSockets sockets, CancellationToken cancel)
     {
         while (true)
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            var node = RunPartsAsync(cluster, servers, balancer, stop.Token);
+            var node = RunPartsAsync(cluster, servers, balancer, sockets, stop.Token);
             var renewal = RenewAsync(claim, stop.Token);
             var first = await Task.WhenAny(node, renewal);
             await stop.CancelAsync();
@@ -100,7 +101,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         }
     }
 
-    private async Task RunPartsAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, CancellationToken cancel)
+    private async Task RunPartsAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeSockets sockets, CancellationToken cancel)
     {
         using var kubelet = ClientAs("client-kubelet", balancer.Url, "kubelet");
         using var controller = ClientAs("client-k3s-controller", balancer.Url, "k3s-agent");
@@ -109,7 +110,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         List<Task> parts =
         [
             // A node writes its own annotations with its own rights; the controller's only read.
-            new NodeProcess(config.Node(cluster), kubelet, kubelet, informers, time, logs).RunAsync(stop.Token),
+            new NodeProcess(config.Node(cluster), kubelet, kubelet, informers, sockets, time, logs).RunAsync(stop.Token),
             FollowServersAsync(cluster, servers, informers, balancer, stop.Token),
         ];
         var first = await Task.WhenAny(parts);

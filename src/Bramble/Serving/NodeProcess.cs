@@ -14,7 +14,7 @@ namespace Bramble.Serving;
 
 /// <summary>The node's side of a server: runtime, images, network, kubelet, in the order in which they need each other.</summary>
 internal sealed class NodeProcess(
-    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, TimeProvider time, ILoggerFactory logs)
+    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, NodeSockets sockets, TimeProvider time, ILoggerFactory logs)
 {
     private readonly ILogger _log = logs.CreateLogger("node");
     private readonly CgroupDriver _cgroupDriver = CgroupHierarchy.ChooseDriver(config.Kubelet.Text("cgroup-driver"), Environment.GetEnvironmentVariable);
@@ -137,5 +137,6 @@ internal sealed class NodeProcess(
         UpstreamResolvConf = config.ResolvConf,
         Disabled = config.Cluster.Disabled,
         DisablesNetworkPolicy = config.Cluster.DisablesNetworkPolicy,
+        KeptSockets = sockets,
     };
 }

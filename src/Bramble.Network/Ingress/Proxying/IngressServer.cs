@@ -58,7 +58,8 @@ internal sealed class IngressServer(IngressPorts ports, IngressState state, Ingr
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         foreach (var any in Families())
         {
-            kestrel.Listen(any, ports.Web, static listen => listen.Protocols = HttpProtocols.Http1AndHttp2);
+            // Without TLS there is nobody to agree on HTTP/2 with.
+            kestrel.Listen(any, ports.Web, static listen => listen.Protocols = HttpProtocols.Http1);
             kestrel.Listen(any, ports.WebSecure, listen =>
             {
                 listen.Protocols = HttpProtocols.Http1AndHttp2;

@@ -7,24 +7,6 @@ using Microsoft.Extensions.Options;
 
 namespace Bramble.Network.Ingress.Proxying;
 
-/// <summary>Where listening sockets come from. One that outlived the last process goes on where it was.</summary>
-public interface IKeptSockets
-{
-    /// <summary>The socket that a former process kept under this name, listening; null: none.</summary>
-    Socket? Take(string name);
-
-    /// <summary>Keeps a listening socket for the next process.</summary>
-    void Keep(string name, Socket socket);
-}
-
-/// <summary>Nothing outlives the process.</summary>
-internal sealed class NoKeptSockets : IKeptSockets
-{
-    public Socket? Take(string name) => null;
-
-    public void Keep(string name, Socket socket) { }
-}
-
 /// <summary>Kestrel's transport for ports that may be somebody else's for a while: it is "bound" at once and accepts when the port is ours.</summary>
 internal sealed class PatientTransport(IKeptSockets kept, TimeProvider time, ILoggerFactory logs, ILogger logger) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
@@ -74,7 +56,7 @@ internal sealed class PatientListener(IPEndPoint endpoint, IKeptSockets kept, Ti
 
     private async Task<IConnectionListener> OpenAsync(CancellationToken cancel)
     {
-        var name = $"ingress-{endpoint}";
+        var name = $"ingress-{(endpoint.AddressFamily == AddressFamily.InterNetworkV6 ? "ipv6" : "ipv4")}-{endpoint.Port}";
         var isTold = false;
         while (true)
         {
