@@ -64,7 +64,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var authentication = Authentication(pki, tokens);
         var keys = ServiceAccountKeys.Load(authentication.ServiceAccountSigningKeyPem, authentication.ServiceAccountKeyPems);
         var options = Options(pki);
-        var (authorizer, rbac) = Authorizers.Compose(cache);
+        var (authorizer, rbac) = Authorizers.Compose(cache, servesIngress: !config.Disabled.Contains("traefik"));
         var authenticators = Authenticators.Compose(authentication, keys, cache, time);
         // Strategies write IPAddress objects, admission writes the quotas it charges: through the pipeline that is made of them.
         InProcessClient? loopback = null;
@@ -116,6 +116,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         if (ServesMetrics) await MetricsObjects.EnsureAsync(loopback, stop);
         await using var informers = new Informers(loopback, time, logs);
         nodes = informers;
+        using var sockets = config.RunsNode ? NodeSockets.Open(config.Layout, time, logs) : null;
         using var running = new RunningParts(time, _log, stop);
         running.Start("bootstrap objects", bootstrap.RunAsync);
         running.Start("custom resource definitions", new DefinitionPublisher(pipeline, loopback, time).RunAsync);
@@ -162,7 +163,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
             // Also the server's own name is not for another machine.
             if (!await passwords.EnsureAsync(config.NodeName, NodePasswords.OwnPassword(), stop)) ServerLog.NameTaken(_log, config.NodeName);
-            running.Start("node", new NodeProcess(config.Node, kubelet, network, informers, time, logs).RunAsync);
+            running.Start("node", new NodeProcess(config.Node, kubelet, network, informers, sockets!, time, logs).RunAsync);
         }
         running.Start("idle memory", new IdleMemory(time).RunAsync);
         try
