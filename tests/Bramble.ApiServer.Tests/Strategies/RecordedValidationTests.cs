@@ -34,12 +34,12 @@ public partial class RecordedValidationTests
             if (Collection().Match(step["path"]!.ToString()) is not { Success: true } path) continue;
             var (group, version, plural) = (path.Groups["group"].Value, path.Groups["version"].Value, path.Groups["plural"].Value);
             if (ApiCatalog.BuiltIn.Find(group, version, plural) is not { } resource || !StrategyRun.Knows(resource)) continue;
-            // Their validation, and compilation of CEL, are not written yet.
-            if (group == "resource.k8s.io") continue;
             var answer = step["expect"]!["body"];
             if (status == 422 && answer?["reason"]?.ToString() != "Invalid") continue;
             var expected = new List<string>();
             foreach (var cause in answer?["details"]?["causes"]?.AsArray() ?? []) expected.Add($"{cause!["field"]}: {cause["message"]}");
+            // What is wrong with an expression is the compiler's to say.
+            if (expected.Exists(line => line.Contains(".cel.expression:", StringComparison.Ordinal))) continue;
             var actual = StrategyRun.Create(resource, body);
             // The pipeline checks metadata before the strategy does.
             expected.RemoveAll(line => line.StartsWith("metadata.", StringComparison.Ordinal));

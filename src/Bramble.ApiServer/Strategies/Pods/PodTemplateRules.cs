@@ -23,7 +23,7 @@ internal static class PodTemplateRules
         if (selector is not null && SelectorRules.IsEmpty(selector)) return;
         var labels = template.Labels();
         if (selector is null || !SelectorRules.Matches(selector, labels))
-            errors.Invalid(path.Child("metadata", "labels"), labels?.DeepClone(), "`selector` does not match template `labels`");
+            errors.Invalid(path.Child("metadata", "labels"), InternalStruct.ShowMap(labels), "`selector` does not match template `labels`");
     }
 
     /// <summary>Pods of a controller are restarted for ever, and have no deadline.</summary>
