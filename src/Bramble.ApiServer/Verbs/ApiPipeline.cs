@@ -337,6 +337,7 @@ public sealed class ApiPipeline
         var options = DeleteOptions.Read(RequestBody.OptionsJson(request), request.Query);
         var context = Context(resource, name, "", request, new WriteOptions("DeleteOptions", options.IsDryRun, "", FieldValidation.Ignore, null, options.ToTree()));
         WarnOfOrphans(resource, options, request);
+        if (resource.Strategy.WhyNotDeletable(name.Name) is { } why) throw StatusErrors.Forbidden(resource.GroupResource, name.Name, why);
         var result = await _deletes.DeleteAsync(context, options, cancel);
         var code = !result.IsDeleted && options.OrphanDependents == false ? 202 : 200;
         // Pods, Services and some more answer with what they were; all others say only that it is done.
