@@ -57,7 +57,7 @@ internal static class DefinitionRules
             if (version.Bool("storage")) stored++;
             isUnique &= seen.Add(version.Text("name"));
             var at = path.Index(index);
-            if (Strategies.Names.Dns1035Label(version.Text("name")) is { Count: > 0 } wrong) errors.Invalid(at.Child("name"), version.Text("name"), string.Join(',', wrong));
+            if (Bramble.Api.Naming.Names.Dns1035Label(version.Text("name")) is { Count: > 0 } wrong) errors.Invalid(at.Child("name"), version.Text("name"), string.Join(',', wrong));
             if (!Shared(spec, "schema", out _)) Schema(version.Object("schema"), at.Child("schema"), errors);
             if (!Shared(spec, "subresources", out _)) Subresources(version.Object("subresources"), at.Child("subresources"), errors);
             if (!Shared(spec, "additionalPrinterColumns", out _)) Columns(version.Array("additionalPrinterColumns"), at.Child("additionalPrinterColumns"), errors);
@@ -84,9 +84,9 @@ internal static class DefinitionRules
     private static void Names(JsonObject names, FieldPath path, FieldErrors errors)
     {
         foreach (var field in (ReadOnlySpan<string>)["plural", "singular"])
-            if (names.Text(field) is { Length: > 0 } name && Strategies.Names.Dns1035Label(name) is { Count: > 0 } wrong) errors.Invalid(path.Child(field), name, string.Join(',', wrong));
+            if (names.Text(field) is { Length: > 0 } name && Bramble.Api.Naming.Names.Dns1035Label(name) is { Count: > 0 } wrong) errors.Invalid(path.Child(field), name, string.Join(',', wrong));
         foreach (var field in (ReadOnlySpan<string>)["kind", "listKind"])
-            if (names.Text(field) is { Length: > 0 } kind && Strategies.Names.Dns1035Label(kind.ToLowerInvariant()) is { Count: > 0 } wrong)
+            if (names.Text(field) is { Length: > 0 } kind && Bramble.Api.Naming.Names.Dns1035Label(kind.ToLowerInvariant()) is { Count: > 0 } wrong)
                 errors.Invalid(path.Child(field), kind, "may have mixed case, but should otherwise match: " + string.Join(',', wrong));
         Labels(names, "shortNames", path, errors);
         if (names.Text("kind").Length > 0 && names.Text("kind") == names.Text("listKind")) errors.Invalid(path.Child("listKind"), names.Text("listKind"), "kind and listKind may not be the same");
@@ -98,7 +98,7 @@ internal static class DefinitionRules
         var index = 0;
         foreach (var name in names.Texts(field))
         {
-            if (Strategies.Names.Dns1035Label(name) is { Count: > 0 } wrong) errors.Invalid(path.Child(field).Index(index), name, string.Join(',', wrong));
+            if (Bramble.Api.Naming.Names.Dns1035Label(name) is { Count: > 0 } wrong) errors.Invalid(path.Child(field).Index(index), name, string.Join(',', wrong));
             index++;
         }
     }
