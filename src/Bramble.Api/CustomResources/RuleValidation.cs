@@ -17,10 +17,14 @@ public sealed class RuleValidation
 
     private readonly Lazy<Node?> _root;
 
-    public RuleValidation(JsonObject schema) => _root = new Lazy<Node?>(() => HasRules(schema) ? new Node(schema, schema, CelDeclaration.Of(schema, isRoot: true), isRoot: true) : null);
+    /// <param name="isRoot">The schema is of a whole object, not of a part of one.</param>
+    public RuleValidation(JsonObject schema, bool isRoot = true) => _root = new Lazy<Node?>(() => HasRules(schema) ? new Node(schema, schema, CelDeclaration.Of(schema, isRoot), isRoot) : null);
 
     /// <param name="old">Null on create.</param>
     public void Validate(JsonObject obj, JsonObject? old, FieldErrors errors) => _root.Value?.Check(obj, old, old is not null, false, "", new Run(errors, null));
+
+    /// <summary>A value that has no old one, and may be any.</summary>
+    public void ValidateValue(JsonNode value, FieldErrors errors) => _root.Value?.Check(value, null, false, false, "", new Run(errors, null));
 
     /// <summary>What an update is warned of: values that break a rule, but did so before and are the same (KEP-4008).</summary>
     public IEnumerable<string> Warnings(JsonObject obj, JsonObject? old)
