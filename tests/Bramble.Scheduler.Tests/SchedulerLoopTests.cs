@@ -173,6 +173,30 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Pods_claim_is_allocated_before_it_is_bound_and_a_claim_that_comes_late_is_waited_for()
+    {
+        await NodeAsync("n1");
+        await NodeAsync("n2");
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{"selectors":[{"cel":{"expression":"device.driver == 'd.example.com'"}}]}}""");
+        await CreateAsync(Resources.ResourceSlices, "", """{"metadata":{"name":"s"},"spec":{"driver":"d.example.com","nodeName":"n2","pool":{"name":"n2","generation":1,"resourceSliceCount":1},"devices":[{"name":"g0"}]}}""");
+        await PodAsync("p", with: p => p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"one"}]"""));
+        await PodAsync("free");
+        await EventuallyAsync(async () => (await Pod("free")).Spec.NodeName is not null);
+        Assert.Null(Condition(await Pod("p")));
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"one","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n2");
+        var claim = (await _api.FindAsync(Resources.ResourceClaims, new("d", "one"), default))!.ToTree();
+        Assert.Equal("g0", (string?)claim["status"]!["allocation"]!["devices"]!["results"]![0]!["device"]);
+        Assert.Equal(("pods", "p"), ((string?)claim["status"]!["reservedFor"]![0]!["resource"], (string?)claim["status"]!["reservedFor"]![0]!["name"]));
+        Assert.Equal("resource.kubernetes.io/delete-protection", (string?)claim["metadata"]!["finalizers"]![0]);
+
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"two","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        await PodAsync("q", with: p => p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"two"}]"""));
+        await EventuallyAsync(async () => Condition(await Pod("q"))?.Message
+            == "0/2 nodes are available: 2 cannot allocate all claims. still not schedulable, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
+    }
+
+    [Fact]
     public async Task Another_schedulers_Pods_are_left_alone()
     {
         await NodeAsync("n1");
@@ -224,6 +248,10 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     {
         var node = JsonNode.Parse($$$$"""{"metadata":{"name":"{{{{name}}}}","labels":{{{{labels}}}}},"spec":{{{{spec}}}},"status":{"allocatable":{"cpu":"{{{{cpu}}}}","memory":"8Gi","pods":"110"}}}""")!.AsObject();
         await _api.CreateAsync(Resources.Nodes, new NamespacedName("", name), node, null, default);
+        // A Pod that comes before its node is seen is told so first.
+        var nodes = _informers.For(Resources.Nodes);
+        await EventuallyAsync(() => Task.FromResult(nodes.ResourceVersion > 0 && nodes.Find(new("", name)) is not null));
+        await Task.Delay(20);
     }
 
     private async Task CreateAsync(ResourceId resource, string ns, string json)
