@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
-using System.Text;
 using Bramble.IntegrationTests.Support;
 
 namespace Bramble.Bench;

@@ -53,7 +53,7 @@ internal sealed class ClaimReservation(IReadOnlyList<(DeviceClaim Claim, JsonObj
             if (tree["metadata"]!["finalizers"] is not JsonArray finalizers) tree["metadata"]!["finalizers"] = finalizers = [];
             if (!finalizers.Any(f => (string?)f == Finalizer))
             {
-                finalizers.Add(Finalizer);
+                finalizers.Add((JsonNode)Finalizer);
                 tree = (await client.UpdateAsync(Resources.ResourceClaims, tree, null, cancel)).ToTree();
                 if (tree["status"] is not JsonObject written) tree["status"] = written = [];
                 status = written;
