@@ -1,6 +1,7 @@
 using Bramble.Api.Naming;
 using Bramble.Controllers.Certificates;
 using Bramble.Controllers.Nodes;
+using Bramble.Controllers.LocalPath;
 using Bramble.Controllers.PodAutoscaling;
 
 namespace Bramble.Controllers;
@@ -28,4 +29,7 @@ public sealed record ControllersConfig(
 
     /// <summary>Who signs approved CertificateSigningRequests; null: nobody here.</summary>
     public CertificateSigners? Signers { get; init; }
+
+    /// <summary>Makes the volumes of class local-path; null: nobody here.</summary>
+    public LocalPathSettings? LocalPath { get; init; }
 }

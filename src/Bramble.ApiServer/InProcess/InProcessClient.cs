@@ -121,8 +121,9 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
 
     private async ValueTask<T> SendAsync<T>(
         ResourceId resource, NamespacedName name, string verb, string method, string? subresource,
-        IEnumerable<KeyValuePair<string, string>>? query, JsonNode? body, string contentType, CancellationToken cancel) where T : ApiAnswer
+        IReadOnlyCollection<KeyValuePair<string, string>>? query, JsonNode? body, string contentType, CancellationToken cancel) where T : ApiAnswer
     {
+        var selector = query?.FirstOrDefault(parameter => parameter.Key == "fieldSelector").Value;
         var isNamespaces = resource is { Group: "", Plural: "namespaces" };
         var parts = name.Name.Length == 0 ? [resource.Plural] : subresource is null ? new[] { resource.Plural, name.Name } : [resource.Plural, name.Name, subresource];
         var request = new ApiRequest
@@ -137,7 +138,8 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
                 isNamespaces ? name.Name : resource.IsNamespaced ? name.Namespace : "",
                 resource.Plural,
                 subresource ?? "",
-                name.Name,
+                // As over HTTP: a list or watch of one name by field selector is about that name.
+                name.Name.Length == 0 && verb is ("list" or "watch") && selector is not null && RequestInfoReader.NameOfFieldSelector(selector) is { } selected ? selected : name.Name,
                 parts),
             User = User,
             Query = query is null ? QueryParameters.Empty : new QueryParameters(query),

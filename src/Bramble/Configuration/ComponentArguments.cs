@@ -23,8 +23,8 @@ internal sealed class ComponentArguments
         "large-cluster-size-threshold", "node-eviction-rate", "secondary-node-eviction-rate", "unhealthy-zone-threshold",
     };
 
-    /// <summary>kube-scheduler's and kube-proxy's: they are parts of one process here, without a port or a mode of their own.</summary>
-    public static readonly IReadOnlySet<string> None = new HashSet<string>(StringComparer.Ordinal);
+    /// <summary>kube-scheduler's: a KubeSchedulerConfiguration file.</summary>
+    public static readonly IReadOnlySet<string> OfScheduler = new HashSet<string>(StringComparer.Ordinal) { "config" };
 
     /// <summary>The kubelet's.</summary>
     public static readonly IReadOnlySet<string> OfKubelet = new HashSet<string>(StringComparer.Ordinal)
