@@ -48,7 +48,6 @@ internal sealed class NodeLifecycleController : IReconciler
         if (_nodes.FindObject(name) is not { } found) return Requeue.Never;
         var tree = found.ToTree();
         if (_announced.TryAdd(name.Name, true)) _context.Events.Normal(About(tree, name), "RegisteredNode", $"Node {name.Name} event: Registered Node {name.Name} in Controller");
-        if (_zones.Observe([.. _nodes.List()])) ForgiveAll();
         var heartbeat = _heartbeats.GetOrAdd(name.Name, _ => new Heartbeat(_context.Time.GetTimestamp()));
         var grace = NodeTaints.Condition(tree, "Ready") is null ? StartupGrace : _context.Config.NodeMonitorGracePeriod;
         var age = _context.Time.GetElapsedTime(heartbeat.At);
@@ -57,10 +56,12 @@ internal sealed class NodeLifecycleController : IReconciler
         if (age >= grace && SilentNode.MarkUnknown(tree, now))
         {
             ControllersLog.NodeState(_context.Log, name.Name, "unreachable", age);
-            var updated = await _context.Client.UpdateAsync(Resources.Nodes, tree, "status", cancel);
-            tree = updated.ToTree();
+            found = await _context.Client.UpdateAsync(Resources.Nodes, tree, "status", cancel);
+            tree = found.ToTree();
             if (wasReady) _context.Events.Normal(About(tree, name), "NodeNotReady", $"Node {name.Name} status is now: NodeNotReady");
         }
+        // This node as it is now, not as the copy still has it: the last one that fell silent must be seen before anybody is evicted.
+        if (_zones.Observe([.. _nodes.List().Where(n => n.Metadata.Name != name.Name), found.Model<V1Node>()])) ForgiveAll();
         var ready = NodeTaints.Condition(tree, "Ready");
         var (eviction, wait) = EvictionOf(found.Model<V1Node>(), tree, ready);
         if (NodeTaints.Decide(tree, eviction, now) is { } taints)
