@@ -15,6 +15,7 @@ using Bramble.Controllers.Namespaces;
 using Bramble.Controllers.NodeTtl;
 using Bramble.Controllers.Nodes;
 using Bramble.Controllers.PersistentVolumes;
+using Bramble.Controllers.PodAutoscaling;
 using Bramble.Controllers.ReplicaSets;
 using Bramble.Controllers.ResourceClaims;
 using Bramble.Controllers.ServiceAccounts;
@@ -42,8 +43,10 @@ internal static class BuiltInControllers
         new("cronjob-controller", c => new CronJobController(c)),
         new("ttl-after-finished-controller", c => new TtlAfterFinishedController(c)),
         new("disruption-controller", c => new DisruptionController(c)) { EventSource = "controllermanager" },
+        new("horizontal-pod-autoscaler", c => new HorizontalPodAutoscalerController(c)),
         new("generic-garbage-collector", c => new GarbageCollector(c)) { EventSource = "garbage-collector-controller" },
         new("endpointslice-controller", c => new EndpointSliceController(c)) { EventSource = "endpoint-slice-controller" },
+        new("endpointslicemirroring-controller", c => new EndpointSliceMirroringController(c)) { EventSource = "endpoint-slice-mirroring-controller" },
         new("endpoint-controller", c => new EndpointsController(c)),
         new("node-controller", c => new NodeLifecycleController(c)),
         new("node-controller", c => new TaintEvictionController(c)) { EventSource = "taint-eviction-controller" },

@@ -1,6 +1,7 @@
 using Bramble.Api.Naming;
 using Bramble.Controllers.Certificates;
 using Bramble.Controllers.LocalPath;
+using Bramble.Controllers.PodAutoscaling;
 
 namespace Bramble.Controllers;
 
@@ -17,6 +18,8 @@ public sealed record ControllersConfig(
 {
     /// <summary>A node whose heartbeat is older than this is unreachable.</summary>
     public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(40);
+
+    public AutoscalerSettings Autoscaling { get; init; } = new();
 
     /// <summary>Signs the token of a Secret: account, its uid, the Secret's name; null: such Secrets stay empty.</summary>
     public Func<NamespacedName, string, string, string>? IssueAccountToken { get; init; }

@@ -2,9 +2,13 @@ using System.Net;
 using Bramble.Client;
 using Bramble.Network.Dns;
 using Bramble.Network.Firewalls;
+using Bramble.Network.Ingress;
+using Bramble.Network.Ingress.Proxying;
+using Bramble.Network.Ingress.Publishing;
 using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
+using Bramble.Network.PodNetwork.Overlays;
 using Bramble.Network.Policies;
 using Bramble.Network.ServiceLoadBalancer;
 using Bramble.Network.Services;
@@ -15,7 +19,9 @@ namespace Bramble.Network;
 
 /// <summary>Everything a node does for the network: pod network, services, cluster DNS, accepts in foreign firewalls. Started once by the composition.
 /// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; <see cref="RemoveAllRules"/> is for killall.</summary>
-public sealed class Network(NetworkConfig config, IKubeClient client, IInformers informers, TimeProvider time, ILoggerFactory logs)
+/// <param name="client">Writes what the network owns.</param>
+/// <param name="node">As the node itself: it may read the Secrets of what its ingress serves.</param>
+public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClient node, IInformers informers, TimeProvider time, ILoggerFactory logs)
 {
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -28,6 +34,9 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             await policies.PodStartsAsync(pod, [.. ips.Select(text => IPAddress.TryParse(text, out var ip) ? ip : null).OfType<IPAddress>()], cancel);
     }
 
+    /// <summary>What the node's ingress has counted.</summary>
+    public IngressMetrics IngressMetrics { get; } = new();
+
     /// <summary>Done when the node's pod network is configured, the services are in the kernel and the cluster DNS answers.</summary>
     public Task Ready => _ready.Task;
 
@@ -36,10 +45,11 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
     {
         using var nftables = new NftablesLibrary();
         var logger = logs.CreateLogger("network");
-        var pods = new PodNetworkSetup(config, informers, logger);
         var hasBridgeNetfilter = KernelSettings.EnableBridgeNetfilter();
-        if (!hasBridgeNetfilter) Log.NoBridgeNetfilter(logger);
-        var proxy = new ServiceProxy(config, informers, nftables, hasBridgeNetfilter, time, logger);
+        if (!hasBridgeNetfilter && config.Backend != FlannelBackend.None) Log.NoBridgeNetfilter(logger);
+        KernelSettings.ApplyConntrack(config.Proxy, logger);
+        var pods = new PodNetworkSetup(config, informers, hasBridgeNetfilter, logger);
+        var proxy = new ServiceProxy(config, informers, nftables, masqueradesNeighbours: !hasBridgeNetfilter, time, logger);
         using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // --disable-kube-proxy: somebody else's proxy (Cilium's) carries the services.
         var proxies = !config.Disabled.Contains("kube-proxy");
@@ -48,7 +58,6 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         {
             var policies = new NetworkPolicies(config, informers, nftables, time, logger);
             _policies.TrySetResult(policies);
-            if (!hasBridgeNetfilter) Log.PoliciesWithoutBridge(logger);
         }
         else _policies.TrySetResult(null);
         List<Task> running = [pods.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];
@@ -69,7 +78,10 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             running.Add(dns.RunAsync(parts.Token));
             ready.Add(dns.Serving);
         }
-        if (config.Backend is FlannelBackend.Vxlan or FlannelBackend.HostGw) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
+        var servesIngress = !config.Disabled.Contains("traefik");
+        if (servesIngress) running.Add(new IngressProxy(config, node, informers, IngressMetrics, time, logs, logger).RunAsync(parts.Token));
+        if (config.IsServer) running.Add(PublishIngressAsync(servesIngress, logger, parts.Token));
+        if (config.Backend != FlannelBackend.None) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
         if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, time, logger).RunAsync(parts.Token));
         running.Add(AnnounceAsync(ready, parts.Token));
         try
@@ -91,6 +103,21 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             Log.RulesGone(logger);
             if (proxies) proxy.Reload();
             if (_policies.Task is { IsCompletedSuccessfully: true, Result: { } gone }) gone.Reload();
+        }
+    }
+
+    private async Task PublishIngressAsync(bool isServed, ILogger logger, CancellationToken cancel)
+    {
+        var objects = new IngressObjects(client, time, logger);
+        if (isServed)
+        {
+            await objects.EnsureAsync(cancel);
+            await new IngressStatus(client, informers, time, logger).RunAsync(cancel);
+        }
+        else
+        {
+            await objects.RemoveAsync(cancel);
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
         }
     }
 

@@ -64,20 +64,42 @@ internal sealed class ClusterAnswers(NameTable names, string zone, IReadOnlyList
     // Addresses of pods and services are nobody else's business: an upstream server would at best say no, and slowly.
     private bool IsOwnReverse(ReadOnlySpan<char> name)
     {
-        const string suffix = ".in-addr.arpa";
-        if (!name.EndsWith(suffix, StringComparison.Ordinal)) return false;
-        var text = name[..^suffix.Length];
-        Span<byte> bytes = stackalloc byte[4];
-        for (var i = 3; i >= 0; i--)
-        {
-            var dot = text.IndexOf('.');
-            if (!byte.TryParse(dot < 0 ? text : text[..dot], out bytes[i]) || dot < 0 != (i == 0)) return false;
-            text = dot < 0 ? default : text[(dot + 1)..];
-        }
-        var address = new IPAddress(bytes);
+        Span<byte> bytes = stackalloc byte[16];
+        if (!ReadReverse(name, bytes, out var length)) return false;
+        var address = new IPAddress(bytes[..length]);
         foreach (var network in ownNetworks)
             if (network.Contains(address)) return true;
         return false;
+    }
+
+    /// <summary>The address of a name below in-addr.arpa or ip6.arpa.</summary>
+    private static bool ReadReverse(ReadOnlySpan<char> name, Span<byte> bytes, out int length)
+    {
+        const string v4 = ".in-addr.arpa", v6 = ".ip6.arpa";
+        length = 0;
+        if (name.EndsWith(v4, StringComparison.Ordinal))
+        {
+            var text = name[..^v4.Length];
+            for (var i = 3; i >= 0; i--)
+            {
+                var dot = text.IndexOf('.');
+                if (!byte.TryParse(dot < 0 ? text : text[..dot], out bytes[i]) || dot < 0 != (i == 0)) return false;
+                text = dot < 0 ? default : text[(dot + 1)..];
+            }
+            length = 4;
+            return true;
+        }
+        // 32 digits, the last first, a dot between any two.
+        if (!name.EndsWith(v6, StringComparison.Ordinal) || name.Length != 63 + v6.Length) return false;
+        for (var i = 0; i < 32; i++)
+        {
+            var digit = name[i * 2];
+            if (!char.IsAsciiHexDigit(digit) || i < 31 && name[i * 2 + 1] != '.') return false;
+            var value = char.IsAsciiDigit(digit) ? digit - '0' : (digit | 0x20) - 'a' + 10;
+            bytes[15 - i / 2] = (byte)(i % 2 == 0 ? value : bytes[15 - i / 2] | value << 4);
+        }
+        length = 16;
+        return true;
     }
 
     private bool Write(ref DnsWriter writer, in DnsQuery query, NameRecords records, uint ttlSeconds)

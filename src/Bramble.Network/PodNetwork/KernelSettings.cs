@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using Bramble.Network.Services;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Network.PodNetwork;
@@ -26,11 +28,40 @@ internal static class KernelSettings
 
     public static void Apply(bool withV6, ILogger logger)
     {
-        foreach (var (path, value, purpose) in withV6 ? [.. Settings, .. SettingsV6] : Settings)
+        if (withV6) KeepRouterAdvertisements(logger);
+        Apply(withV6 ? [.. Settings, .. SettingsV6] : Settings, logger);
+    }
+
+    // A kernel that forwards stops listening to routers (ip-sysctl: accept_ra), and the board would lose its IPv6 default route; 2 means: all the same.
+    private static void KeepRouterAdvertisements(ILogger logger)
+    {
+        const string links = "/proc/sys/net/ipv6/conf";
+        if (!Directory.Exists(links)) return;
+        Apply(Directory.EnumerateDirectories(links).Select(link => Path.GetFileName(link)).Where(link => File.ReadAllText($"{links}/{link}/accept_ra").Trim() == "1")
+            .Select(link => ($"net/ipv6/conf/{link}/accept_ra", "2", "this board may lose its IPv6 default route")), logger);
+    }
+
+    /// <summary>The limits of connection tracking that <c>--kube-proxy-arg</c> names; without a name the kernel's stay.</summary>
+    public static void ApplyConntrack(ProxyOptions options, ILogger logger)
+    {
+        var settings = new List<(string, string, string)>();
+        void Set(string name, int value)
+        {
+            if (value > 0) settings.Add(($"net/netfilter/nf_conntrack_{name}", value.ToString(CultureInfo.InvariantCulture), "the limit of --kube-proxy-arg does not hold"));
+        }
+        Set("max", options.ConntrackMax);
+        Set("tcp_timeout_established", (int)options.EstablishedTimeout.TotalSeconds);
+        Set("tcp_timeout_close_wait", (int)options.CloseWaitTimeout.TotalSeconds);
+        Apply(settings, logger);
+    }
+
+    private static void Apply(IEnumerable<(string Path, string Value, string Purpose)> settings, ILogger logger)
+    {
+        foreach (var (path, value, purpose) in settings)
             if (Write("/proc/sys/" + path, value) is { } error) Log.SettingRefused(logger, path, value, purpose, error);
     }
 
-    /// <summary>Makes bridged packets pass the IP rules, loading the module where it is one. False: this kernel has no bridge netfilter.</summary>
+    /// <summary>Makes bridged packets pass the IP rules, loading the module where it is one. False: this kernel has no bridge netfilter, so pods must not be neighbours on a bridge.</summary>
     public static bool EnableBridgeNetfilter()
     {
         if (!File.Exists(BridgeNetfilter)) LoadModule("br_netfilter");

@@ -18,10 +18,12 @@ internal sealed class ComponentArguments
     public static readonly IReadOnlySet<string> OfControllerManager = new HashSet<string>(StringComparer.Ordinal)
     {
         "node-monitor-grace-period", "terminated-pod-gc-threshold", "node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6",
+        "horizontal-pod-autoscaler-cpu-initialization-period", "horizontal-pod-autoscaler-downscale-stabilization", "horizontal-pod-autoscaler-initial-readiness-delay",
+        "horizontal-pod-autoscaler-sync-period", "horizontal-pod-autoscaler-tolerance",
     };
 
-    /// <summary>kube-scheduler's and kube-proxy's: they are parts of one process here, without a port or a mode of their own.</summary>
-    public static readonly IReadOnlySet<string> None = new HashSet<string>(StringComparer.Ordinal);
+    /// <summary>kube-scheduler's: a KubeSchedulerConfiguration file.</summary>
+    public static readonly IReadOnlySet<string> OfScheduler = new HashSet<string>(StringComparer.Ordinal) { "config" };
 
     /// <summary>The kubelet's.</summary>
     public static readonly IReadOnlySet<string> OfKubelet = new HashSet<string>(StringComparer.Ordinal)
@@ -51,6 +53,11 @@ internal sealed class ComponentArguments
     public int Number(string name, int otherwise) => Text(name) is not { } text ? otherwise
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
         : throw new UsageException($"{_flag}: {name}=\"{text}\" is not a whole number");
+
+    /// <exception cref="UsageException">It is none.</exception>
+    public double Fraction(string name, double otherwise) => Text(name) is not { } text ? otherwise
+        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number
+        : throw new UsageException($"{_flag}: {name}=\"{text}\" is not a number like 0.1");
 
     /// <summary>The duration of a setting, as Go writes it: <c>1h30m</c>, <c>40s</c>.</summary>
     /// <exception cref="UsageException">It is none.</exception>

@@ -24,6 +24,7 @@ using Bramble.Configuration;
 using Bramble.Controllers;
 using Bramble.Controllers.LocalPath;
 using Bramble.Scheduler;
+using Bramble.Scheduler.Configuration;
 using Bramble.Storage.Sqlite;
 using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Kubeconfigs;
@@ -48,6 +49,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
 
     public async Task RunAsync(CancellationToken stop)
     {
+        // A wrong file is told before anything is begun.
+        var profiles = config.Scheduler.Text("config") is { } file ? SchedulerConfiguration.Load(file) : SchedulerConfiguration.Default;
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
         var pki = OpenPki();
         var tokens = ServerTokens.Open(config.Layout, pki.ServerCa.ChainPem, config.Token, config.AgentToken);
@@ -61,7 +64,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var authentication = Authentication(pki, tokens);
         var keys = ServiceAccountKeys.Load(authentication.ServiceAccountSigningKeyPem, authentication.ServiceAccountKeyPems);
         var options = Options(pki);
-        var (authorizer, rbac) = Authorizers.Compose(cache);
+        var (authorizer, rbac) = Authorizers.Compose(cache, servesIngress: !config.Disabled.Contains("traefik"));
         var authenticators = Authenticators.Compose(authentication, keys, cache, time);
         // Strategies write IPAddress objects, admission writes the quotas it charges: through the pipeline that is made of them.
         InProcessClient? loopback = null;
@@ -113,6 +116,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         if (ServesMetrics) await MetricsObjects.EnsureAsync(loopback, stop);
         await using var informers = new Informers(loopback, time, logs);
         nodes = informers;
+        using var sockets = config.RunsNode ? NodeSockets.Open(config.Layout, time, logs) : null;
         using var running = new RunningParts(time, _log, stop);
         running.Start("bootstrap objects", bootstrap.RunAsync);
         running.Start("custom resource definitions", new DefinitionPublisher(pipeline, loopback, time).RunAsync);
@@ -131,6 +135,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
                 NodeMaskSizeIPv6 = arguments.Number("node-cidr-mask-size-ipv6", 64),
                 TerminatedPodsMax = arguments.Number("terminated-pod-gc-threshold", 12500),
                 NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(40)),
+                Autoscaling = new()
+                {
+                    SyncPeriod = arguments.Duration("horizontal-pod-autoscaler-sync-period", TimeSpan.FromSeconds(15)),
+                    DownscaleStabilization = arguments.Duration("horizontal-pod-autoscaler-downscale-stabilization", TimeSpan.FromMinutes(5)),
+                    CpuInitializationPeriod = arguments.Duration("horizontal-pod-autoscaler-cpu-initialization-period", TimeSpan.FromMinutes(5)),
+                    InitialReadinessDelay = arguments.Duration("horizontal-pod-autoscaler-initial-readiness-delay", TimeSpan.FromSeconds(30)),
+                    Tolerance = arguments.Fraction("horizontal-pod-autoscaler-tolerance", 0.1),
+                },
                 IssueAccountToken = tokenIssuer.IssueLegacy,
                 Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
                 LocalPath = HasLocalStorage ? new(config.LocalStoragePath, new NodeFolders(streams.Kubelets)) : null,
@@ -143,7 +155,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         if (config.RunsScheduler)
         {
             var scheduler = loopback.As(new UserInfo("system:kube-scheduler", ["system:authenticated"]), "kube-scheduler");
-            running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs).RunAsync);
+            running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs, profiles).RunAsync);
         }
         if (config.RunsNode)
         {
@@ -151,7 +163,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
             // Also the server's own name is not for another machine.
             if (!await passwords.EnsureAsync(config.NodeName, NodePasswords.OwnPassword(), stop)) ServerLog.NameTaken(_log, config.NodeName);
-            running.Start("node", new NodeProcess(config.Node, kubelet, network, informers, time, logs).RunAsync);
+            running.Start("node", new NodeProcess(config.Node, kubelet, network, informers, sockets!, time, logs).RunAsync);
         }
         running.Start("idle memory", new IdleMemory(time).RunAsync);
         try
