@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Bramble.Client;
 using Bramble.Controllers.PersistentVolumes;
 using k8s.Models;
 

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Api.Quantities;
 using Bramble.Api.Selectors;
-using Bramble.Client;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
 

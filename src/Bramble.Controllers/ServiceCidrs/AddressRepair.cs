@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using Bramble.Client;
 using k8s.Models;
 
 namespace Bramble.Controllers.ServiceCidrs;

@@ -15,7 +15,7 @@ internal interface IScorePlugin
 /// <summary>An opinion with one Pod in mind. Scoring allocates nothing.</summary>
 internal interface INodeScore
 {
-    public const long Max = 100;
+    const long Max = 100;
 
     /// <summary>A number for the node, higher is better.</summary>
     long Score(NodeInfo node);

@@ -74,7 +74,6 @@ internal sealed class ComponentArguments
             var parts = text.TrimStart('-').Split('=', 2);
             // key+=v and key-=v add to K3s' own defaults; Bramble sets none of its own for these components.
             var name = parts[0].TrimEnd('+', '-');
-            if (known.Count == 0) throw new UsageException($"{flag}: Bramble's has no settings (\"{name}\"): leave it out");
             if (!known.Contains(name))
             {
                 var nearest = known.MinBy(candidate => FlagSet.Distance(candidate, name));

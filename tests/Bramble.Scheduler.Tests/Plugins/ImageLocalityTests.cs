@@ -1,5 +1,4 @@
 using Bramble.Scheduler.Plugins;
-using Bramble.Scheduler.State;
 using k8s.Models;
 
 namespace Bramble.Scheduler.Tests.Plugins;
