@@ -49,7 +49,7 @@ internal sealed class AttachmentController : IReconciler
             // A claim that is bound after its Pod was placed.
             if (change.New is not { Status.Phase: "Bound" } || change.Old?.Status?.Phase == "Bound") return;
             foreach (var pod in _pods.List(change.Name.Namespace))
-                if (pod.Spec.NodeName is { Length: > 0 } node && ClaimsOf(pod).Contains(change.Name.Name)) Add(node);
+                if (pod.Spec.NodeName is { Length: > 0 } node && pod.ClaimNames().Contains(change.Name.Name)) Add(node);
         });
         _nodes = context.Watches(Resources.Nodes, change => Add(change.Name.Name));
         _drivers = context.WatchesObjects(Resources.CSIDrivers, _ => AddAll());
@@ -106,7 +106,7 @@ internal sealed class AttachmentController : IReconciler
         var wanted = new List<WantedVolume>();
         foreach (var pod in _pods.ByIndex(ByNode, node).Where(p => !p.IsFinished()))
         {
-            foreach (var volume in ClaimsOf(pod).Select(claim => VolumeOf(pod, claim)).OfType<V1PersistentVolume>())
+            foreach (var volume in pod.ClaimNames().Select(claim => VolumeOf(pod, claim)).OfType<V1PersistentVolume>())
             {
                 var csi = volume.Spec.Csi!;
                 var name = (pod.Metadata.NamespaceProperty, pod.Metadata.Name);
@@ -130,7 +130,7 @@ internal sealed class AttachmentController : IReconciler
     private static bool IsShared(V1PersistentVolume volume) => volume.Spec.AccessModes?.Any(mode => mode is "ReadWriteMany" or "ReadOnlyMany") != false;
 
     private List<(string Namespace, string Name)> UsersElsewhere(string volume, string node) =>
-        [.. _pods.List().Where(p => p.Spec.NodeName is { Length: > 0 } other && other != node && !p.IsFinished() && ClaimsOf(p).Any(c => VolumeOf(p, c)?.Metadata.Name == volume))
+        [.. _pods.List().Where(p => p.Spec.NodeName is { Length: > 0 } other && other != node && !p.IsFinished() && p.ClaimNames().Any(c => VolumeOf(p, c)?.Metadata.Name == volume))
             .Select(p => (p.Metadata.NamespaceProperty, p.Metadata.Name))];
 
     /// <returns>Null: it is of another making than ours.</returns>
@@ -206,7 +206,4 @@ internal sealed class AttachmentController : IReconciler
     private static string NodeOf(KubeObject attachment) => (string?)attachment.ToTree()["spec"]?["nodeName"] ?? "";
 
     private static bool HasClaims(V1Pod pod) => pod.Spec.Volumes?.Any(v => v.PersistentVolumeClaim is not null || v.Ephemeral is not null) == true;
-
-    private static IEnumerable<string> ClaimsOf(V1Pod pod) => (pod.Spec.Volumes ?? [])
-        .Select(v => v.PersistentVolumeClaim?.ClaimName ?? (v.Ephemeral is null ? null : $"{pod.Metadata.Name}-{v.Name}")).OfType<string>();
 }
