@@ -4,6 +4,7 @@ using Bramble.Kubelet.Api;
 using Bramble.Kubelet.Cgroups;
 using Bramble.Kubelet.Containers;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.Csi;
 using Bramble.Kubelet.Eviction;
 using Bramble.Kubelet.Images;
 using Bramble.Kubelet.Node;
@@ -50,8 +51,11 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         var node = new NodeAgent(config, client, runtime, machine, resources, pressure, events, time, _log);
         using var objects = new ObjectWatches(client, time, logs);
         var tokens = new ServiceAccountTokens(client, time);
+        using var drivers = new CsiDrivers(config, client);
+        var driverMounts = new CsiMounts(config, client, drivers, node.Hurry, time);
+        node.VolumesInUse = () => driverMounts.InUse;
         var volumes = new PodVolumes(
-            config, new ClaimVolumes(config, client), new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
+            config, new ClaimVolumes(config, client, driverMounts), driverMounts, new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
         var sandboxes = new SandboxConfigs(config, cgroups);
         var prober = new Prober(runtime, time);
         var services = new Reflector(client, Client.Resources.Services, new ListQuery(), _ => { }, time, _log);
@@ -105,6 +109,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             workers.FollowRuntimeAsync(cancel),
             pressure.RunAsync(node.Hurry, evictor.RelieveAsync, cancel),
             RunPodsAsync(node, pods, workers, mirrors, cancel),
+            new PluginSockets(config, drivers, time, _log).RunAsync(cancel),
             Part("housekeeping", RelistEvery, async c =>
             {
                 if (pods.Synced.IsCompleted) await workers.EndOrphansAsync(c);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Kubelet.Csi;
 using Bramble.Kubelet.Native;
 using Bramble.Kubelet.Pods;
 using k8s.Models;
@@ -8,8 +9,8 @@ using k8s.Models;
 namespace Bramble.Kubelet.Volumes;
 
 /// <summary>Persistent volumes on this node: from a pod's claim to the volume behind it, and its place in the pod's folder. Kinds: hostPath, local (folders
-/// and raw block devices) and nfs.</summary>
-internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client)
+/// and raw block devices), nfs, and those of drivers.</summary>
+internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, CsiMounts drivers)
 {
     /// <summary>Only one at a time looks who else uses a volume and takes it: owners are set by the first.</summary>
     private readonly SemaphoreSlim _owning = new(1, 1);
@@ -37,8 +38,8 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client)
         if (pv.Spec.Local is { } local) return await LocalAsync(pod, pv, local.Path, isReadOnly, Path.Combine(podVolumes, "kubernetes.io~local-volume", name), cancel);
         if (pv.Spec.Nfs is { } nfs)
             return await NfsAsync(name, nfs.Server, nfs.Path, isReadOnly || nfs.ReadOnlyProperty == true, pv.Spec.MountOptions, Path.Combine(podVolumes, "kubernetes.io~nfs", name), cancel);
-        if (pv.Spec.Csi is { } csi) throw NotMade(name, $"driver name {csi.Driver} not found in the list of registered CSI drivers");
-        throw NotMade(name, "no volume plugin matched: this kind of volume is not supported on this node (supported: hostPath, local, nfs)");
+        if (pv.Spec.Csi is not null) return await drivers.MountAsync(pod, volume, pv, podVolumes, cancel);
+        throw NotMade(name, "no volume plugin matched: this kind of volume is not supported on this node (supported: hostPath, local, nfs, csi)");
     }
 
     /// <summary>Mounts an export. Its server may be away: the mount ends when the pod does.</summary>
