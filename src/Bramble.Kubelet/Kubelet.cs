@@ -1,3 +1,4 @@
+using Bramble.Api.Errors;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Kubelet.Api;
@@ -110,6 +111,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             pressure.RunAsync(node.Hurry, evictor.RelieveAsync, cancel),
             RunPodsAsync(node, pods, workers, mirrors, cancel),
             new PluginSockets(config, drivers, time, _log).RunAsync(cancel),
+            EnsureCsiNodeAsync(node, drivers, cancel),
             Part("housekeeping", RelistEvery, async c =>
             {
                 if (pods.Synced.IsCompleted) await workers.EndOrphansAsync(c);
@@ -143,6 +145,25 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         if (ended == pods.Synced && !cancel.IsCancellationRequested) await workers.EndOrphansAsync(cancel);
         await watching;
         await statics;
+    }
+
+    /// <summary>Once, when the node is there; an API that does not answer then is asked again with the first driver.</summary>
+    private async Task EnsureCsiNodeAsync(NodeAgent node, CsiDrivers drivers, CancellationToken cancel)
+    {
+        while (node.Node is null && !cancel.IsCancellationRequested) await Task.Delay(TimeSpan.FromSeconds(1), time, cancel).ContinueWith(_ => { }, TaskScheduler.Default);
+        if (cancel.IsCancellationRequested) return;
+        try
+        {
+            await drivers.EnsureNodeAsync(cancel);
+        }
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException)
+        {
+            Log.PartFailed(_log, "CSINode", e.Message);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // stopping
+        }
     }
 
     private static void PodChanged(Reflector pods, PodWorkers workers, StaticPods mirrors, Bramble.Api.Naming.NamespacedName name)

@@ -9,6 +9,8 @@ namespace Bramble.Kubelet.Csi;
 /// <summary>The storage drivers that run on this node, and what the API says of them: CSINode, and the node's topology labels. Thread-safe.</summary>
 internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IDisposable
 {
+    /// <summary>The old in-tree plugins whose volumes this node mounts by their drivers: all of them.</summary>
+    private const string Migrated = "kubernetes.io/aws-ebs,kubernetes.io/azure-disk,kubernetes.io/azure-file,kubernetes.io/cinder,kubernetes.io/gce-pd,kubernetes.io/portworx-volume,kubernetes.io/vsphere-volume";
     private const string NodeIds = "csi.volume.kubernetes.io/nodeid";
 
     private readonly NamespacedName _node = new("", config.NodeName);
@@ -17,6 +19,12 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IDi
 
     /// <summary>Null: no driver of that name has registered.</summary>
     public CsiDriver? Find(string name) => _byName.TryGetValue(name, out var found) ? found.Driver : null;
+
+    /// <summary>Every node has a CSINode, also one without drivers.</summary>
+    public async Task EnsureNodeAsync(CancellationToken cancel)
+    {
+        if (await client.FindAsync(Resources.CSINodes, _node, cancel) is null) await CreateNodeAsync([], cancel);
+    }
 
     /// <exception cref="CsiException">The driver does not answer.</exception>
     public async Task AddAsync(string socket, string name, string endpoint, CancellationToken cancel)
@@ -88,7 +96,11 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IDi
             await client.UpdateAsync(Resources.CSINodes, tree, null, cancel);
             return;
         }
-        if (driver is null) return;
+        if (driver is not null) await CreateNodeAsync([Entry(name, driver.Info)], cancel);
+    }
+
+    private async Task CreateNodeAsync(JsonArray entries, CancellationToken cancel)
+    {
         var node = await client.FindAsync(Resources.Nodes, _node, cancel) ?? throw new InvalidOperationException($"node {config.NodeName} is not registered yet");
         await client.CreateAsync(Resources.CSINodes, new JsonObject
         {
@@ -97,10 +109,11 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IDi
             ["metadata"] = new JsonObject
             {
                 ["name"] = config.NodeName,
+                ["annotations"] = new JsonObject { ["storage.alpha.kubernetes.io/migrated-plugins"] = Migrated },
                 // It goes with its node.
                 ["ownerReferences"] = new JsonArray(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Node", ["name"] = config.NodeName, ["uid"] = node.Uid }),
             },
-            ["spec"] = new JsonObject { ["drivers"] = new JsonArray(Entry(name, driver.Info)) },
+            ["spec"] = new JsonObject { ["drivers"] = entries },
         }, cancel);
     }
 

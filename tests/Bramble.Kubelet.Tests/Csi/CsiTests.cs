@@ -45,6 +45,8 @@ public sealed class CsiTests : IAsyncLifetime
     [Fact]
     public async Task A_driver_that_comes_is_known_to_the_API_and_one_that_goes_is_not()
     {
+        await _drivers.EnsureNodeAsync(default);
+        Assert.Equal("[]", (await _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default))!.ToTree()["spec"]!["drivers"]!.ToJsonString());
         await using var driver = await FakeDriver.StartAsync(_root);
         await driver.RegisterAsync();
         await EventuallyAsync(() => driver.Told.Any(t => t.PluginRegistered));
