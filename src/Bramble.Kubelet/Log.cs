@@ -64,4 +64,7 @@ internal static partial class Log
 
     [LoggerMessage(4019, LogLevel.Warning, "The plugin at {Socket} is not registered: {Why}. Trying again in {Delay}.")]
     public static partial void DriverNotRegistered(ILogger logger, string socket, string why, TimeSpan delay);
+
+    [LoggerMessage(4020, LogLevel.Warning, "Storage drivers are not seen, {Folder} cannot be watched: {Why}. Raise fs.inotify.max_user_instances and start again.")]
+    public static partial void DriversNotWatched(ILogger logger, string folder, string why);
 }

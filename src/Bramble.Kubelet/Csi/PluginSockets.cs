@@ -23,7 +23,16 @@ internal sealed class PluginSockets(KubeletConfig config, CsiDrivers drivers, Ti
         watcher.Created += (_, e) => changes.Writer.TryWrite(e.FullPath);
         watcher.Deleted += (_, e) => changes.Writer.TryWrite(e.FullPath);
         watcher.Renamed += (_, e) => _ = changes.Writer.TryWrite(e.OldFullPath) && changes.Writer.TryWrite(e.FullPath);
-        watcher.EnableRaisingEvents = true;
+        try
+        {
+            watcher.EnableRaisingEvents = true;
+        }
+        catch (IOException e)
+        {
+            // The machine's limit of watches: pods go on without drivers.
+            Log.DriversNotWatched(log, _folder, e.Message);
+            return;
+        }
         var known = new Dictionary<string, (CancellationTokenSource Stop, Task Running)>(StringComparer.Ordinal);
         foreach (var path in Directory.EnumerateFileSystemEntries(_folder, "*", SearchOption.AllDirectories)) changes.Writer.TryWrite(path);
         try
