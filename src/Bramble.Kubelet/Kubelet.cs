@@ -52,16 +52,16 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         var node = new NodeAgent(config, client, runtime, machine, resources, pressure, events, time, _log);
         using var objects = new ObjectWatches(client, time, logs);
         var tokens = new ServiceAccountTokens(client, time);
+        PodParts? parts = null;
         using var drivers = new CsiDrivers(config, client);
         var driverMounts = new CsiMounts(config, client, drivers, node.Hurry, time);
         node.VolumesInUse = () => driverMounts.InUse;
         var volumes = new PodVolumes(
-            config, new ClaimVolumes(config, client, driverMounts), driverMounts, new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
+            config, new ClaimVolumes(config, client, driverMounts, (pod, type, reason, message) => parts!.Tell(pod, null, type, reason, message)), driverMounts, new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
         var sandboxes = new SandboxConfigs(config, cgroups);
         var prober = new Prober(runtime, time);
         var services = new Reflector(client, Client.Resources.Services, new ListQuery(), _ => { }, time, _log);
         PodWorkers? workers = null;
-        PodParts? parts = null;
         using var probes = new PodProbes(prober, time, (pod, container, reason, message) => parts!.Tell(pod, container, "Warning", reason, message), uid => workers!.Wake(uid));
         var mirrors = new StaticPods(config, client, time, _log);
         parts = new PodParts

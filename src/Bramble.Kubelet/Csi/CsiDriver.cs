@@ -26,6 +26,9 @@ internal sealed class CsiDriver : IDisposable
     /// <summary>Volumes are mounted once for the node, then bound into each pod.</summary>
     public bool Stages => _capabilities.Contains(Capability.StageUnstageVolume);
 
+    /// <summary>A file system on a volume that has grown is grown here.</summary>
+    public bool Expands => _capabilities.Contains(Capability.ExpandVolume);
+
     /// <summary>It gives files to a pod's fsGroup itself.</summary>
     public bool SetsGroup => _capabilities.Contains(Capability.VolumeMountGroup);
 
@@ -56,6 +59,8 @@ internal sealed class CsiDriver : IDisposable
     public Task StageAsync(NodeStageVolumeRequest request, CancellationToken cancel) => CallAsync(_node.NodeStageVolumeAsync(request, Within(cancel)));
 
     public Task PublishAsync(NodePublishVolumeRequest request, CancellationToken cancel) => CallAsync(_node.NodePublishVolumeAsync(request, Within(cancel)));
+
+    public Task ExpandAsync(NodeExpandVolumeRequest request, CancellationToken cancel) => CallAsync(_node.NodeExpandVolumeAsync(request, Within(cancel)));
 
     /// <summary>A volume that it does not know any longer is unpublished.</summary>
     public Task UnpublishAsync(string handle, string target, CancellationToken cancel) =>

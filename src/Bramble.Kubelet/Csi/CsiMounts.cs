@@ -75,6 +75,39 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         return new(target, isReadOnly);
     }
 
+    /// <summary>The storage has grown, the file system on it not yet: the driver grows it, and the claim shows its new size.</summary>
+    /// <returns>What the pod is told; null: nothing was to do.</returns>
+    /// <exception cref="VolumeException">The driver refused.</exception>
+    public async Task<string?> ExpandAsync(V1PersistentVolumeClaim claim, V1PersistentVolume pv, MountedVolume mounted, long? group, CancellationToken cancel)
+    {
+        if (pv.Spec.Csi is not { } source || mounted.IsReadOnly || VolumeGrowth.Of(claim, pv) is not { } size || drivers.Find(source.Driver) is not { Expands: true } driver) return null;
+        var request = new NodeExpandVolumeRequest
+        {
+            VolumeId = source.VolumeHandle,
+            VolumePath = mounted.HostPath,
+            CapacityRange = new CapacityRange { RequiredBytes = size.ToUnits() },
+            StagingTargetPath = driver.Stages ? new CsiVolume(source.Driver, source.VolumeHandle, pv.Metadata.Name, false).StagingFolder(config.RootDirectory) : "",
+            VolumeCapability = Capability(pv, driver, group),
+        };
+        Fill(request.Secrets, await SecretAsync(source.NodeExpandSecretRef, pv.Metadata.Name, cancel));
+        try
+        {
+            await driver.ExpandAsync(request, cancel);
+        }
+        catch (CsiException e)
+        {
+            throw VolumeException.AtStage($"MountVolume.NodeExpandVolume failed for volume \"{pv.Metadata.Name}\" : {e.Message}");
+        }
+        var name = new NamespacedName(claim.Metadata.NamespaceProperty, claim.Metadata.Name);
+        if (await client.FindAsync(Resources.PersistentVolumeClaims, name, cancel) is { } found)
+        {
+            var tree = found.ToTree();
+            tree["status"] = VolumeGrowth.Done(tree["status"]?.DeepClone().AsObject() ?? [], (string)pv.Spec.Capacity["storage"].ToString());
+            await client.UpdateAsync(Resources.PersistentVolumeClaims, tree, "status", cancel);
+        }
+        return $"MountVolume.NodeExpandVolume succeeded for volume \"{pv.Metadata.Name}\" ";
+    }
+
     /// <summary>A volume that lives and dies with its pod, made by the driver at this very moment.</summary>
     /// <exception cref="VolumeException">With upstream's words for the stage that failed.</exception>
     public async Task<MountedVolume> MountEphemeralAsync(V1Pod pod, V1Volume volume, string podVolumes, CancellationToken cancel)

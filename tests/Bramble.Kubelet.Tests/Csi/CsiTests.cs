@@ -130,6 +130,28 @@ public sealed class CsiTests : IAsyncLifetime
         Assert.Empty(_mounts.InUse);
     }
 
+    [Fact]
+    public async Task A_file_system_grows_after_its_volume_and_the_claim_says_so()
+    {
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        const string claim = """
+            {"metadata":{"name":"c","namespace":"d"},"spec":{"volumeName":"pv1"},"status":{"phase":"Bound","capacity":{"storage":"1Gi"},"allocatedResourceStatuses":{"storage":"NodeResizePending"},
+             "conditions":[{"type":"FileSystemResizePending","status":"True"},{"type":"Other","status":"True"}]}}
+            """;
+        await CreateAsync(Resources.PersistentVolumeClaims, claim);
+        var grown = Read<V1PersistentVolume>("""{"metadata":{"name":"pv1"},"spec":{"capacity":{"storage":"2Gi"},"csi":{"driver":"disk.example.com","volumeHandle":"vol-1"}}}""");
+        var mounted = new MountedVolume("/target");
+        Assert.Equal("MountVolume.NodeExpandVolume succeeded for volume \"pv1\" ", await _mounts.ExpandAsync(Read<V1PersistentVolumeClaim>(claim), grown, mounted, null, default));
+        Assert.Equal(["expand vol-1 2147483648"], driver.Calls);
+        var after = (await _api.FindAsync(Resources.PersistentVolumeClaims, new NamespacedName("d", "c"), default))!;
+        Assert.Equal("""{"phase":"Bound","capacity":{"storage":"2Gi"},"conditions":[{"type":"Other","status":"True"}]}""", after.ToTree()["status"]!.ToJsonString());
+        Assert.Null(await _mounts.ExpandAsync(after.Model<V1PersistentVolumeClaim>(), grown, mounted, null, default));
+        // Who may only read does not grow, and what was found impossible is not tried again.
+        Assert.Null(await _mounts.ExpandAsync(Read<V1PersistentVolumeClaim>(claim), grown, mounted with { IsReadOnly = true }, null, default));
+        Assert.Null(VolumeGrowth.Of(Read<V1PersistentVolumeClaim>(claim.Replace("NodeResizePending", "NodeResizeInfeasible")), grown));
+    }
+
     [Theory]
     [InlineData("ReadWriteOnce", false, "SingleNodeWriter")]
     [InlineData("ReadWriteOnce", true, "SingleNodeMultiWriter")]

@@ -29,6 +29,7 @@ internal sealed class FakeDriver : IAsyncDisposable
             "/csi.v1.Node/NodeGetCapabilities" => Capabilities(stages),
             "/csi.v1.Node/NodeStageVolume" => Note(call.Read(NodeStageVolumeRequest.Parser), r => $"stage {r.VolumeId} {r.StagingTargetPath} {r.VolumeCapability.Mount.FsType} {Show(r.PublishContext)} {Show(r.Secrets)}", new NodeStageVolumeResponse()),
             "/csi.v1.Node/NodePublishVolume" => Note(call.Read(NodePublishVolumeRequest.Parser), r => $"publish {r.VolumeId} {r.TargetPath} {r.VolumeCapability.AccessMode.Mode} readonly={r.Readonly} {Show(r.VolumeContext)}", new NodePublishVolumeResponse()),
+            "/csi.v1.Node/NodeExpandVolume" => Note(call.Read(NodeExpandVolumeRequest.Parser), r => $"expand {r.VolumeId} {r.CapacityRange.RequiredBytes}", new NodeExpandVolumeResponse()),
             "/csi.v1.Node/NodeUnpublishVolume" => Note(call.Read(NodeUnpublishVolumeRequest.Parser), r => $"unpublish {r.VolumeId} {r.TargetPath}", new NodeUnpublishVolumeResponse()),
             "/csi.v1.Node/NodeUnstageVolume" => Note(call.Read(NodeUnstageVolumeRequest.Parser), r => $"unstage {r.VolumeId} {r.StagingTargetPath}", new NodeUnstageVolumeResponse()),
             _ => null,
@@ -91,6 +92,7 @@ internal sealed class FakeDriver : IAsyncDisposable
     private static NodeGetCapabilitiesResponse Capabilities(bool stages)
     {
         var answer = new NodeGetCapabilitiesResponse();
+        answer.Capabilities.Add(new NodeServiceCapability { Rpc = new NodeServiceCapability.Types.RPC { Type = NodeServiceCapability.Types.RPC.Types.Type.ExpandVolume } });
         if (stages) answer.Capabilities.Add(new NodeServiceCapability { Rpc = new NodeServiceCapability.Types.RPC { Type = NodeServiceCapability.Types.RPC.Types.Type.StageUnstageVolume } });
         return answer;
     }
