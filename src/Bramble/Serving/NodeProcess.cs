@@ -101,6 +101,8 @@ internal sealed class NodeProcess(
             {
                 ["k3s.io/internal-ip"] = string.Join(',', config.Ips),
                 ["k3s.io/hostname"] = config.Name,
+                // Volumes of drivers are attached by the servers' controller, not by the node.
+                ["volumes.kubernetes.io/controller-managed-attach-detach"] = "true",
             },
             RegisterWithTaints = [.. config.Taints.Select(taint => new NodeTaint(taint.Key, taint.Value, taint.Effect))],
             ProviderId = $"k3s://{config.Name}",
