@@ -5,6 +5,7 @@ using System.Threading.Channels;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Network.Dns.Custom;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 
@@ -15,6 +16,7 @@ namespace Bramble.Network.Dns;
 internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInformers informers, TimeProvider time, ILogger logger)
 {
     private static readonly NamespacedName ServiceName = new("kube-system", "kube-dns");
+    private static readonly NamespacedName CustomName = new("kube-system", "coredns-custom");
     private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryLast = TimeSpan.FromSeconds(30);
 
@@ -40,6 +42,10 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
         {
             foreach (var server in servers) server.Open();
             _ = upstream.Servers(cancel);
+            using var custom = informers.ForOne(Resources.ConfigMaps, CustomName).Subscribe(change =>
+            {
+                if (change.Name == CustomName) SetCustom(change.New, answers, servers);
+            });
             List<Task> running = [KeepNamesAsync(zone, cancel), .. servers.Select(s => s.RunAsync(cancel))];
             if (config.IsServer) running.Add(PublishAsync(cancel));
             await foreach (var ended in Task.WhenEach(running)) await ended;
@@ -48,6 +54,15 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
         {
             foreach (var server in servers) server.Dispose();
         }
+    }
+
+    private void SetCustom(V1ConfigMap? map, ClusterAnswers answers, List<DnsServer> servers)
+    {
+        var custom = map?.Data is { } data ? CustomDns.Read(data.AsReadOnly()) : CustomDns.None;
+        foreach (var refused in custom.Refused) Log.CustomDnsRefused(logger, refused);
+        _changes.Writer.TryWrite(() => _names.Set("custom", custom.Hosts));
+        answers.Custom = custom;
+        foreach (var server in servers) server.ForgetAnswers();
     }
 
     private IEnumerable<IPEndPoint> ListenAddresses()

@@ -43,6 +43,9 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
         }
     }
 
+    /// <summary>Forgets what upstream said: other servers may be asked now.</summary>
+    public void ForgetAnswers() => _cache.Clear();
+
     public Task RunAsync(CancellationToken cancel) => Task.WhenAll(ServeDatagramsAsync(cancel), AcceptAsync(cancel));
 
     public void Dispose()
@@ -99,8 +102,9 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
 
     private enum Step { Nothing, Send, Forward }
 
-    /// <summary>A request on its way upstream: a copy of it, what was asked, and the ExternalName's target if that is what must be asked.</summary>
-    private sealed record Pending(byte[] Request, int QuestionEnd, bool HasEdns, int BytesMax, string Key, string? Target, ushort Type);
+    /// <summary>A request on its way upstream: a copy of it, what was asked, the ExternalName's target if that is what must be asked, and the servers of its zone;
+    /// null: the node's.</summary>
+    private sealed record Pending(byte[] Request, int QuestionEnd, bool HasEdns, int BytesMax, string Key, string? Target, ushort Type, IReadOnlyList<IPEndPoint>? Servers);
 
     private Step Answer(ReadOnlySpan<byte> request, Span<byte> response, bool isTcp, out int length, out Pending? pending)
     {
@@ -127,7 +131,8 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
             length = Refuse(request, response, DnsCode.Refused);
             return Step.Send;
         }
-        pending = new Pending(request.ToArray(), query.QuestionEnd, query.HasEdns, limit, AnswerCache.KeyOf(query, request) + (isTcp ? " tcp" : ""), cname, query.Type);
+        pending = new Pending(request.ToArray(), query.QuestionEnd, query.HasEdns, limit, AnswerCache.KeyOf(query, request) + (isTcp ? " tcp" : ""), cname, query.Type,
+            kind == AnswerKind.ForwardZone ? cluster.Custom.ZoneOf(query.Name)?.Servers : null);
         return Step.Forward;
     }
 
@@ -175,7 +180,7 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
     {
         if (pending.Target is { } target) return await ExternalNameAsync(pending, target, byTcp, cancel);
         if (_cache.Find(pending.Key, pending.Request, evenStale: false) is { } cached) return cached;
-        var answer = await AskOnceAsync(pending.Key, pending.Request, pending.QuestionEnd, byTcp, cancel);
+        var answer = await AskOnceAsync(pending, byTcp, cancel);
         if (answer is not null)
         {
             var own = answer.ToArray();
@@ -186,15 +191,18 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
     }
 
     // The same question at the same time goes upstream once.
-    private async Task<byte[]?> AskOnceAsync(string key, byte[] request, int questionEnd, bool byTcp, CancellationToken cancel)
+    private async Task<byte[]?> AskOnceAsync(Pending pending, bool byTcp, CancellationToken cancel)
     {
+        var key = pending.Key;
         var mine = new TaskCompletionSource<byte[]?>(TaskCreationOptions.RunContinuationsAsynchronously);
         var asked = _asked.GetOrAdd(key, mine.Task);
         if (asked != mine.Task) return await asked.WaitAsync(cancel);
         byte[]? answer = null;
         try
         {
-            answer = await upstream.AskAsync(request, questionEnd, byTcp, cancel);
+            answer = pending.Servers is { } servers
+                ? await upstream.AskAsync(servers, pending.Request, pending.QuestionEnd, byTcp, cancel)
+                : await upstream.AskAsync(pending.Request, pending.QuestionEnd, byTcp, cancel);
             if (answer is not null) _cache.Add(key, answer);
             return answer;
         }
