@@ -1,5 +1,7 @@
 using Bramble.Api.Naming;
 using Bramble.Controllers.Certificates;
+using Bramble.Controllers.LocalPath;
+using Bramble.Controllers.PodAutoscaling;
 
 namespace Bramble.Controllers;
 
@@ -17,9 +19,14 @@ public sealed record ControllersConfig(
     /// <summary>A node whose heartbeat is older than this is unreachable.</summary>
     public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(40);
 
+    public AutoscalerSettings Autoscaling { get; init; } = new();
+
     /// <summary>Signs the token of a Secret: account, its uid, the Secret's name; null: such Secrets stay empty.</summary>
     public Func<NamespacedName, string, string, string>? IssueAccountToken { get; init; }
 
     /// <summary>Who signs approved CertificateSigningRequests; null: nobody here.</summary>
     public CertificateSigners? Signers { get; init; }
+
+    /// <summary>Makes the volumes of class local-path; null: nobody here.</summary>
+    public LocalPathSettings? LocalPath { get; init; }
 }

@@ -51,7 +51,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         using var objects = new ObjectWatches(client, time, logs);
         var tokens = new ServiceAccountTokens(client, time);
         var volumes = new PodVolumes(
-            config, client, new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
+            config, new ClaimVolumes(config, client), new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
         var sandboxes = new SandboxConfigs(config, cgroups);
         var prober = new Prober(runtime, time);
         var services = new Reflector(client, Client.Resources.Services, new ListQuery(), _ => { }, time, _log);

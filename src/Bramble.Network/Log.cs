@@ -84,4 +84,31 @@ internal static partial class Log
 
     [LoggerMessage(6062, LogLevel.Debug, "A health check's client went away: {Error}")]
     public static partial void HealthClientGone(ILogger logger, string error);
+
+    [LoggerMessage(6101, LogLevel.Information, "Ingress listens on {Endpoint} ({Origin}).")]
+    public static partial void IngressListensOn(ILogger logger, System.Net.IPEndPoint endpoint, string origin);
+
+    [LoggerMessage(6102, LogLevel.Warning, "Ingress cannot listen on {Endpoint}: in use by {Owner}. Stop it and the port is taken within 10 s, or switch the ingress off with --disable traefik. The node goes on.")]
+    public static partial void IngressPortTaken(ILogger logger, System.Net.IPEndPoint endpoint, string owner);
+
+    [LoggerMessage(6103, LogLevel.Warning, "Ingress cannot listen on {Endpoint}: {Error}. It is tried again every 10 s; --disable traefik switches the ingress off.")]
+    public static partial void IngressPortRefused(ILogger logger, System.Net.IPEndPoint endpoint, string error);
+
+    [LoggerMessage(6104, LogLevel.Warning, "Cannot read Secret {Secret} of an Ingress or Gateway: {Error}. Its hosts go on with the certificate of before, or the default one; trying again.")]
+    public static partial void SecretNotRead(ILogger logger, string secret, string error);
+
+    [LoggerMessage(6105, LogLevel.Warning, "Secret {Secret} of an Ingress or Gateway is no certificate: {Error}. Its hosts go on with the certificate of before, or the default one.")]
+    public static partial void SecretWithoutCertificate(ILogger logger, string secret, string error);
+
+    [LoggerMessage(6106, LogLevel.Warning, "Ingress {Ingress} is not served: {Reason}.")]
+    public static partial void IngressRefused(ILogger logger, string ingress, string reason);
+
+    [LoggerMessage(6107, LogLevel.Information, "{Line}")]
+    public static partial void IngressAccess(ILogger logger, string line);
+
+    [LoggerMessage(6108, LogLevel.Warning, "Cannot write the status of ingress objects: {Error}. Requests are served all the same; trying again in {Seconds} s.")]
+    public static partial void IngressStatusNotWritten(ILogger logger, string error, int seconds);
+
+    [LoggerMessage(6109, LogLevel.Warning, "Cannot create the ingress' own objects (IngressClass traefik, Gateway API definitions): {Error}. Trying again in {Seconds} s.")]
+    public static partial void IngressObjectsNotWritten(ILogger logger, string error, int seconds);
 }

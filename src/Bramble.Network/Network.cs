@@ -2,6 +2,9 @@ using System.Net;
 using Bramble.Client;
 using Bramble.Network.Dns;
 using Bramble.Network.Firewalls;
+using Bramble.Network.Ingress;
+using Bramble.Network.Ingress.Proxying;
+using Bramble.Network.Ingress.Publishing;
 using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
@@ -16,7 +19,9 @@ namespace Bramble.Network;
 
 /// <summary>Everything a node does for the network: pod network, services, cluster DNS, accepts in foreign firewalls. Started once by the composition.
 /// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; <see cref="RemoveAllRules"/> is for killall.</summary>
-public sealed class Network(NetworkConfig config, IKubeClient client, IInformers informers, TimeProvider time, ILoggerFactory logs)
+/// <param name="client">Writes what the network owns.</param>
+/// <param name="node">As the node itself: it may read the Secrets of what its ingress serves.</param>
+public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClient node, IInformers informers, TimeProvider time, ILoggerFactory logs)
 {
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -28,6 +33,9 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         if (await _policies.Task.WaitAsync(cancel) is { } policies)
             await policies.PodStartsAsync(pod, [.. ips.Select(text => IPAddress.TryParse(text, out var ip) ? ip : null).OfType<IPAddress>()], cancel);
     }
+
+    /// <summary>What the node's ingress has counted.</summary>
+    public IngressMetrics IngressMetrics { get; } = new();
 
     /// <summary>Done when the node's pod network is configured, the services are in the kernel and the cluster DNS answers.</summary>
     public Task Ready => _ready.Task;
@@ -70,6 +78,9 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             running.Add(dns.RunAsync(parts.Token));
             ready.Add(dns.Serving);
         }
+        var servesIngress = !config.Disabled.Contains("traefik");
+        if (servesIngress) running.Add(new IngressProxy(config, node, informers, IngressMetrics, time, logs, logger).RunAsync(parts.Token));
+        if (config.IsServer) running.Add(PublishIngressAsync(servesIngress, logger, parts.Token));
         if (config.Backend != FlannelBackend.None) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
         if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, time, logger).RunAsync(parts.Token));
         running.Add(AnnounceAsync(ready, parts.Token));
@@ -92,6 +103,21 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             Log.RulesGone(logger);
             if (proxies) proxy.Reload();
             if (_policies.Task is { IsCompletedSuccessfully: true, Result: { } gone }) gone.Reload();
+        }
+    }
+
+    private async Task PublishIngressAsync(bool isServed, ILogger logger, CancellationToken cancel)
+    {
+        var objects = new IngressObjects(client, time, logger);
+        if (isServed)
+        {
+            await objects.EnsureAsync(cancel);
+            await new IngressStatus(client, informers, time, logger).RunAsync(cancel);
+        }
+        else
+        {
+            await objects.RemoveAsync(cancel);
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
         }
     }
 

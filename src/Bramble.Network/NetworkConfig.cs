@@ -1,4 +1,5 @@
 using System.Net;
+using Bramble.Network.Ingress.Proxying;
 using Bramble.Network.Services;
 
 namespace Bramble.Network;
@@ -73,6 +74,12 @@ public sealed record NetworkConfig
 
     /// <summary>Port on 127.0.0.1 of the cluster DNS; the rules send the cluster DNS address here. 0: any free port.</summary>
     public int DnsPort { get; init; } = 10053;
+
+    /// <summary>The node's ports of the ingress.</summary>
+    public IngressPorts IngressPorts { get; init; } = IngressPorts.Default;
+
+    /// <summary>Listening sockets that outlive the process.</summary>
+    public IKeptSockets KeptSockets { get; init; } = new NoKeptSockets();
 
     /// <summary>Folder of the CNI configuration that the runtime reads.</summary>
     public string CniConfDir => Path.Combine(DataDir, "agent/etc/cni/net.d");

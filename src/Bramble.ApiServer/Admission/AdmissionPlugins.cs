@@ -28,6 +28,8 @@ public static class AdmissionPlugins
         new CertificateSubjectRestriction(),
         new DefaultIngressClass(),
         new PodTopologyLabels(),
+        new NodeDeclaredFeatureValidator(),
+        new PodResizeValidator(),
         new MutatingAdmissionWebhook(),
         new RbacEscalation(authorizer, rbac),
         new PolicyAdmission(),

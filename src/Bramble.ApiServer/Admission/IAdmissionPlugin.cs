@@ -27,6 +27,8 @@ public sealed class AdmissionRequest
     /// <summary>The caches; what a plugin reads.</summary>
     public required IResourceReader Reader { get; init; }
 
+    public Reinvocation Reinvocation => field ??= new Reinvocation();
+
     /// <summary>Warnings for the client (the Warning header).</summary>
     public List<string> Warnings { get; } = [];
 }

@@ -72,10 +72,20 @@ public static class OpenApiRoutes
             http.Response.Headers.CacheControl = "public, immutable";
             http.Response.Headers.Expires = DateTimeOffset.UtcNow.AddYears(1).ToString("r");
         }
-        if (IsKnown(http, hash)) return;
-        await WriteAsync(http, "application/json", custom.Count == 0
+        // Clients write the type with an @ or a dot. Each form has a tag of its own: caches keep one answer a URL.
+        var isProtobuf = http.Request.Headers.Accept.ToString().Contains("proto-openapi.spec.v3", StringComparison.Ordinal);
+        if (IsKnown(http, isProtobuf ? "P" + hash[1..] : hash)) return;
+        var document = custom.Count == 0
             ? OpenApiV3.Document(path)!
-            : CustomOpenApi.Document(custom.Select(r => (r.Api, r.Definition!.Version["schema"]?["openAPIV3Schema"] as JsonObject))), cancel);
+            : CustomOpenApi.Document(custom.Select(r => (r.Api, r.Definition!.Version["schema"]?["openAPIV3Schema"] as JsonObject)));
+        if (!isProtobuf)
+        {
+            await WriteAsync(http, "application/json", document, cancel);
+            return;
+        }
+
+        http.Response.ContentType = OpenApiV3Protobuf.MediaType;
+        await http.Response.Body.WriteAsync(OpenApiV3Protobuf.Encode(document), cancel);
     }
 
     /// <summary>True: the client has it, and was told so.</summary>

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Bramble.Client;
 using Bramble.Controllers.Workloads;
+using k8s.Models;
 
 namespace Bramble.Controllers.Deployments;
 
@@ -20,7 +22,8 @@ internal static class DeploymentStatus
             .Count("readyReplicas", all.Sum(s => s.ReadyReplicas))
             .Count("availableReplicas", available)
             .Count("unavailableReplicas", Math.Max(0, all.Sum(s => s.Replicas) - available));
-        if (all.All(s => s.TerminatingReplicas is not null)) status["terminatingReplicas"] = all.Sum(s => s.TerminatingReplicas ?? 0);
+        // A set that nobody has looked at yet has none that end; one of which it is not known makes the sum unknown.
+        if (all.All(s => s.TerminatingReplicas is not null || (s.Model.Status?.ObservedGeneration ?? 0) == 0)) status["terminatingReplicas"] = all.Sum(s => s.TerminatingReplicas ?? 0);
         if (deployment["status"]?["conditions"] is JsonArray conditions) status["conditions"] = conditions.DeepClone();
         if (collisions is { } count) status["collisionCount"] = count;
         if (available >= wanted - fence.MaxUnavailable)
@@ -62,9 +65,21 @@ internal static class DeploymentStatus
         }
         var failed = (newSet is null ? all : [newSet, .. all])
             .Select(s => s.Model.Status?.Conditions?.FirstOrDefault(c => c.Type == "ReplicaFailure")).FirstOrDefault(c => c is not null);
-        if (failed is not null) status.SetCondition("ReplicaFailure", failed.Status == "True", failed.Reason ?? "", failed.Message ?? "", now, hasUpdateTime: true);
+        if (failed is not null) status.TakeCondition(failed, now);
         else status.RemoveCondition("ReplicaFailure");
         return (status, Wait(deployment, status, deadline, now));
+    }
+
+    /// <summary>A set's failure as the Deployment's own; its times are the set's.</summary>
+    private static void TakeCondition(this JsonObject status, V1ReplicaSetCondition failed, DateTimeOffset now)
+    {
+        var known = status.Condition("ReplicaFailure");
+        if (known is not null && (string?)known["status"] == failed.Status && (string?)known["reason"] == failed.Reason) return;
+        status.SetCondition("ReplicaFailure", failed.Status == "True", failed.Reason ?? "", failed.Message ?? "", now, hasUpdateTime: true);
+        if (failed.LastTransitionTime is not { } at) return;
+        var condition = status.Condition("ReplicaFailure")!;
+        condition["lastUpdateTime"] = KubeTime.Seconds(new DateTimeOffset(DateTime.SpecifyKind(at, DateTimeKind.Utc)));
+        if (known is null || (string?)known["status"] != failed.Status) condition["lastTransitionTime"] = condition["lastUpdateTime"]!.DeepClone();
     }
 
     public static int Replicas(JsonObject deployment) => (int?)deployment["spec"]!["replicas"] ?? 1;

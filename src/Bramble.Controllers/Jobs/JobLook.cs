@@ -280,7 +280,7 @@ internal sealed class JobLook(
             context.Events.Normal(About, "SuccessfulCreate", $"Created pod: {created.Name.Name}");
             return true;
         }
-        catch (StatusException e) when (e.Status.Details?.Causes?.Any(c => c.Reason == "NamespaceTerminating") == true)
+        catch (StatusException e) when (e.IsNamespaceTerminating)
         {
             return false;
         }

@@ -14,7 +14,8 @@ public static class JoinRoles
         var rules = new JsonArray(
             Reads("", "nodes", "namespaces", "pods", "services", "endpoints"),
             Reads("discovery.k8s.io", "endpointslices"),
-            Reads("networking.k8s.io", "networkpolicies"));
+            Reads("networking.k8s.io", "networkpolicies", "ingresses", "ingressclasses"),
+            Reads("gateway.networking.k8s.io", "gatewayclasses", "gateways", "httproutes", "referencegrants"));
         await ApplyAsync(client, Resources.ClusterRoles, Controller, new JsonObject { ["rules"] = rules }, cancel);
         await ApplyAsync(client, Resources.ClusterRoleBindings, Controller, Binding(Controller, Controller), cancel);
         // What people add to the cluster DNS, which each node answers itself.

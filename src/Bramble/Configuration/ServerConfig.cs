@@ -58,6 +58,9 @@ internal sealed record ServerConfig
     public required string ResolvConf { get; init; }
     public required bool IsDebug { get; init; }
 
+    /// <summary>Where volumes of the class local-path lie on every node.</summary>
+    public required string LocalStoragePath { get; init; }
+
     /// <summary>Addresses of the <c>kubernetes</c> Service: the first of each service range.</summary>
     public IReadOnlyList<IPAddress> ServiceAddresses => [.. ServiceCidrs.Select(range => Nth(range, 1))];
 
@@ -166,7 +169,7 @@ internal sealed record ServerConfig
             AgentToken = Secret(flags, ServerFlags.AgentToken, ServerFlags.AgentTokenFile),
             ApiServer = ComponentArguments.Parse("--kube-apiserver-arg", flags.List(ServerFlags.ApiServerArg), ComponentArguments.OfApiServer),
             ControllerManager = ComponentArguments.Parse("--kube-controller-manager-arg", flags.List(ServerFlags.ControllerManagerArg), ComponentArguments.OfControllerManager),
-            Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.None),
+            Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.OfScheduler),
             Kubelet = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet),
             Proxy = ProxyArguments.Read(flags.List(ServerFlags.KubeProxyArg), nodeIps, Environment.ProcessorCount),
             RuntimeEndpoint = flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
@@ -175,6 +178,7 @@ internal sealed record ServerConfig
             NonrootDevices = flags.Switch(ServerFlags.NonrootDevices),
             ResolvConf = Bramble.Configuration.ResolvConf.Choose(flags.Text(ServerFlags.ResolvConf)),
             IsDebug = flags.Switch(ServerFlags.Debug) || flags.Number(ServerFlags.Verbosity) >= 4,
+            LocalStoragePath = Path.GetFullPath(flags.Text(ServerFlags.DefaultLocalStoragePath) is { Length: > 0 } storage ? storage : new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default)).Storage),
         };
     }
 

@@ -36,9 +36,10 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         var (cluster, servers) = await JoinAsync(claim, stop);
         balancer.SetServers(servers);
         _credentials.WriteKubeconfigs(config.LoadBalancerPort);
+        using var sockets = NodeSockets.Open(config.Layout, time, logs);
         using var running = new RunningParts(time, _log, stop);
         running.Start("load balancer", balancer.RunAsync);
-        running.Start("node", cancel => RunNodeAsync(cluster, servers, balancer, claim.Password, cancel));
+        running.Start("node", cancel => RunNodeAsync(cluster, servers, balancer, claim.Password, sockets, cancel));
         ServiceNotify.Ready();
         try
         {
@@ -86,14 +87,14 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private static NodeClaim Claim(AgentConfig own, string password) => new(own.NodeName, password, [.. own.NodeIps, .. own.NodeExternalIps]);
 
     /// <summary>The node, made again with new certificates before the old ones end, and when the machine has moved to another address.</summary>
-    private async Task RunNodeAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, string password, CancellationToken cancel)
+    private async Task RunNodeAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, string password, NodeSockets sockets, CancellationToken cancel)
     {
         var own = config;
         while (true)
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             var claim = Claim(own, password);
-            var node = RunPartsAsync(own.Node(cluster), cluster, servers, balancer, stop.Token);
+            var node = RunPartsAsync(own.Node(cluster), cluster, servers, balancer, sockets, stop.Token);
             var renewal = new CertificateRenewal(_credentials.NotAfter, token => FetchAsync(claim, token), time, _log).RenewedAsync(stop.Token);
             var moved = own.MovedAsync(time, stop.Token);
             var first = await Task.WhenAny(node, renewal, moved);
@@ -108,7 +109,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         }
     }
 
-    private async Task RunPartsAsync(NodeConfig own, ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, CancellationToken cancel)
+    private async Task RunPartsAsync(NodeConfig own, ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeSockets sockets, CancellationToken cancel)
     {
         using var kubelet = ClientAs("client-kubelet", balancer.Url, "kubelet");
         using var controller = ClientAs("client-k3s-controller", balancer.Url, "k3s-agent");
@@ -117,7 +118,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         List<Task> parts =
         [
             // A node writes its own annotations with its own rights; the controller's only read.
-            new NodeProcess(own, kubelet, kubelet, informers, time, logs).RunAsync(stop.Token),
+            new NodeProcess(own, kubelet, kubelet, informers, sockets, time, logs).RunAsync(stop.Token),
             FollowServersAsync(cluster, servers, informers, balancer, stop.Token),
         ];
         var first = await Task.WhenAny(parts);

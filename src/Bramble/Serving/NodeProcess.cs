@@ -14,7 +14,7 @@ namespace Bramble.Serving;
 
 /// <summary>The node's side of a server: runtime, images, network, kubelet, in the order in which they need each other.</summary>
 internal sealed class NodeProcess(
-    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, TimeProvider time, ILoggerFactory logs)
+    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, NodeSockets sockets, TimeProvider time, ILoggerFactory logs)
 {
     private readonly ILogger _log = logs.CreateLogger("node");
     private readonly CgroupDriver _cgroupDriver = CgroupHierarchy.ChooseDriver(config.Kubelet.Text("cgroup-driver"), Environment.GetEnvironmentVariable);
@@ -24,7 +24,7 @@ internal sealed class NodeProcess(
     {
         var (endpoint, supervising) = await StartRuntimeAsync(cancel);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var network = new Bramble.Network.Network(NetworkSettings(), networkClient, informers, time, logs);
+        var network = new Bramble.Network.Network(NetworkSettings(), networkClient, kubeletClient, informers, time, logs);
         var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint) with { PodStarts = network.PodStartsAsync }, kubeletClient, time, logs);
         List<Task> parts = [kubelet.RunAsync(stop.Token), network.RunAsync(stop.Token)];
         if (config.IsServer) parts.Add(KeepRoleAsync(stop.Token));
@@ -140,5 +140,6 @@ internal sealed class NodeProcess(
         Disabled = config.Cluster.Disabled,
         Proxy = config.Proxy,
         DisablesNetworkPolicy = config.Cluster.DisablesNetworkPolicy,
+        KeptSockets = sockets,
     };
 }

@@ -49,6 +49,7 @@ public sealed class BoardFixture : IAsyncLifetime
             ClusterDns = [IPAddress.Parse("10.43.0.10"), IPAddress.Parse("fd00:43::a")],
             DataDir = DataDir,
             SubnetFile = Path.Combine(DataDir, "subnet.env"),
+            Disabled = new HashSet<string> { "traefik" },
             UpstreamResolvConf = Path.Combine(DataDir, "resolv.conf"),
         };
         Cluster.Objects(Resources.Nodes).Set(new V1Node
@@ -62,7 +63,7 @@ public sealed class BoardFixture : IAsyncLifetime
         Cluster.Objects(Resources.Pods);
         Cluster.Objects(Resources.Namespaces);
 
-        var network = new Network(Config, Cluster, Cluster, TimeProvider.System, new ListLoggerFactory(Warnings));
+        var network = new Network(Config, Cluster, Cluster, Cluster, TimeProvider.System, new ListLoggerFactory(Warnings));
         _running = network.RunAsync(_stop.Token);
         await (await Task.WhenAny(network.Ready, _running)).WaitAsync(TimeSpan.FromSeconds(20));
 

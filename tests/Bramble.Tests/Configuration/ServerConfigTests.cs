@@ -44,7 +44,7 @@ public class ServerConfigTests
     [InlineData("--kube-proxy-arg: proxy-mode=\"ipvs\": Bramble's service proxy is nftables and has no other mode; leave it out", "--kube-proxy-arg=proxy-mode=ipvs")]
     [InlineData("--kube-proxy-arg: nodeport-addresses=\"eth0\" is no network like 192.168.1.0/24, and \"primary\" stands alone", "--kube-proxy-arg=nodeport-addresses=eth0")]
     [InlineData("--kube-proxy-arg: metrics-bind-address=\"here\" is no address and port like 127.0.0.1:10249", "--kube-proxy-arg=metrics-bind-address=here")]
-    [InlineData("--kube-scheduler-arg: Bramble's has no settings (\"bind-address\"): leave it out", "--kube-scheduler-arg=bind-address=0.0.0.0")]
+    [InlineData("--kube-scheduler-arg: Bramble has no setting \"bind-address\"; nearest is \"config\" (all: config)", "--kube-scheduler-arg=bind-address=0.0.0.0")]
     public void A_wrong_value_is_one_sentence_with_cause_and_fix(string message, string flag) =>
         Assert.Equal(message, Assert.Throws<UsageException>(() => Read(flag)).Message);
 

@@ -21,27 +21,36 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client) : IAdmiss
     /// <summary>A quota on these obliges every container to say what it wants.</summary>
     private static readonly string[] MustBeSaid = ["cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory"];
 
+    /// <summary>No quota limits these.</summary>
+    private static readonly HashSet<GroupResource> Uncounted = [new("", "namespaces"), new("", "bindings"), new("", "events"), new("events.k8s.io", "events"), new("authorization.k8s.io", "localsubjectaccessreviews")];
+
     public string Name => "ResourceQuota";
 
     public bool Handles(AdmissionRequest request)
     {
-        if (request.Object is null || request.Namespace.Length == 0 || request.Resource.Resource == "namespaces") return false;
+        if (request.Object is null || request.Namespace.Length == 0 || Uncounted.Contains(request.Resource)) return false;
         if (request.Operation == AdmissionOperation.Create) return request.Subresource.Length == 0;
-        return request.Operation == AdmissionOperation.Update && (request.Is("", "services") || request.Is("", "persistentvolumeclaims") || request.Is("", "pods", "resize"));
+        if (request.Operation != AdmissionOperation.Update) return false;
+        // A pod that gets a deadline, or loses it, falls under other quotas.
+        if (request.Is("", "pods")) return QuotaScopes.IsTerminating(request.Object) != QuotaScopes.IsTerminating(request.OldObject);
+        return request.Is("", "services") || request.Is("", "persistentvolumeclaims") || request.Is("", "pods", "resize") || request.Is("resource.k8s.io", "resourceclaims");
     }
 
     public async ValueTask ValidateAsync(AdmissionRequest request, CancellationToken cancel)
     {
         if (request.Reader.List(Quotas, request.Namespace).Count == 0) return;
         var wanted = QuotaUsage.Of(request.Resource, request.Object!);
-        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old ? QuotaUsage.Of(request.Resource, old) : [];
+        // What must be said is asked by all quotas before the first one counts.
+        if (request.Resource == Pods)
+            foreach (var quota in QuotasAbout(request))
+                if (Unsaid(request.Object!, PodResources.Read(quota.Object("spec"), "hard")) is { } unsaid) throw request.Forbidden($"failed quota: {quota.ObjectName()}: {unsaid}");
         HashSet<string> taken = new(StringComparer.Ordinal);
         for (var attempt = 1; ; attempt++)
         {
             // All are asked before any is written: a refusal takes nothing.
             List<JsonObject> charged = [];
-            foreach (var quota in request.Reader.List(Quotas, request.Namespace).OrderBy(q => q.Name.Name, StringComparer.Ordinal))
-                if (!taken.Contains(quota.Name.Name) && Charge(request, quota.ToTree(), wanted, before) is { } more) charged.Add(more);
+            foreach (var quota in QuotasAbout(request))
+                if (!taken.Contains(quota.ObjectName()) && Charge(request, quota, wanted) is { } more) charged.Add(more);
             if (request.IsDryRun || charged.Count == 0) return;
             try
             {
@@ -59,15 +68,17 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client) : IAdmiss
         }
     }
 
+    private static IEnumerable<JsonObject> QuotasAbout(AdmissionRequest request) =>
+        request.Reader.List(Quotas, request.Namespace).OrderBy(q => q.Name.Name, StringComparer.Ordinal).Select(quota => quota.ToTree())
+            .Where(quota => QuotaScopes.Match(quota.Object("spec"), request.Resource, request.Object!));
+
     /// <summary>The quota with this write's share added to what its status says is used; null when the write takes nothing of it. Refuses what does not fit.</summary>
-    private static JsonObject? Charge(AdmissionRequest request, JsonObject quota, Dictionary<string, Quantity> wanted, Dictionary<string, Quantity> before)
+    private static JsonObject? Charge(AdmissionRequest request, JsonObject quota, Dictionary<string, Quantity> wanted)
     {
         var spec = quota.Object("spec");
-        // Scopes are about pods.
-        if (QuotaScopes.Has(spec) && (request.Resource != Pods || !QuotaScopes.Match(spec, request.Object!))) return null;
         var hard = PodResources.Read(spec, "hard");
-        if (request.Resource == Pods && Unsaid(request.Object!, hard) is { } unsaid) throw request.Forbidden($"failed quota: {quota.ObjectName()}: {unsaid}");
-
+        // What the object used before counts where the quota was about it before.
+        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old && QuotaScopes.Match(spec, request.Resource, old) ? QuotaUsage.Of(request.Resource, old) : [];
         SortedDictionary<string, Quantity> asked = new(StringComparer.Ordinal);
         foreach (var (name, quantity) in wanted)
         {
@@ -90,11 +101,11 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client) : IAdmiss
 
     private static string? Unsaid(JsonObject pod, Dictionary<string, Quantity> hard)
     {
+        if (PodResources.IsSaidForPod(pod.Object("spec"))) return null;
         List<string> missing = [];
         foreach (var name in MustBeSaid.Where(hard.ContainsKey))
         {
             var (field, resource) = name.StartsWith("limits.", StringComparison.Ordinal) ? ("limits", name["limits.".Length..]) : ("requests", name.Replace("requests.", "", StringComparison.Ordinal));
-            if (pod.Object("spec").Object("resources").Object(field).Has(resource)) continue; // said for the whole pod
             SortedSet<string> containers = new(StringComparer.Ordinal);
             foreach (var list in (ReadOnlySpan<string>)["containers", "initContainers"])
                 foreach (var (_, container) in pod.Object("spec").Items(list))

@@ -33,18 +33,19 @@ internal sealed record Webhook(JsonObject Tree)
     {
         if (_conditions.Value.Count == 0) return true;
         var variables = ExpressionVariables.Of(request, null);
-        string? failed = null;
-        foreach (var condition in _conditions.Value)
+        List<string> failures = [];
+        foreach (var (index, tree) in Tree.Items("matchConditions"))
             try
             {
-                if (condition is not null && condition.Evaluate(variables) is not true) return false;
+                if (_conditions.Value[index] is { } condition && condition.Evaluate(variables) is not true) return false;
             }
             catch (CelException e)
             {
-                failed ??= e.Message;
+                failures.Add($"expression '{tree.Text("expression")}' resulted in error: {e.Message}");
             }
-        if (failed is null) return true;
-        return IgnoresFailure ? false : throw StatusErrors.Forbidden(request.Resource, request.Name, failed);
+        if (failures.Count == 0) return true;
+        if (IgnoresFailure) return false;
+        throw StatusErrors.Forbidden(request.Resource, request.Name, failures.Count == 1 ? failures[0] : $"[{string.Join(", ", failures.Distinct())}]");
     }
 
     private static CelProgram? Compile(string text)

@@ -80,18 +80,14 @@ internal sealed class MutatingAdmissionWebhook() : WebhookAdmission("mutatingweb
 
     public override async ValueTask MutateAsync(AdmissionRequest request, CancellationToken cancel)
     {
-        var lastChange = -1;
-        var index = 0;
-        List<(Webhook Webhook, int Index)> called = [];
+        request.Reinvocation.Enter(request.Object);
         foreach (var webhook in Configured(request))
         {
-            if (!webhook.Matches(request)) continue;
-            called.Add((webhook, index));
-            if (await ApplyAsync(webhook, request, cancel)) lastChange = index;
-            index++;
+            if (!webhook.Matches(request) || !request.Reinvocation.MayCall(webhook)) continue;
+            request.Reinvocation.Called(webhook, await ApplyAsync(webhook, request, cancel));
         }
-        var again = called.Where(c => c.Webhook.MayBeReinvoked && c.Index < lastChange).Select(c => c.Webhook).ToList();
-        foreach (var webhook in again) await ApplyAsync(webhook, request, cancel);
+
+        request.Reinvocation.Leave(request.Object);
     }
 
     /// <returns>True: the object is another one now.</returns>
@@ -100,10 +96,23 @@ internal sealed class MutatingAdmissionWebhook() : WebhookAdmission("mutatingweb
         if (await CallAsync(webhook, request, isMutating: true, cancel) is not { Patch: { Length: > 0 } patch }) return false;
         if (request.Object is not { } obj) throw StatusErrors.Internal($"admission webhook \"{webhook.Name}\" attempted to modify the object, which is not supported for this operation");
         if (BuiltInSchemas.FindKind(request.Kind) is not { } type) throw StatusErrors.Internal($"no schema for {request.Kind}");
-        var patched = ObjectPatcher.Patch(obj, patch, Bramble.Api.Patching.PatchType.Json, type, request.Kind, FieldValidation.Ignore).Tree;
+        var patched = Patched(obj, patch, type, request);
         var changed = !TreeEquality.Same(obj, patched);
         request.Object = patched;
         return changed;
+    }
+
+    /// <summary>A patch that does not apply is the webhook's fault, not the client's.</summary>
+    private static JsonObject Patched(JsonObject obj, byte[] patch, SchemaType type, AdmissionRequest request)
+    {
+        try
+        {
+            return ObjectPatcher.Patch(obj, patch, Bramble.Api.Patching.PatchType.Json, type, request.Kind, FieldValidation.Ignore).Tree;
+        }
+        catch (StatusException e)
+        {
+            throw StatusErrors.Internal(e.Message);
+        }
     }
 }
 

@@ -78,7 +78,7 @@ internal static class CsiRules
                 if (!TreeEquality.Same(now, then))
                     errors.Invalid(
                         FieldPath.Spec.Child("drivers"),
-                        GoStruct.Show(now, ("Name", ""), ("NodeID", ""), ("TopologyKeys", null), ("Allocatable", null)),
+                        InternalStruct.Show(now, "storage.v1.CSINodeDriver"),
                         ImmutableRules.Message);
             }
         }
