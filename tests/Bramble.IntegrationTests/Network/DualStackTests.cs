@@ -8,22 +8,7 @@ public sealed class DualStackTests
     private const string Token = "token-of-both";
     private const string Server = "https://10.201.0.140:6443";
 
-    private const string Web = """
-        apiVersion: apps/v1
-        kind: DaemonSet
-        metadata: {name: web, namespace: default}
-        spec:
-          selector: {matchLabels: {app: web}}
-          template:
-            metadata: {labels: {app: web}}
-            spec:
-              terminationGracePeriodSeconds: 1
-              containers:
-              - name: web
-                image: busybox:1
-                command: [sh, -c, 'mkdir /w; hostname > /w/index.html; exec httpd -f -p "[::]:8080" -h /w']
-                readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
-        ---
+    private const string Service = """
         apiVersion: v1
         kind: Service
         metadata: {name: web, namespace: default}
@@ -52,7 +37,7 @@ public sealed class DualStackTests
             foreach (var host in hosts) await cluster.WaitForNode(host.Name);
             Assert.Equal(string.Join(' ', hosts.SelectMany(host => new[] { host.Address, V6(host) })),
                 await cluster.Kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.addresses[?(@.type==\"InternalIP\")].address}"));
-            await cluster.KubectlWithInput(Web, "apply", "-f", "-");
+            await cluster.KubectlWithInput(ThreeNodes.WebPods("\"[::]:8080\"") + "\n---\n" + Service, "apply", "-f", "-");
             await cluster.Kubectl("rollout", "status", "daemonset/web", "--timeout=60s");
             var pods = await PodsOf(cluster, hosts);
             var service = await cluster.Kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIPs[1]}");
