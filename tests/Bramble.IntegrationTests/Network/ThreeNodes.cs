@@ -47,7 +47,7 @@ public sealed class ThreeNodes : IAsyncLifetime
 
     /// <summary>A pod on each node that answers its name.</summary>
     /// <param name="listen">What its server listens on: a port, or address and port.</param>
-    internal static string WebPods(string listen) => $$"""
+    internal static string WebPods(string listen) => """
         apiVersion: apps/v1
         kind: DaemonSet
         metadata: {name: web, namespace: default}
@@ -60,10 +60,10 @@ public sealed class ThreeNodes : IAsyncLifetime
               containers:
               - name: web
                 image: busybox:1
-                command: [sh, -c, 'mkdir /w; hostname > /w/index.html; echo up on $(hostname); exec httpd -f -p {{listen}} -h /w']
+                command: [sh, -c, 'mkdir /w; hostname > /w/index.html; echo up on $(hostname); exec httpd -f -p LISTEN -h /w']
                 ports: [{name: http, containerPort: 8080, hostPort: 8099}, {name: own, containerPort: 8080, hostPort: 8098, hostIP: 127.0.0.1}]
                 readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
-        """;
+        """.Replace("LISTEN", listen);
 
     private const string Services = """
         apiVersion: v1
