@@ -65,7 +65,8 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
                 var found = await client.FindAsync(Resources.Secrets, name, cancel);
                 Take(name, found);
                 var started = time.GetTimestamp();
-                var query = new ListQuery(name.Namespace, FieldSelector: $"metadata.name={name.Name}", ResourceVersion: found?.ResourceVersion.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                // From its state on, whatever that is: the version of a Secret that has not changed for long is older than what the server remembers.
+                var query = new ListQuery(name.Namespace, FieldSelector: $"metadata.name={name.Name}");
                 await foreach (var change in client.WatchAsync(Resources.Secrets, query, cancel))
                 {
                     if (change.Type == WatchEventType.Deleted) Take(name, null);
@@ -78,10 +79,6 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
                 return;
-            }
-            catch (StatusException expired) when (expired.Status.Code == 410)
-            {
-                // Read anew at once.
             }
             catch (Exception error) when (error is StatusException or HttpRequestException or IOException or OperationCanceledException)
             {
