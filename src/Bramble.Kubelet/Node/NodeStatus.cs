@@ -21,7 +21,7 @@ internal static class NodeStatus
         foreach (var ip in config.NodeIps) addresses.Add((JsonNode)Address("InternalIP", ip));
         foreach (var ip in config.NodeExternalIps) addresses.Add((JsonNode)Address("ExternalIP", ip));
         addresses.Add((JsonNode)new JsonObject { ["type"] = "Hostname", ["address"] = config.NodeName });
-        return new JsonObject
+        var status = new JsonObject
         {
             ["capacity"] = Amounts(resources.Capacity),
             ["allocatable"] = Amounts(resources.Allocatable),
@@ -48,10 +48,12 @@ internal static class NodeStatus
                 ["kubeProxyVersion"] = "",
                 ["operatingSystem"] = "linux",
                 ["architecture"] = machine.Architecture,
-                ["swap"] = new JsonObject { ["capacity"] = machine.SwapBytes },
             },
             ["images"] = Images(images),
         };
+        // A node without swap says nothing of it; zero is no valid capacity.
+        if (machine.SwapBytes > 0) status["nodeInfo"]!["swap"] = new JsonObject { ["capacity"] = machine.SwapBytes };
+        return status;
     }
 
     /// <summary>Labels every node has.</summary>
