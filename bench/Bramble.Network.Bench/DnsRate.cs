@@ -28,7 +28,7 @@ internal static class DnsRate
             }, [], zone));
         using var stop = new CancellationTokenSource();
         var upstream = new Upstream("/nonexistent", [], TimeProvider.System, NullLogger.Instance);
-        using var server = new DnsServer(new IPEndPoint(IPAddress.Loopback, 0), new ClusterAnswers(names, zone, RuleLoad.ClusterCidrs), upstream, TimeProvider.System, NullLogger.Instance);
+        using var server = new DnsServer(new IPEndPoint(IPAddress.Loopback, 0), new ClusterAnswers(names, zone, RuleLoad.ClusterCidrs), upstream, new NoKeptSockets(), TimeProvider.System, NullLogger.Instance);
         server.Open();
         var running = server.RunAsync(stop.Token);
         foreach (var (kind, name) in new[] { ("a service's address", "s{0}.default.svc.cluster.local"), ("a name that does not exist", "x{0}.default.svc.cluster.local") })

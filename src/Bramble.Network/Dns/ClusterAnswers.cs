@@ -17,6 +17,9 @@ internal enum AnswerKind
 
     /// <summary>A name of a zone that has servers of its own: ask those.</summary>
     ForwardZone,
+
+    /// <summary>A name of ours, and the names are not known yet: better no answer than a wrong no.</summary>
+    NotYet,
 }
 
 /// <summary>Answers from the <see cref="NameTable"/>: names below the cluster domain, names of nodes, and addresses looked up backwards. Allocates
@@ -29,6 +32,14 @@ internal sealed class ClusterAnswers(NameTable names, string zone, IReadOnlyList
     private readonly string _podSuffix = ".pod." + zone;
     private uint _turn;
     private volatile CustomDns _custom = CustomDns.None;
+    private volatile bool _hasNames = true;
+
+    /// <summary>The names are known: what is not among them does not exist.</summary>
+    public bool HasNames
+    {
+        get => _hasNames;
+        set => _hasNames = value;
+    }
 
     /// <summary>What <c>coredns-custom</c> adds; replaced whole.</summary>
     public CustomDns Custom
@@ -47,6 +58,7 @@ internal sealed class ClusterAnswers(NameTable names, string zone, IReadOnlyList
         var isOurs = IsInZone(query.Name);
         var records = query.IsOdd ? null : names.Find(query.Name);
         if (!isOurs && records is null && !IsOwnReverse(query.Name)) return AnswerKind.Forward;
+        if (!_hasNames && records is null) return AnswerKind.NotYet;
 
         var writer = new DnsWriter(response, request, query.QuestionEnd, query.HasEdns, limit);
         if (query.Class != DnsType.Internet)

@@ -8,7 +8,7 @@ namespace Bramble.Network.Dns;
 
 /// <summary>The cluster's DNS server on this node: answers what the cluster knows, asks upstream for the rest. The listening address is a loopback one on
 /// a high port: port 53 of the host belongs to whoever wants it.</summary>
-internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upstream upstream, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upstream upstream, IKeptSockets kept, TimeProvider time, ILogger logger) : IDisposable
 {
     private const int MessageBytesMax = 65535;
     private const int ConnectionsMax = 256;
@@ -22,25 +22,44 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
     private Socket? _listener;
     private int _forwards;
 
-    /// <summary>Where it listens, after <see cref="Open"/>.</summary>
+    /// <summary>Where it listens, once it is open.</summary>
     public IPEndPoint Address => (IPEndPoint)_datagrams!.LocalEndPoint!;
 
+    /// <summary>Binds, or takes up the sockets of the process before: what was asked meanwhile waits there.</summary>
     /// <exception cref="IOException">The port is taken; the message says what to do.</exception>
     public void Open()
     {
         try
         {
-            _datagrams = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 1 << 20 };
-            _datagrams.Bind(address);
-            _listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            _listener.Bind(Address);
-            _listener.Listen(128);
+            _datagrams = Open("udp", address);
+            _listener = Open("tcp", Address);
         }
         catch (SocketException taken)
         {
             Dispose();
             throw new IOException($"cannot listen on {address} for the cluster DNS: {taken.Message}. Stop what uses that port (ss -lnp), or switch the cluster DNS off with --disable coredns.", taken);
         }
+    }
+
+    private Socket Open(string protocol, IPEndPoint place)
+    {
+        var name = $"dns-{protocol}-{place.Address.ToString().Replace(':', '-')}-{place.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
+        if (kept.Take(name) is { } left) return left;
+        var socket = protocol == "udp"
+            ? new Socket(place.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 1 << 20 }
+            : new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(place);
+            if (protocol == "tcp") socket.Listen(128);
+        }
+        catch (SocketException)
+        {
+            socket.Dispose();
+            throw;
+        }
+        if (place.Port != 0) kept.Keep(name, socket);
+        return socket;
     }
 
     /// <summary>Forgets what upstream said: other servers may be asked now.</summary>
@@ -125,6 +144,7 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
         var limit = isTcp ? Math.Min(response.Length, MessageBytesMax) : Math.Min(response.Length, query.UdpBytesMax);
         var kind = cluster.Answer(request, query, response, limit, out length, out var cname);
         if (kind == AnswerKind.Answered) return Step.Send;
+        if (kind == AnswerKind.NotYet) return Step.Nothing;
         if (query.Name.EndsWith(Upstream.ProbeZone, StringComparison.Ordinal))
         {
             upstream.NoteProbe(query.Name);
