@@ -5,7 +5,6 @@ using Bramble.Network.Firewalls;
 using Bramble.Network.Ingress;
 using Bramble.Network.Ingress.Proxying;
 using Bramble.Network.Ingress.Publishing;
-using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
 using Bramble.Network.PodNetwork.Overlays;
@@ -18,7 +17,7 @@ using Microsoft.Extensions.Logging;
 namespace Bramble.Network;
 
 /// <summary>Everything a node does for the network: pod network, services, cluster DNS, accepts in foreign firewalls. Started once by the composition.
-/// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; <see cref="RemoveAllRules"/> is for killall.</summary>
+/// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; k3s-killall.sh takes it away.</summary>
 /// <param name="client">Writes what the network owns.</param>
 /// <param name="node">As the node itself: it may read the Secrets of what its ingress serves.</param>
 public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClient node, IInformers informers, TimeProvider time, ILoggerFactory logs)
@@ -126,23 +125,5 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
         await Task.WhenAll(conditions).WaitAsync(cancel);
         _ready.TrySetResult();
         await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
-    }
-
-    /// <summary>Takes every rule, tagged accept, link and route of ours out of the kernel. For <c>killall</c>; nothing of it need be there.</summary>
-    public static void RemoveAllRules(NetworkConfig config)
-    {
-        using var nftables = new NftablesLibrary();
-        foreach (var family in new[] { "ip", "ip6" })
-            foreach (var table in new[] { BaseRules.Table, PolicyTable.Name }) nftables.Apply($"add table {family} {table}\ndelete table {family} {table}\n");
-        var removal = ForeignAccepts.Removal(ForeignFirewalls.Read(nftables), config.ClusterCidrs);
-        if (removal.Length > 0) nftables.Apply(removal);
-        using var routes = new RouteNetlink();
-        foreach (var route in routes.ListRoutes())
-            if (route.Protocol == RouteNetlink.OurProtocol) routes.DeleteRoute(route.Destination);
-        if (routes.FindLink(CniConfiguration.Bridge) is { } bridge)
-        {
-            foreach (var port in routes.ListLinks().Where(l => l.MasterIndex == bridge.Index)) routes.DeleteLink(port.Index);
-            routes.DeleteLink(bridge.Index);
-        }
     }
 }

@@ -97,13 +97,7 @@ internal sealed class NodeProcess(
             NodeIps = config.Ips,
             NodeExternalIps = config.ExternalIps,
             NodeLabels = labels,
-            NodeAnnotations = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["k3s.io/internal-ip"] = string.Join(',', config.Ips),
-                ["k3s.io/hostname"] = config.Name,
-                // Volumes of drivers are attached by the servers' controller, not by the node.
-                ["volumes.kubernetes.io/controller-managed-attach-detach"] = "true",
-            },
+            NodeAnnotations = config.Annotations,
             RegisterWithTaints = [.. config.Taints.Select(taint => new NodeTaint(taint.Key, taint.Value, taint.Effect))],
             ProviderId = $"k3s://{config.Name}",
             RuntimeEndpoint = endpoint,
