@@ -72,7 +72,12 @@ internal sealed class IngressApplication(IngressState state, IngressMetrics metr
         var tried = new BackendEndpoint?[AttemptsMax];
         for (var attempt = 0; attempt < AttemptsMax; attempt++)
         {
-            if (pool.Pick(tried, Environment.TickCount64) is not { } endpoint) break;
+            if (pool.Pick(tried, Environment.TickCount64) is not { } endpoint)
+            {
+                if (attempt > 0) break;
+                await AnswerAsync(http, 503, "no available server\n");
+                return;
+            }
             tried[attempt] = endpoint;
             endpoint.Enter();
             ForwarderError error;

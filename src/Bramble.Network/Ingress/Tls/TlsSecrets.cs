@@ -17,10 +17,20 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
     private readonly Lock _gate = new();
     private readonly Dictionary<NamespacedName, ServedCertificate> _certificates = [];
     private readonly Dictionary<NamespacedName, (CancellationTokenSource Stop, Task Running)> _watches = [];
+    private readonly Dictionary<NamespacedName, TaskCompletionSource> _first = [];
 
     public ServedCertificate? Find(NamespacedName secret)
     {
         lock (_gate) return _certificates.GetValueOrDefault(secret);
+    }
+
+    /// <summary>Done when each that is wanted now has been read once, whatever was found.</summary>
+    public Task Read
+    {
+        get
+        {
+            lock (_gate) return Task.WhenAll(_first.Values.Select(first => first.Task));
+        }
     }
 
     /// <summary>Follows these and no others from now on.</summary>
@@ -30,13 +40,19 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
         {
             _watches.Remove(gone, out var watch);
             await EndAsync(watch);
-            lock (_gate) _certificates.Remove(gone);
+            lock (_gate)
+            {
+                _certificates.Remove(gone);
+                _first.Remove(gone);
+            }
         }
         foreach (var name in wanted)
         {
             if (_watches.ContainsKey(name)) continue;
             var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            _watches.Add(name, (stop, FollowAsync(name, stop.Token)));
+            var first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            lock (_gate) _first.Add(name, first);
+            _watches.Add(name, (stop, FollowAsync(name, first, stop.Token)));
         }
     }
 
@@ -53,7 +69,7 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
         watch.Stop.Dispose();
     }
 
-    private async Task FollowAsync(NamespacedName name, CancellationToken cancel)
+    private async Task FollowAsync(NamespacedName name, TaskCompletionSource first, CancellationToken cancel)
     {
         await Task.Yield();
         var retry = RetryFirst;
@@ -64,6 +80,7 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
             {
                 var found = await client.FindAsync(Resources.Secrets, name, cancel);
                 Take(name, found);
+                first.TrySetResult();
                 var started = time.GetTimestamp();
                 var query = new ListQuery(name.Namespace, FieldSelector: $"metadata.name={name.Name}", ResourceVersion: found?.ResourceVersion.ToString(System.Globalization.CultureInfo.InvariantCulture));
                 await foreach (var change in client.WatchAsync(Resources.Secrets, query, cancel))
