@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.Client.GatewayApi;

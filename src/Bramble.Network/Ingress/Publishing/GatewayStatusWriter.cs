@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Bramble.Api.Errors;
-using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.GatewayApi;
 using Bramble.Network.Ingress.Gateways;

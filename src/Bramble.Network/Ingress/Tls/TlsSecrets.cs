@@ -74,20 +74,25 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
         await Task.Yield();
         var retry = RetryFirst;
         var isTold = false;
+        // Told once a version, also when the watch begins with what the read has shown.
+        var seen = 0L;
         while (true)
         {
             try
             {
+                // The read says when it has gone, which a watch of what is there does not; the watch says the rest, from now on (without a version: that of
+                // the object may be older than what the server still knows).
                 var found = await client.FindAsync(Resources.Secrets, name, cancel);
-                Take(name, found);
+                if (found is null || found.ResourceVersion != seen) Take(name, found);
+                seen = found?.ResourceVersion ?? 0;
                 first.TrySetResult();
                 var started = time.GetTimestamp();
-                var query = new ListQuery(name.Namespace, FieldSelector: $"metadata.name={name.Name}", ResourceVersion: found?.ResourceVersion.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                var query = new ListQuery(name.Namespace, FieldSelector: $"metadata.name={name.Name}");
                 await foreach (var change in client.WatchAsync(Resources.Secrets, query, cancel))
                 {
                     if (change.Type == WatchEventType.Deleted) Take(name, null);
-                    else if (change.Type != WatchEventType.Bookmark) Take(name, change.Object);
-                    (retry, isTold) = (RetryFirst, false);
+                    else if (change.Type != WatchEventType.Bookmark && change.Object.ResourceVersion != seen) Take(name, change.Object);
+                    (retry, isTold, seen) = (RetryFirst, false, change.Object.ResourceVersion);
                 }
                 // A server that closes at once must not be asked in a tight loop.
                 if (time.GetElapsedTime(started) < RetryFirst) await Task.Delay(retry, time, cancel);
@@ -95,10 +100,6 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
                 return;
-            }
-            catch (StatusException expired) when (expired.Status.Code == 410)
-            {
-                // Read anew at once.
             }
             catch (Exception error) when (error is StatusException or HttpRequestException or IOException or OperationCanceledException)
             {
