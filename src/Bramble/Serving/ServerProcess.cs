@@ -139,7 +139,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
                 NodeMaskSizeIPv4 = arguments.Number("node-cidr-mask-size-ipv4", maskSize),
                 NodeMaskSizeIPv6 = arguments.Number("node-cidr-mask-size-ipv6", 64),
                 TerminatedPodsMax = arguments.Number("terminated-pod-gc-threshold", 12500),
-                NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(40)),
+                NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(50)),
+                NodeEvictions = new()
+                {
+                    Rate = arguments.Fraction("node-eviction-rate", 0.1),
+                    SecondaryRate = arguments.Fraction("secondary-node-eviction-rate", 0.01),
+                    LargeZoneNodes = arguments.Number("large-cluster-size-threshold", 50),
+                    UnhealthyShare = arguments.Fraction("unhealthy-zone-threshold", 0.55),
+                },
                 Autoscaling = new()
                 {
                     SyncPeriod = arguments.Duration("horizontal-pod-autoscaler-sync-period", TimeSpan.FromSeconds(15)),
