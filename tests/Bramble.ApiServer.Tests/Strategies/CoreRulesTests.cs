@@ -113,6 +113,14 @@ public class CoreRulesTests
             ["spec.nodeSelector: Invalid value: {\"a\":\"c\"}: only additions to spec.nodeSelector are allowed (no mutations or deletions)"]
         },
         {
+            "what else changed in a pod is shown", "pods",
+            """{"metadata":{"name":"a"},"spec":{"containers":[{"name":"c","image":"i"}]}}""",
+            """{"metadata":{"name":"a"},"spec":{"containers":[{"name":"c","image":"j","command":["x"]}]}}""",
+            [
+                "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n@@ -5,7 +5,9 @@\n   {\n    \"Name\": \"c\",\n    \"Image\": \"i\",\n-   \"Command\": null,\n+   \"Command\": [\n+    \"x\"\n+   ],\n    \"Args\": null,\n    \"WorkingDir\": \"\",\n    \"Ports\": null,\n",
+            ]
+        },
+        {
             "Endpoints from before a rule stay as they are", "endpoints",
             """{"metadata":{"name":"a"},"subsets":[{"addresses":[{"ip":"127.0.0.1"}]}]}""",
             """{"metadata":{"name":"a","labels":{"x":"y"}},"subsets":[{"addresses":[{"ip":"127.0.0.1"}]}]}""",

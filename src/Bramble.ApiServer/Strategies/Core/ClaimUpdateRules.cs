@@ -6,7 +6,6 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What may change in a PersistentVolumeClaim: its volume and class once, and the storage and attributes class of a bound one.</summary>
 internal static class ClaimUpdateRules
 {
-    private const string Shape = "PersistentVolumeClaimSpec";
     private const string BetaClass = "volume.beta.kubernetes.io/storage-class";
 
     public static void Validate(JsonObject claim, JsonObject old, FieldErrors errors)
@@ -37,7 +36,7 @@ internal static class ClaimUpdateRules
         if (!TreeEquality.Same(now, then))
             errors.Forbidden(
                 FieldPath.Spec,
-                $"spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n{UnifiedDiff.Of(GoShapes.Show(Shape, then), GoShapes.Show(Shape, now))}");
+                $"spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n{UnifiedDiff.Of(Shown(then), Shown(now))}");
         var (size, was) = (Storage(spec.Object("resources").Object("requests")), Storage(before.Object("resources").Object("requests")));
         if (size < was && size <= Storage(old.Object("status").Object("capacity")))
             errors.Forbidden(FieldPath.Spec.Child("resources", "requests").Child("storage"), "field can not be less than status.capacity");
@@ -49,4 +48,6 @@ internal static class ClaimUpdateRules
     }
 
     private static Api.Quantities.Quantity Storage(JsonObject? amounts) => ResourceRules.Amount(amounts, "storage") ?? default;
+
+    private static JsonObject Shown(JsonObject spec) => (JsonObject)InternalStruct.Show(spec, "core.v1.PersistentVolumeClaimSpec")!;
 }

@@ -14,7 +14,6 @@ internal static class PersistentVolumeRules
         ("azureDisk", null, null), ("scaleIO", null, null), ("local", null, null), ("storageos", null, null), ("csi", null, null),
     ];
 
-    private const string SourceShape = "PersistentVolumeSource";
     private const string Inline = "in the context of inline volumes";
 
     public static void ValidateSpec(JsonObject spec, string name, bool isInline, FieldPath path, FieldErrors errors)
@@ -174,15 +173,24 @@ internal static class PersistentVolumeRules
         if (Sources.Any(source => now.Has(source.Name) != before.Has(source.Name) || now.Differs(before, source.Name)))
             errors.Forbidden(
                 "spec.persistentvolumesource",
-                $"spec.persistentvolumesource is immutable after creation\n{UnifiedDiff.Of(GoShapes.Show(SourceShape, before), GoShapes.Show(SourceShape, now))}");
+                $"spec.persistentvolumesource is immutable after creation\n{UnifiedDiff.Of(ShownSource(before), ShownSource(now))}");
         ImmutableRules.Field(spec, before, "volumeMode", FieldPath.Of("volumeMode"), errors);
         if (before.Has("nodeAffinity") && !TreeEquality.Same(spec.Object("nodeAffinity"), WithStableLabels(before.Object("nodeAffinity")!, spec.Object("nodeAffinity"))))
             errors.Invalid(
                 "nodeAffinity",
-                spec.Object("nodeAffinity") is { } affinity ? GoShapes.Show("VolumeNodeAffinity", affinity) : null,
+                InternalStruct.ShowPointer(spec.Object("nodeAffinity"), "core.v1.VolumeNodeAffinity"),
                 $"{ImmutableRules.Message}, except for updating from beta label to GA");
         if (before.Has("volumeAttributesClassName") && !spec.Has("volumeAttributesClassName"))
             errors.Forbidden(FieldPath.Spec.Child("volumeAttributesClassName"), "update from non-nil value to nil is forbidden");
+    }
+
+    /// <summary>The internal PersistentVolumeSource: all kinds of source and nothing else of the spec.</summary>
+    private static JsonObject ShownSource(JsonObject spec)
+    {
+        var shown = (JsonObject)InternalStruct.Show(spec, "core.v1.PersistentVolumeSpec")!;
+        foreach (var other in (ReadOnlySpan<string>)["Capacity", "AccessModes", "ClaimRef", "PersistentVolumeReclaimPolicy", "StorageClassName", "MountOptions", "VolumeMode", "NodeAffinity", "VolumeAttributesClassName"])
+            shown.Remove(other);
+        return shown;
     }
 
     /// <summary>The old affinity with the names that labels got when they left beta, where the new one has them in the same place.</summary>

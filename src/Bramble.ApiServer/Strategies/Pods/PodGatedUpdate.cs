@@ -44,16 +44,18 @@ internal static class PodGatedUpdate
         if (old is not { Count: > 0 }) return;
         if ((terms?.Count ?? 0) != old.Count)
         {
-            errors.Invalid(path, terms is null ? null : GoShapes.ShowAll("NodeSelectorTerm", terms), "no additions/deletions to non-empty NodeSelectorTerms list are allowed");
+            errors.Invalid(path, terms is null ? null : new JsonArray([.. terms.Select(Shown)]), "no additions/deletions to non-empty NodeSelectorTerms list are allowed");
             return;
         }
 
         for (var i = 0; i < old.Count; i++)
         {
             if (HasOnlyAdditions(terms![i] as JsonObject, old[i] as JsonObject)) continue;
-            errors.Invalid(path.Index(i), GoShapes.Show("NodeSelectorTerm", terms[i] as JsonObject), "only additions are allowed (no mutations or deletions)");
+            errors.Invalid(path.Index(i), Shown(terms[i]), "only additions are allowed (no mutations or deletions)");
         }
     }
+
+    private static JsonNode? Shown(JsonNode? term) => InternalStruct.Show(term, "core.v1.NodeSelectorTerm");
 
     private static bool HasOnlyAdditions(JsonObject? term, JsonObject? old)
     {

@@ -20,7 +20,8 @@ internal static class PodUpdateRules
         Tolerations(spec, before, errors);
         Gates(spec, before, errors);
         if (!pod.Differs(old, "spec")) return;
-        if (!IsSameButForUpdatable(spec, before, errors)) errors.Forbidden(FieldPath.Spec, Updatable + "\n");
+        var munged = WithoutUpdatable(spec, before, errors);
+        if (!TreeEquality.Same(munged, before)) errors.Forbidden(FieldPath.Spec, $"{Updatable}\n{UnifiedDiff.Of(Shown(before, "PodSpec"), Shown(munged, "PodSpec"))}");
     }
 
     public static void ValidateEphemeralContainers(JsonObject pod, JsonObject old, FieldErrors errors)
@@ -44,7 +45,7 @@ internal static class PodUpdateRules
             else if (!TreeEquality.Same(now, before))
                 errors.Forbidden(
                     path,
-                    $"existing ephemeral containers {FieldError.Quote(name)} may not be changed\n{UnifiedDiff.Of(GoShapes.Show("EphemeralContainer", before), GoShapes.Show("EphemeralContainer", now))}");
+                    $"existing ephemeral containers {FieldError.Quote(name)} may not be changed\n{UnifiedDiff.Of(Shown(before, "EphemeralContainer"), Shown(now, "EphemeralContainer"))}");
         }
     }
 
@@ -118,7 +119,10 @@ internal static class PodUpdateRules
                 errors.Forbidden(FieldPath.Spec.Child("schedulingGates").Index(index).Child("name"), $"only deletion is allowed, but found new scheduling gate '{gate.Text("name")}'");
     }
 
-    private static bool IsSameButForUpdatable(JsonObject spec, JsonObject before, FieldErrors errors)
+    private static JsonObject Shown(JsonObject tree, string type) => (JsonObject)InternalStruct.Show(tree, $"core.v1.{type}")!;
+
+    /// <summary>The new spec with what may change as it was.</summary>
+    private static JsonObject WithoutUpdatable(JsonObject spec, JsonObject before, FieldErrors errors)
     {
         var munged = (JsonObject)spec.DeepClone();
         foreach (var list in (ReadOnlySpan<string>)["containers", "initContainers"])
@@ -126,6 +130,6 @@ internal static class PodUpdateRules
         foreach (var field in (ReadOnlySpan<string>)["activeDeadlineSeconds", "schedulingGates", "tolerations"]) munged.KeepFrom(before, field);
         if (before.Long("terminationGracePeriodSeconds") < 0 && munged.Long("terminationGracePeriodSeconds") == 1) munged.KeepFrom(before, "terminationGracePeriodSeconds");
         if (before.Count("schedulingGates") > 0) PodGatedUpdate.Allow(munged, before, errors);
-        return TreeEquality.Same(munged, before);
+        return munged;
     }
 }
