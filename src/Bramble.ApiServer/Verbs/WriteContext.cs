@@ -15,7 +15,10 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
 
     public StrategyContext Strategy => new(Reader, Request.User, Time.GetUtcNow(), Subresource, IsDryRun);
 
-    public FieldWrite FieldWrite => new(Resource.Type, Resource.Kind, Resource.GroupResource, Subresource, Options.Manager, Time.GetUtcNow());
+    public FieldWrite FieldWrite => new(Resource.Type, Resource.Kind, Resource.GroupResource, Subresource, Options.Manager, Time.GetUtcNow())
+    {
+        HasStatus = Resource.Api.FindSubresource("status") is not null,
+    };
 
     public AdmissionRequest Admission(AdmissionOperation operation, JsonObject? obj, JsonObject? old) => new()
     {
