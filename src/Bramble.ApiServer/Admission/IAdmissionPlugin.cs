@@ -1,7 +1,10 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
 using Bramble.Api.Naming;
+using Bramble.Api.Schemas;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission;
 
@@ -19,10 +22,23 @@ public sealed class AdmissionRequest
     public string Namespace { get; init; } = "";
     public string Name { get; set; } = "";
     public required UserInfo User { get; init; }
+
+    /// <summary>The type of <see cref="Object"/> where it is a custom one; null: the kind's.</summary>
+    public SchemaType? CustomType { get; init; }
+
     public JsonObject? Object { get; set; }
     public JsonObject? OldObject { get; init; }
     public JsonObject? Options { get; init; }
     public bool IsDryRun { get; init; }
+
+    /// <summary>The object in the version that was asked for; within the server it is in the one that is worked on (HorizontalPodAutoscaler v1 is v2).</summary>
+    public JsonObject? AsRequested(JsonObject? obj)
+    {
+        if (obj is null || CustomType is not null || obj.Text("kind") != Kind.Kind || obj.Text("apiVersion") == Kind.GroupVersion.ToString()) return obj;
+        var converted = (JsonObject)obj.DeepClone();
+        KindConversion.Convert(converted, Kind);
+        return converted;
+    }
 
     /// <summary>The caches; what a plugin reads.</summary>
     public required IResourceReader Reader { get; init; }

@@ -20,10 +20,11 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
         HasStatus = Resource.Api.FindSubresource("status") is not null,
     };
 
-    public AdmissionRequest Admission(AdmissionOperation operation, JsonObject? obj, JsonObject? old) => new()
+    /// <param name="kind">Of what is sent to a subresource; null: the resource's own.</param>
+    public AdmissionRequest Admission(AdmissionOperation operation, JsonObject? obj, JsonObject? old, GroupVersionKind? kind = null) => new()
     {
         Operation = operation,
-        Kind = Resource.Kind,
+        Kind = kind ?? Resource.Kind,
         Resource = Resource.GroupResource,
         Version = Resource.Api.Version,
         Subresource = Subresource,
@@ -31,6 +32,7 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
         Namespace = Resource.GroupResource is { Group: "", Resource: "namespaces" } ? Name.Name : Name.Namespace,
         Name = Name.Name,
         User = Request.User,
+        CustomType = Resource.Definition is null ? null : Resource.Type,
         Object = obj,
         OldObject = old,
         Options = operation switch
