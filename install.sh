@@ -250,6 +250,8 @@ EnvironmentFile=-/etc/sysconfig/%N
 EnvironmentFile=-$env_file
 # Pods and containerd are no part of the service: stopping it leaves them running.
 KillMode=process
+# Listening sockets outlive a restart: nobody is refused meanwhile.
+FileDescriptorStoreMax=64
 Delegate=yes
 LimitNOFILE=1048576
 LimitNPROC=infinity

@@ -51,6 +51,15 @@ stop_services() {
     done
 }
 
+# Without systemd a tiny process keeps the listening sockets (ports 80 and 443, the cluster DNS) while Bramble restarts.
+stop_socket_holder() {
+    for pid in $(processes); do
+        case "$(command_line "$pid")" in
+            "$DATA_DIR/agent/socket-holder "*) kill "$pid" 2>/dev/null && wait_for_end "$pid" ;;
+        esac
+    done
+}
+
 # Up to ten seconds for a process to end by itself.
 wait_for_end() {
     tries=100
@@ -121,7 +130,9 @@ remove_links() {
 remove_rules() {
     if have nft; then
         for family in ip ip6; do
-            nft list table $family bramble >/dev/null 2>&1 && nft delete table $family bramble
+            for table in bramble bramble-policy; do
+                nft list table $family $table >/dev/null 2>&1 && nft delete table $family $table
+            done
         done
         # Accepts that we put into the chains of other firewalls are tagged.
         nft -a list ruleset 2>/dev/null | awk '
@@ -168,6 +179,7 @@ remove_shared_state() {
 }
 
 stop_services
+stop_socket_holder
 kill_containers
 unmount_below "$RUN_DIR" remove
 unmount_below /var/lib/kubelet/pods remove

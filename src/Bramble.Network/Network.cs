@@ -2,9 +2,12 @@ using System.Net;
 using Bramble.Client;
 using Bramble.Network.Dns;
 using Bramble.Network.Firewalls;
-using Bramble.Network.Netlink;
+using Bramble.Network.Ingress;
+using Bramble.Network.Ingress.Proxying;
+using Bramble.Network.Ingress.Publishing;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
+using Bramble.Network.PodNetwork.Overlays;
 using Bramble.Network.Policies;
 using Bramble.Network.ServiceLoadBalancer;
 using Bramble.Network.Services;
@@ -14,8 +17,10 @@ using Microsoft.Extensions.Logging;
 namespace Bramble.Network;
 
 /// <summary>Everything a node does for the network: pod network, services, cluster DNS, accepts in foreign firewalls. Started once by the composition.
-/// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; <see cref="RemoveAllRules"/> is for killall.</summary>
-public sealed class Network(NetworkConfig config, IKubeClient client, IInformers informers, TimeProvider time, ILoggerFactory logs)
+/// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; k3s-killall.sh takes it away.</summary>
+/// <param name="client">Writes what the network owns.</param>
+/// <param name="node">As the node itself: it may read the Secrets of what its ingress serves.</param>
+public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClient node, IInformers informers, TimeProvider time, ILoggerFactory logs)
 {
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -28,6 +33,9 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             await policies.PodStartsAsync(pod, [.. ips.Select(text => IPAddress.TryParse(text, out var ip) ? ip : null).OfType<IPAddress>()], cancel);
     }
 
+    /// <summary>What the node's ingress has counted.</summary>
+    public IngressMetrics IngressMetrics { get; } = new();
+
     /// <summary>Done when the node's pod network is configured, the services are in the kernel and the cluster DNS answers.</summary>
     public Task Ready => _ready.Task;
 
@@ -36,10 +44,11 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
     {
         using var nftables = new NftablesLibrary();
         var logger = logs.CreateLogger("network");
-        var pods = new PodNetworkSetup(config, informers, logger);
         var hasBridgeNetfilter = KernelSettings.EnableBridgeNetfilter();
-        if (!hasBridgeNetfilter) Log.NoBridgeNetfilter(logger);
-        var proxy = new ServiceProxy(config, informers, nftables, hasBridgeNetfilter, time, logger);
+        if (!hasBridgeNetfilter && config.Backend != FlannelBackend.None) Log.NoBridgeNetfilter(logger);
+        KernelSettings.ApplyConntrack(config.Proxy, logger);
+        var pods = new PodNetworkSetup(config, informers, hasBridgeNetfilter, logger);
+        var proxy = new ServiceProxy(config, informers, nftables, masqueradesNeighbours: !hasBridgeNetfilter, time, logger);
         using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // --disable-kube-proxy: somebody else's proxy (Cilium's) carries the services.
         var proxies = !config.Disabled.Contains("kube-proxy");
@@ -48,7 +57,6 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         {
             var policies = new NetworkPolicies(config, informers, nftables, time, logger);
             _policies.TrySetResult(policies);
-            if (!hasBridgeNetfilter) Log.PoliciesWithoutBridge(logger);
         }
         else _policies.TrySetResult(null);
         List<Task> running = [pods.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];
@@ -69,7 +77,12 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
             running.Add(dns.RunAsync(parts.Token));
             ready.Add(dns.Serving);
         }
-        if (config.Backend is FlannelBackend.Vxlan or FlannelBackend.HostGw) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
+        var servesIngress = !config.Disabled.Contains("traefik");
+        // A server makes the Gateway API's definitions first; where an agent is, they are there.
+        var published = config.IsServer ? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) : null;
+        if (servesIngress) running.Add(new IngressProxy(config, node, informers, published?.Task ?? Task.CompletedTask, IngressMetrics, time, logs, logger).RunAsync(parts.Token));
+        if (published is not null) running.Add(PublishIngressAsync(servesIngress, published, logger, parts.Token));
+        if (config.Backend != FlannelBackend.None) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
         if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, time, logger).RunAsync(parts.Token));
         running.Add(AnnounceAsync(ready, parts.Token));
         try
@@ -94,28 +107,28 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IInformers
         }
     }
 
+    private async Task PublishIngressAsync(bool isServed, TaskCompletionSource published, ILogger logger, CancellationToken cancel)
+    {
+        var objects = new IngressObjects(client, time, logger);
+        if (isServed)
+        {
+            await objects.EnsureAsync(cancel);
+            published.TrySetResult();
+            await Task.WhenAll(
+                new IngressStatus(client, informers, time, logger).RunAsync(cancel),
+                new GatewayStatusWriter(client, informers, config.IngressPorts, time, logger).RunAsync(cancel));
+        }
+        else
+        {
+            await objects.RemoveAsync(cancel);
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
+        }
+    }
+
     private async Task AnnounceAsync(List<Task> conditions, CancellationToken cancel)
     {
         await Task.WhenAll(conditions).WaitAsync(cancel);
         _ready.TrySetResult();
         await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
-    }
-
-    /// <summary>Takes every rule, tagged accept, link and route of ours out of the kernel. For <c>killall</c>; nothing of it need be there.</summary>
-    public static void RemoveAllRules(NetworkConfig config)
-    {
-        using var nftables = new NftablesLibrary();
-        foreach (var family in new[] { "ip", "ip6" })
-            foreach (var table in new[] { BaseRules.Table, PolicyTable.Name }) nftables.Apply($"add table {family} {table}\ndelete table {family} {table}\n");
-        var removal = ForeignAccepts.Removal(ForeignFirewalls.Read(nftables), config.ClusterCidrs);
-        if (removal.Length > 0) nftables.Apply(removal);
-        using var routes = new RouteNetlink();
-        foreach (var route in routes.ListRoutes())
-            if (route.Protocol == RouteNetlink.OurProtocol) routes.DeleteRoute(route.Destination);
-        if (routes.FindLink(CniConfiguration.Bridge) is { } bridge)
-        {
-            foreach (var port in routes.ListLinks().Where(l => l.MasterIndex == bridge.Index)) routes.DeleteLink(port.Index);
-            routes.DeleteLink(bridge.Index);
-        }
     }
 }

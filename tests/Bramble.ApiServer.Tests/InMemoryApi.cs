@@ -21,7 +21,7 @@ internal sealed class InMemoryApi : IAsyncDisposable
     {
         Cache = cache;
         _loading = cache.RunAsync(_stop.Token);
-        var (authorizer, rbac) = Authorizers.Compose(cache);
+        var (authorizer, rbac) = Authorizers.Compose(cache, servesIngress: true);
         InProcessClient? client = null;
         var parts = new ApiServerParts
         {

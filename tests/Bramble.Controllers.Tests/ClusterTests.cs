@@ -22,7 +22,7 @@ public sealed class ClusterTests : IAsyncLifetime
     public ValueTask InitializeAsync()
     {
         _informers = new Informers(_api, _time, NullLoggerFactory.Instance);
-        var host = new ControllerHost(new ControllersConfig(["10.42.0.0/16"], "CA"), name => As(name, name.Contains(':') ? name : $"system:controller:{name}"), _informers, _time, NullLoggerFactory.Instance);
+        var host = new ControllerHost(new ControllersConfig(["10.42.0.0/16"], "CA"), name => As(name, name == "system:apiserver" ? "cluster-admin" : name.Contains(':') ? name : $"system:controller:{name}"), _informers, _time, NullLoggerFactory.Instance);
         _running = Task.WhenAll(host.RunAsync(_stop.Token), new SchedulerLoop(As("scheduler", "system:kube-scheduler", "system:volume-scheduler"), _informers, _time, NullLoggerFactory.Instance).RunAsync(_stop.Token));
         return ValueTask.CompletedTask;
     }

@@ -22,10 +22,6 @@ public sealed class AdmissionRequest
     public string Namespace { get; init; } = "";
     public string Name { get; set; } = "";
     public required UserInfo User { get; init; }
-
-    /// <summary>The type of <see cref="Object"/> where it is a custom one; null: the kind's.</summary>
-    public SchemaType? CustomType { get; init; }
-
     public JsonObject? Object { get; set; }
     public JsonObject? OldObject { get; init; }
     public JsonObject? Options { get; init; }
@@ -34,11 +30,18 @@ public sealed class AdmissionRequest
     /// <summary>The object in the version that was asked for; within the server it is in the one that is worked on (HorizontalPodAutoscaler v1 is v2).</summary>
     public JsonObject? AsRequested(JsonObject? obj)
     {
-        if (obj is null || CustomType is not null || obj.Text("kind") != Kind.Kind || obj.Text("apiVersion") == Kind.GroupVersion.ToString()) return obj;
+        if (obj is null || BuiltInSchemas.FindKind(Kind) is null || obj.Text("kind") != Kind.Kind || obj.Text("apiVersion") == Kind.GroupVersion.ToString()) return obj;
         var converted = (JsonObject)obj.DeepClone();
         KindConversion.Convert(converted, Kind);
         return converted;
     }
+
+    /// <summary>The type of the resource's objects; a subresource may have its own.</summary>
+    public SchemaType? ResourceType { get; init; }
+
+    /// <summary>The type of <see cref="Object"/>; null: there is no object, or nobody knows.</summary>
+    public SchemaType? ObjectType => Object is null ? null
+        : GroupVersion.TryParse(Object.Text("apiVersion"), out var version) && BuiltInSchemas.FindKind(new(version.Group, version.Version, Object.Text("kind"))) is { } type ? type : ResourceType;
 
     /// <summary>The caches; what a plugin reads.</summary>
     public required IResourceReader Reader { get; init; }

@@ -9,13 +9,16 @@ namespace Bramble.ApiServer.Authorization;
 public sealed class NodeAuthorizer : IAuthorizer
 {
     private readonly NodeRelations _relations;
+    private readonly IngressRelations? _ingress;
     private readonly IReadOnlyList<PolicyRule> _rules;
 
     /// <param name="reader">The caches.</param>
     /// <param name="rules">What all nodes may do alike: the rules of the bootstrap ClusterRole system:node.</param>
-    internal NodeAuthorizer(IResourceReader reader, IReadOnlyList<PolicyRule> rules)
+    /// <param name="servesIngress">Whether nodes run the built-in ingress, which needs the Secrets of what it serves.</param>
+    internal NodeAuthorizer(IResourceReader reader, IReadOnlyList<PolicyRule> rules, bool servesIngress = false)
     {
         _relations = new NodeRelations(reader);
+        _ingress = servesIngress ? new IngressRelations(reader) : null;
         _rules = rules;
     }
 
@@ -27,7 +30,7 @@ public sealed class NodeAuthorizer : IAuthorizer
         var name = new NamespacedName(attributes.Namespace, attributes.Name);
         return (attributes.Group, attributes.Resource) switch
         {
-            ("", "secrets") => ReadNamespaced(node, attributes, _relations.HasSecret),
+            ("", "secrets") => Secret(node, attributes),
             ("", "configmaps") => ReadNamespaced(node, attributes, _relations.HasConfigMap),
             ("", "persistentvolumeclaims") when attributes.Subresource == "status" => attributes.Verb is "update" or "patch"
                 ? Related(node, attributes, _relations.HasClaim(node, name))
@@ -69,6 +72,14 @@ public sealed class NodeAuthorizer : IAuthorizer
         if (attributes.Subresource.Length > 0) return No("cannot read subresource");
         if (attributes.Namespace.Length == 0) return No("can only read namespaced object of this type");
         return Related(node, attributes, attributes.Name.Length > 0 && isRelated(node, new(attributes.Namespace, attributes.Name)));
+    }
+
+    /// <summary>Those of its pods as upstream; those of the ingress it may get and watch, one at a time, and never list.</summary>
+    private AccessAnswer Secret(string node, AccessAttributes attributes)
+    {
+        var answer = ReadNamespaced(node, attributes, _relations.HasSecret);
+        if (answer.Decision == AccessDecision.Allow || _ingress is null || attributes.Verb is not ("get" or "watch") || attributes.Subresource.Length > 0) return answer;
+        return attributes is { Namespace.Length: > 0, Name.Length: > 0 } && _ingress.HasSecret(new(attributes.Namespace, attributes.Name)) ? Yes : answer;
     }
 
     private AccessAnswer ServiceAccount(string node, AccessAttributes attributes)

@@ -77,6 +77,25 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
         return ObjectOf(await SendAsync<ObjectAnswer>(resource, name, "patch", "PATCH", subresource, query, patch.Body.DeepClone(), type, cancel));
     }
 
+    public async ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel)
+    {
+        var parameters = query.Count == 0 ? QueryParameters.Empty : new QueryParameters(query);
+        var info = RequestInfoReader.Read("GET", path, parameters);
+        var request = new ApiRequest { Info = info, User = User, Query = parameters, UserAgent = userAgent };
+        pipeline.Authorize(request);
+        foreach (var group in pipeline.VirtualGroups)
+            if (group.Discovery.Group == info.Group && group.Discovery.Version == info.Version) return await group.AnswerAsync(request, cancel);
+        try
+        {
+            var answer = await pipeline.ExecuteAsync(pipeline.Route(request, "GET"), request, cancel);
+            return JsonNode.Parse(((ObjectAnswer)answer).Json.Span)!.AsObject();
+        }
+        catch (StatusException e) when (ReferenceEquals(e.Status.Message, Router.PageNotFoundText))
+        {
+            throw ClientStatus.NotFound("get", new GroupResource(info.Group, info.Resource), info.Name);
+        }
+    }
+
     public async ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
     {
         var body = new JsonObject { ["kind"] = "DeleteOptions", ["apiVersion"] = "v1" };
@@ -102,8 +121,9 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
 
     private async ValueTask<T> SendAsync<T>(
         ResourceId resource, NamespacedName name, string verb, string method, string? subresource,
-        IEnumerable<KeyValuePair<string, string>>? query, JsonNode? body, string contentType, CancellationToken cancel) where T : ApiAnswer
+        IReadOnlyCollection<KeyValuePair<string, string>>? query, JsonNode? body, string contentType, CancellationToken cancel) where T : ApiAnswer
     {
+        var selector = query?.FirstOrDefault(parameter => parameter.Key == "fieldSelector").Value;
         var isNamespaces = resource is { Group: "", Plural: "namespaces" };
         var parts = name.Name.Length == 0 ? [resource.Plural] : subresource is null ? new[] { resource.Plural, name.Name } : [resource.Plural, name.Name, subresource];
         var request = new ApiRequest
@@ -118,7 +138,8 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
                 isNamespaces ? name.Name : resource.IsNamespaced ? name.Namespace : "",
                 resource.Plural,
                 subresource ?? "",
-                name.Name,
+                // As over HTTP: a list or watch of one name by field selector is about that name.
+                name.Name.Length == 0 && verb is ("list" or "watch") && selector is not null && RequestInfoReader.NameOfFieldSelector(selector) is { } selected ? selected : name.Name,
                 parts),
             User = User,
             Query = query is null ? QueryParameters.Empty : new QueryParameters(query),

@@ -47,7 +47,8 @@ internal static class RequestInfoReader
         return new RequestInfo(true, path, verb, prefix, group, version, ns, resource, subresource, name, rest.ToArray());
     }
 
-    private static string? NameOfFieldSelector(string selector)
+    /// <summary>The one name that a field selector leaves; null: it leaves several.</summary>
+    public static string? NameOfFieldSelector(string selector)
     {
         foreach (var term in selector.Split(','))
         {

@@ -55,6 +55,12 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
             response.Headers["X-Kubernetes-Pf-Prioritylevel-Uid"] = FlowUid;
             var api = new ApiRequest { Info = info, User = user, Query = query };
             pipeline.Authorize(api);
+            if (pipeline.Aggregator is { } aggregator && aggregator.Find(info) is { } remote)
+            {
+                await aggregator.ForwardAsync(http, remote, user, ended.Token);
+                return;
+            }
+
             if (!info.IsResourceRequest)
             {
                 await NonResourceAsync(http, user, path, ended.Token);

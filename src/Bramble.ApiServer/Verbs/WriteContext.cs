@@ -32,7 +32,6 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
         Namespace = Resource.GroupResource is { Group: "", Resource: "namespaces" } ? Name.Name : Name.Namespace,
         Name = Name.Name,
         User = Request.User,
-        CustomType = Resource.Definition is null ? null : Resource.Type,
         Object = obj,
         OldObject = old,
         Options = operation switch
@@ -42,6 +41,7 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
             _ => Options.Tree,
         },
         IsDryRun = IsDryRun,
+        ResourceType = Resource.Type,
         Reader = Reader,
     };
 

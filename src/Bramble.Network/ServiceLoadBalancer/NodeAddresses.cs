@@ -45,6 +45,13 @@ internal static class NodeAddresses
         return wanted;
     }
 
+    /// <summary>The addresses of what runs on every node, the ingress: those that K3s' <c>traefik</c> Service would get.</summary>
+    public static IReadOnlyList<string> OfAll(IReadOnlyCollection<V1Node> nodes)
+    {
+        var usable = nodes.Where(IsUsable).ToList();
+        return AddressesOf(usable.Exists(n => Label(n, EnableLabel) is not null) ? usable.FindAll(n => Label(n, EnableLabel) == "true") : usable, [IpFamily.V4, IpFamily.V6]);
+    }
+
     public static bool IsOurs(V1Service service) =>
         service.Spec?.Type == "LoadBalancer" && string.IsNullOrEmpty(service.Spec.LoadBalancerClass) && service.Metadata.DeletionTimestamp is null;
 

@@ -27,6 +27,7 @@ public sealed class DataLayout(string dataDir)
     public string ContainerdCerts => Path.Combine(AgentEtc, "containerd", "certs.d");
     public string ContainerdLog => Path.Combine(ContainerdRoot, "containerd.log");
     public string CrictlConfig => Path.Combine(AgentEtc, "crictl.yaml");
+    public string SocketHolder => Path.Combine(Agent, "socket-holder");
     public string Storage => Path.Combine(Root, "storage");
 
     /// <summary>A file below server/tls.</summary>

@@ -20,8 +20,10 @@ public sealed partial class DetachedProcess
 
     public bool IsAlive => ReadStartTicks(Pid) == StartTicks;
 
+    /// <param name="inherited">Descriptors of ours that the child gets, as its 3, 4, …; each of ours must be higher than all of those.</param>
     /// <exception cref="Win32Exception">The program could not be started.</exception>
-    public static DetachedProcess Start(string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, string logPath)
+    public static DetachedProcess Start(
+        string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, string logPath, IReadOnlyList<int>? inherited = null)
     {
         var actions = Marshal.AllocHGlobal(256);
         var attributes = Marshal.AllocHGlobal(512);
@@ -36,6 +38,7 @@ public sealed partial class DetachedProcess
             Check(AddOpen(actions, 0, "/dev/null", readOnly, 0), program);
             Check(AddOpen(actions, 1, logPath, writeOnlyCreateAppend, 0x180), logPath);
             Check(AddDup(actions, 1, 2), program);
+            for (var i = 0; i < (inherited?.Count ?? 0); i++) Check(AddDup(actions, inherited![i], 3 + i), program);
             // .NET blocks and handles signals for itself; the child begins with none of that.
             _ = EmptySet(signals);
             Check(SetMask(attributes, signals), program);
@@ -79,6 +82,13 @@ public sealed partial class DetachedProcess
                 }
             },
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    /// <summary>Ends a process and waits for it when it is our child, which else would stay as a zombie.</summary>
+    internal static void End(int pid)
+    {
+        _ = Kill(pid, 15);
+        _ = WaitPid(pid, IntPtr.Zero, 0);
     }
 
     public void Signal(int signal) => _ = Kill(Pid, signal);

@@ -30,6 +30,8 @@ internal sealed class LongRunningCommand(string name, string help, IReadOnlyList
             .SetMinimumLevel(isDebug ? LogLevel.Debug : LogLevel.Information)
             // Kestrel tells of each connection and request at Information; an operator wants neither.
             .AddFilter("Microsoft", LogLevel.Warning)
+            // The ingress' forwarder tells of each request; the access log and the metrics do that.
+            .AddFilter("Yarp", LogLevel.Critical)
             // It logs why it cannot start and throws it too; once is enough.
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.Critical)
             .AddProvider(new LineLoggerProvider(output, isDebug ? LogLevel.Debug : LogLevel.Information, TimeProvider.System)));

@@ -14,7 +14,7 @@ namespace Bramble.Serving;
 
 /// <summary>The node's side of a server: runtime, images, network, kubelet, in the order in which they need each other.</summary>
 internal sealed class NodeProcess(
-    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, TimeProvider time, ILoggerFactory logs)
+    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, NodeSockets sockets, TimeProvider time, ILoggerFactory logs)
 {
     private readonly ILogger _log = logs.CreateLogger("node");
     private readonly CgroupDriver _cgroupDriver = CgroupHierarchy.ChooseDriver(config.Kubelet.Text("cgroup-driver"), Environment.GetEnvironmentVariable);
@@ -24,8 +24,8 @@ internal sealed class NodeProcess(
     {
         var (endpoint, supervising) = await StartRuntimeAsync(cancel);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var network = new Bramble.Network.Network(NetworkSettings(), networkClient, informers, time, logs);
-        var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint) with { PodStarts = network.PodStartsAsync }, kubeletClient, time, logs);
+        var network = new Bramble.Network.Network(NetworkSettings(), networkClient, kubeletClient, informers, time, logs);
+        var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint) with { PodStarts = network.PodStartsAsync, OtherMetrics = network.IngressMetrics.Write }, kubeletClient, time, logs);
         List<Task> parts = [kubelet.RunAsync(stop.Token), network.RunAsync(stop.Token)];
         if (config.IsServer) parts.Add(KeepRoleAsync(stop.Token));
         if (supervising is not null) parts.Add(supervising(stop.Token));
@@ -97,11 +97,7 @@ internal sealed class NodeProcess(
             NodeIps = config.Ips,
             NodeExternalIps = config.ExternalIps,
             NodeLabels = labels,
-            NodeAnnotations = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["k3s.io/internal-ip"] = string.Join(',', config.Ips),
-                ["k3s.io/hostname"] = config.Name,
-            },
+            NodeAnnotations = config.Annotations,
             RegisterWithTaints = [.. config.Taints.Select(taint => new NodeTaint(taint.Key, taint.Value, taint.Effect))],
             ProviderId = $"k3s://{config.Name}",
             RuntimeEndpoint = endpoint,
@@ -131,11 +127,19 @@ internal sealed class NodeProcess(
         NodePortLast = config.Cluster.NodePorts.Last,
         ClusterDns = config.Cluster.ClusterDns,
         ClusterDomain = config.Cluster.ClusterDomain,
-        Backend = FlagValues.Backend(config.Cluster.FlannelBackend),
+        Backend = config.Flannel.Backend ?? FlagValues.Backend(config.Cluster.FlannelBackend),
+        VxlanId = config.Flannel.VxlanId,
+        VxlanPort = config.Flannel.VxlanPort,
+        CniConf = config.CniConf,
+        MasqueradesIPv6Pods = config.Cluster.MasqueradesIPv6Pods,
+        NodeExternalIps = config.ExternalIps,
+        UsesExternalIps = config.Cluster.UsesExternalIps,
         FlannelInterface = config.FlannelInterface,
         IsServer = config.IsServer,
         UpstreamResolvConf = config.ResolvConf,
         Disabled = config.Cluster.Disabled,
+        Proxy = config.Proxy,
         DisablesNetworkPolicy = config.Cluster.DisablesNetworkPolicy,
+        KeptSockets = sockets,
     };
 }

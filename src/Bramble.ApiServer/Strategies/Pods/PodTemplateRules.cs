@@ -13,6 +13,7 @@ internal static class PodTemplateRules
         var spec = template.Object("spec") ?? [];
         PodAnnotationRules.Validate(template.Annotations(), spec, path.Child("annotations"), errors);
         PodSpecRules.Validate(spec, path.Child("spec"), errors);
+        PodAnnotationRules.AgreesWithFields(template.Annotations(), spec, path.Child("spec"), errors);
         if (spec.Count("ephemeralContainers") > 0) errors.Forbidden(path.Child("spec", "ephemeralContainers"), "ephemeral containers not allowed in pod template");
     }
 

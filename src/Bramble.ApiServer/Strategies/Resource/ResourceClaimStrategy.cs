@@ -15,7 +15,7 @@ internal sealed class ResourceClaimStrategy : KindStrategy
     public override void PrepareForSubresourceUpdate(string subresource, JsonObject claim, JsonObject old, StrategyContext context)
     {
         base.PrepareForSubresourceUpdate(subresource, claim, old, context);
-        if (subresource == "status") ClaimStatusRules.DropDeallocated(claim, old);
+        if (subresource == "status") ResourceClaimStatusRules.DropDeallocated(claim, old);
     }
 
     public override void Validate(JsonObject claim, FieldErrors errors, StrategyContext context)
@@ -29,6 +29,6 @@ internal sealed class ResourceClaimStrategy : KindStrategy
 
     public override void ValidateSubresourceUpdate(string subresource, JsonObject claim, JsonObject old, FieldErrors errors, StrategyContext context)
     {
-        if (subresource == "status") ClaimStatusRules.ValidateUpdate(claim, old, errors, context);
+        if (subresource == "status") ResourceClaimStatusRules.ValidateUpdate(claim, old, errors, context);
     }
 }
