@@ -1,6 +1,4 @@
-using System.Collections;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bramble.Api.Quantities;
 

@@ -5,6 +5,7 @@ using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Patching;
+using Bramble.Api.Schemas;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
 using Bramble.Client;
