@@ -61,6 +61,9 @@ public interface ISubresourceView
     GroupResource Resource { get; }
     string Subresource { get; }
 
+    /// <summary>Where the parent has its replicas.</summary>
+    IReadOnlyList<string> ReplicasPath { get; }
+
     /// <summary>The view of a parent object.</summary>
     JsonObject Read(JsonObject parent);
 
