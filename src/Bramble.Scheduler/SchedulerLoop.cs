@@ -249,7 +249,7 @@ public sealed class SchedulerLoop
             profile.Events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {assignment.Node}");
             if (assignment.Reservations.Count == 0) return;
             lock (_gate)
-                foreach (var reservation in assignment.Reservations) reservation.Revert();      // what was promised shows now
+                foreach (var reservation in assignment.Reservations) reservation.Fulfilled();
         }
         catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException or SchedulingException)
         {

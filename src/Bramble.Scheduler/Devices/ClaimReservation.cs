@@ -20,6 +20,11 @@ internal sealed class ClaimReservation(IReadOnlyList<(DeviceClaim Claim, JsonObj
         foreach (var (claim, allocation) in claims) await WriteAsync(claim, allocation, cancel);
     }
 
+    /// <summary>Devices stay promised until the claim is seen with them, or another Pod could be given them in between.</summary>
+    public void Fulfilled()
+    {
+    }
+
     public void Revert()
     {
         foreach (var (claim, _) in claims) devices.Promise(claim.Uid, null);

@@ -80,6 +80,10 @@ internal interface IReservation
     /// <summary>Writes and waits until the rest of the cluster has done its part.</summary>
     Task WriteAsync(CancellationToken cancel);
 
+    /// <summary>The Pod is bound: what was kept for it shows, or will.</summary>
+    void Fulfilled();
+
+    /// <summary>The Pod is not bound: others may have it.</summary>
     void Revert();
 }
 
