@@ -267,7 +267,21 @@ public sealed class SchedulerLoop
                 return;
             }
             SchedulerLog.BindFailed(_log, pod.Name, assignment.Node, e.Message);
+            await UndoAsync(pod, assignment);
             Fail(pod, profile, e.Message);
+        }
+    }
+
+    private async Task UndoAsync(PodInfo pod, Assignment assignment)
+    {
+        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        try
+        {
+            foreach (var reservation in assignment.Reservations) await reservation.UndoAsync(bounded.Token);
+        }
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException)
+        {
+            SchedulerLog.NotUndone(_log, pod.Name, e.Message);
         }
     }
 

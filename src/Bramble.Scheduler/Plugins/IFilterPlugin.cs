@@ -85,6 +85,9 @@ internal interface IReservation
 
     /// <summary>The Pod is not bound: others may have it.</summary>
     void Revert();
+
+    /// <summary>Takes back what was written, after <see cref="Revert"/>; what cannot be, the Pod's next try finds.</summary>
+    Task UndoAsync(CancellationToken cancel) => Task.CompletedTask;
 }
 
 /// <summary>A Pod could not be scheduled for a reason that is not about nodes.</summary>
