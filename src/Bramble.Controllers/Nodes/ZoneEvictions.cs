@@ -1,4 +1,3 @@
-using Bramble.Client;
 using k8s.Models;
 
 namespace Bramble.Controllers.Nodes;

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Controllers.Endpoints;
 using k8s.Models;
-using Microsoft.Extensions.Time.Testing;
 using static Bramble.Controllers.Tests.Some;
 
 namespace Bramble.Controllers.Tests.Endpoints;
