@@ -67,6 +67,7 @@ internal sealed record AgentConfig
         ExternalIps = NodeExternalIps,
         Labels = Labels(Flags.List(ServerFlags.NodeLabel)),
         Taints = [.. Flags.List(ServerFlags.NodeTaint).Select(Taint)],
+        Annotations = NodeAnnotations.Of("agent", Flags.Line, FlagSet.Variables("K3S_"), NodeName, FindsIps ? NodeAddresses.OfFamilies(NodeIps, cluster.ClusterCidrs) : NodeIps, NodeExternalIps),
         Cluster = cluster,
         FlannelInterface = Flags.Text(ServerFlags.FlannelIface),
         Flannel = Flannel,
