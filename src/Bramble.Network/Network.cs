@@ -78,8 +78,10 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
             ready.Add(dns.Serving);
         }
         var servesIngress = !config.Disabled.Contains("traefik");
-        if (servesIngress) running.Add(new IngressProxy(config, node, informers, IngressMetrics, time, logs, logger).RunAsync(parts.Token));
-        if (config.IsServer) running.Add(PublishIngressAsync(servesIngress, logger, parts.Token));
+        // A server makes the Gateway API's definitions first; where an agent is, they are there.
+        var published = config.IsServer ? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) : null;
+        if (servesIngress) running.Add(new IngressProxy(config, node, informers, published?.Task ?? Task.CompletedTask, IngressMetrics, time, logs, logger).RunAsync(parts.Token));
+        if (published is not null) running.Add(PublishIngressAsync(servesIngress, published, logger, parts.Token));
         if (config.Backend != FlannelBackend.None) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
         if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, time, logger).RunAsync(parts.Token));
         running.Add(AnnounceAsync(ready, parts.Token));
@@ -105,13 +107,16 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
         }
     }
 
-    private async Task PublishIngressAsync(bool isServed, ILogger logger, CancellationToken cancel)
+    private async Task PublishIngressAsync(bool isServed, TaskCompletionSource published, ILogger logger, CancellationToken cancel)
     {
         var objects = new IngressObjects(client, time, logger);
         if (isServed)
         {
             await objects.EnsureAsync(cancel);
-            await new IngressStatus(client, informers, time, logger).RunAsync(cancel);
+            published.TrySetResult();
+            await Task.WhenAll(
+                new IngressStatus(client, informers, time, logger).RunAsync(cancel),
+                new GatewayStatusWriter(client, informers, config.IngressPorts, time, logger).RunAsync(cancel));
         }
         else
         {

@@ -1,4 +1,5 @@
 using Bramble.ApiServer.Admission.PodSecurity;
+using Bramble.ApiServer.Admission.Policies;
 using Bramble.ApiServer.Admission.Quota;
 using Bramble.ApiServer.Admission.Webhooks;
 using Bramble.ApiServer.Authorization;
@@ -30,10 +31,11 @@ public static class AdmissionPlugins
         new PodTopologyLabels(),
         new NodeDeclaredFeatureValidator(),
         new PodResizeValidator(),
-        new MutatingAdmissionWebhook(),
+        new MutatingPolicyAdmission(authorizer),
+        new MutatingAdmissionWebhook(authorizer),
         new RbacEscalation(authorizer, rbac),
-        new PolicyAdmission(),
-        new ValidatingAdmissionWebhook(),
+        new ValidatingPolicyAdmission(authorizer),
+        new ValidatingAdmissionWebhook(authorizer),
         new ResourceQuotaAdmission(client),
     ]);
 }

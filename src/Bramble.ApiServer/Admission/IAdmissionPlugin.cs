@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
+using Bramble.Api.Schemas;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission;
 
@@ -23,6 +25,13 @@ public sealed class AdmissionRequest
     public JsonObject? OldObject { get; init; }
     public JsonObject? Options { get; init; }
     public bool IsDryRun { get; init; }
+
+    /// <summary>The type of the resource's objects; a subresource may have its own.</summary>
+    public SchemaType? ResourceType { get; init; }
+
+    /// <summary>The type of <see cref="Object"/>; null: there is no object, or nobody knows.</summary>
+    public SchemaType? ObjectType => Object is null ? null
+        : GroupVersion.TryParse(Object.Text("apiVersion"), out var version) && BuiltInSchemas.FindKind(new(version.Group, version.Version, Object.Text("kind"))) is { } type ? type : ResourceType;
 
     /// <summary>The caches; what a plugin reads.</summary>
     public required IResourceReader Reader { get; init; }

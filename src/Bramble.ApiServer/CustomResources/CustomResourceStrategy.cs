@@ -102,6 +102,7 @@ internal sealed class CustomResourceStrategy : KindStrategy
         foreach (var finalizer in obj.Object("metadata").Texts("finalizers"))
             if (!finalizer.Contains('/') && finalizer is not ("orphan" or "foregroundDeletion") && !before.Contains(finalizer))
                 yield return $"metadata.finalizers: {FieldError.Quote(finalizer)}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers";
+        foreach (var warning in _rules?.Warnings(obj, old) ?? []) yield return warning;
     }
 
     private void Check(JsonObject obj, JsonObject? old, FieldErrors errors)

@@ -91,6 +91,9 @@ public abstract class KindStrategy
     /// <summary>A finalizer that the deletion itself adds (CustomResourceDefinitions: their objects go first); null: none.</summary>
     public virtual string? DeletionFinalizer => null;
 
+    /// <summary>Why an object of that name may not be deleted (unless with the whole collection); null: it may.</summary>
+    public virtual string? WhyNotDeletable(string name) => null;
+
     /// <summary>How often, and how, upstream's validation of an update of this kind looks at metadata again.</summary>
     public virtual IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesOnly;
 

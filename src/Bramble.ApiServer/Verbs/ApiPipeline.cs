@@ -6,6 +6,7 @@ using Bramble.Api.Naming;
 using Bramble.Api.Patching;
 using Bramble.Api.Schemas;
 using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Aggregation;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Requests;
@@ -50,6 +51,7 @@ public sealed class ApiPipeline
     internal TimeProvider Time => _time;
     internal IAuthorizer Authorizer => _parts.Authorizer;
     internal IReadOnlyList<IVirtualGroup> VirtualGroups => _parts.VirtualGroups;
+    internal Aggregator? Aggregator => _parts.Aggregator;
     internal RequestMetrics Metrics { get; } = new();
 
     /// <summary>Writes on behalf of endpoints that are not requests of their own (the server's own bootstrap and controllers inside it).</summary>
@@ -335,6 +337,7 @@ public sealed class ApiPipeline
         var options = DeleteOptions.Read(RequestBody.OptionsJson(request), request.Query);
         var context = Context(resource, name, "", request, new WriteOptions("DeleteOptions", options.IsDryRun, "", FieldValidation.Ignore, null, options.ToTree()));
         WarnOfOrphans(resource, options, request);
+        if (resource.Strategy.WhyNotDeletable(name.Name) is { } why) throw StatusErrors.Forbidden(resource.GroupResource, name.Name, why);
         var result = await _deletes.DeleteAsync(context, options, cancel);
         var code = !result.IsDeleted && options.OrphanDependents == false ? 202 : 200;
         // Pods, Services and some more answer with what they were; all others say only that it is done.

@@ -37,6 +37,7 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
             _ => Options.Tree,
         },
         IsDryRun = IsDryRun,
+        ResourceType = Resource.Type,
         Reader = Reader,
     };
 

@@ -51,7 +51,7 @@ internal static class NodeStatus
             },
             ["images"] = Images(images),
         };
-        // A node without swap says nothing of it; zero is no valid capacity.
+        // A board without swap says nothing of it: a capacity of 0 is invalid.
         if (machine.SwapBytes > 0) status["nodeInfo"]!["swap"] = new JsonObject { ["capacity"] = machine.SwapBytes };
         return status;
     }
@@ -95,6 +95,10 @@ internal static class NodeStatus
             }
             if (JsonNode.DeepEquals(current?[name], value)) continue;
             var copy = value!.DeepClone();
+            // What is no longer there (swap that was switched off) is taken away.
+            if (copy is JsonObject fields && current?[name] is JsonObject had)
+                foreach (var (gone, _) in had)
+                    if (!fields.ContainsKey(gone)) fields[gone] = null;
             // Several addresses have one type, the list's merge key: it is replaced whole.
             if (name == "addresses") copy.AsArray().Insert(0, new JsonObject { ["$patch"] = "replace" });
             patch[name] = copy;

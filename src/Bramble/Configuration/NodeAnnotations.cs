@@ -34,6 +34,8 @@ internal static class NodeAnnotations
         {
             ["k3s.io/internal-ip"] = string.Join(',', ips),
             ["k3s.io/hostname"] = name,
+            // Volumes of drivers are attached by the servers' controller, not by the node.
+            ["volumes.kubernetes.io/controller-managed-attach-detach"] = "true",
             ["k3s.io/node-args"] = arguments,
             ["k3s.io/node-env"] = variables,
             ["k3s.io/node-config-hash"] = Base32(SHA256.HashData(Encoding.UTF8.GetBytes(arguments + variables))),

@@ -25,7 +25,7 @@ internal sealed class NodeProcess(
         var (endpoint, supervising) = await StartRuntimeAsync(cancel);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var network = new Bramble.Network.Network(NetworkSettings(), networkClient, kubeletClient, informers, time, logs);
-        var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint) with { PodStarts = network.PodStartsAsync }, kubeletClient, time, logs);
+        var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint) with { PodStarts = network.PodStartsAsync, OtherMetrics = network.IngressMetrics.Write }, kubeletClient, time, logs);
         List<Task> parts = [kubelet.RunAsync(stop.Token), network.RunAsync(stop.Token)];
         if (config.IsServer) parts.Add(KeepRoleAsync(stop.Token));
         if (supervising is not null) parts.Add(supervising(stop.Token));

@@ -12,6 +12,7 @@ public sealed class StorageTests(SharedCluster shared)
     {
         Assert.Equal("rancher.io/local-path Delete WaitForFirstConsumer true local", await cluster.Kubectl("get", "storageclass", "local-path", "-o",
             "jsonpath={.provisioner} {.reclaimPolicy} {.volumeBindingMode} {.metadata.annotations.storageclass\\.kubernetes\\.io/is-default-class} {.metadata.annotations.defaultVolumeType}"));
+        Assert.Equal("Node", await cluster.Kubectl("get", "csinode", cluster.Host.Name, "-o", "jsonpath={.metadata.ownerReferences[0].kind}{.spec.drivers[*].name}"));
         var space = await cluster.NewNamespace("disk");
         await cluster.KubectlWithInput("""
             apiVersion: apps/v1

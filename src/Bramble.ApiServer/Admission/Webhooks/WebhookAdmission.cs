@@ -5,13 +5,14 @@ using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Patching;
 using Bramble.Api.Schemas;
+using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
 using Bramble.Client;
 
 namespace Bramble.ApiServer.Admission.Webhooks;
 
 /// <summary>What both kinds of webhook plugins share: the configured webhooks that a request concerns, and one call.</summary>
-internal abstract class WebhookAdmission(string configurations) : IAdmissionPlugin
+internal abstract class WebhookAdmission(string configurations, IAuthorizer authorizer) : IAdmissionPlugin
 {
     private static readonly HashSet<string> ExemptKinds = new(StringComparer.Ordinal)
     {
@@ -35,7 +36,7 @@ internal abstract class WebhookAdmission(string configurations) : IAdmissionPlug
     protected IEnumerable<Webhook> Configured(AdmissionRequest request) =>
         request.Reader.List(_configurations).OrderBy(c => c.Name.Name, StringComparer.Ordinal).SelectMany(c => _known.GetValue(c, Read));
 
-    private static IReadOnlyList<Webhook> Read(KubeObject configuration) => [.. (configuration.ToTree().Array("webhooks") ?? []).OfType<JsonObject>().Select(tree => new Webhook(tree))];
+    private IReadOnlyList<Webhook> Read(KubeObject configuration) => [.. (configuration.ToTree().Array("webhooks") ?? []).OfType<JsonObject>().Select(tree => new Webhook(tree, authorizer))];
 
     /// <returns>Null: the call failed and the webhook's policy is to go on.</returns>
     /// <exception cref="StatusException">Refused, or failed where that is a refusal.</exception>
@@ -74,7 +75,7 @@ internal abstract class WebhookAdmission(string configurations) : IAdmissionPlug
 }
 
 /// <summary>MutatingAdmissionWebhook: one after the other; who asked for it (reinvocationPolicy IfNeeded) is called once more when a later one changed the object.</summary>
-internal sealed class MutatingAdmissionWebhook() : WebhookAdmission("mutatingwebhookconfigurations")
+internal sealed class MutatingAdmissionWebhook(IAuthorizer authorizer) : WebhookAdmission("mutatingwebhookconfigurations", authorizer)
 {
     public override string Name => "MutatingAdmissionWebhook";
 
@@ -95,7 +96,7 @@ internal sealed class MutatingAdmissionWebhook() : WebhookAdmission("mutatingweb
     {
         if (await CallAsync(webhook, request, isMutating: true, cancel) is not { Patch: { Length: > 0 } patch }) return false;
         if (request.Object is not { } obj) throw StatusErrors.Internal($"admission webhook \"{webhook.Name}\" attempted to modify the object, which is not supported for this operation");
-        if (BuiltInSchemas.FindKind(request.Kind) is not { } type) throw StatusErrors.Internal($"no schema for {request.Kind}");
+        if (request.ObjectType is not { } type) throw StatusErrors.Internal($"no schema for {request.Kind}");
         var patched = Patched(obj, patch, type, request);
         var changed = !TreeEquality.Same(obj, patched);
         request.Object = patched;
@@ -117,7 +118,7 @@ internal sealed class MutatingAdmissionWebhook() : WebhookAdmission("mutatingweb
 }
 
 /// <summary>ValidatingAdmissionWebhook: all at the same time; the first refusal is the answer.</summary>
-internal sealed class ValidatingAdmissionWebhook() : WebhookAdmission("validatingwebhookconfigurations")
+internal sealed class ValidatingAdmissionWebhook(IAuthorizer authorizer) : WebhookAdmission("validatingwebhookconfigurations", authorizer)
 {
     public override string Name => "ValidatingAdmissionWebhook";
 

@@ -1,4 +1,4 @@
-namespace Bramble.ApiServer.Strategies;
+namespace Bramble.Api.Naming;
 
 /// <summary>Rules for object names with upstream's messages (apimachinery api/validation). The complaints; empty when the name is right.</summary>
 public static class Names

@@ -1,11 +1,11 @@
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace Bramble.ApiServer.Strategies;
+namespace Bramble.Api.Naming;
 
 /// <summary>The formats of texts in API objects with upstream's messages (apimachinery util/validation and api/validate/content).
 /// Each rule answers its complaints; a right value allocates nothing.</summary>
-internal static partial class Formats
+public static partial class Formats
 {
     private const string LabelFormat = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
     private const string SubdomainFormat = LabelFormat + @"(\." + LabelFormat + ")*";
