@@ -135,7 +135,7 @@ public sealed class ApiPipeline
     internal async ValueTask ConnectAsync(Route route, ApiRequest request, CancellationToken cancel)
     {
         var context = Context(route.Resource, NameOf(request, route.Resource), route.Subresource!.Name, request, new WriteOptions("", false, "", FieldValidation.Ignore, null, []));
-        var admission = context.Admission(AdmissionOperation.Connect, null, null);
+        var admission = context.Admission(AdmissionOperation.Connect, null, null, route.Kind);
         await _parts.Admission.MutateAsync(admission, cancel);
         await _parts.Admission.ValidateAsync(admission, cancel);
         context.Take(admission);
@@ -379,7 +379,7 @@ public sealed class ApiPipeline
         var context = Context(resource, name, route.Subresource?.Name ?? "", request, options);
         endpoint.Default(body);
         ManagedFields.Update(null, body, context.FieldWrite with { Type = type, Kind = route.Kind });
-        var admission = context.Admission(AdmissionOperation.Create, body, null);
+        var admission = context.Admission(AdmissionOperation.Create, body, null, route.Kind);
         await _parts.Admission.MutateAsync(admission, cancel);
         await _parts.Admission.ValidateAsync(admission, cancel);
         context.Take(admission);
