@@ -137,7 +137,7 @@ internal sealed class AttachmentController : IReconciler
     private KnownAttachment? Read(KubeObject attachment, IReadOnlyList<WantedVolume> wanted)
     {
         var tree = attachment.ToTree();
-        if ((string?)tree["spec"]?["source"]?["persistentVolumeName"] is not { } volumeName) return null;
+        if (!WantedVolume.IsOurs(attachment.Name.Name) || (string?)tree["spec"]?["source"]?["persistentVolumeName"] is not { } volumeName) return null;
         var (name, node, now) = (attachment.Name.Name, NodeOf(attachment), _context.Time.GetUtcNow());
         // The volume may be gone: then what is wanted still knows its handle, or nobody does and nothing is mounted of it.
         var csi = _volumes.Find(new NamespacedName("", volumeName))?.Spec.Csi;

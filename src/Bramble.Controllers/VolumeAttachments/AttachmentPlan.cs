@@ -13,6 +13,10 @@ internal sealed record WantedVolume(string Volume, string Driver, string Handle,
 
     /// <summary>The VolumeAttachment's name, known before it is made: two servers make one.</summary>
     public string AttachmentOn(string node) => $"csi-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Handle}{Driver}{node}")))}";
+
+    /// <summary>A name made so. Attachments of other names are other people's, as upstream only ever deletes names that it has computed.</summary>
+    public static bool IsOurs(string attachment) =>
+        attachment.StartsWith("csi-", StringComparison.Ordinal) && attachment.Length == 4 + (2 * SHA256.HashSizeInBytes) && attachment.AsSpan(4).IndexOfAnyExcept("0123456789abcdef") < 0;
 }
 
 /// <summary>A VolumeAttachment.</summary>

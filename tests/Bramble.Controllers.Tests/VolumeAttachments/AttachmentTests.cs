@@ -49,6 +49,14 @@ public sealed class AttachmentTests
     }
 
     [Fact]
+    public void Attachments_that_others_made_are_known_by_their_names()
+    {
+        Assert.True(WantedVolume.IsOurs(Name));
+        Assert.False(WantedVolume.IsOurs("csi-by-hand"));
+        Assert.False(WantedVolume.IsOurs(Name.Replace("csi-", "abc-", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task From_the_Pod_to_the_attachment_and_back()
     {
         await using var scenario = Start("attachdetach-controller");
