@@ -15,14 +15,18 @@ internal sealed class ComponentStatusEndpoint : ISpecialEndpoint
 
     public ValueTask<SpecialAnswer> HandleAsync(SpecialRequest request, CancellationToken cancel)
     {
-        if (request.Info.Name.Length > 0)
+        // A list has a name too, where its field selector asks for one.
+        var name = request.Info.Name;
+        if (request.Info.Verb == "get")
         {
             // Upstream's message has the singular.
-            if (!Components.Contains(request.Info.Name)) throw StatusErrors.NotFound(new("", "componentstatus"), request.Info.Name);
-            return new(new SpecialAnswer(200, Status(request.Info.Name, withKind: true)));
+            if (!Components.Contains(name)) throw StatusErrors.NotFound(new("", "componentstatus"), name);
+            return new(new SpecialAnswer(200, Status(name, withKind: true)));
         }
+
         var items = new JsonArray();
-        foreach (var component in Components) items.Add((JsonNode)Status(component, withKind: false));
+        foreach (var component in Components)
+            if (name.Length == 0 || name == component) items.Add((JsonNode)Status(component, withKind: false));
         return new(new SpecialAnswer(200, new JsonObject { ["kind"] = "ComponentStatusList", ["apiVersion"] = "v1", ["metadata"] = new JsonObject(), ["items"] = items }));
     }
 

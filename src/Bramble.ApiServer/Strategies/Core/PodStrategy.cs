@@ -90,13 +90,14 @@ internal sealed class PodStrategy : KindStrategy
     [
         "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
         "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName",
+        "spec.host", // as very old clients say spec.nodeName
     ];
 
-    public override bool IsTextField(string fieldPath) => fieldPath is not ("spec.hostNetwork" or "status.podIPs");
+    public override bool IsTextField(string fieldPath) => fieldPath is not ("spec.hostNetwork" or "status.podIPs" or "spec.host");
 
     public override string? FieldValue(JsonObject pod, string fieldPath) => fieldPath switch
     {
-        "spec.nodeName" => pod.Text("spec", "nodeName"),
+        "spec.nodeName" or "spec.host" => pod.Text("spec", "nodeName"),
         "spec.restartPolicy" => pod.Text("spec", "restartPolicy"),
         "spec.schedulerName" => pod.Text("spec", "schedulerName"),
         "spec.serviceAccountName" => pod.Text("spec", "serviceAccountName"),

@@ -1,0 +1,41 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Client;
+
+namespace Bramble.ApiServer.Tests.Verbs;
+
+public sealed class DeletionTests
+{
+    private static readonly CancellationToken Cancel = TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_systems_priority_classes_stay()
+    {
+        await using var api = await InMemoryApi.StartAsync();
+        await api.Client.CreateAsync(Resources.PriorityClasses, new("", "system-node-critical"), Parse("""{"metadata":{"name":"system-node-critical"},"value":2000001000}"""), null, Cancel);
+        var refused = await Assert.ThrowsAsync<StatusException>(async () => await api.Client.DeleteAsync(Resources.PriorityClasses, new("", "system-node-critical"), new DeleteQuery(), Cancel));
+        Assert.Equal("priorityclasses.scheduling.k8s.io \"system-node-critical\" is forbidden: this is a system priority class and cannot be deleted", refused.Message);
+    }
+
+    [Fact]
+    public async Task Preconditions_of_namespaces_are_refused_in_their_own_words()
+    {
+        await using var api = await InMemoryApi.StartAsync();
+        var made = await api.Client.CreateAsync(Resources.Namespaces, new("", "n"), Parse("""{"metadata":{"name":"n"}}"""), null, Cancel);
+        var refused = await Assert.ThrowsAsync<StatusException>(async () => await api.Client.DeleteAsync(Resources.Namespaces, new("", "n"), new DeleteQuery(Uid: "x"), Cancel));
+        Assert.Equal($"Operation cannot be fulfilled on namespaces \"n\": Precondition failed: UID in precondition: x, UID in object meta: {made.Uid}", refused.Message);
+    }
+
+    [Fact]
+    public async Task Very_old_clients_find_the_pods_of_a_node()
+    {
+        await using var api = await InMemoryApi.StartAsync();
+        await api.Client.CreateAsync(Resources.Namespaces, new("", "n"), Parse("""{"metadata":{"name":"n"}}"""), null, Cancel);
+        await api.Client.CreateAsync(new ResourceId("", "v1", "serviceaccounts", "ServiceAccount", true), new("n", "default"), Parse("""{"metadata":{"name":"default"}}"""), null, Cancel);
+        await api.Client.CreateAsync(Resources.Pods, new("n", "p"), Parse("""{"metadata":{"name":"p"},"spec":{"nodeName":"a","containers":[{"name":"c","image":"i"}]}}"""), null, Cancel);
+        Assert.Single((await api.Client.ListAsync(Resources.Pods, new ListQuery("n", FieldSelector: "spec.host=a"), Cancel)).Items);
+        Assert.Empty((await api.Client.ListAsync(Resources.Pods, new ListQuery("n", FieldSelector: "spec.host=b"), Cancel)).Items);
+    }
+
+    private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
+}
