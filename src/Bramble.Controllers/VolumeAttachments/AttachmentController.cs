@@ -142,7 +142,7 @@ internal sealed class AttachmentController : IReconciler
         // The volume may be gone: then what is wanted still knows its handle, or nobody does and nothing is mounted of it.
         var csi = _volumes.Find(new NamespacedName("", volumeName))?.Spec.Csi;
         var unique = csi is null ? "" : $"kubernetes.io/csi/{csi.Driver}^{csi.VolumeHandle}";
-        if (csi is not null && new WantedVolume(volumeName, csi.Driver, csi.VolumeHandle, false, []).AttachmentOn(node) != name) return null;
+        if (csi is null ? !WantedVolume.IsAttachmentName(name) : new WantedVolume(volumeName, csi.Driver, csi.VolumeHandle, false, []).AttachmentOn(node) != name) return null;
         TimeSpan undesired = default;
         if (wanted.Any(w => w.AttachmentOn(node) == name)) _undesired.TryRemove(attachment.Uid, out _);
         else undesired = now - _undesired.GetOrAdd(attachment.Uid, now);

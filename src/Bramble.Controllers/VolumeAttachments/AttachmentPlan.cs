@@ -12,7 +12,13 @@ internal sealed record WantedVolume(string Volume, string Driver, string Handle,
     public string UniqueName => $"kubernetes.io/csi/{Driver}^{Handle}";
 
     /// <summary>The VolumeAttachment's name, known before it is made: two servers make one.</summary>
-    public string AttachmentOn(string node) => $"csi-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Handle}{Driver}{node}")))}";
+    public string AttachmentOn(string node) => $"{NamePrefix}{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Handle}{Driver}{node}")))}";
+
+    /// <summary>Such a name is made here; what people and other tools attach is theirs to detach.</summary>
+    public static bool IsAttachmentName(string name) =>
+        name.Length == NamePrefix.Length + SHA256.HashSizeInBytes * 2 && name.StartsWith(NamePrefix, StringComparison.Ordinal) && name.AsSpan(NamePrefix.Length).IndexOfAnyExcept("0123456789abcdef") < 0;
+
+    private const string NamePrefix = "csi-";
 }
 
 /// <summary>A VolumeAttachment.</summary>
