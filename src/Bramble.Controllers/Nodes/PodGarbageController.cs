@@ -63,13 +63,16 @@ internal sealed class PodGarbageController : IReconciler
             return Requeue.Never;
         }
         var since = _missingSince.GetOrAdd(node.Name, _ => _context.Time.GetTimestamp());
-        var left = Quarantine - _context.Time.GetElapsedTime(since);
+        var left = Quarantine - TimeSpan.FromTicks(Math.Min(_context.Time.GetElapsedTime(since).Ticks, AgeOf(pod).Ticks));
         if (left > TimeSpan.Zero) return Requeue.After(left);
         // The API's own word before something irreversible.
         if (await _context.Client.FindAsync(Resources.Nodes, node, cancel) is not null) return Requeue.Never;
         await ForceAsync(pod, "PodGC: node no longer exists", cancel);
         return Requeue.Never;
     }
+
+    /// <summary>A Pod that is younger than its node's absence has a quarantine of its own, as upstream begins one anew after each look.</summary>
+    private TimeSpan AgeOf(V1Pod pod) => pod.Metadata.CreationTimestamp is { } created ? _context.Time.GetUtcNow() - created : TimeSpan.MaxValue;
 
     /// <summary>An operator says that the machine is off for good: what was to end there has ended.</summary>
     private static bool IsOutOfService(V1Node node) => !ZoneStates.IsReady(node) && node.Spec?.Taints?.Any(t => t.Key == "node.kubernetes.io/out-of-service") == true;

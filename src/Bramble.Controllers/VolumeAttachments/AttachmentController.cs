@@ -137,12 +137,12 @@ internal sealed class AttachmentController : IReconciler
     private KnownAttachment? Read(KubeObject attachment, IReadOnlyList<WantedVolume> wanted)
     {
         var tree = attachment.ToTree();
-        if (!WantedVolume.IsOurs(attachment.Name.Name) || (string?)tree["spec"]?["source"]?["persistentVolumeName"] is not { } volumeName) return null;
+        if ((string?)tree["spec"]?["source"]?["persistentVolumeName"] is not { } volumeName) return null;
         var (name, node, now) = (attachment.Name.Name, NodeOf(attachment), _context.Time.GetUtcNow());
         // The volume may be gone: then what is wanted still knows its handle, or nobody does and nothing is mounted of it.
         var csi = _volumes.Find(new NamespacedName("", volumeName))?.Spec.Csi;
         var unique = csi is null ? "" : $"kubernetes.io/csi/{csi.Driver}^{csi.VolumeHandle}";
-        if (csi is not null && new WantedVolume(volumeName, csi.Driver, csi.VolumeHandle, false, []).AttachmentOn(node) != name) return null;
+        if (csi is null ? !WantedVolume.IsOurs(name) : new WantedVolume(volumeName, csi.Driver, csi.VolumeHandle, false, []).AttachmentOn(node) != name) return null;
         TimeSpan undesired = default;
         if (wanted.Any(w => w.AttachmentOn(node) == name)) _undesired.TryRemove(attachment.Uid, out _);
         else undesired = now - _undesired.GetOrAdd(attachment.Uid, now);

@@ -34,6 +34,8 @@ public class DeviceRulesTests
             ["spec.devices.requests[0].adminAccess: Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace"] },
         { "a template of a claim has labels and annotations only", "resource.k8s.io/v1/resourceclaimtemplates", """{"spec":{"metadata":{"name":"x","labels":{"a":"b"}},"spec":{"devices":{"requests":[{"name":"r"}]}}}}""",
             ["spec.metadata.name: Forbidden: cannot be set", "spec.spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required"] },
+        { "an expression says yes or no, or something that may be a yes", Classes, """{"spec":{"selectors":[{"cel":{"expression":"1"}},{"cel":{"expression":"device.driver == 'd'"}},{"cel":{"expression":"device.attributes['d'].ok"}}]}}""",
+            ["spec.selectors[0].cel.expression: Invalid value: \"1\": must evaluate to bool or the unknown type, not int"] },
         { "parameters of a driver are an object", Classes, """{"spec":{"config":[{"opaque":{"driver":"d"}},{"opaque":{"driver":"","parameters":{}}}]}}""",
             ["spec.config[0].opaque.parameters: Required value", "spec.config[1].opaque.driver: Required value"] },
         { "a slice says how nodes reach it, once", Slices, Slice("", "\"nodeName\":\"n\",\"allNodes\":true"),

@@ -82,6 +82,16 @@ public sealed class AttachmentTests
     }
 
     [Fact]
+    public async Task Of_a_volume_that_is_gone_only_what_was_attached_from_here_is_detached()
+    {
+        await using var scenario = Start("attachdetach-controller");
+        foreach (var name in (string[])["foreign", Name])
+            await scenario.CreateAsync(Resources.VolumeAttachments, "{\"metadata\":{\"name\":\"" + name + "\"},\"spec\":{\"attacher\":\"d\",\"nodeName\":\"n\",\"source\":{\"persistentVolumeName\":\"gone\"}}}");
+        await EventuallyAsync(async () => await scenario.FindAsync(Resources.VolumeAttachments, Name) is null);
+        Assert.NotNull(await scenario.FindAsync(Resources.VolumeAttachments, "foreign"));
+    }
+
+    [Fact]
     public async Task A_driver_without_attaching_gets_no_attachment()
     {
         await using var scenario = Start("attachdetach-controller");

@@ -44,7 +44,8 @@ internal static class DeviceRules
 
         try
         {
-            CelProgram.Compile(expression, DeviceEnvironment);
+            var program = CelProgram.Compile(expression, DeviceEnvironment);
+            if (program.TypeName is not ("bool" or "dyn")) errors.Invalid(path, expression, $"must evaluate to bool or the unknown type, not {program.TypeName}");
         }
         catch (CelSyntaxException e)
         {
