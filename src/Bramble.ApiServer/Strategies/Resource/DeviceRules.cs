@@ -42,7 +42,8 @@ internal static class DeviceRules
 
         try
         {
-            CelProgram.Compile(expression);
+            var program = CelProgram.Compile(expression, CelEnvironment.ForDevices());
+            if (program.TypeName is not ("bool" or "dyn" or "any")) errors.Invalid(path, expression, $"must evaluate to bool or the unknown type, not {program.TypeName}");
         }
         catch (CelSyntaxException e)
         {
