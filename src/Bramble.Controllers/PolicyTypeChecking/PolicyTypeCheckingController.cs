@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Hosting;
-using k8s.Models;
 
 namespace Bramble.Controllers.PolicyTypeChecking;
 
@@ -12,14 +11,14 @@ internal sealed class PolicyTypeCheckingController : IReconciler
     private const string Manager = "validatingadmissionpolicy-status";
 
     private readonly ControllerContext _context;
-    private readonly IInformer<V1ValidatingAdmissionPolicy> _policies;
+    private readonly IInformer<KubeObject> _policies;
     private readonly KindFinder _kinds;
 
     public PolicyTypeCheckingController(ControllerContext context)
     {
         _context = context;
         _kinds = new KindFinder(context.Client);
-        _policies = context.Watches(Resources.ValidatingAdmissionPolicies, change =>
+        _policies = context.WatchesObjects(Resources.ValidatingAdmissionPolicies, change =>
         {
             if (change.New is not null) context.Queue.Add(change.Name);
         });
@@ -27,7 +26,7 @@ internal sealed class PolicyTypeCheckingController : IReconciler
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_policies.FindObject(name)?.ToTree() is not { } policy) return Requeue.Never;
+        if (_policies.Find(name)?.ToTree() is not { } policy) return Requeue.Never;
         var generation = (long?)policy["metadata"]?["generation"] ?? 0;
         if (generation <= ((long?)policy["status"]?["observedGeneration"] ?? 0)) return Requeue.Never;
         var spec = policy["spec"] as JsonObject ?? [];
