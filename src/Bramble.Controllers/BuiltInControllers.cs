@@ -23,6 +23,7 @@ using Bramble.Controllers.ServiceAccounts;
 using Bramble.Controllers.ServiceCidrs;
 using Bramble.Controllers.StatefulSets;
 using Bramble.Controllers.TtlAfterFinished;
+using Bramble.Controllers.VolumeAttachments;
 
 namespace Bramble.Controllers;
 
@@ -58,6 +59,7 @@ internal static class BuiltInControllers
         new("pv-protection-controller", c => new VolumeProtectionController(c)),
         new("volumeattributesclass-protection-controller", c => new AttributesClassProtectionController(c)),
         new("expand-controller", c => new ClaimExpansionController(c)) { EventSource = "volume_expand" },
+        new("attachdetach-controller", c => new AttachmentController(c)) { IsSerial = true },
         new("ephemeral-volume-controller", c => new EphemeralVolumeController(c)) { EventSource = "ephemeral_volume" },
         new("resource-claim-controller", c => new ResourceClaimController(c)) { EventSource = "resource_claim" },
         new("clusterrole-aggregation-controller", c => new ClusterRoleAggregationController(c)),

@@ -1,5 +1,6 @@
 using Bramble.Api.Naming;
 using Bramble.Controllers.Certificates;
+using Bramble.Controllers.Nodes;
 using Bramble.Controllers.LocalPath;
 using Bramble.Controllers.PodAutoscaling;
 
@@ -17,7 +18,9 @@ public sealed record ControllersConfig(
     int TerminatedPodsMax = 12500)
 {
     /// <summary>A node whose heartbeat is older than this is unreachable.</summary>
-    public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(40);
+    public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(50);
+
+    public NodeEvictionSettings NodeEvictions { get; init; } = new();
 
     public AutoscalerSettings Autoscaling { get; init; } = new();
 

@@ -72,6 +72,9 @@ public sealed record KubeletConfig
     /// <summary>Called with a new pod's addresses before its first container starts; the network puts its policies in force meanwhile. Null: nobody asks.</summary>
     public Func<V1Pod, IReadOnlyList<string>, CancellationToken, Task>? PodStarts { get; init; }
 
+    /// <summary>What other parts of the node have counted, in Prometheus' text format, shown with the kubelet's own at /metrics. Null: nobody counts.</summary>
+    public Func<string>? OtherMetrics { get; init; }
+
     /// <summary>What nodeInfo.kubeletVersion says.</summary>
     public string KubeletVersion { get; init; } = "v1.36.2+k3s1";
 }

@@ -40,6 +40,9 @@ internal static partial class Log
     [LoggerMessage(6027, LogLevel.Warning, "The DNS server {Server} of {Path} sends questions back to the cluster DNS; it is not asked any more. Take the cluster DNS address out of its upstream servers.")]
     public static partial void UpstreamLoop(ILogger logger, System.Net.IPEndPoint server, string path);
 
+    [LoggerMessage(6028, LogLevel.Warning, "ConfigMap kube-system/coredns-custom: {Refused}; the rest of it is in use.")]
+    public static partial void CustomDnsRefused(ILogger logger, string refused);
+
     [LoggerMessage(6026, LogLevel.Warning, "Cannot publish the kube-dns Service: {Error}. The cluster DNS answers all the same; trying again in {Seconds} s.")]
     public static partial void KubeDnsNotPublished(ILogger logger, string error, int seconds);
 

@@ -102,15 +102,7 @@ internal sealed class PodStatusWriter(IKubeClient client, ILister<V1Pod> pods, F
     /// <returns>Null: the status says so already.</returns>
     private JsonObject? Body(V1Pod pod, Wish wish)
     {
-        var status = new JsonObject();
-        var current = pod.Status?.Conditions?.FirstOrDefault(c => c.Type == "PodScheduled");
-        if (wish.Reason is not null && (current?.Status != "False" || current.Reason != wish.Reason || current.Message != wish.Message))
-        {
-            var condition = new JsonObject { ["type"] = "PodScheduled", ["status"] = "False", ["reason"] = wish.Reason, ["message"] = wish.Message, ["lastProbeTime"] = null };
-            if (pod.Metadata.Generation is { } generation and > 0) condition["observedGeneration"] = generation;
-            if (current?.Status != "False" || current.LastTransitionTime is null) condition["lastTransitionTime"] = KubeTime.Seconds(time.GetUtcNow());
-            status["conditions"] = new JsonArray((JsonNode)condition);
-        }
+        var status = (wish.Reason is null ? null : PodConditionPatch.Status(pod, "PodScheduled", "False", wish.Reason, wish.Message!, time.GetUtcNow())) ?? [];
         if (wish.NominatedNode is { } node && node != (pod.Status?.NominatedNodeName ?? "")) status["nominatedNodeName"] = node.Length == 0 ? null : node;
         return status.Count == 0 ? null : status;
     }

@@ -4,6 +4,7 @@ using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Scheduler.Configuration;
 using Bramble.Scheduler.Cycle;
+using Bramble.Scheduler.Devices;
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.Preemption;
 using Bramble.Scheduler.Queue;
@@ -41,6 +42,7 @@ public sealed class SchedulerLoop
     private PodStatusWriter _status = null!;
     private PodBinder _binder = null!;
     private Preemptor _preemptor = null!;
+    private DynamicResources _dynamicResources = null!;
 
     /// <param name="configuration">Profiles and limits; null: the defaults.</param>
     /// <param name="random">Chooses among equally good nodes.</param>
@@ -57,7 +59,6 @@ public sealed class SchedulerLoop
     public async Task RunAsync(CancellationToken cancel)
     {
         var recorders = new List<EventRecorder>();
-        using var queue = _queue = new SchedulingQueue(_time, _configuration.BackOff);
         _pods = _informers.For(Resources.Pods);
         _budgets = _informers.For(Resources.PodDisruptionBudgets);
         using var status = _status = new PodStatusWriter(_client, _pods, HasNode, _time, _log);
@@ -65,7 +66,9 @@ public sealed class SchedulerLoop
         _preemptor = new Preemptor(_client, _time, _log);
         var nodes = _informers.For(Resources.Nodes);
         var parts = new PluginParts(_client, _informers, _time);
+        _dynamicResources = parts.DynamicResources;
         _profiles = _configuration.Profiles.ToDictionary(p => p.SchedulerName, Run, StringComparer.Ordinal);
+        using var queue = _queue = new SchedulingQueue(_time, _configuration.BackOff, Gate);
         var subscriptions = new List<IDisposable>();
         var writing = status.RunAsync(cancel);
         try
@@ -166,16 +169,31 @@ public sealed class SchedulerLoop
 
     private Refusal Refuse(PodInfo pod, RunningProfile profile, PodFilters filters, Diagnosis diagnosis)
     {
-        if (_cluster.NodeCount == 0) return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null);
-        var outcome = profile.Profile.Preemption is { } args
+        if (_cluster.NodeCount == 0) return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null, null);
+        var (afterwards, mayPreempt, freed) = FreeClaims(pod, profile.Profile, filters, diagnosis, _cluster);
+        var outcome = mayPreempt && profile.Profile.Preemption is { } args
             ? VictimChoice.Decide(pod, diagnosis, filters, _cluster, () => [.. _budgets.List().Select(Budget.Of)], args, _random)
             : null;
         var victims = (outcome as PreemptionOutcome.Preempt)?.Victims;
-        var nominated = outcome is PreemptionOutcome.NotEligible ? null : victims?.Node ?? "";
+        var nominated = !mayPreempt || outcome is PreemptionOutcome.NotEligible ? null : victims?.Node ?? "";
         if (nominated is not null) _cluster.Nominations.Set(pod, nominated);
         if (victims is not null) _preempting[pod.Uid] = false;
-        var after = outcome switch { PreemptionOutcome.NotEligible no => no.Message, PreemptionOutcome.NotHelpful no => no.Message, _ => "" };
-        return new(diagnosis.Message(after), diagnosis.Rejectors, diagnosis.MayHelp, nominated, victims);
+        if (outcome is PreemptionOutcome.NotEligible notEligible) afterwards.Add(notEligible.Message);
+        if (outcome is PreemptionOutcome.NotHelpful notHelpful) afterwards.Add(notHelpful.Message);
+        // When room is being made there is nothing to add.
+        return new(diagnosis.Message(victims is null ? string.Join(", ", afterwards) : ""), diagnosis.Rejectors, diagnosis.MayHelp, nominated, victims, freed);
+    }
+
+    /// <summary>What is tried before preemption: to give up devices that keep the Pod from its nodes. Upstream's words are in every message, also of Pods without
+    /// claims; where a rule refused before DynamicResources was asked at all they are "not found", and preemption is not tried.</summary>
+    private static (List<string> Messages, bool MayPreempt, DeviceClaim? Freed) FreeClaims(PodInfo pod, Profile profile, PodFilters filters, Diagnosis diagnosis, ClusterState cluster)
+    {
+        if (!profile.FreesClaims) return ([], true, null);
+        var order = profile.Filters.ToList();
+        var asked = order.FindIndex(f => f is DynamicResources);
+        if (diagnosis.Before is not null && order.IndexOf(diagnosis.Rejectors[^1]) < asked) return (["not found"], false, null);
+        var (claim, message) = DynamicResources.ToFree(pod, filters.All.FirstOrDefault(f => f.Plugin is DynamicResources).Filter, cluster);
+        return ([message], true, claim);
     }
 
     private void Tell(PodInfo pod, RunningProfile profile, Refusal refusal)
@@ -185,6 +203,7 @@ public sealed class SchedulerLoop
         else _queue.Done(pod);
         profile.Events.WithAction(About(newest ?? pod), "Warning", "FailedScheduling", "Scheduling", Note(refusal.Message));
         _status.Write(pod, "Unschedulable", refusal.Message, refusal.NominatedNode);
+        if (refusal.Freed is { } claim) _tasks.Add(() => FreeAsync(pod, claim));
         if (refusal.Victims is { } victims) _tasks.Add(() => PreemptAsync(pod, profile, victims));
     }
 
@@ -209,6 +228,19 @@ public sealed class SchedulerLoop
         if (wasTried || !isDone) _queue.Activate(pod.Name);
     }
 
+    private async Task FreeAsync(PodInfo pod, DeviceClaim claim)
+    {
+        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        try
+        {
+            await _dynamicResources.FreeAsync(claim, bounded.Token);
+        }
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException)
+        {
+            SchedulerLog.ClaimNotFreed(_log, pod.Name, claim.Name, e.Message);
+        }
+    }
+
     private async Task BindAsync(PodInfo pod, RunningProfile profile, Assignment assignment, CancellationToken cancel)
     {
         try
@@ -217,7 +249,7 @@ public sealed class SchedulerLoop
             profile.Events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {assignment.Node}");
             if (assignment.Reservations.Count == 0) return;
             lock (_gate)
-                foreach (var reservation in assignment.Reservations) reservation.Revert();      // what was promised shows now
+                foreach (var reservation in assignment.Reservations) reservation.Fulfilled();
         }
         catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException or SchedulingException)
         {
@@ -235,7 +267,21 @@ public sealed class SchedulerLoop
                 return;
             }
             SchedulerLog.BindFailed(_log, pod.Name, assignment.Node, e.Message);
+            await UndoAsync(pod, assignment);
             Fail(pod, profile, e.Message);
+        }
+    }
+
+    private async Task UndoAsync(PodInfo pod, Assignment assignment)
+    {
+        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        try
+        {
+            foreach (var reservation in assignment.Reservations) await reservation.UndoAsync(bounded.Token);
+        }
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException)
+        {
+            SchedulerLog.NotUndone(_log, pod.Name, e.Message);
         }
     }
 
@@ -249,6 +295,13 @@ public sealed class SchedulerLoop
         _queue.Failed(newest);
         profile.Events.WithAction(About(newest), "Warning", "FailedScheduling", "Scheduling", Note(message));
         _status.Write(newest, "SchedulerError", message, "");
+    }
+
+    /// <summary>What a Pod must wait for before it is looked at at all: its gates, and claims that are not made yet.</summary>
+    private ChangeKinds Gate(PodInfo pod)
+    {
+        if (pod.IsGated) return ChangeKinds.PodGatesGone;
+        return _dynamicResources.HasAllClaims(pod) ? ChangeKinds.None : ChangeKinds.ResourceClaimAdded | ChangeKinds.ResourceClaimChanged | ChangeKinds.ResourceClaimRemoved | ChangeKinds.PodResourceClaims;
     }
 
     private static string SchedulerOf(V1Pod pod) => string.IsNullOrEmpty(pod.Spec.SchedulerName) ? SchedulerConfiguration.DefaultName : pod.Spec.SchedulerName;
@@ -369,5 +422,5 @@ public sealed class SchedulerLoop
     private sealed record RunningProfile(Profile Profile, EventRecorder Events);
 
     /// <param name="NominatedNode">Null: as it is; empty: none.</param>
-    private sealed record Refusal(string Message, IReadOnlyList<IFilterPlugin> Rejectors, ChangeKinds MayHelp, string? NominatedNode, Victims? Victims);
+    private sealed record Refusal(string Message, IReadOnlyList<IFilterPlugin> Rejectors, ChangeKinds MayHelp, string? NominatedNode, Victims? Victims, DeviceClaim? Freed);
 }

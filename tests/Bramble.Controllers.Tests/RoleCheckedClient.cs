@@ -56,6 +56,24 @@ internal sealed class RoleCheckedClient(IKubeClient inner, string identity, IRea
         return inner.PatchAsync(resource, name, patch, subresource, cancel);
     }
 
+    public ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel)
+    {
+        var target = TargetOf(path);
+        Check(target.Name.Length > 0 ? "get" : "list", new ResourceId(target.Group, "", target.Plural, "", target.Namespace.Length > 0), target.Subresource.Length > 0 ? target.Subresource : null);
+        return inner.GetAsync(path, query, cancel);
+    }
+
+    /// <summary>What a path is about.</summary>
+    public static (string Group, string Namespace, string Plural, string Name, string Subresource) TargetOf(string path)
+    {
+        var parts = path.Trim('/').Split('/').ToList();
+        var group = parts[0] == "api" ? "" : parts[1];
+        parts.RemoveRange(0, parts[0] == "api" ? 2 : 3);
+        var ns = parts is ["namespaces", _, _, ..] ? parts[1] : "";
+        if (ns.Length > 0) parts.RemoveRange(0, 2);
+        return (group, ns, parts[0], parts.ElementAtOrDefault(1) ?? "", parts.ElementAtOrDefault(2) ?? "");
+    }
+
     public ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
     {
         Check("delete", resource, null, name.Name);

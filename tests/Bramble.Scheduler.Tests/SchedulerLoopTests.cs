@@ -48,12 +48,12 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     [Fact]
     public async Task Why_a_Pod_waits_is_in_its_condition_and_an_event_and_a_node_that_fits_ends_it()
     {
-        const string Message = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
+        const string Message = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
         await NodeAsync("small", cpu: "1");
         await NodeAsync("tainted", spec: """{"taints":[{"key":"k","effect":"NoSchedule"}]}""");
         await PodAsync("p", cpu: "2");
         await EventuallyAsync(async () => Condition(await Pod("p")) is { Status: "False", Reason: "Unschedulable", Message: Message, ObservedGeneration: 1 });
-        await EventuallyAsync(async () => await EventAsync("FailedScheduling") is { Message: Message, Type: "Warning", Action: "Scheduling" });
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", Message) is { Type: "Warning", Action: "Scheduling" });
         await NodeAsync("large");
         await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "large");
     }
@@ -73,7 +73,7 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         await NodeAsync("n1");
         await PodAsync("p", with: p => p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]"""));
         await EventuallyAsync(async () => Condition(await Pod("p"))?.Message
-            == "0/1 nodes are available: persistentvolumeclaim \"data\" not found. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.");
+            == "0/1 nodes are available: persistentvolumeclaim \"data\" not found. not found");
         await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"none"}}""");
         await EventuallyAsync(async () => Condition(await Pod("p"))?.Message.StartsWith("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.", StringComparison.Ordinal) == true);
     }
@@ -125,7 +125,7 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         await PodAsync("low", cpu: "2");
         await EventuallyAsync(async () => (await Pod("low")).Spec.NodeName == "n1");
         await PodAsync("high", cpu: "2", with: p => (p["spec"]!["priority"], p["spec"]!["preemptionPolicy"]) = (10, "Never"));
-        await EventuallyAsync(async () => Condition(await Pod("high"))?.Message == "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never.");
+        await EventuallyAsync(async () => Condition(await Pod("high"))?.Message == "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.");
     }
 
     [Fact]
@@ -169,7 +169,31 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"more","namespace":"d"},"spec":{"storageClassName":"local","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}""");
         await PodAsync("q", with: p => p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"more"}}]"""));
         await EventuallyAsync(async () => Condition(await Pod("q"))?.Message
-            == "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
+            == "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind. no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
+    }
+
+    [Fact]
+    public async Task A_Pods_claim_is_allocated_before_it_is_bound_and_a_claim_that_comes_late_is_waited_for()
+    {
+        await NodeAsync("n1");
+        await NodeAsync("n2");
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{"selectors":[{"cel":{"expression":"device.driver == 'd.example.com'"}}]}}""");
+        await CreateAsync(Resources.ResourceSlices, "", """{"metadata":{"name":"s"},"spec":{"driver":"d.example.com","nodeName":"n2","pool":{"name":"n2","generation":1,"resourceSliceCount":1},"devices":[{"name":"g0"}]}}""");
+        await PodAsync("p", with: p => p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"one"}]"""));
+        await PodAsync("free");
+        await EventuallyAsync(async () => (await Pod("free")).Spec.NodeName is not null);
+        Assert.Null(Condition(await Pod("p")));
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"one","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n2");
+        var claim = (await _api.FindAsync(Resources.ResourceClaims, new("d", "one"), default))!.ToTree();
+        Assert.Equal("g0", (string?)claim["status"]!["allocation"]!["devices"]!["results"]![0]!["device"]);
+        Assert.Equal(("pods", "p"), ((string?)claim["status"]!["reservedFor"]![0]!["resource"], (string?)claim["status"]!["reservedFor"]![0]!["name"]));
+        Assert.Equal("resource.kubernetes.io/delete-protection", (string?)claim["metadata"]!["finalizers"]![0]);
+
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"two","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        await PodAsync("q", with: p => p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"two"}]"""));
+        await EventuallyAsync(async () => Condition(await Pod("q"))?.Message
+            == "0/2 nodes are available: 2 cannot allocate all claims. still not schedulable, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
     }
 
     [Fact]
@@ -187,18 +211,20 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     {
         for (var i = 0; i < 4; i++) await NodeAsync($"n{i}", cpu: "10");
         await Task.WhenAll(Enumerable.Range(0, 50).Select(i => PodAsync($"p{i}", cpu: "1")));
-        await EventuallyAsync(async () => (await PodsAsync()).Count(p => p.Spec.NodeName is not null) == 40 && (await PodsAsync()).Count(p => Condition(p) is { Status: "False" }) == 10);
+        await EventuallyAsync(
+            async () => (await PodsAsync()) is var pods && pods.Count(p => p.Spec.NodeName is not null) == 40 && pods.Where(p => p.Spec.NodeName is null).All(p => Condition(p) is { Status: "False" }),
+            async () => string.Join('\n', (await PodsAsync()).Select(p => $"{p.Metadata.Name} {p.Spec.NodeName} {Condition(p)?.Message}")));
         Assert.All((await PodsAsync()).Where(p => p.Spec.NodeName is not null).CountBy(p => p.Spec.NodeName), n => Assert.Equal(10, n.Value));
     }
 
     private static V1PodCondition? Condition(V1Pod pod) => pod.Status?.Conditions?.FirstOrDefault(c => c.Type == "PodScheduled");
 
-    private static async Task EventuallyAsync(Func<Task<bool>> holds)
+    private static async Task EventuallyAsync(Func<Task<bool>> holds, Func<Task<string>>? saw = null)
     {
         var until = DateTime.UtcNow.AddSeconds(20);
         while (!await holds())
         {
-            Assert.True(DateTime.UtcNow < until, "it did not become so within 20 s");
+            if (DateTime.UtcNow > until) Assert.Fail($"it did not become so within 20 s{(saw is null ? "" : "; last seen:\n" + await saw())}");
             await Task.Delay(10);
         }
     }
@@ -207,7 +233,8 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
 
     private async Task<IReadOnlyList<V1Pod>> PodsAsync() => await _api.ListModelsAsync(Resources.Pods, new ListQuery("d"), default);
 
-    private async Task<Corev1Event?> EventAsync(string reason) => (await _api.ListModelsAsync(Resources.Events, new ListQuery("d"), default)).FirstOrDefault(e => e.Reason == reason);
+    private async Task<Corev1Event?> EventAsync(string reason, string? message = null) =>
+        (await _api.ListModelsAsync(Resources.Events, new ListQuery("d"), default)).FirstOrDefault(e => e.Reason == reason && (message is null || e.Message == message));
 
     private Task PodAsync(string name, string? cpu = null, Action<JsonObject>? with = null)
     {
@@ -221,6 +248,10 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     {
         var node = JsonNode.Parse($$$$"""{"metadata":{"name":"{{{{name}}}}","labels":{{{{labels}}}}},"spec":{{{{spec}}}},"status":{"allocatable":{"cpu":"{{{{cpu}}}}","memory":"8Gi","pods":"110"}}}""")!.AsObject();
         await _api.CreateAsync(Resources.Nodes, new NamespacedName("", name), node, null, default);
+        // A Pod that comes before its node is seen is told so first.
+        var nodes = _informers.For(Resources.Nodes);
+        await EventuallyAsync(() => Task.FromResult(nodes.ResourceVersion > 0 && nodes.Find(new("", name)) is not null));
+        await Task.Delay(20);
     }
 
     private async Task CreateAsync(ResourceId resource, string ns, string json)

@@ -42,7 +42,7 @@ internal static class DeploymentStatus
         var deadline = DeadlineSeconds(deployment);
         if (deadline is null) status.RemoveCondition("Progressing");
         var current = status.Condition("Progressing");
-        var isComplete = Number(status, "replicas") == Number(status, "updatedReplicas") && (string?)current?["reason"] == "NewReplicaSetAvailable";
+        var isComplete = status.Number("replicas") == status.Number("updatedReplicas") && (string?)current?["reason"] == "NewReplicaSetAvailable";
         if (deadline is not null && !isComplete)
         {
             var subject = newSet is not null ? $"ReplicaSet \"{newSet.Name}\"" : $"Deployment \"{(string?)deployment["metadata"]!["name"]}\"";
@@ -87,8 +87,8 @@ internal static class DeploymentStatus
     public static bool IsComplete(JsonObject deployment, JsonObject status)
     {
         var wanted = Replicas(deployment);
-        return Number(status, "updatedReplicas") == wanted && Number(status, "replicas") == wanted && Number(status, "availableReplicas") == wanted
-            && Number(status, "observedGeneration") >= ((long?)deployment["metadata"]!["generation"] ?? 0);
+        return status.Number("updatedReplicas") == wanted && status.Number("replicas") == wanted && status.Number("availableReplicas") == wanted
+            && status.Number("observedGeneration") >= ((long?)deployment["metadata"]!["generation"] ?? 0);
     }
 
     /// <summary>Null: the progress has no deadline.</summary>
@@ -97,10 +97,10 @@ internal static class DeploymentStatus
     private static bool HasProgressed(JsonObject deployment, JsonObject status)
     {
         var old = deployment["status"] as JsonObject ?? [];
-        var oldOfOldSets = Number(old, "replicas") - Number(old, "updatedReplicas");
-        var newOfOldSets = Number(status, "replicas") - Number(status, "updatedReplicas");
-        return Number(status, "updatedReplicas") > Number(old, "updatedReplicas") || newOfOldSets < oldOfOldSets
-            || Number(status, "readyReplicas") > Number(old, "readyReplicas") || Number(status, "availableReplicas") > Number(old, "availableReplicas");
+        var oldOfOldSets = old.Number("replicas") - old.Number("updatedReplicas");
+        var newOfOldSets = status.Number("replicas") - status.Number("updatedReplicas");
+        return status.Number("updatedReplicas") > old.Number("updatedReplicas") || newOfOldSets < oldOfOldSets
+            || status.Number("readyReplicas") > old.Number("readyReplicas") || status.Number("availableReplicas") > old.Number("availableReplicas");
     }
 
     private static bool HasTimedOut(JsonObject deployment, JsonObject status, int deadlineSeconds, DateTimeOffset now)
@@ -120,8 +120,6 @@ internal static class DeploymentStatus
         var left = since.AddSeconds(deadlineSeconds.Value) - now;
         return left > TimeSpan.Zero ? left + TimeSpan.FromSeconds(1) : TimeSpan.FromSeconds(1);
     }
-
-    private static long Number(JsonObject status, string field) => (long?)status[field] ?? 0;
 
     private static DateTimeOffset? Time(JsonNode? value) =>
         DateTimeOffset.TryParse((string?)value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : null;

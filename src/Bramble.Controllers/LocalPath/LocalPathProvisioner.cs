@@ -4,6 +4,7 @@ using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Controllers.Hosting;
 using Bramble.Controllers.PersistentVolumes;
+using Bramble.Controllers.Workloads;
 using k8s.Models;
 
 namespace Bramble.Controllers.LocalPath;
@@ -55,10 +56,10 @@ internal sealed class LocalPathProvisioner : IReconciler
 
     /// <summary>The binder named us, and where the class asks for it the scheduler named a node.</summary>
     private static bool IsWaiting(V1PersistentVolumeClaim claim) => string.IsNullOrEmpty(claim.Spec.VolumeName) && !claim.IsBeingDeleted()
-        && (Annotation(claim.Metadata, "volume.kubernetes.io/storage-provisioner") ?? Annotation(claim.Metadata, "volume.beta.kubernetes.io/storage-provisioner")) == LocalPathVolume.Provisioner;
+        && (claim.Metadata.Annotation("volume.kubernetes.io/storage-provisioner") ?? claim.Metadata.Annotation("volume.beta.kubernetes.io/storage-provisioner")) == LocalPathVolume.Provisioner;
 
     private static bool IsReleased(V1PersistentVolume volume) => volume.Status?.Phase == "Released" && !volume.IsBeingDeleted()
-        && volume.Spec.PersistentVolumeReclaimPolicy == "Delete" && Annotation(volume.Metadata, LocalPathVolume.ProvisionedBy) == LocalPathVolume.Provisioner;
+        && volume.Spec.PersistentVolumeReclaimPolicy == "Delete" && volume.Metadata.Annotation(LocalPathVolume.ProvisionedBy) == LocalPathVolume.Provisioner;
 
     private void AddWaiting()
     {
@@ -73,7 +74,7 @@ internal sealed class LocalPathProvisioner : IReconciler
         var claim = found.Model<V1PersistentVolumeClaim>();
         var className = VolumeMatch.ClassOf(claim);
         if (!IsWaiting(claim) || _classes.Find(new NamespacedName("", className)) is not { } storageClass) return true;
-        var chosen = Annotation(claim.Metadata, LocalPathVolume.SelectedNode);
+        var chosen = claim.Metadata.Annotation(LocalPathVolume.SelectedNode);
         if (chosen is null && storageClass.VolumeBindingMode == "WaitForFirstConsumer") return true;
         if (_volumes.Find(new NamespacedName("", LocalPathVolume.NameFor(claim))) is not null) return true;
 
@@ -166,6 +167,4 @@ internal sealed class LocalPathProvisioner : IReconciler
         await _context.Client.DeleteAsync(Resources.PersistentVolumes, name, new DeleteQuery(Uid: volume.Metadata.Uid), cancel);
         return true;
     }
-
-    private static string? Annotation(V1ObjectMeta metadata, string name) => metadata.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;
 }

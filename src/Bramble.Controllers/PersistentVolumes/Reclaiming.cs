@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Bramble.Controllers.Workloads;
 using k8s.Models;
 
 namespace Bramble.Controllers.PersistentVolumes;
@@ -11,7 +12,7 @@ internal static partial class Reclaiming
 
     public static Reclaim Decide(V1PersistentVolume volume)
     {
-        if (Annotation(volume, MigratedTo) is { Length: > 0 }) return new Reclaim.Leave();
+        if (volume.Metadata.Annotation(MigratedTo) is { Length: > 0 }) return new Reclaim.Leave();
         return volume.Spec.PersistentVolumeReclaimPolicy switch
         {
             "Retain" => new Reclaim.Leave(),
@@ -24,7 +25,7 @@ internal static partial class Reclaiming
 
     private static Reclaim DecideDelete(V1PersistentVolume volume)
     {
-        if (Annotation(volume, ProvisionedBy) is { Length: > 0 } provisioner && provisioner != "kubernetes.io/host-path")
+        if (volume.Metadata.Annotation(ProvisionedBy) is { Length: > 0 } provisioner && provisioner != "kubernetes.io/host-path")
         {
             if (!InTreePlugins.IsInTree(provisioner)) return new Reclaim.Leave();
             return new Reclaim.Fail("VolumeFailedDelete", provisioner == "kubernetes.io/nfs" ? "no deletable volume plugin matched" : $"no volume plugin matched name: {provisioner}");
@@ -39,8 +40,6 @@ internal static partial class Reclaiming
         var isKnown = volume.Spec.Nfs is not null || volume.Spec.Iscsi is not null || volume.Spec.Fc is not null;
         return new Reclaim.Fail("VolumeFailedDelete", $"error getting deleter volume plugin for volume \"{volume.Metadata.Name}\": {(isKnown ? "no deletable volume plugin matched" : "no volume plugin matched")}");
     }
-
-    private static string? Annotation(V1PersistentVolume volume, string name) => volume.Metadata.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;
 
     [GeneratedRegex("/tmp/.+")]
     private static partial Regex UnderTmp();

@@ -56,7 +56,7 @@ internal sealed class VolumeBinder : IReconciler
         }
         if (_claims.FindObject(name) is not { } found) return Requeue.Never;
         var claim = found.Model<V1PersistentVolumeClaim>();
-        if (Annotation(claim.Metadata, BindCompleted) is null) await SyncUnboundAsync(found.ToTree(), claim, cancel);
+        if (claim.Metadata.Annotation(BindCompleted) is null) await SyncUnboundAsync(found.ToTree(), claim, cancel);
         else await SyncBoundAsync(found.ToTree(), claim, cancel);
         return Requeue.Never;
     }
@@ -74,7 +74,7 @@ internal sealed class VolumeBinder : IReconciler
                 return;
             }
             if (await AssignDefaultClassAsync(tree, claim, cancel)) return;
-            if (isDelayed && Annotation(claim.Metadata, SelectedNode) is null)
+            if (isDelayed && claim.Metadata.Annotation(SelectedNode) is null)
             {
                 TellWaiting(about, claim);
             }
@@ -113,7 +113,7 @@ internal sealed class VolumeBinder : IReconciler
         }
         _context.Events.Warning(about, "FailedBinding", $"volume \"{volume.Metadata.Name}\" already bound to a different claim.");
         // A binding of our own that somebody has undone half: not for us to call the claim free.
-        if (Annotation(claim.Metadata, BoundByController) is null) await SetClaimStatusAsync(tree, "Pending", null, cancel);
+        if (claim.Metadata.Annotation(BoundByController) is null) await SetClaimStatusAsync(tree, "Pending", null, cancel);
     }
 
     private async Task SyncBoundAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
@@ -161,7 +161,7 @@ internal sealed class VolumeBinder : IReconciler
             volumeTree = await WriteAsync(Resources.PersistentVolumes, _volumes, volumeTree, cancel);
         }
         await SetPhaseAsync(volumeTree, "Bound", cancel);
-        if (claim.Spec.VolumeName != volume.Metadata.Name || Annotation(claim.Metadata, BindCompleted) is null)
+        if (claim.Spec.VolumeName != volume.Metadata.Name || claim.Metadata.Annotation(BindCompleted) is null)
         {
             if (string.IsNullOrEmpty(claim.Spec.VolumeName)) SetAnnotation(claimTree, BoundByController);
             claimTree["spec"]!["volumeName"] = volume.Metadata.Name;
@@ -203,7 +203,7 @@ internal sealed class VolumeBinder : IReconciler
         {
             await SetPhaseAsync(tree, "Bound", cancel);
         }
-        else if (Annotation(volume.Metadata, Reclaiming.ProvisionedBy) is not null && volume.Spec.PersistentVolumeReclaimPolicy == "Delete")
+        else if (volume.Metadata.Annotation(Reclaiming.ProvisionedBy) is not null && volume.Spec.PersistentVolumeReclaimPolicy == "Delete")
         {
             // Made for a claim that got another one meanwhile.
             if (volume.Status?.Phase is not ("Released" or "Failed")) tree = await SetPhaseAsync(tree, "Released", cancel);
@@ -212,7 +212,7 @@ internal sealed class VolumeBinder : IReconciler
         else
         {
             // The claim went to another volume: what was reserved here is free again; a user's own reservation stays, without the uid.
-            if (Annotation(volume.Metadata, BoundByController) is not null)
+            if (volume.Metadata.Annotation(BoundByController) is not null)
             {
                 tree["spec"]!.AsObject().Remove("claimRef");
                 tree["metadata"]!["annotations"]!.AsObject().Remove(BoundByController);
@@ -269,7 +269,7 @@ internal sealed class VolumeBinder : IReconciler
             _context.Events.Warning(about, "ProvisioningFailed", why);
             return;
         }
-        if (Annotation(claim.Metadata, Provisioner) != provisioner)
+        if (claim.Metadata.Annotation(Provisioner) != provisioner)
         {
             SetAnnotation(tree, BetaProvisioner, provisioner);
             SetAnnotation(tree, Provisioner, provisioner);
@@ -283,8 +283,8 @@ internal sealed class VolumeBinder : IReconciler
     /// <summary>A claim that named no class when there was no default gets the default that came later. KEP-3333.</summary>
     private async Task<bool> AssignDefaultClassAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
     {
-        if (claim.Spec.StorageClassName is not null || Annotation(claim.Metadata, VolumeMatch.ClassAnnotation) is not null) return false;
-        var byDefault = _classes.List().Where(c => Annotation(c.Metadata, "storageclass.kubernetes.io/is-default-class") == "true" || Annotation(c.Metadata, "storageclass.beta.kubernetes.io/is-default-class") == "true")
+        if (claim.Spec.StorageClassName is not null || claim.Metadata.Annotation(VolumeMatch.ClassAnnotation) is not null) return false;
+        var byDefault = _classes.List().Where(c => c.Metadata.Annotation("storageclass.kubernetes.io/is-default-class") == "true" || c.Metadata.Annotation("storageclass.beta.kubernetes.io/is-default-class") == "true")
             .OrderByDescending(c => c.Metadata.CreationTimestamp).ThenBy(c => c.Metadata.Name, StringComparer.Ordinal).FirstOrDefault();
         if (byDefault is null) return false;
         tree["spec"]!["storageClassName"] = byDefault.Metadata.Name;
@@ -354,10 +354,8 @@ internal sealed class VolumeBinder : IReconciler
     private void AddUnbound()
     {
         foreach (var claim in _claims.List())
-            if (Annotation(claim.Metadata, BindCompleted) is null) _context.Queue.Add(claim.NamespacedName());
+            if (claim.Metadata.Annotation(BindCompleted) is null) _context.Queue.Add(claim.NamespacedName());
     }
-
-    private static string? Annotation(V1ObjectMeta metadata, string name) => metadata.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;
 
     private static void SetAnnotation(JsonObject tree, string name, string value = "yes")
     {

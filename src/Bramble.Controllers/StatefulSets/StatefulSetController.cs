@@ -26,7 +26,13 @@ internal sealed class StatefulSetController : IReconciler
         _sets = context.Watches(Resources.StatefulSets);
         _pods = context.Watches(Resources.Pods, PodChanged);
         _pods.AddIndex(PodIndexes.ByNamespaceOrOwner, PodIndexes.NamespaceOrOwner);
-        _claims = context.Reads(Resources.PersistentVolumeClaims);
+        // A successor may wait for the claim of its predecessor to go.
+        _claims = context.Watches(Resources.PersistentVolumeClaims, change =>
+        {
+            if (change.New is not null) return;
+            foreach (var owner in change.Old!.Metadata.OwnerReferences ?? [])
+                if (owner is { Kind: "Pod", Name: var pod } && pod.LastIndexOf('-') is > 0 and var dash) context.Queue.Add(new NamespacedName(change.Name.Namespace, pod[..dash]));
+        });
         _revisionCopies = context.Reads(Resources.ControllerRevisions);
         _revisions = new Revisions(context, _revisionCopies, Revisions.StatefulLabel);
     }

@@ -55,6 +55,6 @@ internal static class StatefulSetStatus
     }
 
     public static bool Differs(JsonObject? known, JsonObject status) =>
-        known is null || ((long?)status["observedGeneration"] ?? 0) > ((long?)known["observedGeneration"] ?? 0)
-        || Compared.Any(field => field.EndsWith("Revision", StringComparison.Ordinal) ? (string?)known[field] != (string?)status[field] : ((int?)known[field] ?? 0) != ((int?)status[field] ?? 0));
+        known is null || status.Number("observedGeneration") > known.Number("observedGeneration")
+        || Compared.Any(field => field.EndsWith("Revision", StringComparison.Ordinal) ? (string?)known[field] != (string?)status[field] : known.Number(field) != status.Number(field));
 }

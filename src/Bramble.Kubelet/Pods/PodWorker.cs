@@ -367,7 +367,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
     {
         var status = Status(pod, observed, isTerminal: true, end.Failed);
         parts.Objects.Forget(pod.Uid());
-        parts.Volumes.Remove(pod.Uid());
+        await parts.Volumes.RemoveAsync(pod.Uid(), cancel);
         if (!parts.Cgroups.Remove(pod.Uid())) throw new IOException("its cgroup is still in use");
         parts.Tokens.Forget(pod.Uid());
         parts.Restarts.Forget(pod.Uid());

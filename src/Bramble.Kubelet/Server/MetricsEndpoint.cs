@@ -32,7 +32,7 @@ internal sealed class MetricsEndpoint(PodWorkers workers, PodParts parts, Cgroup
         text.Family("kubelet_desired_pods", "gauge", "The number of pods the kubelet is being instructed to run.").Sample("", active.Count);
         text.Family("kubelet_node_name", "gauge", "The node's name. The count is always 1.").Sample($"node=\"{parts.Config.NodeName}\"", 1);
         text.Family("kubelet_node_ready", "gauge", "Whether the node is registered and its network is ready.").Sample("", node.Node is not null && node.NetworkProblem is null ? 1 : 0);
-        return text.ToString();
+        return text + (parts.Config.OtherMetrics?.Invoke() ?? "");
     }
 
     private string Resource()

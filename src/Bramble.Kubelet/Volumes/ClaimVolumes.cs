@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Kubelet.Csi;
 using Bramble.Kubelet.Native;
 using Bramble.Kubelet.Pods;
 using k8s.Models;
@@ -8,8 +9,9 @@ using k8s.Models;
 namespace Bramble.Kubelet.Volumes;
 
 /// <summary>Persistent volumes on this node: from a pod's claim to the volume behind it, and its place in the pod's folder. Kinds: hostPath, local (folders
-/// and raw block devices) and nfs.</summary>
-internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client)
+/// and raw block devices), nfs, and those of drivers.</summary>
+/// <param name="tell">An event about a pod: type, reason, message.</param>
+internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, CsiMounts drivers, Action<V1Pod, string, string, string> tell)
 {
     /// <summary>Only one at a time looks who else uses a volume and takes it: owners are set by the first.</summary>
     private readonly SemaphoreSlim _owning = new(1, 1);
@@ -17,10 +19,11 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client)
     /// <exception cref="VolumeException">With upstream's words for the stage that failed.</exception>
     public async Task<MountedVolume> MountAsync(V1Pod pod, V1Volume volume, string podVolumes, CancellationToken cancel)
     {
+        V1PersistentVolumeClaim claim;
         V1PersistentVolume pv;
         try
         {
-            pv = await ResolveAsync(pod, volume, cancel);
+            (claim, pv) = await ResolveAsync(pod, volume, cancel);
         }
         catch (VolumeException e)
         {
@@ -37,8 +40,13 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client)
         if (pv.Spec.Local is { } local) return await LocalAsync(pod, pv, local.Path, isReadOnly, Path.Combine(podVolumes, "kubernetes.io~local-volume", name), cancel);
         if (pv.Spec.Nfs is { } nfs)
             return await NfsAsync(name, nfs.Server, nfs.Path, isReadOnly || nfs.ReadOnlyProperty == true, pv.Spec.MountOptions, Path.Combine(podVolumes, "kubernetes.io~nfs", name), cancel);
-        if (pv.Spec.Csi is { } csi) throw NotMade(name, $"driver name {csi.Driver} not found in the list of registered CSI drivers");
-        throw NotMade(name, "no volume plugin matched: this kind of volume is not supported on this node (supported: hostPath, local, nfs)");
+        if (pv.Spec.Csi is not null)
+        {
+            var mounted = await drivers.MountAsync(pod, volume, pv, podVolumes, cancel);
+            if (await drivers.ExpandAsync(claim, pv, mounted, pod.Spec.SecurityContext?.FsGroup, cancel) is { } grown) tell(pod, "Normal", "FileSystemResizeSuccessful", grown);
+            return mounted;
+        }
+        throw NotMade(name, "no volume plugin matched: this kind of volume is not supported on this node (supported: hostPath, local, nfs, csi)");
     }
 
     /// <summary>Mounts an export. Its server may be away: the mount ends when the pod does.</summary>
@@ -67,7 +75,7 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client)
 
     private const UnixFileMode FolderMode = (UnixFileMode)0b111_101_000;
 
-    private async Task<V1PersistentVolume> ResolveAsync(V1Pod pod, V1Volume volume, CancellationToken cancel)
+    private async Task<(V1PersistentVolumeClaim Claim, V1PersistentVolume Volume)> ResolveAsync(V1Pod pod, V1Volume volume, CancellationToken cancel)
     {
         var name = new NamespacedName(pod.Namespace(), volume.PersistentVolumeClaim?.ClaimName ?? $"{pod.Name()}-{volume.Name}");
         var claim = (await client.FindAsync(Resources.PersistentVolumeClaims, name, cancel))?.Model<V1PersistentVolumeClaim>()
@@ -82,7 +90,7 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client)
             throw new VolumeException($"volume {volume.Name} has volumeMode {mode}, but is specified in volumeMounts");
         if (mode != "Block" && containers.Exists(c => c.VolumeDevices?.Any(d => d.Name == volume.Name) == true))
             throw new VolumeException($"volume {volume.Name} has volumeMode {mode}, but is specified in volumeDevices");
-        return pv;
+        return (claim, pv);
     }
 
     /// <summary>Upstream's checks of a claim and the volume that it names. Pure.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Bramble.Kubelet.Csi;
 using Bramble.Kubelet.Native;
 using Bramble.Kubelet.Pods;
 using k8s.Models;
@@ -10,7 +11,7 @@ internal sealed record MountedVolume(string HostPath, bool IsReadOnly = false, s
 
 /// <summary>Makes pods' volumes ready, keeps their projected files current and takes them away again. Everything is found again after a restart by its
 /// place under the root directory. Safe to repeat.</summary>
-internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, Projections projections, TimeProvider time)
+internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, CsiMounts drivers, Projections projections, TimeProvider time)
 {
     private const UnixFileMode Everybody = (UnixFileMode)0b111_111_111;
 
@@ -74,7 +75,7 @@ internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, Proj
             // What a container wrote here would be gone with the next change.
             return new(path, IsReadOnly: true);
         }
-        if (volume.Csi is { } csi) throw VolumeException.AtStage($"MountVolume.NewMounter initialization failed for volume \"{volume.Name}\" : driver name {csi.Driver} not found in the list of registered CSI drivers");
+        if (volume.Csi is not null) return await drivers.MountEphemeralAsync(pod, volume, Path.Combine(PodFolder(pod.Uid()), "volumes"), cancel);
         throw new VolumeException("no volume plugin matched: this kind of volume is not supported on this node");
     }
 
@@ -128,10 +129,14 @@ internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, Proj
     }
 
     /// <summary>Unmounts everything of a pod and removes its folder. Never deletes below something that is still mounted.</summary>
-    public void Remove(string uid)
+    /// <exception cref="VolumeException">Something of it is still mounted: again later.</exception>
+    public async Task RemoveAsync(string uid, CancellationToken cancel)
     {
         var folder = PodFolder(uid);
         if (!Directory.Exists(folder)) return;
+        // What lies over a driver's volume goes first, else the driver finds it busy.
+        foreach (var point in MountTable.Below(Path.Combine(folder, "volume-subpaths"))) Libc.Unmount(point);
+        await drivers.UnmountAsync(folder, cancel);
         foreach (var point in MountTable.Below(folder)) Libc.Unmount(point);
         if (MountTable.Below(folder) is [var left, ..]) throw new VolumeException($"{left} is still mounted");
         Directory.Delete(folder, recursive: true);

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Ingresses;
+using Bramble.Network.Ingress.Gateways;
 using Bramble.Network.Ingress.Proxying;
 using Bramble.Network.Ingress.Routing;
 using Bramble.Network.Ingress.Tls;
@@ -14,11 +15,15 @@ namespace Bramble.Network.Ingress;
 
 /// <summary>The node's ingress in Traefik's place: keeps the route table equal to Ingresses, Gateways, Services, EndpointSlices and Secrets, and serves it.
 /// One loop makes tables; each is swapped in whole, and requests that run keep the one they began with.</summary>
+/// <param name="definitions">Done when the Gateway API's kinds are served.</param>
 /// <param name="secrets">As the node: it may read only the Secrets that served objects name.</param>
 internal sealed class IngressProxy(
-    NetworkConfig config, IKubeClient secrets, IInformers informers, IngressMetrics metrics, TimeProvider time, ILoggerFactory logs, ILogger logger)
+    NetworkConfig config, IKubeClient secrets, IInformers informers, Task definitions, IngressMetrics metrics, TimeProvider time, ILoggerFactory logs, ILogger logger)
 {
     private const string SlicesByService = "ingress/service";
+
+    // What a start waits for at most: Gateways of a cluster without their definitions, certificates of an API server that is away.
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(3);
 
     /// <summary>On an IngressClass of ours: <c>"true"</c> writes a line a request into the log of every node.</summary>
     internal const string AccessLogAnnotation = "ingress.bramble.io/access-log";
@@ -52,11 +57,22 @@ internal sealed class IngressProxy(
         {
             if (ServiceOf(change.New ?? change.Old!) is { } name && _services.Contains(name)) Wake();
         });
-        await Task.WhenAll(ingresses.Synced, classes.Synced, services.Synced, slices.Synced, nodes.Synced).WaitAsync(cancel);
+        var namespaces = informers.For(Resources.Namespaces);
+        await Task.WhenAll(ingresses.Synced, classes.Synced, services.Synced, slices.Synced, nodes.Synced, namespaces.Synced, definitions).WaitAsync(cancel);
+        var gateways = new GatewayObjects(informers);
+        using var onGateways = gateways.Subscribe(Wake);
+        var usesSelectors = false;
+        using var onNamespaces = namespaces.Subscribe(_ =>
+        {
+            if (usesSelectors) Wake();
+        });
+        await Task.WhenAny(gateways.Synced, Task.Delay(StartPatience, time, cancel));
 
         await using var certificates = new TlsSecrets(secrets, Wake, time, logger);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // Routes first: a client that comes through a kept socket must not meet an empty table.
+        await RebuildAsync(stop.Token);
+        await Task.WhenAny(certificates.Read, Task.Delay(StartPatience, time, cancel));
         await RebuildAsync(stop.Token);
         var server = new IngressServer(config.IngressPorts, _state, metrics, config.KeptSockets, time, logs, logger).RunAsync(stop.Token);
         _serving.TrySetResult();
@@ -81,15 +97,22 @@ internal sealed class IngressProxy(
             var backends = new ServiceBackends(services.Find, name => slices.ByIndex(SlicesByService, name.ToString()), place, _endpoints);
             var served = ingresses.List().Where(i => IngressOwnership.IsServed(i, name => classes.Find(new("", name))?.Spec?.Controller)).ToList();
             foreach (var ingress in served) TellRefusal(ingress);
-            var routes = new RouteTable(IngressRoutes.Decide(served, backends));
+            var world = gateways.World(ns => namespaces.Find(new("", ns))?.Metadata.Labels, name => certificates.Find(name) is not null, config.IngressPorts);
+            usesSelectors = world.Gateways.Any(g => g.Listeners.Any(l => l.Allowed.From == "Selector"));
+            var plan = GatewayPlan.Decide(world, backends);
+            var routes = new RouteTable(IngressRoutes.Decide(served, backends).Concat(plan.Routes));
             var wanted = served.SelectMany(i => IngressOwnership.SecretsOf(i).Select(secret => new NamespacedName(i.Metadata.NamespaceProperty, secret))).ToHashSet();
+            var ofIngresses = wanted.Order(NamespacedNameOrder).Select(secret => new ListenerCertificate(null, secret)).ToList();
+            wanted.UnionWith(plan.Certificates.Select(c => c.Secret));
             // What changed between the look at a Service that nobody had named before and this line told nobody: look once more.
             if (!backends.Services.IsSubsetOf(_services)) Wake();
             _services = backends.Services;
             _endpoints = backends.Endpoints;
             await certificates.WantAsync(wanted, token);
-            var own = wanted.Order(NamespacedNameOrder).Select(certificates.Find).OfType<ServedCertificate>().SelectMany(c => c.Names.Select(name => (name, c)));
-            _state.Current = new IngressSnapshot(routes, new CertificateTable(own), classes.List().Any(WritesAccessLog));
+            // A listener's own name first: its Gateway says which certificate that is.
+            var offered = plan.Certificates.Concat(ofIngresses).SelectMany(offer => certificates.Find(offer.Secret) is not { } certificate ? []
+                : offer.Hostname is { } host ? [(host, certificate)] : certificate.Names.Select(name => (name, certificate)));
+            _state.Current = new IngressSnapshot(routes, new CertificateTable(offered), classes.List().Any(WritesAccessLog));
         }
     }
 

@@ -26,19 +26,20 @@ internal static class KernelSettings
         ("net/ipv6/conf/default/forwarding", "1", "IPv6 pods reach nothing outside their node"),
     ];
 
-    public static void Apply(bool withV6, ILogger logger)
+    /// <param name="uplink">The link to other machines; null: not known.</param>
+    public static void Apply(bool withV6, string? uplink, ILogger logger)
     {
-        if (withV6) KeepRouterAdvertisements(logger);
+        if (withV6 && uplink is not null) KeepRouterAdvertisements(uplink, logger);
         Apply(withV6 ? [.. Settings, .. SettingsV6] : Settings, logger);
     }
 
-    // A kernel that forwards stops listening to routers (ip-sysctl: accept_ra), and the board would lose its IPv6 default route; 2 means: all the same.
-    private static void KeepRouterAdvertisements(ILogger logger)
+    // A kernel that forwards stops listening to routers (ip-sysctl: accept_ra), and the board would lose its IPv6 default route; 2 means: all the same. On the
+    // uplink only: a pod must not play the router (CVE-2020-13401).
+    private static void KeepRouterAdvertisements(string uplink, ILogger logger)
     {
-        const string links = "/proc/sys/net/ipv6/conf";
-        if (!Directory.Exists(links)) return;
-        Apply(Directory.EnumerateDirectories(links).Select(link => Path.GetFileName(link)).Where(link => File.ReadAllText($"{links}/{link}/accept_ra").Trim() == "1")
-            .Select(link => ($"net/ipv6/conf/{link}/accept_ra", "2", "this board may lose its IPv6 default route")), logger);
+        var path = $"net/ipv6/conf/{uplink}/accept_ra";
+        if (!File.Exists("/proc/sys/" + path) || File.ReadAllText("/proc/sys/" + path).Trim() != "1") return;
+        Apply([(path, "2", "this board may lose its IPv6 default route")], logger);
     }
 
     /// <summary>The limits of connection tracking that <c>--kube-proxy-arg</c> names; without a name the kernel's stay.</summary>

@@ -18,8 +18,11 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
 
     public async Task RunAsync(CancellationToken cancel)
     {
-        KernelSettings.Apply(UsesV6, logger);
-        using (var routes = new RouteNetlink()) SetServiceRoutes(routes);
+        using (var routes = new RouteNetlink())
+        {
+            KernelSettings.Apply(UsesV6, Uplink.Find(routes, config.FlannelInterface, config.NodeIps)?.Name, logger);
+            SetServiceRoutes(routes);
+        }
         if (config.Backend == FlannelBackend.None)
         {
             _configured.TrySetResult();

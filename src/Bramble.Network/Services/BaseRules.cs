@@ -4,7 +4,8 @@ namespace Bramble.Network.Services;
 
 /// <summary>What of the tables does not depend on Services: sets, maps, chains and hooks of one family. Pure text in nft's language.</summary>
 /// <remarks>Tables are our own (<c>ip bramble</c>, <c>ip6 bramble</c>), so that nobody's reload touches them and ours touches nobody's. Our NAT hooks run
-/// just before the usual priorities: a NodePort is decided before Docker's published ports are looked at.</remarks>
+/// just before the usual priorities: a NodePort is decided before Docker's published ports are looked at. A pod of another node that comes with its own
+/// address (IPv6 without masquerade) to a NodePort here gets this node's, or a backend elsewhere would answer it directly and untranslated.</remarks>
 internal static class BaseRules
 {
     public const string Table = "bramble";
@@ -60,6 +61,7 @@ internal static class BaseRules
               set cluster_cidrs { type {{addr}}; flags interval; {{Elements(plan.ClusterCidrs, family)}} }
               set service_cidrs { type {{addr}}; flags interval; {{Elements(plan.ServiceCidrs, family)}} }
               set nodeport_addresses { type {{addr}}; flags interval; {{Elements(plan.NodePortAddresses, family)}} }
+              set local_pods { type {{addr}}; flags interval; }
               set hairpin { type {{addr}} . {{addr}}; }
               set guarded { type {{addr}} . inet_proto . inet_service; }
               set allowed { type {{addr}} . inet_proto . inet_service . {{addr}}; flags interval; }
@@ -116,10 +118,14 @@ internal static class BaseRules
                 {{neighbours}}
             {{keepRules}}
                 ct status dnat {{outside}}jump masquerade-services
+                ct status dnat {{ip}} saddr @cluster_cidrs {{ip}} saddr != @local_pods jump masquerade-external
                 {{masqueradePods}}
               }
               chain masquerade-services {
                 ct original {{ip}} daddr @service_cidrs masquerade fully-random
+                jump masquerade-external
+              }
+              chain masquerade-external {
             {{masqueradeRules}}
               }
               chain forward {
@@ -133,6 +139,14 @@ internal static class BaseRules
             }
 
             """;
+    }
+
+    /// <summary>Says which pods are this node's; until then none is, which costs no more than their addresses in other pods' logs.</summary>
+    public static string LocalPods(IpFamily family, IReadOnlyList<IPNetwork> podCidrs)
+    {
+        var set = $"{(family == IpFamily.V6 ? "ip6" : "ip")} {Table} local_pods";
+        var own = podCidrs.Where(cidr => ServiceFrontEnds.FamilyOf(cidr.BaseAddress) == family).ToList();
+        return $"flush set {set}\n" + (own.Count == 0 ? "" : $"add element {set} {{ {string.Join(", ", own)} }}\n");
     }
 
     private static string Elements(IReadOnlyList<IPNetwork> networks, IpFamily family)

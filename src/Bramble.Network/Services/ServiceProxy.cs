@@ -27,13 +27,16 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     private readonly Channel<Change> _changes = Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
     private readonly ProxyHealth _state = new(time);
     private NodePlace _place = new(config.NodeName, Zone: null);
+    // The node's pod networks, blanks between.
+    private string _podCidrs = "";
+    private bool _hasNewPodCidrs;
 
     private abstract record Change
     {
         public sealed record Service(NamespacedName Name, V1Service? Now) : Change;
         public sealed record Slice(V1EndpointSlice? Old, V1EndpointSlice? Now) : Change;
         public sealed record Pod(NamespacedName Name, V1Pod? Now) : Change;
-        public sealed record Place(NodePlace Now) : Change;
+        public sealed record Place(NodePlace Now, string PodCidrs) : Change;
         public sealed record Reload : Change;
     }
 
@@ -160,7 +163,8 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
         _state.NodeIs(change.New);
         string? zone = null;
         change.New?.Metadata.Labels?.TryGetValue("topology.kubernetes.io/zone", out zone);
-        _changes.Writer.TryWrite(new Change.Place(new NodePlace(config.NodeName, zone)));
+        var podCidrs = change.New?.Spec?.PodCIDRs is { Count: > 0 } several ? string.Join(' ', several) : change.New?.Spec?.PodCIDR ?? "";
+        _changes.Writer.TryWrite(new Change.Place(new NodePlace(config.NodeName, zone), podCidrs));
     }
 
     private static bool HasHostPorts(V1Pod? pod) =>
@@ -200,7 +204,9 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
                     var fronts = now is null ? [] : PodFrontEnds.Decide(now);
                     foreach (var family in _families) family.Set(ClaimRank.HostPort, name.ToString(), fronts);
                     break;
-                case Change.Place(var place) when place != _place:
+                case Change.Place(var place, var podCidrs):
+                    if (podCidrs != _podCidrs) (_podCidrs, _hasNewPodCidrs) = (podCidrs, true);
+                    if (place == _place) break;
                     _place = place;
                     touched.UnionWith(_services.Keys);
                     break;
@@ -228,7 +234,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     {
         for (var i = 0; i < _families.Count; i++)
         {
-            foreach (var part in _families[i].TakeAll(_baseRules[i])) nftables.Apply(part);
+            foreach (var part in _families[i].TakeAll(_baseRules[i] + LocalPods(_families[i].Family))) nftables.Apply(part);
             _families[i].TakeStaleFlows();
             Log.RulesLoaded(logger, _families[i].Count, i == 0 ? "first" : "second");
         }
@@ -238,11 +244,15 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     {
         foreach (var family in _families)
         {
-            var transaction = family.TakeChanges();
+            var transaction = (_hasNewPodCidrs ? LocalPods(family.Family) : "") + family.TakeChanges();
             if (transaction.Length > 0) nftables.Apply(transaction);
             ForgetFlows(family.TakeStaleFlows());
         }
+        _hasNewPodCidrs = false;
     }
+
+    private string LocalPods(IpFamily family) =>
+        BaseRules.LocalPods(family, [.. _podCidrs.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => IPNetwork.TryParse(text, out var cidr) ? cidr : (IPNetwork?)null).OfType<IPNetwork>()]);
 
     // A UDP client keeps its flow, and with it a backend that is gone, until the kernel forgets it; TCP notices by itself.
     private void ForgetFlows(IReadOnlyList<StaleFlow> stale)

@@ -1,5 +1,6 @@
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Scheduler.Devices;
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.Queue;
 using Bramble.Scheduler.State;
@@ -22,7 +23,7 @@ internal static class PluginCatalog
     public static readonly IReadOnlySet<string> Filters = new HashSet<string>(StringComparer.Ordinal)
     {
         "NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity", "NodePorts", "NodeResourcesFit", "VolumeRestrictions", "NodeVolumeLimits", "VolumeBinding", "VolumeZone",
-        "PodTopologySpread", "InterPodAffinity",
+        "PodTopologySpread", "InterPodAffinity", "DynamicResources",
     };
 
     public static readonly IReadOnlySet<string> Scores = new HashSet<string>(StringComparer.Ordinal)
@@ -30,7 +31,7 @@ internal static class PluginCatalog
         "TaintToleration", "NodeAffinity", "NodeResourcesFit", "PodTopologySpread", "InterPodAffinity", "NodeResourcesBalancedAllocation", "ImageLocality",
     };
 
-    public static readonly IReadOnlySet<string> PostFilters = new HashSet<string>(StringComparer.Ordinal) { "DefaultPreemption" };
+    public static readonly IReadOnlySet<string> PostFilters = new HashSet<string>(StringComparer.Ordinal) { "DynamicResources", "DefaultPreemption" };
 }
 
 /// <summary>What plugins are made of: informers that all profiles share.</summary>
@@ -38,15 +39,20 @@ internal sealed class PluginParts(IKubeClient client, IInformers informers, Time
 {
     private readonly StorageView _storage = new(informers);
     private readonly VolumePromises _promises = new();
+    private readonly DeviceView _devices = new(informers);
+    private DynamicResources? _dynamicResources;
     private readonly IInformer<V1Namespace> _namespaces = informers.For(Resources.Namespaces);
     private readonly IInformer<V1Service> _services = informers.For(Resources.Services);
     private readonly IInformer<V1ReplicationController> _controllers = informers.For(Resources.ReplicationControllers);
     private readonly IInformer<V1ReplicaSet> _replicaSets = informers.For(Resources.ReplicaSets);
     private readonly IInformer<V1StatefulSet> _statefulSets = informers.For(Resources.StatefulSets);
 
-    public Task Synced => Task.WhenAll(_storage.Synced, _namespaces.Synced, _services.Synced, _controllers.Synced, _replicaSets.Synced, _statefulSets.Synced);
+    public Task Synced => Task.WhenAll(_storage.Synced, _devices.Synced, _namespaces.Synced, _services.Synced, _controllers.Synced, _replicaSets.Synced, _statefulSets.Synced);
 
-    public IReadOnlyList<IDisposable> Follow(Action<ClusterChange> happened) => _storage.Follow(happened);
+    public IReadOnlyList<IDisposable> Follow(Action<ClusterChange> happened) => [.. _storage.Follow(happened), .. _devices.Follow(happened)];
+
+    /// <summary>All profiles allocate from the same devices.</summary>
+    public DynamicResources DynamicResources => _dynamicResources ??= new(_devices, client, time);
 
     public IDictionary<string, string>? Of(string ns) => _namespaces.Find(new NamespacedName("", ns))?.Metadata.Labels;
 
@@ -64,6 +70,7 @@ internal sealed class PluginParts(IKubeClient client, IInformers informers, Time
         "VolumeZone" => new VolumeZone(_storage),
         "PodTopologySpread" => new PodTopologySpread(Defaults(settings)),
         "InterPodAffinity" => new InterPodAffinity(this, settings.RequiredAffinityWeight, settings.IgnoresPreferencesOfOthers),
+        "DynamicResources" => DynamicResources,
         "NodeResourcesBalancedAllocation" => new NodeResourcesBalancedAllocation(settings.Balanced),
         "ImageLocality" => new ImageLocality(),
         _ => throw new InvalidOperationException($"no plugin {name}"),

@@ -16,6 +16,7 @@ internal sealed record ProfileSettings
     public IReadOnlyList<string> Filters { get; init; } = [.. PluginCatalog.Default.Where(p => PluginCatalog.Filters.Contains(p.Name)).Select(p => p.Name)];
     public IReadOnlyList<(string Name, int Weight)> Scores { get; init; } = [.. PluginCatalog.Default.Where(p => PluginCatalog.Scores.Contains(p.Name))];
     public bool HasPreemption { get; init; } = true;
+    public bool FreesClaims { get; init; } = true;
     public PluginSettings Settings { get; init; } = new();
 
     /// <param name="otherwiseName">Null: the profile must name itself.</param>
@@ -37,13 +38,15 @@ internal sealed record ProfileSettings
         foreach (var point in Points) _ = PluginSet.Read(plugins[point]);
         CheckIndispensable(plugins, "queueSort", "PrioritySort", everywhere);
         CheckIndispensable(plugins, "bind", "DefaultBinder", everywhere);
+        var afterwards = At(PluginCatalog.PostFilters, "postFilter").Select(p => p.Item1).ToHashSet(StringComparer.Ordinal);
         return new ProfileSettings
         {
             SchedulerName = otherwiseName is null ? node["schedulerName"].RequiredText() : node["schedulerName"].Text() ?? otherwiseName,
             PercentageOfNodesToScore = node["percentageOfNodesToScore"].Number(0, 100) ?? percentage,
             Filters = [.. At(PluginCatalog.Filters, "filter", "preFilter").Select(p => p.Item1)],
             Scores = At(PluginCatalog.Scores, "score", "preScore"),
-            HasPreemption = At(PluginCatalog.PostFilters, "postFilter").Count > 0,
+            HasPreemption = afterwards.Contains("DefaultPreemption"),
+            FreesClaims = afterwards.Contains("DynamicResources"),
             Settings = PluginSettings.Read(node["pluginConfig"]),
         };
     }
@@ -58,6 +61,7 @@ internal sealed record ProfileSettings
             Filters = [.. Filters.Select(Get).Cast<IFilterPlugin>()],
             Scores = [.. Scores.Select(s => ((IScorePlugin)Get(s.Name), s.Weight))],
             Preemption = HasPreemption ? Settings.Preemption : null,
+            FreesClaims = FreesClaims,
             PercentageOfNodesToScore = PercentageOfNodesToScore,
         };
     }

@@ -15,6 +15,9 @@ internal sealed record Profile
     /// <summary>Null: no Pod makes room for another.</summary>
     public PreemptionArgs? Preemption { get; init; } = new();
 
+    /// <summary>A Pod that fits nowhere may give up devices that were allocated for it (DynamicResources, before preemption is tried).</summary>
+    public bool FreesClaims { get; init; } = true;
+
     /// <summary>Share of the nodes among which the best is looked for, of 100; 0: by the size of the cluster.</summary>
     public int PercentageOfNodesToScore { get; init; }
 }

@@ -109,7 +109,8 @@ internal sealed class PodTopologySpread(SpreadDefaults defaults) : IFilterPlugin
 
         private void Change(PodInfo other, NodeInfo node, int by)
         {
-            if (other.Name.Namespace != _pod.Name.Namespace || !SpreadConstraint.HasAllKeys(_constraints, node.Node)) return;
+            // One that is leaving was not counted, so its going changes nothing.
+            if (other.IsLeaving || other.Name.Namespace != _pod.Name.Namespace || !SpreadConstraint.HasAllKeys(_constraints, node.Node)) return;
             for (var i = 0; i < _constraints.Length; i++)
             {
                 if (!_constraints[i].Selector.Matches(other.Labels.Labels) || !_constraints[i].Counts(node)) continue;

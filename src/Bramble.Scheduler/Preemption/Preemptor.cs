@@ -20,23 +20,12 @@ internal sealed class Preemptor(IKubeClient client, TimeProvider time, ILogger l
 
     private async Task<bool> PreemptAsync(PodInfo pod, PodInfo victim, string node, string schedulerName, EventRecorder events, CancellationToken cancel)
     {
-        var condition = new JsonObject
-        {
-            ["type"] = "DisruptionTarget",
-            ["status"] = "True",
-            ["reason"] = "PreemptionByScheduler",
-            ["message"] = $"{schedulerName}: preempting to accommodate a higher priority pod",
-            ["lastProbeTime"] = null,
-            ["lastTransitionTime"] = KubeTime.Seconds(time.GetUtcNow()),
-        };
-        if (victim.Pod.Metadata.Generation is { } generation and > 0) condition["observedGeneration"] = generation;
+        var status = PodConditionPatch.Status(
+            victim.Pod, "DisruptionTarget", "True", "PreemptionByScheduler", $"{schedulerName}: preempting to accommodate a higher priority pod", time.GetUtcNow());
         try
         {
-            await client.StrategicPatchAsync(Resources.Pods, victim.Name, new JsonObject
-            {
-                ["metadata"] = new JsonObject { ["uid"] = victim.Uid },
-                ["status"] = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) },
-            }, "status", cancel);
+            if (status is not null)
+                await client.StrategicPatchAsync(Resources.Pods, victim.Name, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = victim.Uid }, ["status"] = status }, "status", cancel);
             if (!await client.DeleteAsync(Resources.Pods, victim.Name, new DeleteQuery(Uid: victim.Uid), cancel)) return true;
         }
         catch (StatusException e) when (e.IsNotFound || e.IsConflict)

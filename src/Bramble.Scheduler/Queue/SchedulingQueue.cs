@@ -25,6 +25,7 @@ internal sealed class SchedulingQueue : IDisposable
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private readonly BackOff _backOff;
+    private readonly Func<PodInfo, ChangeKinds> _gateOf;
     private readonly Dictionary<NamespacedName, QueuedPod> _pods = [];
     private readonly SortedSet<QueuedPod> _active = new(Comparer<QueuedPod>.Create(QueuedPod.ByPriority));
     private readonly SortedSet<QueuedPod> _backingOff = new(Comparer<QueuedPod>.Create(ByBackOff));
@@ -36,10 +37,12 @@ internal sealed class SchedulingQueue : IDisposable
     private int _inFlight;
     private long _order;
 
-    public SchedulingQueue(TimeProvider time, BackOff backOff)
+    /// <param name="gateOf">Changes of which a Pod needs one before it is looked at at all; none: it may be.</param>
+    public SchedulingQueue(TimeProvider time, BackOff backOff, Func<PodInfo, ChangeKinds> gateOf)
     {
         _time = time;
         _backOff = backOff;
+        _gateOf = gateOf;
         _timer = time.CreateTimer(_ => Tick(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -212,8 +215,8 @@ internal sealed class SchedulingQueue : IDisposable
 
     private static bool IsWorthTrying(QueuedPod pod, in ClusterChange change)
     {
-        if (pod.IsGated) return change.Kind == ChangeKinds.PodGatesGone && change.New is PodInfo now && now.Uid == pod.Pod.Uid;
         if ((pod.MayHelp & change.Kind) == 0) return false;
+        if (pod.IsGated) return change.New is not PodInfo now || now.Uid == pod.Pod.Uid;
         foreach (var rejector in pod.Rejectors)
             if ((rejector.MayHelp & change.Kind) != 0 && rejector.Helps(pod.Pod, change)) return true;
         return pod.Rejectors.Count == 0;
@@ -228,10 +231,11 @@ internal sealed class SchedulingQueue : IDisposable
 
     private void Enqueue(QueuedPod pod)
     {
-        pod.IsGated = pod.Pod.IsGated;
+        var gate = _gateOf(pod.Pod);
+        pod.IsGated = gate != ChangeKinds.None;
         if (pod.IsGated)
         {
-            pod.MayHelp = ChangeKinds.PodGatesGone;
+            pod.MayHelp = gate;
             LayAside(pod);
             return;
         }
@@ -251,7 +255,7 @@ internal sealed class SchedulingQueue : IDisposable
     {
         if (pod.State == QueueState.Unschedulable) _unschedulable.Remove(pod);
         if (pod.BackOffUntil == 0) pod.BackOffUntil = Aligned(pod.Since + Ticks(_backOff.After(pod.ErrorCount > 0 ? pod.ErrorCount : pod.RefusedCount)));
-        if (pod.Pod.IsGated || pod.BackOffUntil < Aligned(_time.GetTimestamp()) || _backOff.Max == TimeSpan.Zero)
+        if (pod.IsGated || pod.BackOffUntil < Aligned(_time.GetTimestamp()) || _backOff.Max == TimeSpan.Zero)
         {
             Enqueue(pod);
             return;

@@ -20,6 +20,7 @@ internal sealed class ComponentArguments
         "node-monitor-grace-period", "terminated-pod-gc-threshold", "node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6",
         "horizontal-pod-autoscaler-cpu-initialization-period", "horizontal-pod-autoscaler-downscale-stabilization", "horizontal-pod-autoscaler-initial-readiness-delay",
         "horizontal-pod-autoscaler-sync-period", "horizontal-pod-autoscaler-tolerance",
+        "large-cluster-size-threshold", "node-eviction-rate", "secondary-node-eviction-rate", "unhealthy-zone-threshold",
     };
 
     /// <summary>kube-scheduler's: a KubeSchedulerConfiguration file.</summary>

@@ -14,6 +14,7 @@ internal sealed record NodeConfig
     public required IReadOnlyList<IPAddress> ExternalIps { get; init; }
     public required IReadOnlyDictionary<string, string> Labels { get; init; }
     public required IReadOnlyList<(string Key, string? Value, string Effect)> Taints { get; init; }
+    public required IReadOnlyDictionary<string, string> Annotations { get; init; }
     public required ClusterSettings Cluster { get; init; }
     public required string? FlannelInterface { get; init; }
     public required FlannelConf Flannel { get; init; }

@@ -17,6 +17,7 @@ internal sealed record ServerConfig
     public required string NodeName { get; init; }
     public required IReadOnlyList<IPAddress> NodeIps { get; init; }
     public required IReadOnlyList<IPAddress> NodeExternalIps { get; init; }
+    public required IReadOnlyList<string> Line { get; init; }
     public required IReadOnlyDictionary<string, string> NodeLabels { get; init; }
     public required IReadOnlyList<(string Key, string? Value, string Effect)> NodeTaints { get; init; }
     public required IPEndPoint Listen { get; init; }
@@ -102,6 +103,7 @@ internal sealed record ServerConfig
         ExternalIps = NodeExternalIps,
         Labels = NodeLabels,
         Taints = NodeTaints,
+        Annotations = NodeAnnotations.Of("server", Line, FlagSet.Variables("K3S_"), NodeName, NodeIps, NodeExternalIps),
         Cluster = Cluster,
         FlannelInterface = FlannelInterface,
         Flannel = Flannel,
@@ -134,6 +136,7 @@ internal sealed record ServerConfig
             Layout = new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default)),
             NodeName = NodeNameOf(flags),
             NodeIps = nodeIps,
+            Line = flags.Line,
             NodeExternalIps = external,
             NodeLabels = Labels(flags.List(ServerFlags.NodeLabel)),
             NodeTaints = [.. flags.List(ServerFlags.NodeTaint).Select(Taint)],

@@ -25,7 +25,7 @@ internal sealed class NodeProcess(
         var (endpoint, supervising) = await StartRuntimeAsync(cancel);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var network = new Bramble.Network.Network(NetworkSettings(), networkClient, kubeletClient, informers, time, logs);
-        var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint) with { PodStarts = network.PodStartsAsync }, kubeletClient, time, logs);
+        var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint) with { PodStarts = network.PodStartsAsync, OtherMetrics = network.IngressMetrics.Write }, kubeletClient, time, logs);
         List<Task> parts = [kubelet.RunAsync(stop.Token), network.RunAsync(stop.Token)];
         if (config.IsServer) parts.Add(KeepRoleAsync(stop.Token));
         if (supervising is not null) parts.Add(supervising(stop.Token));
@@ -97,11 +97,7 @@ internal sealed class NodeProcess(
             NodeIps = config.Ips,
             NodeExternalIps = config.ExternalIps,
             NodeLabels = labels,
-            NodeAnnotations = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["k3s.io/internal-ip"] = string.Join(',', config.Ips),
-                ["k3s.io/hostname"] = config.Name,
-            },
+            NodeAnnotations = config.Annotations,
             RegisterWithTaints = [.. config.Taints.Select(taint => new NodeTaint(taint.Key, taint.Value, taint.Effect))],
             ProviderId = $"k3s://{config.Name}",
             RuntimeEndpoint = endpoint,

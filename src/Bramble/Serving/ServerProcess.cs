@@ -5,6 +5,7 @@ using System.Threading.Channels;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Admission.Quota;
+using Bramble.ApiServer.Aggregation;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Bootstrap;
@@ -72,6 +73,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         Informers? nodes = null;
         var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), logs.CreateLogger("tunnel"));
         using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null), time);
+        var (proxyCertificate, proxyKey) = pki.Pair("client-auth-proxy");
+        using var aggregator = new Aggregator(cache, () => X509Certificate2.CreateFromPemFile(proxyCertificate, proxyKey));
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
@@ -80,6 +83,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,
             VirtualGroups = ServesMetrics ? [streams.Metrics] : [],
+            Aggregator = aggregator,
         };
         var pipeline = new ApiPipeline(cache, store, options, parts, time, logs);
         loopback = new InProcessClient(pipeline, UserInfo.Loopback, "kube-apiserver");
@@ -120,6 +124,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         using var running = new RunningParts(time, _log, stop);
         running.Start("bootstrap objects", bootstrap.RunAsync);
         running.Start("custom resource definitions", new DefinitionPublisher(pipeline, loopback, time).RunAsync);
+        running.Start("API services", new AggregationLoop(pipeline, aggregator, loopback, time).RunAsync);
         running.Start("quota status", new QuotaStatusWriter(cache, loopback.As(UserInfo.ServiceAccount("kube-system", "resourcequota-controller"), "kube-controller-manager"), time, _log).RunAsync);
         running.Start("expiry of events", new EventExpiry(cache, loopback, config.ApiServer.Duration("event-ttl", TimeSpan.FromHours(1)), time).RunAsync);
         running.Start("local storage", cancel => KeepLocalStorageAsync(informers, loopback, cancel));
@@ -134,7 +139,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
                 NodeMaskSizeIPv4 = arguments.Number("node-cidr-mask-size-ipv4", maskSize),
                 NodeMaskSizeIPv6 = arguments.Number("node-cidr-mask-size-ipv6", 64),
                 TerminatedPodsMax = arguments.Number("terminated-pod-gc-threshold", 12500),
-                NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(40)),
+                NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(50)),
+                NodeEvictions = new()
+                {
+                    Rate = arguments.Fraction("node-eviction-rate", 0.1),
+                    SecondaryRate = arguments.Fraction("secondary-node-eviction-rate", 0.01),
+                    LargeZoneNodes = arguments.Number("large-cluster-size-threshold", 50),
+                    UnhealthyShare = arguments.Fraction("unhealthy-zone-threshold", 0.55),
+                },
                 Autoscaling = new()
                 {
                     SyncPeriod = arguments.Duration("horizontal-pod-autoscaler-sync-period", TimeSpan.FromSeconds(15)),

@@ -71,4 +71,11 @@ public class WorkloadRulesTests
     public void A_written_status_leaves_the_generation_of_a_daemon_sets_template() => Assert.Equal("7", Written.Stored("apps/v1/daemonsets",
         """{"metadata":{"annotations":{"deprecated.daemonset.template.generation":"9"}},"spec":{}}""",
         """{"metadata":{"annotations":{"deprecated.daemonset.template.generation":"7"}},"spec":{}}""", "status")["metadata"]!["annotations"]!["deprecated.daemonset.template.generation"]!.GetValue<string>());
+
+    [Fact]
+    public void An_attachments_errors_are_short_and_their_codes_not_negative() => Assert.Equal(
+        ["status.attachError.message: Too long: may not be more than 262144 bytes", "status.detachError.errorCode: Invalid value: -1: must be between 0 and 2147483647, inclusive"],
+        Written.Update("storage.k8s.io/v1/volumeattachments", Attachment(""), Attachment(",\"status\":{\"attached\":false,\"detachError\":{\"errorCode\":-1},\"attachError\":{\"message\":\"" + new string('x', 1025) + "\"}}"), "status"));
+
+    private static string Attachment(string rest) => """{"spec":{"attacher":"d","nodeName":"n","source":{"persistentVolumeName":"v"}}""" + rest + "}";
 }

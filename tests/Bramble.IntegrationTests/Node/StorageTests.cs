@@ -12,6 +12,7 @@ public sealed class StorageTests(SharedCluster shared)
     {
         Assert.Equal("rancher.io/local-path Delete WaitForFirstConsumer true local", await cluster.Kubectl("get", "storageclass", "local-path", "-o",
             "jsonpath={.provisioner} {.reclaimPolicy} {.volumeBindingMode} {.metadata.annotations.storageclass\\.kubernetes\\.io/is-default-class} {.metadata.annotations.defaultVolumeType}"));
+        Assert.Equal("Node", await cluster.Kubectl("get", "csinode", cluster.Host.Name, "-o", "jsonpath={.metadata.ownerReferences[0].kind}{.spec.drivers[*].name}"));
         var space = await cluster.NewNamespace("disk");
         await cluster.KubectlWithInput("""
             apiVersion: apps/v1
@@ -33,7 +34,8 @@ public sealed class StorageTests(SharedCluster shared)
               - metadata: {name: data}
                 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
             """, "-n", space, "apply", "-f", "-");
-        await cluster.Kubectl("-n", space, "rollout", "status", "statefulset/db", "--timeout=60s");
+        await Eventually.Becomes(async () => await cluster.Kubectl("-n", space, "get", "statefulset", "db", "-o", "jsonpath={.status.readyReplicas}") + await cluster.Kubectl("-n", space, "describe", "pvc,pod"),
+            text => text.StartsWith('1'), "its Pod is ready");
 
         var claim = await cluster.Get("-n", space, "pvc", "data-db-0");
         var name = $"pvc-{claim["metadata"]!["uid"]}";

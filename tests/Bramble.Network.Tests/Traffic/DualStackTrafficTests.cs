@@ -46,6 +46,15 @@ public sealed class DualStackTrafficTests(BoardFixture board)
     }
 
     [Fact]
+    public void The_board_still_hears_its_router_and_no_pod_plays_one()
+    {
+        NeedsKernel();
+        Assert.Equal("2", File.ReadAllText("/proc/sys/net/ipv6/conf/eth0/accept_ra").Trim());
+        Assert.NotEqual("2", File.ReadAllText("/proc/sys/net/ipv6/conf/cni0/accept_ra").Trim());
+        Assert.NotEqual("2", File.ReadAllText("/proc/sys/net/ipv6/conf/vetha/accept_ra").Trim());
+    }
+
+    [Fact]
     public async Task A_pod_reaches_itself_and_nobody_is_refused_in_IPv6_too()
     {
         NeedsKernel();

@@ -8,6 +8,8 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What classes, claims and slices of devices have in common: selectors, configuration, taints, tolerations, binding conditions.</summary>
 internal static class DeviceRules
 {
+    private static readonly CelEnvironment DeviceEnvironment = CelEnvironment.ForDevices();
+
     public const int ListMax = 32;
     private const int ParameterBytesMax = 10 * 1024;
     private const int ExpressionBytesMax = 10 * 1024;
@@ -42,7 +44,7 @@ internal static class DeviceRules
 
         try
         {
-            var program = CelProgram.Compile(expression, CelEnvironment.ForDevices());
+            var program = CelProgram.Compile(expression, DeviceEnvironment);
             if (program.TypeName is not ("bool" or "dyn" or "any")) errors.Invalid(path, expression, $"must evaluate to bool or the unknown type, not {program.TypeName}");
         }
         catch (CelSyntaxException e)

@@ -10,7 +10,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Bramble.Network.Ingress.Proxying;
 
 /// <summary>What becomes of each request: found in the route table, answered here or forwarded to a backend, which is another one when the first refuses.</summary>
-internal sealed class IngressApplication(IngressState state, IngressMetrics metrics, IHttpForwarder forwarder, BackendClients backends, TimeProvider time, ILogger accessLog)
+internal sealed class IngressApplication(IngressState state, IngressMetrics metrics, Http1Forwarder plain, IHttpForwarder forwarder, BackendClients backends, TimeProvider time, ILogger accessLog)
     : IHttpApplication<DefaultHttpContext>
 {
     private const int AttemptsMax = 3;
@@ -68,36 +68,71 @@ internal sealed class IngressApplication(IngressState state, IngressMetrics metr
         AddForwardedHeaders(http, entry);
         forward.Changes.Request?.Apply(http.Request.Headers);
         using var deadline = forward.Timeout is { } limit ? new CancellationTokenSource(limit, time) : null;
-        var config = BackendClients.ConfigOf(pool.Protocol);
+        var isPlain = pool.Protocol == BackendProtocol.Http && http.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest != true && http.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect != true;
         var tried = new BackendEndpoint?[AttemptsMax];
+        var isLate = false;
         for (var attempt = 0; attempt < AttemptsMax; attempt++)
         {
-            if (pool.Pick(tried, Environment.TickCount64) is not { } endpoint) break;
-            tried[attempt] = endpoint;
+            if (pool.Pick(tried, Environment.TickCount64) is not { } endpoint)
+            {
+                if (attempt > 0) break;
+                await AnswerAsync(http, 503, "no available server\n");
+                return;
+            }
             endpoint.Enter();
-            ForwarderError error;
+            ForwardResult result;
             try
             {
-                error = await forwarder.SendAsync(http, "http://backend", backends.Invoker, config, new BackendRequest(forward, route.Path, pool.Protocol, endpoint), deadline?.Token ?? CancellationToken.None);
+                result = isPlain ? await SendPlainAsync(http, route, forward, endpoint, deadline) : await SendByYarpAsync(http, route, forward, pool.Protocol, endpoint, deadline);
+            }
+            catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested || http.Response.HasStarted)
+            {
+                // Too late for another answer: the client sees that this one is not whole.
+                http.Abort();
+                return;
+            }
+            catch (OperationCanceledException)
+            {
+                isLate = true;
+                break;
             }
             finally
             {
                 endpoint.Leave();
             }
-            if (error == ForwarderError.None || http.Response.HasStarted || http.RequestAborted.IsCancellationRequested) return;
-            var failure = http.Features.Get<IForwarderErrorFeature>()?.Exception;
-            var isUnreached = IsUnreached(failure) && deadline?.IsCancellationRequested != true;
-            if (isUnreached) endpoint.RestUntil(Environment.TickCount64 + RestMilliseconds);
-            if (!isUnreached && !CanRepeat(http.Request, failure))
+            if (result == ForwardResult.Done) return;
+            http.Response.Clear();
+            if (result == ForwardResult.BadRequest)
             {
-                var isLate = deadline?.IsCancellationRequested == true || error == ForwarderError.RequestTimedOut;
-                await AnswerAsync(http, isLate ? 504 : 502, isLate ? "Gateway Timeout" : "Bad Gateway");
+                await AnswerAsync(http, 400, "Bad Request");
                 return;
             }
-            http.Features.Set<IForwarderErrorFeature>(null);
-            http.Response.StatusCode = 200;
+            if (result == ForwardResult.Unreached)
+            {
+                tried[attempt] = endpoint;
+                endpoint.RestUntil(Environment.TickCount64 + RestMilliseconds);
+            }
+            else if (result != ForwardResult.Unanswered || !CanRepeat(http.Request)) break;
         }
-        await AnswerAsync(http, 502, "Bad Gateway");
+        await AnswerAsync(http, isLate ? 504 : 502, isLate ? "Gateway Timeout" : "Bad Gateway");
+    }
+
+    private async Task<ForwardResult> SendPlainAsync(DefaultHttpContext http, Route route, RouteAction.Forward forward, BackendEndpoint endpoint, CancellationTokenSource? deadline)
+    {
+        using var either = deadline is null ? null : CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, deadline.Token);
+        return await plain.SendAsync(http, RequestTarget.Of(http, forward.Changes, route.Path), forward.Changes, endpoint, either?.Token ?? http.RequestAborted);
+    }
+
+    private async Task<ForwardResult> SendByYarpAsync(DefaultHttpContext http, Route route, RouteAction.Forward forward, BackendProtocol protocol, BackendEndpoint endpoint, CancellationTokenSource? deadline)
+    {
+        http.Features.Set<IForwarderErrorFeature>(null);
+        var error = await forwarder.SendAsync(
+            http, "http://backend", backends.Invoker, BackendClients.ConfigOf(protocol), new BackendRequest(forward.Changes, route.Path, protocol, endpoint), deadline?.Token ?? CancellationToken.None);
+        if (error == ForwarderError.None || http.Response.HasStarted || http.RequestAborted.IsCancellationRequested) return ForwardResult.Done;
+        deadline?.Token.ThrowIfCancellationRequested();
+        var failure = http.Features.Get<IForwarderErrorFeature>()?.Exception;
+        if (IsUnreached(failure)) return ForwardResult.Unreached;
+        return failure is HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } ? ForwardResult.Unanswered : ForwardResult.Failed;
     }
 
     /// <summary>No connection came about, so nothing was sent: refused, no route, or no answer in time (a pod that has just gone).</summary>
@@ -105,10 +140,9 @@ internal sealed class IngressApplication(IngressState state, IngressMetrics metr
         failure is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError }
         || failure is OperationCanceledException { InnerException: TimeoutException };
 
-    /// <summary>The backend closed a kept connection just as the request came; only what has no body and may come twice is sent again (RFC 9110 9.2.2).</summary>
-    private static bool CanRepeat(HttpRequest request, Exception? failure) =>
-        failure is HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } && request.ContentLength is null or 0 && !request.Headers.ContainsKey("Transfer-Encoding")
-        && request.Method is "GET" or "HEAD" or "OPTIONS";
+    /// <summary>Only what has no body and may come twice is sent again (RFC 9110 9.2.2).</summary>
+    private static bool CanRepeat(HttpRequest request) =>
+        request.Method is "GET" or "HEAD" or "OPTIONS" && request.ContentLength is null or 0 && !request.Headers.ContainsKey("Transfer-Encoding");
 
     /// <summary>Who the client is, in the headers that Traefik sets. What a client says of itself in them is not believed.</summary>
     private static void AddForwardedHeaders(DefaultHttpContext http, EntryPoints entry)

@@ -33,7 +33,8 @@ internal sealed class IngressServer(IngressPorts ports, IngressState state, Ingr
         builder.Services.AddHttpForwarder();
         await using var app = builder.Build();
         using var backends = new BackendClients();
-        var application = new IngressApplication(state, metrics, app.Services.GetRequiredService<IHttpForwarder>(), backends, time, logs.CreateLogger("ingress-access"));
+        using var plain = new Http1Forwarder(time);
+        var application = new IngressApplication(state, metrics, plain, app.Services.GetRequiredService<IHttpForwarder>(), backends, time, logs.CreateLogger("ingress-access"));
         // The server alone, without the host's pipeline: a proxied request needs none of it.
         var server = app.Services.GetRequiredService<IServer>();
         await server.StartAsync(application, cancel);

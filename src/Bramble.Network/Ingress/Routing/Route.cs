@@ -61,7 +61,7 @@ internal sealed record PathMatch(PathKind Kind, string Value)
 }
 
 /// <summary>A condition on a header or a query parameter.</summary>
-internal sealed record ValueMatch(string Name, string Value, Regex? Regex = null)
+internal sealed record ValueCondition(string Name, string Value, Regex? Regex = null)
 {
     public bool Matches(string? value) => value is not null && (Regex is null ? value == Value : PathMatch.IsMatch(Regex, value));
 }
@@ -86,8 +86,8 @@ internal sealed record Route
     public HostPattern Host { get; init; } = HostPattern.Any;
     public PathMatch Path { get; init; } = PathMatch.Any;
     public string? Method { get; init; }
-    public IReadOnlyList<ValueMatch> Headers { get; init; } = [];
-    public IReadOnlyList<ValueMatch> Query { get; init; } = [];
+    public IReadOnlyList<ValueCondition> Headers { get; init; } = [];
+    public IReadOnlyList<ValueCondition> Query { get; init; } = [];
     public required RouteAction Action { get; init; }
 
     /// <summary>The older object wins a tie, then the one whose name comes first, then its own order.</summary>

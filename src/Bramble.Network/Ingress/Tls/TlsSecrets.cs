@@ -17,10 +17,20 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
     private readonly Lock _gate = new();
     private readonly Dictionary<NamespacedName, ServedCertificate> _certificates = [];
     private readonly Dictionary<NamespacedName, (CancellationTokenSource Stop, Task Running)> _watches = [];
+    private readonly Dictionary<NamespacedName, TaskCompletionSource> _first = [];
 
     public ServedCertificate? Find(NamespacedName secret)
     {
         lock (_gate) return _certificates.GetValueOrDefault(secret);
+    }
+
+    /// <summary>Done when each that is wanted now has been read once, whatever was found.</summary>
+    public Task Read
+    {
+        get
+        {
+            lock (_gate) return Task.WhenAll(_first.Values.Select(first => first.Task));
+        }
     }
 
     /// <summary>Follows these and no others from now on.</summary>
@@ -30,13 +40,19 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
         {
             _watches.Remove(gone, out var watch);
             await EndAsync(watch);
-            lock (_gate) _certificates.Remove(gone);
+            lock (_gate)
+            {
+                _certificates.Remove(gone);
+                _first.Remove(gone);
+            }
         }
         foreach (var name in wanted)
         {
             if (_watches.ContainsKey(name)) continue;
             var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            _watches.Add(name, (stop, FollowAsync(name, stop.Token)));
+            var first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            lock (_gate) _first.Add(name, first);
+            _watches.Add(name, (stop, FollowAsync(name, first, stop.Token)));
         }
     }
 
@@ -53,25 +69,30 @@ internal sealed class TlsSecrets(IKubeClient client, Action changed, TimeProvide
         watch.Stop.Dispose();
     }
 
-    private async Task FollowAsync(NamespacedName name, CancellationToken cancel)
+    private async Task FollowAsync(NamespacedName name, TaskCompletionSource first, CancellationToken cancel)
     {
         await Task.Yield();
         var retry = RetryFirst;
         var isTold = false;
+        // Told once a version, also when the watch begins with what the read has shown.
+        var seen = 0L;
         while (true)
         {
             try
             {
+                // The read says when it has gone, which a watch of what is there does not; the watch says the rest, from now on (without a version: that of
+                // the object may be older than what the server still knows).
                 var found = await client.FindAsync(Resources.Secrets, name, cancel);
-                Take(name, found);
+                if (found is null || found.ResourceVersion != seen) Take(name, found);
+                seen = found?.ResourceVersion ?? 0;
+                first.TrySetResult();
                 var started = time.GetTimestamp();
-                // From its state on, whatever that is: the version of a Secret that has not changed for long is older than what the server remembers.
                 var query = new ListQuery(name.Namespace, FieldSelector: $"metadata.name={name.Name}");
                 await foreach (var change in client.WatchAsync(Resources.Secrets, query, cancel))
                 {
                     if (change.Type == WatchEventType.Deleted) Take(name, null);
-                    else if (change.Type != WatchEventType.Bookmark) Take(name, change.Object);
-                    (retry, isTold) = (RetryFirst, false);
+                    else if (change.Type != WatchEventType.Bookmark && change.Object.ResourceVersion != seen) Take(name, change.Object);
+                    (retry, isTold, seen) = (RetryFirst, false, change.Object.ResourceVersion);
                 }
                 // A server that closes at once must not be asked in a tight loop.
                 if (time.GetElapsedTime(started) < RetryFirst) await Task.Delay(retry, time, cancel);
