@@ -16,6 +16,7 @@ using Bramble.Controllers.NodeTtl;
 using Bramble.Controllers.Nodes;
 using Bramble.Controllers.PersistentVolumes;
 using Bramble.Controllers.PodAutoscaling;
+using Bramble.Controllers.PolicyTypeChecking;
 using Bramble.Controllers.ReplicaSets;
 using Bramble.Controllers.ResourceClaims;
 using Bramble.Controllers.ServiceAccounts;
@@ -62,6 +63,7 @@ internal static class BuiltInControllers
         new("ephemeral-volume-controller", c => new EphemeralVolumeController(c)) { EventSource = "ephemeral_volume" },
         new("resource-claim-controller", c => new ResourceClaimController(c)) { EventSource = "resource_claim" },
         new("clusterrole-aggregation-controller", c => new ClusterRoleAggregationController(c)),
+        new("validatingadmissionpolicy-status-controller", c => new PolicyTypeCheckingController(c)),
         new("service-cidrs-controller", c => new ServiceCidrController(c)) { EventSource = "service-cidr-controller" },
         // Upstream runs it in the API server, whose addresses they are.
         new("system:apiserver", c => new AddressRepairController(c)) { EventSource = "ipallocator-repair-controller" },

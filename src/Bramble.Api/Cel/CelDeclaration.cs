@@ -38,6 +38,8 @@ public sealed class CelDeclaration
     /// <summary>A list whose items can be told apart: a set, or one with keys.</summary>
     internal bool HasIdentity => _keys is not null;
 
+    internal IEnumerable<(string Name, CelDeclaration Type)> Fields => _fields.Select(f => (f.Key, f.Value.Type));
+
     internal IEnumerable<CelDeclaration> Parts => Element is null ? _fields.Values.Select(f => f.Type) : [Element];
 
     /// <summary>The declaration of a structural schema; null: it says nothing that CEL could know.</summary>
@@ -84,7 +86,7 @@ public sealed class CelDeclaration
 
     internal static CelDeclaration Simple(CelType type, CelDeclaration? element = null) => new() { Type = type, Element = element, ElementsMax = -1 };
 
-    private static CelDeclaration? Of(JsonObject schema, bool isRoot, string name)
+    internal static CelDeclaration? Of(JsonObject schema, bool isRoot, string name)
     {
         var isNullable = StructuralSchema.IsTrue(schema, "nullable");
         var longest = Whole(schema, "maxLength") is { } given ? Math.Max(0, given) : (long?)null;

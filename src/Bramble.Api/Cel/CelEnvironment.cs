@@ -56,6 +56,16 @@ public sealed class CelEnvironment
         return environment;
     }
 
+    /// <summary>A validation of a policy, to see whether it fits what it is about. As upstream's, it knows no authorizer.requestResource.</summary>
+    /// <param name="type">What the object is.</param>
+    /// <param name="paramsType">What params are; null: not known.</param>
+    public static CelEnvironment ForTypeCheck(CelDeclaration type, CelDeclaration? paramsType, bool hasParams)
+    {
+        var environment = ForAdmission(type, paramsType, hasParams, hasAuthorizer: false, hasPatches: false, hasVariables: true);
+        environment.Declare("authorizer", CelDeclarations.LibraryType("Authorizer"));
+        return environment;
+    }
+
     /// <summary>A selector of devices (DRA): <c>device.driver</c>, <c>device.attributes["domain"].name</c>, <c>device.capacity</c>.</summary>
     public static CelEnvironment ForDevices()
     {

@@ -3,22 +3,26 @@ namespace Bramble.Api.Cel;
 /// <summary>What is known to fail before anything is evaluated: literals that are no duration, timestamp or pattern; lists and maps of different types (cel-go's AST validators, on since 1.29).</summary>
 internal static class CelLiteralRules
 {
-    public static void Check(CelExpression expression, CelSource source)
+    public static void Check(CelExpression expression, CelSource source) => Check(expression, source, mayMix: false);
+
+    /// <param name="mayMix">Inside what is formatted, where a list holds anything.</param>
+    private static void Check(CelExpression expression, CelSource source, bool mayMix)
     {
         switch (expression)
         {
             case CelExpression.Call { Arguments: [CelExpression.Literal literal, ..] } call when !IsRight(call.Function, literal.Value):
                 source.Report(literal.At, $"invalid {call.Function} argument");
                 break;
-            case CelExpression.ListOf list:
+            case CelExpression.ListOf list when !mayMix:
                 SameTypes(list.Items.Select(i => (i.Value, i.IsOptional)), source, onlyFirst: true);
                 break;
-            case CelExpression.MapOf map:
+            case CelExpression.MapOf map when !mayMix:
                 SameTypes(map.Entries.Select(e => (e.Key, false)), source, onlyFirst: false);
                 SameTypes(map.Entries.Select(e => (e.Value, e.IsOptional)), source, onlyFirst: false);
                 break;
         }
-        foreach (var part in expression.Parts()) Check(part, source);
+        mayMix |= expression is CelExpression.Call { Function: "format" };
+        foreach (var part in expression.Parts()) Check(part, source, mayMix);
     }
 
     private static bool IsRight(string function, object? value) => (function, value) switch

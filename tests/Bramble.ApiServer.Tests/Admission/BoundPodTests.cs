@@ -70,14 +70,14 @@ public class BoundPodTests
     {
         static Webhook Hook(string policy) => new(new JsonObject { ["name"] = "w", ["reinvocationPolicy"] = policy });
         var (first, never, changing) = (Hook("IfNeeded"), Hook("Never"), Hook("IfNeeded"));
-        var rounds = new Reinvocation();
+        var chain = new Reinvocation();
+        var rounds = chain.Of("p");
         rounds.Enter(null);
-        rounds.Called(first, changed: false);
-        rounds.Called(never, changed: false);
-        rounds.Called(changing, changed: true);
+        foreach (var hook in new[] { first, never }) rounds.Called(hook, hook.MayBeReinvoked, changed: false);
+        rounds.Called(changing, changing.MayBeReinvoked, changed: true);
         rounds.Leave([]);
-        Assert.True(rounds.IsNeeded);
-        rounds.Begin();
+        Assert.True(chain.IsNeeded);
+        chain.Begin();
         rounds.Enter([]);
         Assert.Equal([true, false, false], [rounds.MayCall(first), rounds.MayCall(never), rounds.MayCall(changing)]);
         // A plugin that changed the object meanwhile lets all of them ask again.
@@ -93,7 +93,7 @@ public class BoundPodTests
 
         public ValueTask MutateAsync(AdmissionRequest request, CancellationToken cancel)
         {
-            if (Rounds++ == 0) request.Reinvocation.Called(new Webhook([]), changed: true);
+            if (Rounds++ == 0) request.Reinvocation.Of(Name).Called(this, mayBeReinvoked: false, changed: true);
             return default;
         }
     }

@@ -24,7 +24,10 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
 
     public bool Handles(AdmissionRequest request) => request.Resource.Group != Group && request.Object is not null;
 
-    private sealed record Invocation(MutatingPolicy Policy, string Binding, JsonObject? Parameters);
+    private sealed record Invocation(MutatingPolicy Policy, string Binding, JsonObject? Parameters)
+    {
+        public (string, string, string) Key => (Policy.Name, Binding, $"{Parameters?["metadata"]?["namespace"]}/{Parameters?.ObjectName()}");
+    }
 
     public ValueTask MutateAsync(AdmissionRequest request, CancellationToken cancel)
     {
@@ -32,11 +35,20 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
         if (bindings.Count == 0) return default;
         List<(MutatingPolicy Policy, string? Binding, string Message, string Reason)> failures = [];
         var invocations = Find(request, bindings, failures);
-        var lastChange = -1;
-        for (var i = 0; i < invocations.Count; i++)
-            if (Invoke(invocations[i], request, failures)) lastChange = i;
-        for (var i = 0; i < lastChange; i++)
-            if (invocations[i].Policy.MayBeReinvoked) Invoke(invocations[i], request, failures);
+        var rounds = request.Reinvocation.Of(Name);
+        rounds.Enter(request.Object);
+        var isMutated = false;
+        foreach (var invocation in invocations)
+        {
+            if (!rounds.MayCall(invocation.Key)) continue;
+            var before = request.Object!;
+            isMutated |= Invoke(invocation, request, failures);
+            rounds.Called(invocation.Key, invocation.Policy.MayBeReinvoked, !TreeEquality.Same(before, request.Object!));
+        }
+
+        // Upstream asks all that may be asked again after any mutation, the last one too, and one that changed nothing.
+        if (isMutated) rounds.Require();
+        rounds.Leave(request.Object);
         failures.RemoveAll(failure => failure.Policy.IgnoresFailure);
         return failures.Count == 0 ? default : throw Refused(request, failures);
     }
@@ -75,7 +87,7 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
         return invocations;
     }
 
-    /// <returns>True: the object is another one now.</returns>
+    /// <returns>True: a mutation was done.</returns>
     private bool Invoke(Invocation invocation, AdmissionRequest request, List<(MutatingPolicy, string?, string, string)> failures)
     {
         var policy = invocation.Policy;
@@ -84,17 +96,18 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
             if (unclear is not null) failures.Add((policy, invocation.Binding, unclear, "Invalid"));
             return false;
         }
-        var before = request.Object!;
+        var isMutated = false;
         foreach (var mutation in policy.Mutations)
             try
             {
                 request.Object = Mutate(policy, mutation, request, ExpressionVariables.Of(request, invocation.Parameters, authorizer));
+                isMutated = true;
             }
             catch (Exception e) when (e is CelException or BudgetSpentException or PolicyPatchException)
             {
                 failures.Add((policy, invocation.Binding, e.Message, "Invalid"));
             }
-        return !TreeEquality.Same(before, request.Object!);
+        return isMutated;
     }
 
     private static JsonObject Mutate(MutatingPolicy policy, PolicyMutation mutation, AdmissionRequest request, Dictionary<string, object?> variables)

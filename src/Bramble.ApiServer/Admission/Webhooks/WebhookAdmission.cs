@@ -82,14 +82,15 @@ internal sealed class MutatingAdmissionWebhook(IAuthorizer authorizer) : Webhook
 
     public override async ValueTask MutateAsync(AdmissionRequest request, CancellationToken cancel)
     {
-        request.Reinvocation.Enter(request.Object);
+        var rounds = request.Reinvocation.Of(Name);
+        rounds.Enter(request.Object);
         foreach (var webhook in Configured(request))
         {
-            if (!webhook.Matches(request) || !request.Reinvocation.MayCall(webhook)) continue;
-            request.Reinvocation.Called(webhook, await ApplyAsync(webhook, request, cancel));
+            if (!webhook.Matches(request) || !rounds.MayCall(webhook)) continue;
+            rounds.Called(webhook, webhook.MayBeReinvoked, await ApplyAsync(webhook, request, cancel));
         }
 
-        request.Reinvocation.Leave(request.Object);
+        rounds.Leave(request.Object);
     }
 
     /// <returns>True: the object is another one now.</returns>

@@ -45,7 +45,7 @@ internal static class DeviceRules
         try
         {
             var program = CelProgram.Compile(expression, DeviceEnvironment);
-            if (program.TypeName is not ("bool" or "dyn")) errors.Invalid(path, expression, $"must evaluate to bool or the unknown type, not {program.TypeName}");
+            if (program.TypeName is not ("bool" or "dyn" or "any")) errors.Invalid(path, expression, $"must evaluate to bool or the unknown type, not {program.TypeName}");
         }
         catch (CelSyntaxException e)
         {

@@ -1,0 +1,77 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.ApiServer.CustomResources;
+
+namespace Bramble.ApiServer.Tests;
+
+/// <summary>What a CustomResourceDefinition may say: cases of apiextensions' validation tests.</summary>
+public class DefinitionRulesTests
+{
+    private static List<string> Faults(string schema, string more = "", JsonObject? old = null)
+    {
+        var errors = new FieldErrors();
+        DefinitionRules.Validate(Definition(schema, more), old, errors);
+        return [.. errors.Select(e => e.ToString())];
+    }
+
+    private static JsonObject Definition(string schema, string more = "") => JsonNode.Parse($$"""
+        {"metadata":{"name":"things.example.com"},"spec":{"group":"example.com","scope":"Namespaced","names":{"plural":"things","singular":"thing","kind":"Thing","listKind":"ThingList"},
+        "versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{{schema}} }{{more}} } ] },"status":{"storedVersions":["v1"]} }
+        """)!.AsObject();
+
+    [Theory]
+    [InlineData("""{"type":"object","properties":{"spec":{}}}""", "spec.validation.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"array"}}}""", "spec.validation.openAPIV3Schema.properties[a].items: Required value: must be specified")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"string","default":5}}}""", "spec.validation.openAPIV3Schema.properties[a].default: Invalid value: \"integer\": ")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"object","properties":{"b":{"type":"string"}},"default":{"c":1}}}}""", "spec.validation.openAPIV3Schema.properties[a].default: Invalid value: {\"c\":1}: must not have unknown fields")]
+    [InlineData("""{"type":"object","anyOf":[{"properties":{"x":{"minLength":1}}}]}""", "spec.validation.openAPIV3Schema.properties[x]: Required value: because it is defined in spec.validation.openAPIV3Schema.anyOf[0].properties[x]")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"array","x-kubernetes-list-type":"map","items":{"type":"object","properties":{"k":{"type":"string"}}}}}}""", "spec.validation.openAPIV3Schema.properties[a].x-kubernetes-list-map-keys: Required value: must not be empty if x-kubernetes-list-type is map")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"string","pattern":"["}}}""", "must be a valid regular expression, but isn't")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"object","additionalProperties":{"type":"string"},"properties":{"b":{"type":"string"}}}}}""", "spec.validation.openAPIV3Schema.properties[a].additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"array","uniqueItems":true,"items":{"type":"string"}}}}""", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic")]
+    [InlineData("""{"type":"object","properties":{"metadata":{"type":"object","properties":{"labels":{"type":"object","additionalProperties":{"type":"string"}}}}}}""", "must not specify anything other than name and generateName, but metadata is implicitly specified")]
+    [InlineData("""{"type":"object","x-kubernetes-validations":[{"rule":"self.x > 1"}]}""", "compilation failed: ERROR: <input>:1:5: undefined field 'x'")]
+    [InlineData("""{"type":"object","x-kubernetes-validations":[{"rule":"'a'"}]}""", "cel expression must evaluate to a bool")]
+    [InlineData("""{"type":"object","x-kubernetes-validations":[{"rule":"true","reason":"Nonsense"}]}""", "Unsupported value: \"Nonsense\"")]
+    [InlineData("""{"type":"object","x-kubernetes-validations":[{"rule":"true","fieldPath":".nope"}]}""", "must be a valid path")]
+    [InlineData("""{"type":"object","properties":{"l":{"type":"array","items":{"type":"string","x-kubernetes-validations":[{"rule":"self.matches('a') && self != oldSelf"}]}}}}""", "oldSelf cannot be used on the uncorrelatable portion of the schema within")]
+    [InlineData("""{"type":"object","properties":{"l":{"type":"array","items":{"type":"array","items":{"type":"string","x-kubernetes-validations":[{"rule":"self.contains('a')"}]}}}}}""", "estimated rule cost exceeds budget by factor of")]
+    public void A_wrong_schema_is_refused(string schema, string fault) => Assert.Contains(Faults(schema), shown => shown.Contains(fault, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("""{"type":"object","properties":{"spec":{"type":"object","properties":{"n":{"type":"integer","default":1},"s":{"type":"string","maxLength":10}},"x-kubernetes-validations":[{"rule":"self.n > 0 && self.s != ''","message":"m"}]}}}""")]
+    [InlineData("""{"type":"object","x-kubernetes-preserve-unknown-fields":true}""")]
+    [InlineData("""{"type":"object","properties":{"p":{"x-kubernetes-int-or-string":true,"anyOf":[{"type":"integer"},{"type":"string"}]}}}""")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"array","maxItems":5,"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"type":"object","required":["k"],"properties":{"k":{"type":"string"}},"x-kubernetes-validations":[{"rule":"self == oldSelf"}]}}}}""")]
+    public void A_right_schema_is_taken(string schema) => Assert.Empty(Faults(schema));
+
+    [Theory]
+    [InlineData(""","selectableFields":[{"jsonPath":".spec.x"}]""", "spec.selectableFields[0].jsonPath: Invalid value: \".spec.x\": is an invalid path: does not refer to a valid field")]
+    [InlineData(""","selectableFields":[{"jsonPath":".spec.a"},{"jsonPath":".spec.a"}]""", "spec.selectableFields[1].jsonPath: Duplicate value: \".spec.a\"")]
+    [InlineData(""","selectableFields":[{"jsonPath":".spec"}]""", "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.")]
+    [InlineData(""","deprecationWarning":"old" """, "spec.versions[0].deprecationWarning: Invalid value: \"old\": can only be set for deprecated versions")]
+    public void A_wrong_version_is_refused(string more, string fault) =>
+        Assert.Contains(Faults("""{"type":"object","properties":{"spec":{"type":"object","properties":{"a":{"type":"string"}}}}}""", more), shown => shown.Contains(fault, StringComparison.Ordinal));
+
+    [Fact]
+    public void What_names_the_storage_stays()
+    {
+        var old = Definition("""{"type":"object"}""");
+        var now = Definition("""{"type":"object"}""");
+        now["spec"]!["names"]!["kind"] = "Other";
+        var errors = new FieldErrors();
+        DefinitionRules.Validate(now, old, errors);
+        Assert.Empty(errors);
+        old["status"]!["conditions"] = new JsonArray(new JsonObject { ["type"] = "Established", ["status"] = "True" });
+        DefinitionRules.Validate(now, old, errors);
+        Assert.Equal(["spec.names.kind: Invalid value: \"Other\": field is immutable"], errors.Select(e => e.ToString()));
+    }
+
+    [Fact]
+    public void Formats_that_nobody_checks_are_told_once()
+    {
+        var definition = Definition("""{"type":"object","properties":{"a":{"type":"string","format":"nonsense"},"b":{"type":"string","format":"date-time"},"c":{"type":"integer","format":"int32"}}}""");
+        Assert.Equal(["unrecognized format \"nonsense\""], DefinitionFormats.Warnings(definition, null));
+        Assert.Empty(DefinitionFormats.Warnings(definition, definition));
+    }
+}
