@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Tests;
 using k8s.Models;

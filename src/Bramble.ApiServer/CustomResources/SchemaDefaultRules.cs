@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.CustomResources;
-using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.ApiServer.Strategies;
 

@@ -9,6 +9,8 @@ internal sealed class DeviceSelectors
 {
     private const int KnownMax = 256;
 
+    private static readonly CelEnvironment Environment = CelEnvironment.ForDevices();
+
     private readonly Dictionary<string, CelProgram> _programs = new(StringComparer.Ordinal);
 
     /// <exception cref="SchedulingException">The expression has no value for this device: nothing can be said, so nothing is allocated.</exception>
@@ -40,6 +42,6 @@ internal sealed class DeviceSelectors
     {
         if (_programs.TryGetValue(expression, out var known)) return known;
         if (_programs.Count >= KnownMax) _programs.Clear();
-        return _programs[expression] = CelProgram.Compile(expression);
+        return _programs[expression] = CelProgram.Compile(expression, Environment);
     }
 }

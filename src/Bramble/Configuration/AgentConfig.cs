@@ -83,10 +83,10 @@ internal sealed record AgentConfig
     };
 
     /// <summary>Waits until the machine has other addresses than these, and returns what it is then.</summary>
-    public async Task<AgentConfig> MovedAsync(TimeProvider time, CancellationToken cancel)
+    public async Task<AgentConfig> MovedAsync(ClusterSettings cluster, TimeProvider time, CancellationToken cancel)
     {
         if (!FindsIps) await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
-        return this with { NodeIps = await NodeAddresses.MovedAsync(NodeIps, Flags.Text(ServerFlags.FlannelIface), time, cancel) };
+        return this with { NodeIps = await NodeAddresses.MovedAsync(NodeIps, cluster.ClusterCidrs, Flags.Text(ServerFlags.FlannelIface), time, cancel) };
     }
 
     private static JoinToken Parsed(string token)

@@ -39,9 +39,11 @@ internal static class NodeAddresses
     }
 
     /// <summary>Waits until one of <paramref name="known"/> is no longer this machine's and another is there in its place: DHCP gave it another address, or it
-    /// hangs on another network.</summary>
-    public static async Task<IReadOnlyList<IPAddress>> MovedAsync(IReadOnlyList<IPAddress> known, string? named, TimeProvider time, CancellationToken cancel)
+    /// hangs on another network. Only the families of <paramref name="networks"/> count: an IPv6 prefix that the provider changes every night is no news in an
+    /// IPv4 cluster.</summary>
+    public static async Task<IReadOnlyList<IPAddress>> MovedAsync(IReadOnlyList<IPAddress> known, IReadOnlyList<IPNetwork> networks, string? named, TimeProvider time, CancellationToken cancel)
     {
+        var mine = OfFamilies(known, networks);
         // An address goes before the next one comes.
         var calm = TimeSpan.FromSeconds(1);
         using var changed = new SemaphoreSlim(0);
@@ -57,9 +59,9 @@ internal static class NodeAddresses
                 await changed.WaitAsync(cancel);
                 await Task.Delay(calm, time, cancel);
                 var present = NetworkInterface.GetAllNetworkInterfaces().SelectMany(link => link.GetIPProperties().UnicastAddresses.Select(unicast => unicast.Address)).ToHashSet();
-                if (known.All(present.Contains) || named is not null && NetworkInterface.GetAllNetworkInterfaces().All(link => link.Name != named)) continue;
+                if (mine.All(present.Contains) || named is not null && NetworkInterface.GetAllNetworkInterfaces().All(link => link.Name != named)) continue;
                 var found = Detect(named);
-                if (!found.Any(IPAddress.IsLoopback) && !found.SequenceEqual(known)) return found;
+                if (!found.Any(IPAddress.IsLoopback) && !OfFamilies(found, networks).SequenceEqual(mine)) return found;
             }
         }
         finally

@@ -96,7 +96,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
             var claim = Claim(own, password);
             var node = RunPartsAsync(own.Node(cluster), cluster, servers, balancer, sockets, stop.Token);
             var renewal = new CertificateRenewal(_credentials.NotAfter, token => FetchAsync(claim, token), time, _log).RenewedAsync(stop.Token);
-            var moved = own.MovedAsync(time, stop.Token);
+            var moved = own.MovedAsync(cluster, time, stop.Token);
             var first = await Task.WhenAny(node, renewal, moved);
             await stop.CancelAsync();
             await Task.WhenAll(node, renewal, moved).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -56,6 +56,9 @@ public sealed class JoiningTests(ThreeNodes nodes)
         Assert.Equal("ok", await As("k3scontroller", "get", "networkpolicies", "-A"));
         Assert.Contains("(Forbidden)", await As("k3scontroller", "get", "secrets", "-A"));
         Assert.Contains("(Forbidden)", await As("kubeproxy", "delete", "service", "web"));
+        // Of ConfigMaps only what people add to the cluster DNS.
+        Assert.Equal("ok", await As("k3scontroller", "get", "configmap", "-n", "kube-system", "coredns-custom", "--ignore-not-found"));
+        Assert.Contains("(Forbidden)", await As("k3scontroller", "get", "configmaps", "-n", "kube-system"));
         await desk.Cluster.Kubectl("delete", "secret", "not-for-desk2");
     }
 

@@ -8,6 +8,8 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What classes, claims and slices of devices have in common: selectors, configuration, taints, tolerations, binding conditions.</summary>
 internal static class DeviceRules
 {
+    private static readonly CelEnvironment DeviceEnvironment = CelEnvironment.ForDevices();
+
     public const int ListMax = 32;
     private const int ParameterBytesMax = 10 * 1024;
     private const int ExpressionBytesMax = 10 * 1024;
@@ -42,7 +44,7 @@ internal static class DeviceRules
 
         try
         {
-            CelProgram.Compile(expression);
+            CelProgram.Compile(expression, DeviceEnvironment);
         }
         catch (CelSyntaxException e)
         {

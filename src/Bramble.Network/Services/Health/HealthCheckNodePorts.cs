@@ -16,6 +16,7 @@ internal sealed class HealthCheckNodePorts(ProxyHealth proxy, TimeProvider time,
     {
         public int Port { get; } = port;
         public StatusPort? Listener { get; set; }
+        public bool IsTold { get; set; }
         public int LocalEndpoints;
     }
 
@@ -55,7 +56,8 @@ internal sealed class HealthCheckNodePorts(ProxyHealth proxy, TimeProvider time,
         }
         catch (SocketException taken)
         {
-            Log.HealthPortTaken(logger, check.Port, service.ToString(), taken.Message);
+            if (!check.IsTold) Log.HealthPortTaken(logger, check.Port, service.ToString(), taken.Message);
+            check.IsTold = true;
             return null;
         }
     }
