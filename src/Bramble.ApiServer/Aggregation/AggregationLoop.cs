@@ -132,16 +132,8 @@ public sealed class AggregationLoop(ApiPipeline pipeline, Aggregator aggregator,
         return Availability.FailedDiscovery(why);
     }
 
-    private async Task<(int Code, byte[] Body)> GetAsync(RemoteService remote, (string Host, int Port) endpoint, string path, CancellationToken cancel)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        limit.CancelAfter(ProbeTimeout);
-        using var message = new HttpRequestMessage(HttpMethod.Get, $"https://{remote.Host}:{remote.Port}{path}");
-        SeparateLines.Add(message, RemoteUser.Headers(RemoteUser.Aggregator));
-        message.Options.Set(RemoteConnections.Endpoint, endpoint);
-        using var answer = await aggregator.Connections.Of(remote).SendAsync(message, limit.Token);
-        return ((int)answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(limit.Token));
-    }
+    private Task<(int Code, byte[] Body)> GetAsync(RemoteService remote, (string Host, int Port) endpoint, string path, CancellationToken cancel) =>
+        aggregator.Connections.GetAsync(remote, endpoint, path, RemoteUser.Aggregator, ProbeTimeout, cancel);
 
     /// <summary>Servers without OpenAPI v3 are as good as others.</summary>
     private async Task<string?> OpenApiUrlAsync(RemoteService remote, (string Host, int Port) endpoint, CancellationToken cancel)

@@ -1,9 +1,14 @@
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Bramble.Api.Discovery;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Proxying;
 using Bramble.ApiServer.Requests;
+using Bramble.Client;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -14,6 +19,8 @@ namespace Bramble.ApiServer.Aggregation;
 /// <param name="proxyCertificate">The front proxy's client certificate with its key; called for each pool of connections.</param>
 public sealed class Aggregator(IResourceReader reader, Func<X509Certificate2> proxyCertificate) : IDisposable
 {
+    private static readonly TimeSpan QuestionTimeout = TimeSpan.FromSeconds(30);
+
     private readonly RemoteServiceIndex _index = new(reader);
     private RemoteDiscovery? _discovery;
 
@@ -58,6 +65,23 @@ public sealed class Aggregator(IResourceReader reader, Func<X509Certificate2> pr
         catch (HttpRequestException e) when (!http.Response.HasStarted)
         {
             await RefuseAsync(http, RemoteConnections.Explain(e, endpoint), cancel);
+        }
+    }
+
+    /// <summary>A question of a part of this process. Authorized before.</summary>
+    /// <exception cref="StatusException">As a client of the API would have it.</exception>
+    internal async Task<JsonObject> GetAsync(RemoteService remote, RequestInfo info, string target, UserInfo user, CancellationToken cancel)
+    {
+        var resource = new GroupResource(info.Group, info.Resource);
+        if (!remote.IsAvailable || ServiceResolver.Resolve(reader, remote) is not { } endpoint) throw ClientStatus.Unavailable("get", resource, info.Name);
+        try
+        {
+            var (code, body) = await Connections.GetAsync(remote, endpoint, target, user, QuestionTimeout, cancel);
+            return code is >= 200 and < 300 && JsonNode.Parse(body) is JsonObject answer ? answer : throw ClientStatus.Answered(code, body, "get", resource, info.Name);
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
+        {
+            throw ClientStatus.Unavailable("get", resource, info.Name);
         }
     }
 

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Bramble.ApiServer.Authentication;
 
 namespace Bramble.ApiServer.Aggregation;
 
@@ -26,6 +27,19 @@ internal sealed class RemoteConnections(Func<X509Certificate2> proxyCertificate)
             _clients[remote.Name] = (remote.Spec, client);
             return client;
         }
+    }
+
+    /// <summary>A question of this server itself.</summary>
+    /// <exception cref="OperationCanceledException">Also when no answer came in time.</exception>
+    public async Task<(int Code, byte[] Body)> GetAsync(RemoteService remote, (string Host, int Port) endpoint, string target, UserInfo user, TimeSpan timeout, CancellationToken cancel)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(timeout);
+        using var message = new HttpRequestMessage(HttpMethod.Get, $"https://{remote.Host}:{remote.Port}{target}");
+        SeparateLines.Add(message, RemoteUser.Headers(user));
+        message.Options.Set(Endpoint, endpoint);
+        using var answer = await Of(remote).SendAsync(message, limit.Token);
+        return ((int)answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(limit.Token));
     }
 
     /// <summary>Closes the connections to whom the cluster has forgotten.</summary>

@@ -83,6 +83,7 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
         var info = RequestInfoReader.Read("GET", path, parameters);
         var request = new ApiRequest { Info = info, User = User, Query = parameters, UserAgent = userAgent };
         pipeline.Authorize(request);
+        if (pipeline.Aggregator is { } aggregator && aggregator.Find(info) is { } remote) return await aggregator.GetAsync(remote, info, ClientStatus.Target(path, query), User, cancel);
         foreach (var group in pipeline.VirtualGroups)
             if (group.Discovery.Group == info.Group && group.Discovery.Version == info.Version) return await group.AnswerAsync(request, cancel);
         try

@@ -120,8 +120,7 @@ public sealed class HttpKubeClient : IKubeClient, IDisposable
 
     public async ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel)
     {
-        var text = string.Join('&', query.Select(pair => $"{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value)}"));
-        using var answer = await RequestAsync(HttpMethod.Get, text.Length == 0 ? path : $"{path}?{text}", null, null, HttpCompletionOption.ResponseContentRead, cancel);
+        using var answer = await RequestAsync(HttpMethod.Get, ClientStatus.Target(path, query), null, null, HttpCompletionOption.ResponseContentRead, cancel);
         return JsonNode.Parse(await answer.Content.ReadAsByteArrayAsync(cancel))!.AsObject();
     }
 

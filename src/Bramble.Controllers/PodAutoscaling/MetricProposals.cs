@@ -115,8 +115,8 @@ internal sealed class MetricProposals(MetricsReader reader, ReplicaCalculator ca
                 try
                 {
                     var isNamespace = kind == "Namespace" && ((string?)described["apiVersion"])?.Contains('/') != true;
-                    var described_ = isNamespace ? new GroupResource("", "namespaces") : kinds.Find((string?)described["apiVersion"] ?? "v1", kind).GroupResource;
-                    usage = await reader.ObjectAsync(metricName, name.Namespace, described_, objectName, of["selector"] as JsonObject, cancel);
+                    var measured = isNamespace ? new GroupResource("", "namespaces") : kinds.Find((string?)described["apiVersion"] ?? "v1", kind).GroupResource;
+                    usage = await reader.ObjectAsync(metricName, name.Namespace, measured, objectName, of["selector"] as JsonObject, cancel);
                 }
                 catch (FormatException e)
                 {
