@@ -105,7 +105,7 @@ public sealed class JoiningTests(ThreeNodes nodes)
         await desk.Cluster.WaitForNode("net-move");
         await desk.Cluster.Kubectl("run", "mover", "--image=busybox:1", "--overrides", """{"spec":{"nodeName":"net-move"}}""", "--", "sleep", "10000");
         await desk.Cluster.Kubectl("wait", "--for=condition=Ready", "pod/mover", "--timeout=60s");
-        (await board.Shell("ip address add 10.201.0.151/24 dev eth0; ip address delete 10.201.0.150/24 dev eth0; ip route replace default via 10.201.0.1")).Succeeded();
+        (await board.Shell("ip address delete 10.201.0.150/24 dev eth0; ip address add 10.201.0.151/24 dev eth0; ip route replace default via 10.201.0.1")).Succeeded();
         await Agent.Logs(board, "This machine has moved from [10.201.0.150] to [10.201.0.151]");
         await Eventually.Becomes(() => desk.Cluster.Kubectl("get", "node", "net-move", "-o", "jsonpath={.status.addresses[?(@.type==\"InternalIP\")].address} {.metadata.annotations.flannel\\.alpha\\.coreos\\.com/public-ip}"),
             addresses => addresses == "10.201.0.151 10.201.0.151", "the node says its new address");
