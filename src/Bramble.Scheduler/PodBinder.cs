@@ -46,8 +46,8 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
             }
             finally
             {
+                // Not disposed: Stop may just be cancelling it, and without a timer there is nothing to give back.
                 if (_waiting.TryGetValue(pod.Name, out var waiting) && waiting.Stop == stop) _waiting.TryRemove(KeyValuePair.Create(pod.Name, waiting));
-                stop.Dispose();
             }
         }
         var body = new JsonObject

@@ -249,7 +249,7 @@ public sealed class SchedulerLoop
             profile.Events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {assignment.Node}");
             if (assignment.Reservations.Count == 0) return;
             lock (_gate)
-                foreach (var reservation in assignment.Reservations) reservation.Revert();      // what was promised shows now
+                foreach (var reservation in assignment.Reservations) reservation.Fulfilled();
         }
         catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException or SchedulingException)
         {
@@ -267,7 +267,21 @@ public sealed class SchedulerLoop
                 return;
             }
             SchedulerLog.BindFailed(_log, pod.Name, assignment.Node, e.Message);
+            await UndoAsync(pod, assignment);
             Fail(pod, profile, e.Message);
+        }
+    }
+
+    private async Task UndoAsync(PodInfo pod, Assignment assignment)
+    {
+        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        try
+        {
+            foreach (var reservation in assignment.Reservations) await reservation.UndoAsync(bounded.Token);
+        }
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException)
+        {
+            SchedulerLog.NotUndone(_log, pod.Name, e.Message);
         }
     }
 

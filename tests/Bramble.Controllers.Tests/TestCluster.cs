@@ -116,6 +116,13 @@ internal sealed class TestCluster : IKubeClient
         return true;
     }
 
+    /// <summary>Takes an object away at once, whatever it waits for.</summary>
+    public async ValueTask RemoveAsync(ResourceId resource, NamespacedName name)
+    {
+        while (await _store.FindAsync(Key(resource, name), default) is { } entry)
+            if ((await _store.DeleteAsync(Key(resource, name), entry.Revision, default)).Succeeded) return;
+    }
+
     /// <summary>Changes an object as its owner would, without a lost race.</summary>
     public async ValueTask<KubeObject> ChangeAsync(ResourceId resource, NamespacedName name, Action<JsonObject> change, CancellationToken cancel = default)
     {

@@ -67,6 +67,9 @@ public sealed class CelProgram
     /// <summary>A JSON value as CEL sees it; with a declaration its formats are known.</summary>
     public static object? ValueOf(JsonNode? node, CelDeclaration? declaration = null) => CelJson.Of(node, declaration);
 
+    /// <summary>A version by semver.org as CEL's <c>semver()</c> makes it; its text where it is none.</summary>
+    public static object VersionOf(string text) => CelVersion.Parse(text, normalize: false) is CelVersion version ? version : text;
+
     /// <summary>A value as JSON.</summary>
     /// <exception cref="CelException">It has no such form.</exception>
     public static JsonNode? JsonOf(object? value)

@@ -38,7 +38,7 @@ internal abstract class CelMap
     public abstract bool TryGet(object? key, out object? value);
 }
 
-/// <summary>A map whose values are made when asked for (a policy's variables).</summary>
+/// <summary>A map whose values are made when asked for (a policy's variables, a device). Values are as variables are: JSON, dictionaries, maps like this one.</summary>
 public interface ICelMap
 {
     bool TryGet(string key, out object? value);
@@ -54,7 +54,9 @@ internal sealed class CelLazyMap(ICelMap map) : CelMap
         value = null;
         try
         {
-            return key is string name && map.TryGet(name, out value);
+            if (key is not string name || !map.TryGet(name, out value)) return false;
+            value = CelValues.Of(value);
+            return true;
         }
         catch (CelException e)
         {
@@ -62,6 +64,21 @@ internal sealed class CelLazyMap(ICelMap map) : CelMap
             value = new CelFault(e.Message);
             return true;
         }
+    }
+}
+
+/// <summary>A map that the program made, keys by name.</summary>
+internal sealed class CelNamedMap(IReadOnlyDictionary<string, object?> entries) : CelMap
+{
+    public override int Count => entries.Count;
+    public override IEnumerable<object?> Keys => entries.Keys;
+
+    public override bool TryGet(object? key, out object? value)
+    {
+        value = null;
+        if (key is not string name || !entries.TryGetValue(name, out value)) return false;
+        value = CelValues.Of(value);
+        return true;
     }
 }
 
@@ -117,6 +134,7 @@ internal static class CelValues
     {
         JsonNode node => CelJson.Of(node, null),
         ICelMap map => new CelLazyMap(map),
+        IReadOnlyDictionary<string, object?> entries => new CelNamedMap(entries),
         CelOptional { HasValue: true } optional => optional with { Value = Of(optional.Value) },
         _ => value,
     };

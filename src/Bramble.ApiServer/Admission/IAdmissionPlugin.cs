@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
 using Bramble.Api.Naming;
 using Bramble.Api.Schemas;
 using Bramble.ApiServer.Authentication;
@@ -25,6 +26,15 @@ public sealed class AdmissionRequest
     public JsonObject? OldObject { get; init; }
     public JsonObject? Options { get; init; }
     public bool IsDryRun { get; init; }
+
+    /// <summary>The object in the version that was asked for; within the server it is in the one that is worked on (HorizontalPodAutoscaler v1 is v2).</summary>
+    public JsonObject? AsRequested(JsonObject? obj)
+    {
+        if (obj is null || BuiltInSchemas.FindKind(Kind) is null || obj.Text("kind") != Kind.Kind || obj.Text("apiVersion") == Kind.GroupVersion.ToString()) return obj;
+        var converted = (JsonObject)obj.DeepClone();
+        KindConversion.Convert(converted, Kind);
+        return converted;
+    }
 
     /// <summary>The type of the resource's objects; a subresource may have its own.</summary>
     public SchemaType? ResourceType { get; init; }

@@ -52,13 +52,6 @@ internal sealed class CustomResourceStrategy : KindStrategy
         if (_schema is not null) StructuralDefaults.Apply(obj, _schema);
     }
 
-    public override IReadOnlyList<string> ResetFields(string subresource) => (_hasStatus, subresource) switch
-    {
-        (true, "") => ["status"],
-        (true, "status") => ["metadata.deletionTimestamp", "metadata.finalizers", "metadata.labels", "metadata.ownerReferences", "spec"],
-        _ => [],
-    };
-
     public override void PrepareForCreate(JsonObject obj, StrategyContext context)
     {
         if (_hasStatus) obj.Remove("status");

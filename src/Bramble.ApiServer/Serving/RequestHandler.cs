@@ -138,7 +138,7 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         var route = pipeline.Route(routed, request.Method);
         if (route.Streaming is { } streaming)
         {
-            await pipeline.ConnectAsync(route, routed, cancel);
+            if (streaming.IsConnect) await pipeline.ConnectAsync(route, routed, cancel);
             await streaming.HandleAsync(routed, http, cancel);
             return;
         }

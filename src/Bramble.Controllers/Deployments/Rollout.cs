@@ -147,8 +147,7 @@ internal sealed class Rollout(
         if (Spec["minReadySeconds"] is { } minReady) body["spec"]!["minReadySeconds"] = minReady.DeepClone();
         try
         {
-            var created = await context.Client.CreateAsync(Resources.ReplicaSets, body, cancel);
-            writes.Wrote(_name, sets, created);
+            var created = await WriteSetAsync(new NamespacedName(_name.Namespace, name), () => context.Client.CreateAsync(Resources.ReplicaSets, body, cancel), cancel);
             _trees[name] = created;
             if (replicas > 0)
                 context.Events.Normal(DeploymentController.About(deployment, _name), "ScalingReplicaSet", $"Scaled up replica set {name} from 0 to {replicas}");
@@ -187,6 +186,22 @@ internal sealed class Rollout(
         }
     }
 
+    /// <summary>Writes a set; the next look waits until the copy has it. Also of a write whose end is not known: what it may have done counts against the surge.</summary>
+    private async Task<KubeObject> WriteSetAsync(NamespacedName set, Func<ValueTask<KubeObject>> write, CancellationToken cancel)
+    {
+        try
+        {
+            var written = await write();
+            writes.Wrote(_name, sets, written);
+            return written;
+        }
+        catch (StatusException e) when (e.Status.Code >= 500)
+        {
+            if (await context.Client.FindAsync(Resources.ReplicaSets, set, cancel) is { } now) writes.Wrote(_name, sets, now);
+            throw;
+        }
+    }
+
     /// <summary>A long name loses its end, never its hash.</summary>
     internal static string NameOfSet(string deployment, string hash)
     {
@@ -212,8 +227,7 @@ internal sealed class Rollout(
             {
                 tree["metadata"]!["annotations"] = annotations;
                 tree["spec"]!["minReadySeconds"] = minReady;
-                var updated = await context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel);
-                writes.Wrote(_name, sets, updated);
+                var updated = await WriteSetAsync(set.FullName, () => context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel), cancel);
                 _trees[set.Name] = updated;
                 var view = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), set.ActivePods);
                 _all[_all.FindIndex(s => s.Name == set.Name)] = view;
@@ -265,9 +279,8 @@ internal sealed class Rollout(
         if (tree["metadata"]!["annotations"] is not JsonObject known) tree["metadata"]!["annotations"] = known = [];
         foreach (var (key, value) in annotations) known[key] = value!.DeepClone();
         if (changesNumber) tree["spec"]!["replicas"] = scale.Replicas;
-        var updated = await context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel);
+        var updated = await WriteSetAsync(scale.Set.FullName, () => context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel), cancel);
         _trees[scale.Set.Name] = updated;
-        writes.Wrote(_name, sets, updated);
         _all[_all.FindIndex(s => s.Name == scale.Set.Name)] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), scale.Set.ActivePods);
         if (changesNumber)
             context.Events.Normal(

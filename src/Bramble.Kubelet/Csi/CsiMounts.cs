@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Kubelet.Csi.Protocol;
@@ -237,12 +238,25 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         var since = time.GetTimestamp();
         while (true)
         {
-            var status = (await client.FindAsync(Resources.VolumeAttachments, name, cancel))?.ToTree()["status"];
+            var status = (await FindAttachmentAsync(name, cancel))?.ToTree()["status"];
             if ((bool?)status?["attached"] == true)
                 return (status["attachmentMetadata"] as JsonObject ?? []).ToDictionary(m => m.Key, m => (string?)m.Value ?? "", StringComparer.Ordinal);
             if (time.GetElapsedTime(since) > AttachMax)
                 throw VolumeException.AtStage($"Unable to attach or mount volumes: unmounted volumes=[{volume.Name}], unattached volumes=[{volume.Name}], failed to process volumes=[]: context deadline exceeded");
             await Task.Delay(AttachLook, time, cancel);
+        }
+    }
+
+    /// <summary>A node may read its own attachments; one that is not made yet is nobody's, and asking for it forbidden.</summary>
+    private async Task<KubeObject?> FindAttachmentAsync(NamespacedName name, CancellationToken cancel)
+    {
+        try
+        {
+            return await client.FindAsync(Resources.VolumeAttachments, name, cancel);
+        }
+        catch (StatusException e) when (e.Status.Code == 403)
+        {
+            return null;
         }
     }
 

@@ -15,8 +15,9 @@ internal static class NodeAddresses
 
     /// <summary>The wanted addresses of each Service that is ours; a Service whose port an older one has gets none.</summary>
     /// <param name="readyNodes">Nodes with a ready endpoint of a Service; asked only for externalTrafficPolicy: Local.</param>
+    /// <param name="ofIngress">TCP ports that the nodes' ingress has, as in K3s its <c>traefik</c> Service has them.</param>
     public static Dictionary<NamespacedName, IReadOnlyList<string>> Decide(
-        IEnumerable<V1Service> services, IReadOnlyCollection<V1Node> nodes, Func<NamespacedName, IReadOnlySet<string>> readyNodes)
+        IEnumerable<V1Service> services, IReadOnlyCollection<V1Node> nodes, Func<NamespacedName, IReadOnlySet<string>> readyNodes, IReadOnlyCollection<int> ofIngress)
     {
         var usable = nodes.Where(IsUsable).ToList();
         var isRestricted = usable.Exists(n => Label(n, EnableLabel) is not null);
@@ -28,7 +29,7 @@ internal static class NodeAddresses
             string? pool = null;
             service.Metadata.Labels?.TryGetValue(PoolLabel, out pool);
             var ports = (service.Spec.Ports ?? []).Select(p => (pool ?? "", p.Protocol ?? "TCP", p.Port)).ToList();
-            if (ports.Exists(taken.Contains))
+            if (ports.Exists(port => taken.Contains(port) || port.Item2 == "TCP" && ofIngress.Contains(port.Port)))
             {
                 wanted[name] = [];
                 continue;

@@ -9,7 +9,7 @@ namespace Bramble.Network.ServiceLoadBalancer;
 
 /// <summary>Writes the nodes' addresses into the status of LoadBalancer Services (<c>--disable servicelb</c> switches it off). The packets themselves are
 /// the service rules' business: a status address is a front end like any other. Level-triggered over all such Services, of which a cluster has few.</summary>
-internal sealed class ServiceLb(IKubeClient client, IInformers informers, TimeProvider time, ILogger logger)
+internal sealed class ServiceLb(IKubeClient client, IInformers informers, IReadOnlyCollection<int> ofIngress, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(10);
 
@@ -41,7 +41,7 @@ internal sealed class ServiceLb(IKubeClient client, IInformers informers, TimePr
         {
             await changed.WaitAsync(cancel);
             var all = services.List();
-            var wanted = NodeAddresses.Decide(all, nodes.List(), name => ReadyNodes(slices, name));
+            var wanted = NodeAddresses.Decide(all, nodes.List(), name => ReadyNodes(slices, name), ofIngress);
             try
             {
                 foreach (var service in all)

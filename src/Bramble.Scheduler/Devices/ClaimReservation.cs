@@ -20,9 +20,26 @@ internal sealed class ClaimReservation(IReadOnlyList<(DeviceClaim Claim, JsonObj
         foreach (var (claim, allocation) in claims) await WriteAsync(claim, allocation, cancel);
     }
 
+    /// <summary>Devices stay promised until the claim is seen with them, or another Pod could be given them in between.</summary>
+    public void Fulfilled()
+    {
+    }
+
     public void Revert()
     {
         foreach (var (claim, _) in claims) devices.Promise(claim.Uid, null);
+    }
+
+    /// <summary>The claims keep their devices, but are not used by the Pod: another one may use them, or they are given up.</summary>
+    public async Task UndoAsync(CancellationToken cancel)
+    {
+        foreach (var (claim, _) in claims)
+        {
+            var tree = (await client.FindAsync(Resources.ResourceClaims, new NamespacedName(claim.Namespace, claim.Name), cancel))?.ToTree();
+            if (tree?["status"]?["reservedFor"] is not JsonArray consumers || consumers.FirstOrDefault(c => (string?)c?["uid"] == pod.Uid) is not { } own) continue;
+            consumers.Remove(own);
+            await client.UpdateAsync(Resources.ResourceClaims, tree, "status", cancel);
+        }
     }
 
     private async Task WriteAsync(DeviceClaim claim, JsonObject? allocation, CancellationToken cancel)

@@ -145,7 +145,8 @@ internal sealed class DeviceValue(Device device) : Api.Cel.ICelMap
         {
             if ((string?)(node as JsonObject)?["value"] is { } capacity && Quantity.TryParse(capacity, out var quantity, out _)) return quantity;
             var value = node as JsonObject;
-            return Api.Cel.CelProgram.ValueOf(value?["string"] ?? value?["int"] ?? value?["bool"] ?? value?["version"]);
+            if ((string?)value?["version"] is { } version) return Api.Cel.CelProgram.VersionOf(version);
+            return Api.Cel.CelProgram.ValueOf(value?["string"] ?? value?["int"] ?? value?["bool"]);
         }
     }
 }

@@ -212,7 +212,7 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
             {
                 var place = (bool?)device.Slice.Spec["perDeviceNodeSelection"] == true ? device.Tree : device.Slice.Spec;
                 if ((string?)place["nodeName"] is { Length: > 0 })
-                    return Term([], [new JsonObject { ["key"] = "metadata.name", ["operator"] = "In", ["values"] = new JsonArray(node) }]);
+                    return Term([], new JsonArray((JsonNode)new JsonObject { ["key"] = "metadata.name", ["operator"] = "In", ["values"] = new JsonArray(node) }));
                 var term = (place["nodeSelector"]?["nodeSelectorTerms"] as JsonArray)?.FirstOrDefault();
                 AddNew(expressions, term?["matchExpressions"] as JsonArray);
                 AddNew(fields, term?["matchFields"] as JsonArray);

@@ -21,8 +21,12 @@ internal sealed class DeviceView(IInformers informers)
 
     public IReadOnlyList<IDisposable> Follow(Action<ClusterChange> happened) =>
     [
-        Claims.Subscribe(c => Set(_claims, c.Name, c, DeviceClaim.Of,
-            (old, now) => happened(new(now is null ? ChangeKinds.ResourceClaimRemoved : old is null ? ChangeKinds.ResourceClaimAdded : ChangeKinds.ResourceClaimChanged, old, now)))),
+        Claims.Subscribe(c => Set(_claims, c.Name, c, DeviceClaim.Of, (old, now) =>
+        {
+            if (now is { Allocation: not null }) Promise(now.Uid, null);
+            if (now is null && old is not null) Promise(old.Uid, null);
+            happened(new(now is null ? ChangeKinds.ResourceClaimRemoved : old is null ? ChangeKinds.ResourceClaimAdded : ChangeKinds.ResourceClaimChanged, old, now));
+        })),
         Slices.Subscribe(c => Set(_slices, c.Name.Name, c, ResourceSlice.Of, (_, now) =>
         {
             if (now is not null) happened(new(ChangeKinds.DevicesChanged, null, now));
@@ -48,6 +52,7 @@ internal sealed class DeviceView(IInformers informers)
         lock (_gate) return _promised.ContainsKey(uid);
     }
 
+    /// <summary>A promise ends when the claim is seen with its devices.</summary>
     /// <param name="devices">Null: the promise is kept or void.</param>
     public void Promise(string uid, IReadOnlyList<DeviceId>? devices)
     {

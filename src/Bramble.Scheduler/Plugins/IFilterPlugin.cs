@@ -80,7 +80,14 @@ internal interface IReservation
     /// <summary>Writes and waits until the rest of the cluster has done its part.</summary>
     Task WriteAsync(CancellationToken cancel);
 
+    /// <summary>The Pod is bound: what was kept for it shows, or will.</summary>
+    void Fulfilled();
+
+    /// <summary>The Pod is not bound: others may have it.</summary>
     void Revert();
+
+    /// <summary>Takes back what was written, after <see cref="Revert"/>; what cannot be, the Pod's next try finds.</summary>
+    Task UndoAsync(CancellationToken cancel) => Task.CompletedTask;
 }
 
 /// <summary>A Pod could not be scheduled for a reason that is not about nodes.</summary>

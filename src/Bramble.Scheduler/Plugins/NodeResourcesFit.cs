@@ -81,10 +81,12 @@ internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null) : IFil
 
     private sealed class Preference(PodInfo pod, ScoringStrategy strategy) : INodeScore
     {
+        private readonly (string Resource, long Weight)[] _resources = [.. strategy.Resources];
+
         public long Score(NodeInfo node)
         {
             long sum = 0, weights = 0;
-            foreach (var (resource, weight) in strategy.Resources)
+            foreach (var (resource, weight) in _resources)
             {
                 var wanted = pod.AssumedRequests[resource];
                 if (wanted == 0 && ResourceAmounts.IsScalar(resource)) continue;

@@ -3,16 +3,22 @@ namespace Bramble.Scheduler.State;
 /// <summary>Namespace and labels of a Pod, as one comparable value: Pods of one ReplicaSet are alike to every selector, so they are counted together.</summary>
 internal sealed class PodLabels : IEquatable<PodLabels>
 {
+    private readonly KeyValuePair<string, string>[] _sorted;
     private readonly int _hash;
 
     public PodLabels(string ns, IDictionary<string, string>? labels)
     {
         Namespace = ns;
         Labels = labels;
-        var hash = 0;
-        if (labels is not null)
-            foreach (var (key, value) in labels) hash ^= HashCode.Combine(key, value);
-        _hash = HashCode.Combine(ns, hash);
+        _sorted = labels is not { Count: > 0 } ? [] : [.. labels.OrderBy(l => l.Key, StringComparer.Ordinal)];
+        var hash = new HashCode();
+        hash.Add(ns);
+        foreach (var (key, value) in _sorted)
+        {
+            hash.Add(key);
+            hash.Add(value);
+        }
+        _hash = hash.ToHashCode();
     }
 
     public string Namespace { get; }
@@ -21,10 +27,9 @@ internal sealed class PodLabels : IEquatable<PodLabels>
     public bool Equals(PodLabels? other)
     {
         if (ReferenceEquals(this, other)) return true;
-        if (other is null || _hash != other._hash || Namespace != other.Namespace || (Labels?.Count ?? 0) != (other.Labels?.Count ?? 0)) return false;
-        if (Labels is null) return true;
-        foreach (var (key, value) in Labels)
-            if (!other.Labels!.TryGetValue(key, out var has) || has != value) return false;
+        if (other is null || _hash != other._hash || Namespace != other.Namespace || _sorted.Length != other._sorted.Length) return false;
+        for (var i = 0; i < _sorted.Length; i++)
+            if (_sorted[i].Key != other._sorted[i].Key || _sorted[i].Value != other._sorted[i].Value) return false;
         return true;
     }
 

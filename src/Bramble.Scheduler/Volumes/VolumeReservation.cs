@@ -46,6 +46,9 @@ internal sealed class VolumeReservation(
         foreach (var claim in volumes.Provisions) CheckProvisioned(claim);
     }
 
+    /// <summary>Claims are seen bound before the Pod is.</summary>
+    public void Fulfilled() => Revert();
+
     public void Revert()
     {
         foreach (var (volume, _) in volumes.Bindings) promises.ClaimOfVolume.Remove(volume.Metadata.Name);

@@ -107,7 +107,7 @@ public sealed class IngressTests(IngressDesk desk)
         await desk.Get();
         var ns = await desk.NewNamespace("ing-stream");
         await desk.Cluster.KubectlWithInput(Ingress(ns, "stream.example"), "apply", "-f", "-");
-        await desk.Cluster.KubectlWithInput(Ingress(ns, "grpc.example", port: 90).Replace("name: app,", "name: grpc,"), "apply", "-f", "-");
+        await desk.Cluster.KubectlWithInput(Ingress(ns, "grpc.example", port: 90).Replace("metadata: {name: app,", "metadata: {name: grpc,"), "apply", "-f", "-");
         await Becomes("stream.example", $"{Server}/", text => text.StartsWith("HTTP/1.1 GET /", StringComparison.Ordinal));
 
         using var socket = new ClientWebSocket();

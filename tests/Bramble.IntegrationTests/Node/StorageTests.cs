@@ -34,7 +34,8 @@ public sealed class StorageTests(SharedCluster shared)
               - metadata: {name: data}
                 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
             """, "-n", space, "apply", "-f", "-");
-        await cluster.Kubectl("-n", space, "rollout", "status", "statefulset/db", "--timeout=60s");
+        await Eventually.Becomes(async () => await cluster.Kubectl("-n", space, "get", "statefulset", "db", "-o", "jsonpath={.status.readyReplicas}") + await cluster.Kubectl("-n", space, "describe", "pvc,pod"),
+            text => text.StartsWith('1'), "its Pod is ready");
 
         var claim = await cluster.Get("-n", space, "pvc", "data-db-0");
         var name = $"pvc-{claim["metadata"]!["uid"]}";

@@ -38,6 +38,7 @@ public sealed class NodeAddressesTests
         { "a pool", [Balancer("a", pool: "p")], [One, Node("two", "192.0.2.2", labels: ("svccontroller.k3s.cattle.io/lbpool", "p"))], "a: 192.0.2.2" },
         { "Local: nodes with ready endpoints", [Balancer("a", policy: "Local")], [One, Two], "a: 192.0.2.2" },
         { "somebody else's class", [Balancer("a", @class: "metallb")], [One], "" },
+        { "the ingress has the port", [Balancer("a", port: 443), Balancer("b")], [One], "a: ; b: 192.0.2.1" },
         { "the older one has the port", [Balancer("a"), Balancer("b", age: 5), Balancer("c", port: 81)], [One], "a: ; b: 192.0.2.1; c: 192.0.2.1" },
     };
 
@@ -46,7 +47,7 @@ public sealed class NodeAddressesTests
     public void Addresses_are(string name, V1Service[] services, V1Node[] nodes, string expected)
     {
         Assert.NotEmpty(name);
-        var wanted = NodeAddresses.Decide(services, nodes, _ => new HashSet<string> { "two" });
+        var wanted = NodeAddresses.Decide(services, nodes, _ => new HashSet<string> { "two" }, [443]);
         Assert.Equal(expected, string.Join("; ", wanted.OrderBy(w => w.Key.Name, StringComparer.Ordinal).Select(w => $"{w.Key.Name}: {string.Join(',', w.Value)}")));
     }
 }

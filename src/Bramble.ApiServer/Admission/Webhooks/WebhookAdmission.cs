@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
 using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
@@ -96,8 +97,10 @@ internal sealed class MutatingAdmissionWebhook(IAuthorizer authorizer) : Webhook
     {
         if (await CallAsync(webhook, request, isMutating: true, cancel) is not { Patch: { Length: > 0 } patch }) return false;
         if (request.Object is not { } obj) throw StatusErrors.Internal($"admission webhook \"{webhook.Name}\" attempted to modify the object, which is not supported for this operation");
-        if (request.ObjectType is not { } type) throw StatusErrors.Internal($"no schema for {request.Kind}");
-        var patched = Patched(obj, patch, type, request);
+        var asked = request.AsRequested(obj)!;
+        if ((ReferenceEquals(asked, obj) ? request.ObjectType : BuiltInSchemas.FindKind(request.Kind)) is not { } type) throw StatusErrors.Internal($"no schema for {request.Kind}");
+        var patched = Patched(asked, patch, type, request);
+        if (!ReferenceEquals(asked, obj) && GroupVersion.TryParse(obj.Text("apiVersion"), out var working)) KindConversion.Convert(patched, new(working.Group, working.Version, request.Kind.Kind));
         var changed = !TreeEquality.Same(obj, patched);
         request.Object = patched;
         return changed;

@@ -10,8 +10,6 @@ internal sealed class ResourceClaimStrategy : KindStrategy
     public override bool HasStatus => true;
     protected override bool StatusWriteKeepsMeta => true;
 
-    public override IReadOnlyList<string> ResetFields(string subresource) => subresource == "status" ? ["metadata", "spec"] : base.ResetFields(subresource);
-
     public override void Default(JsonObject claim) => DeviceDefaults.ApplyToClaimSpec(claim.Child("spec"));
 
     public override void PrepareForSubresourceUpdate(string subresource, JsonObject claim, JsonObject old, StrategyContext context)

@@ -162,7 +162,7 @@ internal sealed class Http1Forwarder(TimeProvider time) : IDisposable
             if (connection.Unread.Length >= count)
             {
                 // The last part goes with the end of the answer.
-                client.Write(connection.Unread[..(int)count]);
+                Put(client, connection.Unread[..(int)count]);
                 connection.Consume((int)count);
                 return;
             }
@@ -175,12 +175,25 @@ internal sealed class Http1Forwarder(TimeProvider time) : IDisposable
     {
         var count = (int)Math.Min(connection.Unread.Length, most);
         if (count == 0) return 0;
-        client.Write(connection.Unread[..count]);
+        Put(client, connection.Unread[..count]);
         connection.Consume(count);
         var flushed = await client.FlushAsync(cancel);
         // The client has gone; Kestrel says so by its token too, but maybe later.
         if (flushed.IsCompleted) throw new OperationCanceledException();
         return count;
+    }
+
+    // In pieces whose size is asked for: Kestrel's writer, asked for "some" memory, may have none left in the chunk that it has begun.
+    private static void Put(PipeWriter client, ReadOnlySpan<byte> bytes)
+    {
+        const int pieceBytesMax = 2048;
+        while (bytes.Length > 0)
+        {
+            var piece = bytes[..Math.Min(bytes.Length, pieceBytesMax)];
+            piece.CopyTo(client.GetSpan(piece.Length));
+            client.Advance(piece.Length);
+            bytes = bytes[piece.Length..];
+        }
     }
 
     private static async ValueTask DownloadChunksAsync(BackendConnection connection, PipeWriter client, CancellationToken cancel)
@@ -201,7 +214,7 @@ internal sealed class Http1Forwarder(TimeProvider time) : IDisposable
                     if (!await connection.FillAsync(cancel)) throw new BadAnswerException("it ended within a chunk");
                 }
                 var count = (int)Math.Min(connection.Unread.Length, left);
-                client.Write(connection.Unread[..count]);
+                Put(client, connection.Unread[..count]);
                 connection.Consume(count);
                 left -= count;
             }
