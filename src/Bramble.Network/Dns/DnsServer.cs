@@ -32,6 +32,8 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
         try
         {
             _datagrams = Open("udp", address);
+            // An answer that does not fit into the kernel's buffer is lost like any packet; and .NET refuses calls that may block on a socket that was taken up.
+            _datagrams.Blocking = false;
             _listener = Open("tcp", Address);
         }
         catch (SocketException taken)

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Bramble.Serving;
 
-/// <summary>The node's side of a server: runtime, images, network, kubelet, in the order in which they need each other.</summary>
+/// <summary>The node's side of a server: network, runtime, images, kubelet, in the order in which they need each other.</summary>
 internal sealed class NodeProcess(
     NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, NodeSockets sockets, TimeProvider time, ILoggerFactory logs)
 {
@@ -22,11 +22,24 @@ internal sealed class NodeProcess(
     /// <summary>Runs until cancelled; containers go on.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
-        var (endpoint, supervising) = await StartRuntimeAsync(cancel);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var network = new Bramble.Network.Network(NetworkSettings(), networkClient, kubeletClient, informers, time, logs);
+        // First, because after a restart running pods wait for names, while the runtime takes its seconds.
+        var networking = network.RunAsync(stop.Token);
+        string endpoint;
+        Func<CancellationToken, Task>? supervising;
+        try
+        {
+            (endpoint, supervising) = await StartRuntimeAsync(cancel);
+        }
+        catch
+        {
+            await stop.CancelAsync();
+            await networking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
         var kubelet = new Bramble.Kubelet.Kubelet(KubeletSettings(endpoint) with { PodStarts = network.PodStartsAsync, OtherMetrics = network.IngressMetrics.Write }, kubeletClient, time, logs);
-        List<Task> parts = [kubelet.RunAsync(stop.Token), network.RunAsync(stop.Token)];
+        List<Task> parts = [kubelet.RunAsync(stop.Token), networking];
         if (config.IsServer) parts.Add(KeepRoleAsync(stop.Token));
         if (supervising is not null) parts.Add(supervising(stop.Token));
         // One part that cannot go on ends the others; the process starts all of them again.

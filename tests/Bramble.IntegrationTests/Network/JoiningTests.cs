@@ -101,11 +101,27 @@ public sealed class JoiningTests(ThreeNodes nodes)
     {
         var desk = await nodes.Get();
         await using var board = await TestHost.Up("net-move", 150);
+        try
+        {
+            await MoveAsync(desk, board);
+        }
+        finally
+        {
+            // Its pods must not be among the others' backends.
+            await desk.Cluster.TryKubectl("delete", "pod", "mover", "--force", "--grace-period=0");
+            await Agent.Stop(board);
+            await desk.Cluster.TryKubectl("delete", "node", "net-move");
+            await Eventually.Becomes(() => desk.Cluster.Kubectl("get", "pods", "-l", "app=web", "-o", "name"), pods => pods.Split('\n').Length == 3, "its pod is gone");
+        }
+    }
+
+    private static async Task MoveAsync(Desk desk, TestHost board)
+    {
         await Agent.Start(board, Server, desk.PinnedToken);
         await desk.Cluster.WaitForNode("net-move");
         await desk.Cluster.Kubectl("run", "mover", "--image=busybox:1", "--overrides", """{"spec":{"nodeName":"net-move"}}""", "--", "sleep", "10000");
         await desk.Cluster.Kubectl("wait", "--for=condition=Ready", "pod/mover", "--timeout=60s");
-        (await board.Shell("ip address add 10.201.0.151/24 dev eth0; ip address delete 10.201.0.150/24 dev eth0; ip route replace default via 10.201.0.1")).Succeeded();
+        (await board.Shell("ip address delete 10.201.0.150/24 dev eth0; ip address add 10.201.0.151/24 dev eth0; ip route replace default via 10.201.0.1")).Succeeded();
         await Agent.Logs(board, "This machine has moved from [10.201.0.150] to [10.201.0.151]");
         await Eventually.Becomes(() => desk.Cluster.Kubectl("get", "node", "net-move", "-o", "jsonpath={.status.addresses[?(@.type==\"InternalIP\")].address} {.metadata.annotations.flannel\\.alpha\\.coreos\\.com/public-ip}"),
             addresses => addresses == "10.201.0.151 10.201.0.151", "the node says its new address");
@@ -114,9 +130,6 @@ public sealed class JoiningTests(ThreeNodes nodes)
         var pod = new WebPod("mover", board, await desk.Cluster.Kubectl("get", "pod", "mover", "-o", "jsonpath={.status.podIP}"), await Desk.PidOf(board, "mover", "mover"));
         Assert.Equal(desk.Pods[0].Name, (await Desk.CurlInPod(pod, $"http://{desk.Pods[0].Address}:8080/")).Succeeded());
         await Eventually.Becomes(() => desk.Cluster.TryKubectl("exec", "mover", "--", "busybox", "hostname"), result => result.Output.Trim() == "mover", "exec reaches the pod");
-        await desk.Cluster.Kubectl("delete", "pod", "mover", "--force", "--grace-period=0");
-        await Agent.Stop(board);
-        await desk.Cluster.Kubectl("delete", "node", "net-move");
     }
 
     [Fact]

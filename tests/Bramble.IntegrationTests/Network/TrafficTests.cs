@@ -41,7 +41,7 @@ public sealed class TrafficTests(ThreeNodes nodes, ITestOutputHelper output)
             asked, lost, wrong, slowest, ended = 0, 0, 0, 0.0, []
             threading.Thread(target=lambda: (sys.stdin.read(), ended.append(1)), daemon=True).start()
             while not ended:
-                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(4); s.connect(("10.43.0.10", 53))
+                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(20); s.connect(("10.43.0.10", 53))
                 began = time.monotonic(); asked += 1
                 try:
                     s.send(q); a = s.recv(512)
@@ -60,6 +60,7 @@ public sealed class TrafficTests(ThreeNodes nodes, ITestOutputHelper output)
         await Task.Delay(8000);
         asking.StandardInput.Close();
         var words = (await asking.StandardOutput.ReadToEndAsync()).Trim().Split(' ');
+        // How long the slowest waited is how long the process takes to start: a figure of the binary and the machine, not of this test.
         output.WriteLine($"DNS: asked, lost, wrong, slowest: {string.Join(' ', words)}");
         Assert.Equal(["0", "0"], words[1..3]);
         await desk.Cluster.WaitForNode("desk2");
@@ -144,8 +145,9 @@ public sealed class TrafficTests(ThreeNodes nodes, ITestOutputHelper output)
         await Eventually.Becomes(() => PathTests.Failures(desk), failures => failures == "", "every path is open after the link flapped", TimeSpan.FromSeconds(30));
 
         // Down by hand on the node itself: the kernel forgets what led through the link.
+        var before = (await desk.Agents[0].Run("ip", "route")).Output;
         (await desk.Agents[0].Shell("ip link set flannel.1 down; sleep 0.3; ip link set flannel.1 up")).Succeeded();
-        await Eventually.Becomes(async () => (await desk.Agents[0].Run("ip", "route")).Output, routes => routes.Split("dev flannel.1").Length == 3, "both routes are back", TimeSpan.FromSeconds(5));
+        await Eventually.Becomes(async () => (await desk.Agents[0].Run("ip", "route")).Output, routes => routes == before, "the routes are back", TimeSpan.FromSeconds(5));
         await Eventually.Becomes(() => PathTests.Failures(desk), failures => failures == "", "every path is open after the tunnel was down", TimeSpan.FromSeconds(30));
     }
 

@@ -57,6 +57,36 @@ public sealed class KeptSocketsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_part_that_ends_while_it_waits_for_datagrams_leaves_the_socket_receiving()
+    {
+        using var kept = Open();
+        var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var address = (IPEndPoint)udp.LocalEndPoint!;
+        kept.Keep("names", udp);
+        using var sender = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var buffer = new byte[64];
+        for (var round = 0; round < 3; round++)
+        {
+            using var stop = new CancellationTokenSource();
+            var from = new SocketAddress(AddressFamily.InterNetwork);
+            var receiving = udp.ReceiveFromAsync(buffer, SocketFlags.None, from, stop.Token).AsTask();
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => receiving);
+            udp.Dispose();
+            udp = kept.Take("names")!;
+            // As it came: its last owner received asynchronously, and .NET refuses calls that block unless told.
+            udp.Blocking = false;
+            await sender.SendAsync("question"u8.ToArray(), address);
+            var length = await udp.ReceiveFromAsync(buffer, SocketFlags.None, from, CancellationToken.None).AsTask().WaitAsync(TimeSpan.FromSeconds(5));
+            Assert.Equal("question", Encoding.ASCII.GetString(buffer, 0, length));
+            udp.SendTo("answer"u8, SocketFlags.None, from);
+            Assert.Equal("answer", Encoding.ASCII.GetString((await sender.ReceiveAsync().WaitAsync(TimeSpan.FromSeconds(5))).Buffer));
+        }
+        udp.Dispose();
+    }
+
+    [Fact]
     public async Task A_part_that_ends_while_it_accepts_leaves_the_socket_listening()
     {
         using var kept = Open();
