@@ -21,6 +21,9 @@ have containerd containerd
 have runc runc
 have busybox busybox-static
 have unzip unzip
+have openssl openssl
+have mkfs.ext4 e2fsprogs
+have pgrep procps
 have npm npm
 [ -f /usr/include/zlib.h ] || packages+=(zlib1g-dev)
 [ -f /usr/include/sqlite3.h ] || packages+=(libsqlite3-dev)
@@ -76,6 +79,7 @@ if [ -z "$filter" ]; then
         # The AOT binary with the real kubectl, helm and containerd, on test hosts.
         if [ "$(id -u)" = 0 ] && tests/clients.sh artifacts/clients && tests/images/busybox-image.sh artifacts/images/busybox.tar; then
             run_tests tests/Bramble.IntegrationTests
+            check 'memory and idle writes are within the budgets' dotnet bench/Bramble.Bench/bin/Debug/net10.0/Bramble.Bench.dll --budgets
             check 'flags, config file and variables of the server' tests/binary/server-flags.sh "$bramble"
             check 'install.sh: refusals, variables, upgrade in place, nothing left' tests/binary/install.sh "$bramble"
         else

@@ -130,7 +130,9 @@ remove_links() {
 remove_rules() {
     if have nft; then
         for family in ip ip6; do
-            nft list table $family bramble >/dev/null 2>&1 && nft delete table $family bramble
+            for table in bramble bramble-policy; do
+                nft list table $family $table >/dev/null 2>&1 && nft delete table $family $table
+            done
         done
         # Accepts that we put into the chains of other firewalls are tagged.
         nft -a list ruleset 2>/dev/null | awk '

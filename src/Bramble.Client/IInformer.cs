@@ -48,6 +48,9 @@ public interface IInformers
 {
     IInformer<T> For<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta>;
 
+    /// <summary>A local copy of one object, listed and watched by its name: for who may not see the others.</summary>
+    IInformer<T> ForOne<T>(Resource<T> resource, NamespacedName name) where T : class, IKubernetesObject<V1ObjectMeta>;
+
     /// <summary>The same local copy without models: for what handles every resource alike.</summary>
     IInformer<KubeObject> ForObjects(ResourceId resource);
 

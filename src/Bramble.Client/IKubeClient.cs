@@ -44,6 +44,12 @@ public interface IKubeClient
 
     ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel);
 
+    /// <summary>Any GET by its path: a subresource, or a group that another part or another server answers (metrics.k8s.io). A 404 is an exception; one
+    /// that is no Status has client-go's words.</summary>
+    /// <exception cref="NotSupportedException">This client reads objects only.</exception>
+    ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel) =>
+        throw new NotSupportedException($"{GetType().Name} reads objects only, not {path}");
+
     /// <summary>True when it was there.</summary>
     ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel);
 }

@@ -10,12 +10,14 @@ namespace Bramble.Client;
 public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFactory logs) : IInformers, IAsyncDisposable
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<(string Group, string Plural), (ObjectInformer Informer, Task Running, CancellationTokenSource Stop)> _informers = [];
+    private readonly Dictionary<(string Group, string Plural, NamespacedName? Only), (ObjectInformer Informer, Task Running, CancellationTokenSource Stop)> _informers = [];
     private readonly List<Task> _leaving = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly ILogger _log = logs.CreateLogger("informers");
 
     public IInformer<T> For<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta> => new TypedInformer<T>(Get(resource));
+
+    public IInformer<T> ForOne<T>(Resource<T> resource, NamespacedName name) where T : class, IKubernetesObject<V1ObjectMeta> => new TypedInformer<T>(Get(resource, name));
 
     public IInformer<KubeObject> ForObjects(ResourceId resource) => Get(resource);
 
@@ -34,7 +36,7 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
     {
         lock (_gate)
         {
-            if (!_informers.Remove((resource.Group, resource.Plural), out var known)) return;
+            if (!_informers.Remove((resource.Group, resource.Plural, null), out var known)) return;
             _leaving.RemoveAll(task => task.IsCompleted);
             _leaving.Add(EndAsync(known.Running, known.Stop));
         }
@@ -47,14 +49,14 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
         }
     }
 
-    private ObjectInformer Get(ResourceId resource)
+    private ObjectInformer Get(ResourceId resource, NamespacedName? only = null)
     {
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
-            var key = (resource.Group, resource.Plural);
+            var key = (resource.Group, resource.Plural, only);
             if (_informers.TryGetValue(key, out var known)) return known.Informer;
-            var informer = new ObjectInformer(resource, client, time, _log);
+            var informer = new ObjectInformer(resource, only, client, time, _log);
             var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             _informers.Add(key, (informer, Task.Run(() => informer.RunAsync(stop.Token)), stop));
             return informer;

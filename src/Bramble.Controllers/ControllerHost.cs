@@ -25,7 +25,8 @@ public sealed class ControllerHost(
         await Task.WhenAll(BuiltInControllers.All(config).Select(definition => RunAsync(definition, cancel)));
     }
 
-    private async Task RunAsync(ControllerDefinition definition, CancellationToken cancel)
+    /// <summary>One of them alone.</summary>
+    internal async Task RunAsync(ControllerDefinition definition, CancellationToken cancel)
     {
         var client = clients(definition.Identity);
         await using var events = new EventRecorder(client, definition.EventSource ?? definition.Identity, "", time, logs);
@@ -76,7 +77,7 @@ public sealed class ControllerHost(
                 // A lost race: the change that won will be seen in a moment.
                 context.Queue.AddRateLimited(key);
             }
-            catch (Exception e) when (e is StatusException or HttpRequestException or IOException or SocketException or TimeoutException)
+            catch (Exception e) when (e is StatusException or HttpRequestException or IOException or SocketException or TimeoutException or InvalidDataException)
             {
                 var delay = context.Queue.AddRateLimited(key);
                 // Once is noise (a namespace going away, a quota): what persists is told.

@@ -1,5 +1,8 @@
 using Bramble.Api.Naming;
 using Bramble.Controllers.Certificates;
+using Bramble.Controllers.Nodes;
+using Bramble.Controllers.LocalPath;
+using Bramble.Controllers.PodAutoscaling;
 
 namespace Bramble.Controllers;
 
@@ -15,11 +18,18 @@ public sealed record ControllersConfig(
     int TerminatedPodsMax = 12500)
 {
     /// <summary>A node whose heartbeat is older than this is unreachable.</summary>
-    public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(40);
+    public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(50);
+
+    public NodeEvictionSettings NodeEvictions { get; init; } = new();
+
+    public AutoscalerSettings Autoscaling { get; init; } = new();
 
     /// <summary>Signs the token of a Secret: account, its uid, the Secret's name; null: such Secrets stay empty.</summary>
     public Func<NamespacedName, string, string, string>? IssueAccountToken { get; init; }
 
     /// <summary>Who signs approved CertificateSigningRequests; null: nobody here.</summary>
     public CertificateSigners? Signers { get; init; }
+
+    /// <summary>Makes the volumes of class local-path; null: nobody here.</summary>
+    public LocalPathSettings? LocalPath { get; init; }
 }

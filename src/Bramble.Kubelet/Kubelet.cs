@@ -1,9 +1,11 @@
+using Bramble.Api.Errors;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Kubelet.Api;
 using Bramble.Kubelet.Cgroups;
 using Bramble.Kubelet.Containers;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.Csi;
 using Bramble.Kubelet.Eviction;
 using Bramble.Kubelet.Images;
 using Bramble.Kubelet.Node;
@@ -50,13 +52,16 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         var node = new NodeAgent(config, client, runtime, machine, resources, pressure, events, time, _log);
         using var objects = new ObjectWatches(client, time, logs);
         var tokens = new ServiceAccountTokens(client, time);
+        PodParts? parts = null;
+        using var drivers = new CsiDrivers(config, client);
+        var driverMounts = new CsiMounts(config, client, drivers, node.Hurry, time);
+        node.VolumesInUse = () => driverMounts.InUse;
         var volumes = new PodVolumes(
-            config, client, new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
+            config, new ClaimVolumes(config, client, driverMounts, (pod, type, reason, message) => parts!.Tell(pod, null, type, reason, message)), driverMounts, new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
         var sandboxes = new SandboxConfigs(config, cgroups);
         var prober = new Prober(runtime, time);
         var services = new Reflector(client, Client.Resources.Services, new ListQuery(), _ => { }, time, _log);
         PodWorkers? workers = null;
-        PodParts? parts = null;
         using var probes = new PodProbes(prober, time, (pod, container, reason, message) => parts!.Tell(pod, container, "Warning", reason, message), uid => workers!.Wake(uid));
         var mirrors = new StaticPods(config, client, time, _log);
         parts = new PodParts
@@ -105,6 +110,8 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             workers.FollowRuntimeAsync(cancel),
             pressure.RunAsync(node.Hurry, evictor.RelieveAsync, cancel),
             RunPodsAsync(node, pods, workers, mirrors, cancel),
+            new PluginSockets(config, drivers, time, _log).RunAsync(cancel),
+            EnsureCsiNodeAsync(node, drivers, cancel),
             Part("housekeeping", RelistEvery, async c =>
             {
                 if (pods.Synced.IsCompleted) await workers.EndOrphansAsync(c);
@@ -138,6 +145,25 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         if (ended == pods.Synced && !cancel.IsCancellationRequested) await workers.EndOrphansAsync(cancel);
         await watching;
         await statics;
+    }
+
+    /// <summary>Once, when the node is there; an API that does not answer then is asked again with the first driver.</summary>
+    private async Task EnsureCsiNodeAsync(NodeAgent node, CsiDrivers drivers, CancellationToken cancel)
+    {
+        while (node.Node is null && !cancel.IsCancellationRequested) await Task.Delay(TimeSpan.FromSeconds(1), time, cancel).ContinueWith(_ => { }, TaskScheduler.Default);
+        if (cancel.IsCancellationRequested) return;
+        try
+        {
+            await drivers.EnsureNodeAsync(cancel);
+        }
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException)
+        {
+            Log.PartFailed(_log, "CSINode", e.Message);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // stopping
+        }
     }
 
     private static void PodChanged(Reflector pods, PodWorkers workers, StaticPods mirrors, Bramble.Api.Naming.NamespacedName name)

@@ -58,4 +58,13 @@ internal static partial class Log
 
     [LoggerMessage(4016, LogLevel.Information, "The kubelet's HTTPS server listens on {Address}:{Port}.")]
     public static partial void ServerListens(ILogger logger, string address, int port);
+
+    [LoggerMessage(4018, LogLevel.Information, "Storage driver {Driver} registered.")]
+    public static partial void DriverRegistered(ILogger logger, string driver);
+
+    [LoggerMessage(4019, LogLevel.Warning, "The plugin at {Socket} is not registered: {Why}. Trying again in {Delay}.")]
+    public static partial void DriverNotRegistered(ILogger logger, string socket, string why, TimeSpan delay);
+
+    [LoggerMessage(4020, LogLevel.Warning, "Storage drivers are not seen, {Folder} cannot be watched: {Why}. Raise fs.inotify.max_user_instances and start again.")]
+    public static partial void DriversNotWatched(ILogger logger, string folder, string why);
 }

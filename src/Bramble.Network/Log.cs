@@ -19,7 +19,7 @@ internal static partial class Log
     [LoggerMessage(6012, LogLevel.Information, "Pod network {PodCidrs} on {Bridge}, MTU {Mtu}.")]
     public static partial void PodNetworkReady(ILogger logger, string podCidrs, string bridge, int mtu);
 
-    [LoggerMessage(6013, LogLevel.Information, "This kernel has no bridge netfilter (module br_netfilter): a pod that reaches a neighbour on this node through a Service is seen with the node's address.")]
+    [LoggerMessage(6013, LogLevel.Information, "This kernel has no bridge netfilter (module br_netfilter): new pods get a link of their own to the node (CNI plugin ptp) in place of a port on a bridge.")]
     public static partial void NoBridgeNetfilter(ILogger logger);
 
     [LoggerMessage(6021, LogLevel.Debug, "Upstream DNS server {Server} did not answer: {Error}")]
@@ -39,6 +39,9 @@ internal static partial class Log
 
     [LoggerMessage(6027, LogLevel.Warning, "The DNS server {Server} of {Path} sends questions back to the cluster DNS; it is not asked any more. Take the cluster DNS address out of its upstream servers.")]
     public static partial void UpstreamLoop(ILogger logger, System.Net.IPEndPoint server, string path);
+
+    [LoggerMessage(6028, LogLevel.Warning, "ConfigMap kube-system/coredns-custom: {Refused}; the rest of it is in use.")]
+    public static partial void CustomDnsRefused(ILogger logger, string refused);
 
     [LoggerMessage(6026, LogLevel.Warning, "Cannot publish the kube-dns Service: {Error}. The cluster DNS answers all the same; trying again in {Seconds} s.")]
     public static partial void KubeDnsNotPublished(ILogger logger, string error, int seconds);
@@ -73,8 +76,8 @@ internal static partial class Log
     [LoggerMessage(6072, LogLevel.Warning, "Pod {Namespace}/{Pod} starts although its network policies are not in force after {Seconds} s (is the API server away?).")]
     public static partial void PolicyLate(ILogger logger, string @namespace, string pod, int seconds);
 
-    [LoggerMessage(6073, LogLevel.Warning, "Without bridge netfilter (module br_netfilter) network policies do not see packets between pods of this node; load it: modprobe br_netfilter.")]
-    public static partial void PoliciesWithoutBridge(ILogger logger);
+    [LoggerMessage(6063, LogLevel.Warning, "Cannot listen on {Address} for the service proxy's state: {Error}. Services work all the same; free the port, or name another with --kube-proxy-arg=healthz-bind-address=… or metrics-bind-address=….")]
+    public static partial void ProxyPortTaken(ILogger logger, System.Net.IPEndPoint address, string error);
 
     [LoggerMessage(6061, LogLevel.Warning, "Cannot answer health checks on port {Port} of Service {Service}: {Error}. Free the port, or give the Service another healthCheckNodePort.")]
     public static partial void HealthPortTaken(ILogger logger, int port, string service, string error);

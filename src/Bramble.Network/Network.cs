@@ -5,9 +5,9 @@ using Bramble.Network.Firewalls;
 using Bramble.Network.Ingress;
 using Bramble.Network.Ingress.Proxying;
 using Bramble.Network.Ingress.Publishing;
-using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
+using Bramble.Network.PodNetwork.Overlays;
 using Bramble.Network.Policies;
 using Bramble.Network.ServiceLoadBalancer;
 using Bramble.Network.Services;
@@ -17,7 +17,7 @@ using Microsoft.Extensions.Logging;
 namespace Bramble.Network;
 
 /// <summary>Everything a node does for the network: pod network, services, cluster DNS, accepts in foreign firewalls. Started once by the composition.
-/// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; <see cref="RemoveAllRules"/> is for killall.</summary>
+/// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; k3s-killall.sh takes it away.</summary>
 /// <param name="client">Writes what the network owns.</param>
 /// <param name="node">As the node itself: it may read the Secrets of what its ingress serves.</param>
 public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClient node, IInformers informers, TimeProvider time, ILoggerFactory logs)
@@ -44,10 +44,11 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
     {
         using var nftables = new NftablesLibrary();
         var logger = logs.CreateLogger("network");
-        var pods = new PodNetworkSetup(config, informers, logger);
         var hasBridgeNetfilter = KernelSettings.EnableBridgeNetfilter();
-        if (!hasBridgeNetfilter) Log.NoBridgeNetfilter(logger);
-        var proxy = new ServiceProxy(config, informers, nftables, hasBridgeNetfilter, time, logger);
+        if (!hasBridgeNetfilter && config.Backend != FlannelBackend.None) Log.NoBridgeNetfilter(logger);
+        KernelSettings.ApplyConntrack(config.Proxy, logger);
+        var pods = new PodNetworkSetup(config, informers, hasBridgeNetfilter, logger);
+        var proxy = new ServiceProxy(config, informers, nftables, masqueradesNeighbours: !hasBridgeNetfilter, time, logger);
         using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // --disable-kube-proxy: somebody else's proxy (Cilium's) carries the services.
         var proxies = !config.Disabled.Contains("kube-proxy");
@@ -56,7 +57,6 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
         {
             var policies = new NetworkPolicies(config, informers, nftables, time, logger);
             _policies.TrySetResult(policies);
-            if (!hasBridgeNetfilter) Log.PoliciesWithoutBridge(logger);
         }
         else _policies.TrySetResult(null);
         List<Task> running = [pods.RunAsync(parts.Token), firewalls.RunAsync(parts.Token)];
@@ -82,7 +82,7 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
         var published = config.IsServer ? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) : null;
         if (servesIngress) running.Add(new IngressProxy(config, node, informers, published?.Task ?? Task.CompletedTask, IngressMetrics, time, logs, logger).RunAsync(parts.Token));
         if (published is not null) running.Add(PublishIngressAsync(servesIngress, published, logger, parts.Token));
-        if (config.Backend is FlannelBackend.Vxlan or FlannelBackend.HostGw) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
+        if (config.Backend != FlannelBackend.None) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
         if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, servesIngress ? [config.IngressPorts.Web, config.IngressPorts.WebSecure] : [], time, logger).RunAsync(parts.Token));
         running.Add(AnnounceAsync(ready, parts.Token));
         try
@@ -130,23 +130,5 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
         await Task.WhenAll(conditions).WaitAsync(cancel);
         _ready.TrySetResult();
         await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
-    }
-
-    /// <summary>Takes every rule, tagged accept, link and route of ours out of the kernel. For <c>killall</c>; nothing of it need be there.</summary>
-    public static void RemoveAllRules(NetworkConfig config)
-    {
-        using var nftables = new NftablesLibrary();
-        foreach (var family in new[] { "ip", "ip6" })
-            foreach (var table in new[] { BaseRules.Table, PolicyTable.Name }) nftables.Apply($"add table {family} {table}\ndelete table {family} {table}\n");
-        var removal = ForeignAccepts.Removal(ForeignFirewalls.Read(nftables), config.ClusterCidrs);
-        if (removal.Length > 0) nftables.Apply(removal);
-        using var routes = new RouteNetlink();
-        foreach (var route in routes.ListRoutes())
-            if (route.Protocol == RouteNetlink.OurProtocol) routes.DeleteRoute(route.Destination);
-        if (routes.FindLink(CniConfiguration.Bridge) is { } bridge)
-        {
-            foreach (var port in routes.ListLinks().Where(l => l.MasterIndex == bridge.Index)) routes.DeleteLink(port.Index);
-            routes.DeleteLink(bridge.Index);
-        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Bramble.Network.Ingress.Proxying;
+using Bramble.Network.Services;
 
 namespace Bramble.Network;
 
@@ -39,6 +40,20 @@ public sealed record NetworkConfig
     /// <summary><c>--flannel-ipv6-masq</c>: IPv6 pods go out with the node's address. Off, as in K3s: IPv6 pod addresses are routable.</summary>
     public bool MasqueradesIPv6Pods { get; init; }
 
+    /// <summary>VXLAN's network identifier and UDP port; flannel's and K3s' own unless <c>--flannel-conf</c> says others.</summary>
+    public int VxlanId { get; init; } = 1;
+
+    public int VxlanPort { get; init; } = 8472;
+
+    /// <summary>The node's addresses for the outside, by which <see cref="UsesExternalIps"/> reaches it.</summary>
+    public IReadOnlyList<IPAddress> NodeExternalIps { get; init; } = [];
+
+    /// <summary><c>--flannel-external-ip</c>: other nodes send to the external addresses.</summary>
+    public bool UsesExternalIps { get; init; }
+
+    /// <summary><c>--flannel-cni-conf</c>: the text of a CNI configuration that takes the place of our own; null: ours.</summary>
+    public string? CniConf { get; init; }
+
     /// <summary>Interface that carries traffic between nodes; null: the one with the default route, else the one with the node's first address.</summary>
     public string? FlannelInterface { get; init; }
 
@@ -47,6 +62,9 @@ public sealed record NetworkConfig
 
     /// <summary>K3s' names of what is switched off: <c>coredns</c>, <c>servicelb</c>, …</summary>
     public IReadOnlySet<string> Disabled { get; init; } = new HashSet<string>();
+
+    /// <summary><c>--kube-proxy-arg</c>.</summary>
+    public ProxyOptions Proxy { get; init; } = new();
 
     /// <summary><c>--disable-network-policy</c>: somebody else enforces them.</summary>
     public bool DisablesNetworkPolicy { get; init; }

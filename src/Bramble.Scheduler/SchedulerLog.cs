@@ -10,4 +10,16 @@ internal static partial class SchedulerLog
 
     [LoggerMessage(5102, LogLevel.Warning, "Status of Pod {Name} could not be written: {Why}")]
     public static partial void StatusFailed(ILogger logger, NamespacedName name, string why);
+
+    [LoggerMessage(5103, LogLevel.Warning, "Pod {Name} could not be preempted: {Why}. The Pod that needs its place will be tried again.")]
+    public static partial void PreemptionFailed(ILogger logger, NamespacedName name, string why);
+
+    [LoggerMessage(5105, LogLevel.Warning, "Pod {Name} could not give up the devices of its claim {Claim}: {Why}")]
+    public static partial void ClaimNotFreed(ILogger logger, NamespacedName name, string claim, string why);
+
+    [LoggerMessage(5106, LogLevel.Warning, "What was reserved for Pod {Name} could not be taken back: {Why}")]
+    public static partial void NotUndone(ILogger logger, NamespacedName name, string why);
+
+    [LoggerMessage(5104, LogLevel.Error, "Pod {Name} could not be looked at; it will be tried again")]
+    public static partial void SearchFailed(ILogger logger, NamespacedName name, Exception error);
 }

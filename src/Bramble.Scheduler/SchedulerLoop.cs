@@ -1,247 +1,324 @@
-using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
-using Bramble.Scheduler.Filters;
-using Bramble.Scheduler.Scores;
+using Bramble.Scheduler.Configuration;
+using Bramble.Scheduler.Cycle;
+using Bramble.Scheduler.Devices;
+using Bramble.Scheduler.Plugins;
+using Bramble.Scheduler.Preemption;
+using Bramble.Scheduler.Queue;
 using Bramble.Scheduler.State;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Scheduler;
 
-/// <summary>Gives each Pod that has no node one: filters, then scores, then a binding. One Pod is decided at a time; bindings are written meanwhile, at most
-/// 16 at once. Sleeps while nothing waits.</summary>
-public sealed class SchedulerLoop(IKubeClient client, IInformers informers, TimeProvider time, ILoggerFactory logs)
+/// <summary>Gives each Pod that has no node one: filters, then scores, then a binding. One Pod is decided at a time, on state in memory; what has to be written
+/// is written meanwhile by others, at most 64 bindings at once. Sleeps while nothing waits.</summary>
+public sealed class SchedulerLoop
 {
-    private const string SchedulerName = "default-scheduler";
+    private const int NoteMax = 1024;
 
-    private readonly ILogger _log = logs.CreateLogger("scheduler");
-    private readonly Lock _gate = new();        // guards _cluster
+    private readonly IKubeClient _client;
+    private readonly IInformers _informers;
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _logs;
+    private readonly ILogger _log;
+    private readonly SchedulerConfiguration _configuration;
+    private readonly Random _random;
+    private readonly NodeSearch _search;
+
+    private readonly Lock _gate = new();                                    // guards the fields down to _preempting
     private readonly ClusterState _cluster = new();
-    private readonly SemaphoreSlim _bindings = new(16);
-    private readonly Random _random = new();
+    private readonly Dictionary<NamespacedName, PodInfo> _known = [];       // every Pod that is not finished
+    private readonly Dictionary<string, bool> _preempting = new(StringComparer.Ordinal);   // uid of a Pod whose victims are being deleted → it was tried meanwhile
+
+    private readonly TaskSet _tasks = new();
+    private IReadOnlyDictionary<string, RunningProfile> _profiles = new Dictionary<string, RunningProfile>();
     private IInformer<V1Pod> _pods = null!;
-    private IReadOnlyList<IFilterPlugin> _filters = [];
-    private IReadOnlyList<IScorePlugin> _scores = [];
-    private VolumeBinding _volumes = null!;
-    private EventRecorder _events = null!;
+    private IInformer<V1PodDisruptionBudget> _budgets = null!;
     private SchedulingQueue _queue = null!;
+    private PodStatusWriter _status = null!;
+    private PodBinder _binder = null!;
+    private Preemptor _preemptor = null!;
+    private DynamicResources _dynamicResources = null!;
+
+    /// <param name="configuration">Profiles and limits; null: the defaults.</param>
+    /// <param name="random">Chooses among equally good nodes.</param>
+    public SchedulerLoop(IKubeClient client, IInformers informers, TimeProvider time, ILoggerFactory logs, SchedulerConfiguration? configuration = null, Random? random = null)
+    {
+        (_client, _informers, _time, _logs) = (client, informers, time, logs);
+        _log = logs.CreateLogger("scheduler");
+        _configuration = configuration ?? SchedulerConfiguration.Default;
+        _random = random ?? new Random();
+        _search = new NodeSearch(_random);
+    }
 
     /// <summary>Until cancelled; bindings under way are finished.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
-        await using var events = _events = new EventRecorder(client, SchedulerName, "", time, logs);
-        using var queue = _queue = new SchedulingQueue(time);
-        var nodes = informers.For(Resources.Nodes);
-        var namespaces = informers.For(Resources.Namespaces);
-        var claims = informers.For(Resources.PersistentVolumeClaims);
-        var volumes = informers.For(Resources.PersistentVolumes);
-        var classes = informers.For(Resources.StorageClasses);
-        _pods = informers.For(Resources.Pods);
-        _volumes = new VolumeBinding(claims, volumes, classes);
-        IDictionary<string, string>? NamespaceLabels(string name) => namespaces.Find(new NamespacedName("", name))?.Metadata.Labels;
-        _filters = [new NodeUnschedulable(), new NodeName(), new TaintToleration(), new NodeAffinity(), new NodePorts(), new NodeResourcesFit(), _volumes, new PodTopologySpread(), new InterPodAffinity(NamespaceLabels)];
-        _scores = [new TaintPreference(), new NodePreference(), new LeastAllocated(), new BalancedAllocation(), new SpreadPreference(), new PodPreference(NamespaceLabels), new ImageLocality()];
-
-        var binding = new HashSet<Task>();
+        var recorders = new List<EventRecorder>();
+        _pods = _informers.For(Resources.Pods);
+        _budgets = _informers.For(Resources.PodDisruptionBudgets);
+        using var status = _status = new PodStatusWriter(_client, _pods, HasNode, _time, _log);
+        _binder = new PodBinder(_client, _time, _log);
+        _preemptor = new Preemptor(_client, _time, _log);
+        var nodes = _informers.For(Resources.Nodes);
+        var parts = new PluginParts(_client, _informers, _time);
+        _dynamicResources = parts.DynamicResources;
+        _profiles = _configuration.Profiles.ToDictionary(p => p.SchedulerName, Run, StringComparer.Ordinal);
+        using var queue = _queue = new SchedulingQueue(_time, _configuration.BackOff, Gate);
+        var subscriptions = new List<IDisposable>();
+        var writing = status.RunAsync(cancel);
         try
         {
-            await Task.WhenAll(nodes.Synced, namespaces.Synced, claims.Synced, volumes.Synced, classes.Synced, _pods.Synced).WaitAsync(cancel);
-            using var a = nodes.Subscribe(NodeChanged);
-            using var b = _pods.Subscribe(PodChanged);
-            using var c = claims.Subscribe(_ => _queue.Happened(ClusterEvents.VolumeChanged));
-            using var d = volumes.Subscribe(_ => _queue.Happened(ClusterEvents.VolumeChanged));
-            using var e = classes.Subscribe(_ => _queue.Happened(ClusterEvents.VolumeChanged));
-            while (true)
-            {
-                var pod = await queue.TakeAsync(cancel);
-                binding.RemoveWhere(t => t.IsCompleted);
-                if (await ScheduleAsync(pod, cancel) is { } started) binding.Add(started);
-            }
+            await Task.WhenAll(nodes.Synced, _pods.Synced, _budgets.Synced, parts.Synced).WaitAsync(cancel);
+            subscriptions.Add(nodes.Subscribe(NodeChanged));
+            subscriptions.AddRange(parts.Follow(change => _queue.Happened(change)));
+            subscriptions.Add(_pods.Subscribe(PodChanged));
+            while (true) await ScheduleAsync(await queue.TakeAsync(cancel), cancel);
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             // stopping
         }
-        await Task.WhenAll(binding);
+        foreach (var subscription in subscriptions) subscription.Dispose();
+        await _tasks.FinishedAsync();
+        await writing;
+        foreach (var recorder in recorders) await recorder.DisposeAsync();
+
+        RunningProfile Run(ProfileSettings settings)
+        {
+            var events = new EventRecorder(_client, settings.SchedulerName, $"{settings.SchedulerName}-{Environment.MachineName}", _time, _logs);
+            recorders.Add(events);
+            return new(settings.Compose(parts), events);
+        }
     }
 
-    /// <returns>The binding that was started, if any.</returns>
-    private async Task<Task?> ScheduleAsync(PodInfo pod, CancellationToken cancel)
+    private async Task ScheduleAsync(PodInfo pod, CancellationToken cancel)
     {
-        if (_pods.Find(pod.Name) is not { } current || current.Metadata.Uid != pod.Uid || current.IsBeingDeleted() || !string.IsNullOrEmpty(current.Spec.NodeName))
+        if (_pods.Find(pod.Name) is not { } current || current.Metadata.Uid != pod.Uid || !string.IsNullOrEmpty(current.Spec.NodeName) || !_profiles.TryGetValue(SchedulerOf(current), out var profile))
         {
-            _queue.Remove(pod.Name);
-            return null;
+            _queue.Done(pod);
+            return;
         }
-        NodeInfo? best;
-        var refusals = new Dictionary<NodeInfo, FilterResult>();
-        var mayHelp = ClusterEvents.NodeAdded;
-        Victims? victims = null;
-        lock (_gate)
+        if (current.IsBeingDeleted())
         {
-            best = Choose(pod, refusals, ref mayHelp);
-            if (best is not null) _cluster.Place(pod, best.Name);       // assumed, until the informer shows it
-            else if (pod.Pod.Status?.NominatedNodeName is not { Length: > 0 } nominated || !IsEmptying(nominated, pod)) victims = Preemption.Decide(pod, refusals, _cluster, Filter);
+            profile.Events.WithAction(About(pod), "Warning", "FailedScheduling", "Scheduling", $"skip schedule deleting pod: {pod.Name}");
+            _queue.Done(pod);
+            return;
         }
-        if (best is null)
+        Assignment? assignment = null;
+        Refusal? refusal = null;
+        try
         {
-            await RefuseAsync(pod, refusals, mayHelp, victims, cancel);
-            return null;
-        }
-        await _bindings.WaitAsync(cancel);
-        return BindAsync(pod, best.Name);
-    }
-
-    private NodeInfo? Choose(PodInfo pod, Dictionary<NodeInfo, FilterResult> refusals, ref ClusterEvents mayHelp)
-    {
-        var fitting = new List<NodeInfo>();
-        foreach (var node in _cluster.Nodes)
-        {
-            var result = FilterResult.Fits;
-            foreach (var filter in _filters)
+            lock (_gate)
             {
-                result = filter.Filter(pod, node, _cluster);
-                if (result.DoesFit) continue;
-                mayHelp |= filter.MayHelp;
-                break;
+                if (_preempting.ContainsKey(pod.Uid))
+                {
+                    // Its victims are being deleted: when that is done it is worth a try.
+                    _preempting[pod.Uid] = true;
+                    _queue.Refused(pod, [], ChangeKinds.None);
+                    return;
+                }
+                if (_cluster.IsPlaced(pod.Name, pod.Uid))
+                {
+                    _queue.Done(pod);
+                    return;
+                }
+                if (_search.Find(profile.Profile, pod, _cluster, out var filters, out var diagnosis) is { } node) assignment = Assign(pod, node, filters);
+                else refusal = Refuse(pod, profile, filters, diagnosis);
             }
-            if (result.DoesFit) fitting.Add(node);
-            else refusals.Add(node, result);
         }
-        if (fitting.Count <= 1) return fitting.FirstOrDefault();
-        var totals = new double[fitting.Count];
-        foreach (var score in _scores)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
-            var scores = fitting.Select(n => score.Score(pod, n, _cluster)).ToArray();
-            score.Normalize(scores);
-            for (var i = 0; i < totals.Length; i++) totals[i] += score.Weight * scores[i];
+            // A rule that fails must not stop the Pods behind this one.
+            if (e is not SchedulingException) SchedulerLog.SearchFailed(_log, pod.Name, e);
+            Fail(pod, profile, e.Message);
+            return;
         }
-        var most = totals.Max();
-        var equals = Enumerable.Range(0, totals.Length).Where(i => totals[i] >= most - 1e-9).ToList();
-        return fitting[equals[_random.Next(equals.Count)]];
+        if (refusal is not null)
+        {
+            Tell(pod, profile, refusal);
+            return;
+        }
+        _queue.Binds(pod);
+        _status.Drop(pod.Name);
+        await _tasks.AddAsync(() => BindAsync(pod, profile, assignment!, cancel), isBounded: assignment!.Reservations.Count == 0, cancel);
     }
 
-    private FilterResult Filter(PodInfo pod, NodeInfo node)
+    /// <summary>The Pod counts as on the node from now on, and what it needs there is kept for it.</summary>
+    private Assignment Assign(PodInfo pod, NodeInfo node, PodFilters filters)
     {
-        foreach (var filter in _filters)
-            if (filter.Filter(pod, node, _cluster) is { DoesFit: false } refusal) return refusal;
-        return FilterResult.Fits;
+        var reservations = new List<IReservation>();
+        try
+        {
+            foreach (var (plugin, filter) in filters.All)
+                if ((plugin as IReservingPlugin)?.Reserve(pod, filter, node) is { } reservation) reservations.Add(reservation);
+        }
+        catch
+        {
+            foreach (var reservation in reservations) reservation.Revert();
+            throw;
+        }
+        _cluster.Place(pod, node.Name, isAssumed: true);
+        _cluster.Nominations.Remove(pod.Uid);
+        return new(node.Name, reservations, reservations.Count == 0 ? null : _binder.Begin(pod));
     }
 
-    /// <summary>Victims of an earlier preemption for this Pod are still going: no second round.</summary>
-    private bool IsEmptying(string node, PodInfo pod) => _cluster.Find(node)?.Pods.Any(p => p.Pod.IsBeingDeleted() && p.Priority < pod.Priority) == true;
-
-    private async Task BindAsync(PodInfo pod, string node)
+    private Refusal Refuse(PodInfo pod, RunningProfile profile, PodFilters filters, Diagnosis diagnosis)
     {
-        // A decision made is carried out also while stopping; it is bounded by the client's own limits.
+        if (_cluster.NodeCount == 0) return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null, null);
+        var (afterwards, mayPreempt, freed) = FreeClaims(pod, profile.Profile, filters, diagnosis, _cluster);
+        var outcome = mayPreempt && profile.Profile.Preemption is { } args
+            ? VictimChoice.Decide(pod, diagnosis, filters, _cluster, () => [.. _budgets.List().Select(Budget.Of)], args, _random)
+            : null;
+        var victims = (outcome as PreemptionOutcome.Preempt)?.Victims;
+        var nominated = !mayPreempt || outcome is PreemptionOutcome.NotEligible ? null : victims?.Node ?? "";
+        if (nominated is not null) _cluster.Nominations.Set(pod, nominated);
+        if (victims is not null) _preempting[pod.Uid] = false;
+        if (outcome is PreemptionOutcome.NotEligible notEligible) afterwards.Add(notEligible.Message);
+        if (outcome is PreemptionOutcome.NotHelpful notHelpful) afterwards.Add(notHelpful.Message);
+        // When room is being made there is nothing to add.
+        return new(diagnosis.Message(victims is null ? string.Join(", ", afterwards) : ""), diagnosis.Rejectors, diagnosis.MayHelp, nominated, victims, freed);
+    }
+
+    /// <summary>What is tried before preemption: to give up devices that keep the Pod from its nodes. Upstream's words are in every message, also of Pods without
+    /// claims; where a rule refused before DynamicResources was asked at all they are "not found", and preemption is not tried.</summary>
+    private static (List<string> Messages, bool MayPreempt, DeviceClaim? Freed) FreeClaims(PodInfo pod, Profile profile, PodFilters filters, Diagnosis diagnosis, ClusterState cluster)
+    {
+        if (!profile.FreesClaims) return ([], true, null);
+        var order = profile.Filters.ToList();
+        var asked = order.FindIndex(f => f is DynamicResources);
+        if (diagnosis.Before is not null && order.IndexOf(diagnosis.Rejectors[^1]) < asked) return (["not found"], false, null);
+        var (claim, message) = DynamicResources.ToFree(pod, filters.All.FirstOrDefault(f => f.Plugin is DynamicResources).Filter, cluster);
+        return ([message], true, claim);
+    }
+
+    private void Tell(PodInfo pod, RunningProfile profile, Refusal refusal)
+    {
+        var newest = Newest(pod);
+        if (newest is not null) _queue.Refused(newest, refusal.Rejectors, refusal.MayHelp);
+        else _queue.Done(pod);
+        profile.Events.WithAction(About(newest ?? pod), "Warning", "FailedScheduling", "Scheduling", Note(refusal.Message));
+        _status.Write(pod, "Unschedulable", refusal.Message, refusal.NominatedNode);
+        if (refusal.Freed is { } claim) _tasks.Add(() => FreeAsync(pod, claim));
+        if (refusal.Victims is { } victims) _tasks.Add(() => PreemptAsync(pod, profile, victims));
+    }
+
+    private async Task PreemptAsync(PodInfo pod, RunningProfile profile, Victims victims)
+    {
+        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        // Less important Pods that waited for this node look for another.
+        List<PodInfo> lesser;
+        lock (_gate) lesser = [.. _cluster.Nominations.On(victims.Node).Where(p => p.Priority < pod.Priority)];
+        foreach (var other in lesser) _status.Write(other, null, null, "");
+        var isDone = false;
+        try
+        {
+            isDone = await _preemptor.PreemptAsync(pod, victims, profile.Profile.SchedulerName, profile.Events, bounded.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The API did not answer for 30 s: the Pod is tried again.
+        }
+        bool wasTried;
+        lock (_gate) _preempting.Remove(pod.Uid, out wasTried);
+        if (wasTried || !isDone) _queue.Activate(pod.Name);
+    }
+
+    private async Task FreeAsync(PodInfo pod, DeviceClaim claim)
+    {
         using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         try
         {
-            foreach (var claim in _volumes.WaitingClaims(pod.Pod).ToList())
-                await client.MergePatchAsync(
-                    Resources.PersistentVolumeClaims, claim.NamespacedName(),
-                    new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["volume.kubernetes.io/selected-node"] = node } } }, null, bounded.Token);
-            var body = new JsonObject
-            {
-                ["apiVersion"] = "v1",
-                ["kind"] = "Binding",
-                ["metadata"] = new JsonObject { ["name"] = pod.Name.Name, ["namespace"] = pod.Name.Namespace, ["uid"] = pod.Uid },
-                ["target"] = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Node", ["name"] = node },
-            };
-            await client.CreateAsync(Resources.Pods, pod.Name, body, "binding", bounded.Token);
-            _queue.Placed(pod.Name);
-            _events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {node}");
+            await _dynamicResources.FreeAsync(claim, bounded.Token);
         }
         catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException)
         {
-            var isUnbound = string.IsNullOrEmpty(_pods.Find(pod.Name)?.Spec.NodeName);
-            lock (_gate)
-                if (isUnbound && _cluster.IsPlaced(pod.Name, pod.Uid)) _cluster.Remove(pod.Name);
-            if (e is StatusException { IsNotFound: true })
-            {
-                _queue.Remove(pod.Name);
-            }
-            else
-            {
-                SchedulerLog.BindFailed(_log, pod.Name, node, e.Message);
-                _queue.Refused(pod, ClusterEvents.All);
-                _queue.Happened(ClusterEvents.All);
-            }
-        }
-        finally
-        {
-            _bindings.Release();
+            SchedulerLog.ClaimNotFreed(_log, pod.Name, claim.Name, e.Message);
         }
     }
 
-    private async Task RefuseAsync(PodInfo pod, Dictionary<NodeInfo, FilterResult> refusals, ClusterEvents mayHelp, Victims? victims, CancellationToken cancel)
+    private async Task BindAsync(PodInfo pod, RunningProfile profile, Assignment assignment, CancellationToken cancel)
     {
-        var message = FitError.Message(refusals.Count, refusals.Values.Select(r => r.Reasons!));
-        if (refusals.Count > 0 && victims is null)
-            message += pod.Pod.Spec.PreemptionPolicy == "Never" ? " preemption: not eligible due to preemptionPolicy=Never." : " " + FitError.Preemption(refusals.Values);
-        _queue.Refused(pod, victims is null ? mayHelp : ClusterEvents.All);
-        _events.WithAction(About(pod), "Warning", "FailedScheduling", "Scheduling", message);
         try
         {
-            if (victims is not null) await PreemptAsync(pod, victims, cancel);
-            await WriteConditionAsync(pod, message, victims?.Node.Name, cancel);
+            await _binder.BindAsync(pod, assignment, cancel);
+            profile.Events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {assignment.Node}");
+            if (assignment.Reservations.Count == 0) return;
+            lock (_gate)
+                foreach (var reservation in assignment.Reservations) reservation.Fulfilled();
         }
-        catch (Exception e) when (e is StatusException or HttpRequestException or IOException)
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException or SchedulingException)
         {
-            if (e is not StatusException { IsNotFound: true }) SchedulerLog.StatusFailed(_log, pod.Name, e.Message);
+            PodInfo? forgotten;
+            lock (_gate)
+            {
+                foreach (var reservation in assignment.Reservations) reservation.Revert();
+                forgotten = _cluster.IsAssumed(pod.Name, pod.Uid) ? _cluster.Remove(pod.Name) : null;
+            }
+            if (cancel.IsCancellationRequested) return;
+            if (forgotten is not null) _queue.Happened(new(ChangeKinds.PodRemoved, forgotten, null), other => other.Uid != pod.Uid);
+            if (Newest(pod) is null || HasNode(pod.Name, pod.Uid))
+            {
+                _queue.Done(pod);
+                return;
+            }
+            SchedulerLog.BindFailed(_log, pod.Name, assignment.Node, e.Message);
+            await UndoAsync(pod, assignment);
+            Fail(pod, profile, e.Message);
         }
     }
 
-    private async Task PreemptAsync(PodInfo pod, Victims victims, CancellationToken cancel)
+    private async Task UndoAsync(PodInfo pod, Assignment assignment)
     {
-        foreach (var victim in victims.Pods)
+        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        try
         {
-            var condition = new JsonObject
-            {
-                ["type"] = "DisruptionTarget",
-                ["status"] = "True",
-                ["reason"] = "PreemptionByScheduler",
-                ["message"] = $"{SchedulerName}: preempting to accommodate a higher priority pod",
-                ["lastTransitionTime"] = KubeTime.Seconds(time.GetUtcNow()),
-            };
-            try
-            {
-                await client.StrategicPatchAsync(
-                    Resources.Pods, victim.Name, new JsonObject { ["status"] = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) } }, "status", cancel);
-                await client.DeleteAsync(Resources.Pods, victim.Name, new DeleteQuery(Uid: victim.Uid), cancel);
-            }
-            catch (StatusException e) when (e.IsNotFound)
-            {
-                continue;       // gone by itself
-            }
-            _events.WithAction(About(victim), "Normal", "Preempted", "Preempting", $"Preempted by pod {pod.Uid} on node {victims.Node.Name}");
+            foreach (var reservation in assignment.Reservations) await reservation.UndoAsync(bounded.Token);
+        }
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException or OperationCanceledException)
+        {
+            SchedulerLog.NotUndone(_log, pod.Name, e.Message);
         }
     }
 
-    private async Task WriteConditionAsync(PodInfo pod, string message, string? nominatedNode, CancellationToken cancel)
+    private void Fail(PodInfo pod, RunningProfile profile, string message)
     {
-        var known = pod.Pod.Status?.Conditions?.FirstOrDefault(c => c.Type == "PodScheduled");
-        var current = _pods.Find(pod.Name)?.Status?.Conditions?.FirstOrDefault(c => c.Type == "PodScheduled") ?? known;
-        if (nominatedNode is null && current is { Status: "False", Reason: "Unschedulable" } && current.Message == message) return;
-        var condition = new JsonObject
+        if (Newest(pod) is not { } newest)
         {
-            ["type"] = "PodScheduled",
-            ["status"] = "False",
-            ["reason"] = "Unschedulable",
-            ["message"] = message,
-            ["lastProbeTime"] = null,
-        };
-        if (pod.Pod.Metadata.Generation is { } generation and > 0) condition["observedGeneration"] = generation;
-        if (current?.Status != "False" || current.LastTransitionTime is null) condition["lastTransitionTime"] = KubeTime.Seconds(time.GetUtcNow());
-        var status = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) };
-        if (nominatedNode is not null) status["nominatedNodeName"] = nominatedNode;
-        await client.StrategicPatchAsync(Resources.Pods, pod.Name, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Uid }, ["status"] = status }, "status", cancel);
+            _queue.Done(pod);
+            return;
+        }
+        _queue.Failed(newest);
+        profile.Events.WithAction(About(newest), "Warning", "FailedScheduling", "Scheduling", Note(message));
+        _status.Write(newest, "SchedulerError", message, "");
     }
+
+    /// <summary>What a Pod must wait for before it is looked at at all: its gates, and claims that are not made yet.</summary>
+    private ChangeKinds Gate(PodInfo pod)
+    {
+        if (pod.IsGated) return ChangeKinds.PodGatesGone;
+        return _dynamicResources.HasAllClaims(pod) ? ChangeKinds.None : ChangeKinds.ResourceClaimAdded | ChangeKinds.ResourceClaimChanged | ChangeKinds.ResourceClaimRemoved | ChangeKinds.PodResourceClaims;
+    }
+
+    private static string SchedulerOf(V1Pod pod) => string.IsNullOrEmpty(pod.Spec.SchedulerName) ? SchedulerConfiguration.DefaultName : pod.Spec.SchedulerName;
+
+    private static string Note(string message) => message.Length <= NoteMax ? message : message[..(NoteMax - 4)] + " ...";
 
     private static EventSubject About(PodInfo pod) => EventSubject.Of(Resources.Pods, pod.Pod);
+
+    private PodInfo? Newest(PodInfo pod)
+    {
+        lock (_gate) return _known.TryGetValue(pod.Name, out var known) && known.Uid == pod.Uid ? known : null;
+    }
+
+    private bool HasNode(NamespacedName name, string uid)
+    {
+        lock (_gate) return _cluster.IsPlaced(name, uid);
+    }
 
     private void NodeChanged(ObjectChange<V1Node> change)
     {
@@ -250,53 +327,100 @@ public sealed class SchedulerLoop(IKubeClient client, IInformers informers, Time
             if (change.New is { } node) _cluster.SetNode(node);
             else _cluster.RemoveNode(change.Name.Name);
         }
-        if (change.New is null) return;
-        if (change.Old is null) _queue.Happened(ClusterEvents.NodeAdded);
-        else if (Matters(change.Old, change.New)) _queue.Happened(ClusterEvents.NodeChanged);
+        if (change.Old is null || change.New is null)
+        {
+            _queue.Happened(new(change.Old is null ? ChangeKinds.NodeAdded : ChangeKinds.NodeRemoved, change.Old, change.New));
+            return;
+        }
+        TellEach(NodeChanges.Between(change.Old, change.New), change.Old, change.New);
     }
-
-    /// <summary>Heartbeats and images change no decision.</summary>
-    private static bool Matters(V1Node old, V1Node now) =>
-        old.Spec?.Unschedulable != now.Spec?.Unschedulable
-        || !Equals(old.Metadata.Labels, now.Metadata.Labels, (a, b) => a == b)
-        || !Equals(old.Status?.Allocatable, now.Status?.Allocatable, (a, b) => a.ToString() == b.ToString())
-        || !(old.Spec?.Taints ?? []).Select(t => (t.Key, t.Value, t.Effect)).SequenceEqual((now.Spec?.Taints ?? []).Select(t => (t.Key, t.Value, t.Effect)));
-
-    private static bool Equals<T>(IDictionary<string, T>? a, IDictionary<string, T>? b, Func<T, T, bool> equal) =>
-        (a?.Count ?? 0) == (b?.Count ?? 0) && (a is null || a.All(p => b!.TryGetValue(p.Key, out var other) && equal(p.Value, other)));
 
     private void PodChanged(ObjectChange<V1Pod> change)
     {
-        if (change.New is not { } pod || pod.Status?.Phase is "Succeeded" or "Failed")
+        PodInfo? old;
+        lock (_gate) _known.TryGetValue(change.Name, out old);
+        var isGone = change.New is not { } pod || pod.Status?.Phase is "Succeeded" or "Failed";
+        if (old is not null && (isGone || old.Uid != change.New!.Metadata.Uid))
         {
-            _queue.Remove(change.Name);
-            bool usedNode;
-            lock (_gate) usedNode = _cluster.Remove(change.Name);
-            if (usedNode) _queue.Happened(ClusterEvents.PodRemoved);
-            return;
+            PodGone(old);
+            old = null;
         }
-        if (!string.IsNullOrEmpty(pod.Spec.NodeName))
-        {
-            var info = new PodInfo(pod);
-            bool isNew;
-            lock (_gate)
-            {
-                isNew = !_cluster.IsPlaced(change.Name, pod.Metadata.Uid);
-                _cluster.Place(info, pod.Spec.NodeName);
-            }
-            _queue.Remove(change.Name);
-            if (isNew || string.IsNullOrEmpty(change.Old?.Spec.NodeName)) _queue.Happened(ClusterEvents.PodAdded);
-            return;
-        }
-        if ((pod.Spec.SchedulerName ?? SchedulerName) != SchedulerName) return;
-        if (pod.IsBeingDeleted() || pod.Spec.SchedulingGates is { Count: > 0 })
-        {
-            _queue.Remove(change.Name);
-            return;
-        }
-        lock (_gate)
-            if (_cluster.IsPlaced(change.Name, pod.Metadata.Uid)) return;     // being bound
-        // Our own writes to the status do not make it worth another try.
-        _queue.Set(new PodInfo(pod), change.Old is not null && change.Old.Metadata.Generation != pod.Metadata.Generation);
+        if (isGone) return;
+        var now = new PodInfo(change.New!);
+        if (string.IsNullOrEmpty(now.Pod.Spec.NodeName)) PodWaits(old, now);
+        else PodHasNode(old, now);
     }
+
+    private void PodGone(PodInfo old)
+    {
+        _queue.Remove(old.Name);
+        _status.Drop(old.Name);
+        PodInfo? placed;
+        lock (_gate)
+        {
+            _known.Remove(old.Name);
+            placed = _cluster.Remove(old.Name);
+            _cluster.Nominations.Remove(old.Uid);
+            _preempting.Remove(old.Uid);
+        }
+        _binder.Stop(old);
+        if (placed is not null) _queue.Happened(new(ChangeKinds.PodRemoved, placed, null));
+        else if (old.NominatedNode.Length > 0) NominationGone(old);
+    }
+
+    private void PodHasNode(PodInfo? old, PodInfo now)
+    {
+        lock (_gate)
+        {
+            _known[now.Name] = now;
+            _cluster.Place(now, now.Pod.Spec.NodeName, isAssumed: false);
+            _cluster.Nominations.Remove(now.Uid);
+        }
+        if (old is null || string.IsNullOrEmpty(old.Pod.Spec.NodeName))
+        {
+            _queue.Remove(now.Name);
+            _status.Drop(now.Name);
+            _queue.Happened(new(ChangeKinds.PodAdded, null, now));
+            return;
+        }
+        TellEach(PodChanges.Between(old, now), old, now);
+    }
+
+    private void PodWaits(PodInfo? old, PodInfo now)
+    {
+        bool isAssumed;
+        lock (_gate)
+        {
+            _known[now.Name] = now;
+            isAssumed = _cluster.IsAssumed(now.Name, now.Uid);
+            if (!isAssumed && (old is null || old.NominatedNode.Length + now.NominatedNode.Length > 0 || _cluster.Nominations.NodeOf(now.Uid) is null)) _cluster.Nominations.Set(now, now.NominatedNode);
+        }
+        if (!_profiles.ContainsKey(SchedulerOf(now.Pod))) return;
+        if (isAssumed)
+        {
+            if (now.IsLeaving && old?.IsLeaving != true) _binder.Stop(now);
+            return;
+        }
+        if (old is null)
+        {
+            _queue.Add(now);
+            return;
+        }
+        // Our own writes to the status do not make it worth another try.
+        _queue.Update(old, now);
+        if (old.NominatedNode.Length > 0 && old.NominatedNode != now.NominatedNode) NominationGone(old);
+    }
+
+    /// <summary>Others that are not more important could have the room now.</summary>
+    private void NominationGone(PodInfo old) => _queue.Happened(new(ChangeKinds.PodRemoved, old, null), other => other.Priority <= old.Priority);
+
+    private void TellEach(ChangeKinds kinds, object old, object now)
+    {
+        for (var rest = (int)kinds; rest != 0; rest &= rest - 1) _queue.Happened(new((ChangeKinds)(rest & -rest), old, now));
+    }
+
+    private sealed record RunningProfile(Profile Profile, EventRecorder Events);
+
+    /// <param name="NominatedNode">Null: as it is; empty: none.</param>
+    private sealed record Refusal(string Message, IReadOnlyList<IFilterPlugin> Rejectors, ChangeKinds MayHelp, string? NominatedNode, Victims? Victims, DeviceClaim? Freed);
 }

@@ -22,7 +22,7 @@ public sealed class ClusterTests : IAsyncLifetime
     public ValueTask InitializeAsync()
     {
         _informers = new Informers(_api, _time, NullLoggerFactory.Instance);
-        var host = new ControllerHost(new ControllersConfig(["10.42.0.0/16"], "CA"), name => As(name, name.Contains(':') ? name : $"system:controller:{name}"), _informers, _time, NullLoggerFactory.Instance);
+        var host = new ControllerHost(new ControllersConfig(["10.42.0.0/16"], "CA"), name => As(name, name == "system:apiserver" ? "cluster-admin" : name.Contains(':') ? name : $"system:controller:{name}"), _informers, _time, NullLoggerFactory.Instance);
         _running = Task.WhenAll(host.RunAsync(_stop.Token), new SchedulerLoop(As("scheduler", "system:kube-scheduler", "system:volume-scheduler"), _informers, _time, NullLoggerFactory.Instance).RunAsync(_stop.Token));
         return ValueTask.CompletedTask;
     }
@@ -142,7 +142,7 @@ public sealed class ClusterTests : IAsyncLifetime
         await _api.CreateAsync(Resources.Pods, new NamespacedName("d", "big"),
             Parse("""{"metadata":{"name":"big","namespace":"d"},"spec":{"schedulerName":"default-scheduler","containers":[{"name":"c","image":"i","resources":{"requests":{"cpu":"3"}}}]},"status":{"phase":"Pending"}}"""), null, default);
         await EventuallyAsync(async () => (await Pod("big")).Status.Conditions?.Any(c => c is { Type: "PodScheduled", Status: "False", Reason: "Unschedulable" }
-            && c.Message == "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.") == true);
+            && c.Message == "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.") == true);
         await NodeAsync("large", cpu: "8");
         await EventuallyAsync(async () => (await Pod("big")).Spec.NodeName == "large");
     }

@@ -22,7 +22,7 @@ internal sealed class RoleCheckedClient(IKubeClient inner, string identity, IRea
 
     public ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel)
     {
-        Check("get", resource, null);
+        Check("get", resource, null, name.Name);
         return inner.FindAsync(resource, name, cancel);
     }
 
@@ -46,26 +46,44 @@ internal sealed class RoleCheckedClient(IKubeClient inner, string identity, IRea
 
     public ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
     {
-        Check("update", resource, subresource);
+        Check("update", resource, subresource, name.Name);
         return inner.UpdateAsync(resource, name, body, subresource, cancel);
     }
 
     public ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel)
     {
-        Check("patch", resource, subresource);
+        Check("patch", resource, subresource, name.Name);
         return inner.PatchAsync(resource, name, patch, subresource, cancel);
+    }
+
+    public ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel)
+    {
+        var target = TargetOf(path);
+        Check(target.Name.Length > 0 ? "get" : "list", new ResourceId(target.Group, "", target.Plural, "", target.Namespace.Length > 0), target.Subresource.Length > 0 ? target.Subresource : null);
+        return inner.GetAsync(path, query, cancel);
+    }
+
+    /// <summary>What a path is about.</summary>
+    public static (string Group, string Namespace, string Plural, string Name, string Subresource) TargetOf(string path)
+    {
+        var parts = path.Trim('/').Split('/').ToList();
+        var group = parts[0] == "api" ? "" : parts[1];
+        parts.RemoveRange(0, parts[0] == "api" ? 2 : 3);
+        var ns = parts is ["namespaces", _, _, ..] ? parts[1] : "";
+        if (ns.Length > 0) parts.RemoveRange(0, 2);
+        return (group, ns, parts[0], parts.ElementAtOrDefault(1) ?? "", parts.ElementAtOrDefault(2) ?? "");
     }
 
     public ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
     {
-        Check("delete", resource, null);
+        Check("delete", resource, null, name.Name);
         return inner.DeleteAsync(resource, name, query, cancel);
     }
 
-    private void Check(string verb, ResourceId resource, string? subresource)
+    private void Check(string verb, ResourceId resource, string? subresource, string name = "")
     {
         var path = subresource is null ? resource.Plural : $"{resource.Plural}/{subresource}";
-        var isAllowed = rules.Any(rule => rule["resourceNames"] is null && Has(rule, "verbs", verb) && Has(rule, "apiGroups", resource.Group)
+        var isAllowed = rules.Any(rule => (rule["resourceNames"] is null || Has(rule, "resourceNames", name)) && Has(rule, "verbs", verb) && Has(rule, "apiGroups", resource.Group)
             && (Has(rule, "resources", path) || (subresource is not null && Has(rule, "resources", $"*/{subresource}"))));
         if (isAllowed) return;
         var said = $"{identity} cannot {verb} {path}.{resource.Group}";

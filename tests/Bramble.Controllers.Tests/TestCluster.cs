@@ -16,6 +16,13 @@ namespace Bramble.Controllers.Tests;
 internal sealed class TestCluster : IKubeClient
 {
     private readonly MemoryStore _store = new();
+
+    /// <summary>Writes the times of creation and deletion.</summary>
+    public TimeProvider Clock { get; set; } = TimeProvider.System;
+
+    /// <summary>What other groups answer (metrics.k8s.io), by path and query.</summary>
+    public Func<string, IReadOnlyList<KeyValuePair<string, string>>, JsonObject>? Others { get; set; }
+
     private int _names;
 
     public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) =>
@@ -46,14 +53,37 @@ internal sealed class TestCluster : IKubeClient
         metadata["name"] ??= $"{(string?)metadata["generateName"]}{Interlocked.Increment(ref _names):00000}";
         metadata["uid"] = Guid.NewGuid().ToString();
         metadata["generation"] = 1;
-        metadata["creationTimestamp"] = KubeTime.Seconds(DateTimeOffset.UtcNow);
+        metadata["creationTimestamp"] = KubeTime.Seconds(Clock.GetUtcNow());
         name = new NamespacedName(name.Namespace, (string)metadata["name"]!);
         var written = await _store.PutAsync(Key(resource, name), Bytes(tree), 0, Durability.Durable, cancel);
         if (!written.Succeeded) throw StatusErrors.AlreadyExists(resource.GroupResource, name.Name);
         return Object(written.Current!.Value.Value, written.Revision);
     }
 
+    /// <summary>The scale of a stored object; all else is asked of <see cref="Others"/>.</summary>
+    public async ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel)
+    {
+        if (RoleCheckedClient.TargetOf(path) is not { Subresource: "scale" } target) return (Others ?? throw new InvalidOperationException(path))(path, query);
+        var resource = new ResourceId(target.Group, "v1", target.Plural, "", target.Namespace.Length > 0);
+        var name = new NamespacedName(target.Namespace, target.Name);
+        var tree = (await FindAsync(resource, name, cancel) ?? throw StatusErrors.NotFound(resource.GroupResource, name.Name)).ToTree();
+        var status = new JsonObject { ["replicas"] = (int?)tree["status"]?["replicas"] ?? 0 };
+        if (tree["spec"]!["selector"] is JsonObject selector) status["selector"] = Api.Selectors.LabelSelector.FromObject(selector).ToString();
+        return new JsonObject
+        {
+            ["kind"] = "Scale",
+            ["metadata"] = new JsonObject { ["name"] = name.Name, ["namespace"] = name.Namespace, ["uid"] = tree["metadata"]!["uid"]!.DeepClone(), ["resourceVersion"] = tree["metadata"]!["resourceVersion"]!.DeepClone() },
+            ["spec"] = new JsonObject { ["replicas"] = (int?)tree["spec"]!["replicas"] ?? 0 },
+            ["status"] = status,
+        };
+    }
+
     public ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel) =>
+        subresource == "scale" ? WriteAsync(resource, name, null, (string?)body["metadata"]!["resourceVersion"], old =>
+        {
+            old["spec"]!["replicas"] = body["spec"]!["replicas"]!.DeepClone();
+            return old;
+        }, cancel) :
         WriteAsync(resource, name, subresource, (string?)body["metadata"]!["resourceVersion"], _ => body.DeepClone().AsObject(), cancel);
 
     public ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel) =>
@@ -81,9 +111,16 @@ internal sealed class TestCluster : IKubeClient
         await ChangeAsync(resource, name, t =>
         {
             if (finalizers.Count > 0) t["metadata"]!["finalizers"] = finalizers.DeepClone();
-            t["metadata"]!["deletionTimestamp"] ??= KubeTime.Seconds(DateTimeOffset.UtcNow);
+            t["metadata"]!["deletionTimestamp"] ??= KubeTime.Seconds(Clock.GetUtcNow());
         }, cancel);
         return true;
+    }
+
+    /// <summary>Takes an object away at once, whatever it waits for.</summary>
+    public async ValueTask RemoveAsync(ResourceId resource, NamespacedName name)
+    {
+        while (await _store.FindAsync(Key(resource, name), default) is { } entry)
+            if ((await _store.DeleteAsync(Key(resource, name), entry.Revision, default)).Succeeded) return;
     }
 
     /// <summary>Changes an object as its owner would, without a lost race.</summary>

@@ -52,6 +52,10 @@ public sealed class FirstDeploymentTests(SharedCluster shared)
         await cluster.Kubectl("delete", "namespace", space, "--wait=false");
     }
 
+    /// <summary>The pods that run and are to stay.</summary>
     private async Task<string[]> PodNames(string space) =>
-        (await cluster.Kubectl("-n", space, "get", "pods", "--field-selector=status.phase=Running", "-o", "jsonpath={range .items[?(!@.metadata.deletionTimestamp)]}{.metadata.name}{\"\\n\"}{end}")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    [
+        .. (await cluster.Get("-n", space, "pods", "--field-selector=status.phase=Running"))["items"]!.AsArray()
+            .Select(pod => pod!["metadata"]!).Where(metadata => metadata["deletionTimestamp"] is null).Select(metadata => (string)metadata["name"]!),
+    ];
 }

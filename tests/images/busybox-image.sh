@@ -2,7 +2,7 @@
 # busybox-image.sh OUT.tar [REF]: an OCI image (one layer) of this machine's busybox-static, without a container engine or a network.
 # Each REF has a digest of its own (a label makes it): with one digest under two names a runtime reports either.
 set -euo pipefail
-out=$1 ref=${2:-docker.io/library/busybox:1}
+out=$(realpath -m "$1") ref=${2:-docker.io/library/busybox:1}
 architecture=$(dpkg --print-architecture)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

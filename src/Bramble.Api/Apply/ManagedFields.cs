@@ -17,7 +17,10 @@ public sealed record FieldWrite(SchemaType Type, GroupVersionKind Kind, GroupRes
 
     internal ManagerId Applier => ManagerId.Applier(Manager.Length > 0 ? Manager : "unknown", Subresource);
 
-    internal FieldSet Ignored => ResetFields.Of(Resource, Subresource, Type.IsCustom);
+    /// <summary>Of a custom resource: its definition has the subresource status.</summary>
+    public bool HasStatus { get; init; }
+
+    internal FieldSet Ignored => Type.IsCustom ? ResetFields.OfCustom(Subresource, HasStatus) : ResetFields.Of(Resource, Subresource);
 }
 
 /// <summary>metadata.managedFields: who owns which field (behaviour of structured-merge-diff and apimachinery's fieldmanager). Pure.</summary>

@@ -24,21 +24,28 @@ internal static class ResetFields
 
     private static readonly FrozenSet<string> StatusKeepsMetadata = new[]
     {
-        "validatingadmissionpolicies.admissionregistration.k8s.io", "customresourcedefinitions.apiextensions.k8s.io", "apiservices.apiregistration.k8s.io",
+        "validatingadmissionpolicies.admissionregistration.k8s.io", "apiservices.apiregistration.k8s.io",
         "flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", "servicecidrs.networking.k8s.io",
         "devicetaintrules.resource.k8s.io", "resourceclaims.resource.k8s.io", "podgroups.scheduling.k8s.io", "volumeattachments.storage.k8s.io",
         "storageversionmigrations.storagemigration.k8s.io", "storageversions.internal.apiserver.k8s.io",
     }.ToFrozenSet(StringComparer.Ordinal);
 
-    /// <param name="isCustom">A custom resource: its status endpoint writes nothing but the status.</param>
-    public static FieldSet Of(GroupResource resource, string subresource, bool isCustom)
+    /// <summary>Of a custom resource: where its status is a subresource, that endpoint writes nothing else; where it is none, it is a field like others.</summary>
+    public static FieldSet OfCustom(string subresource, bool hasStatus) => (subresource, hasStatus) switch
+    {
+        ("", true) => Status,
+        ("status", true) => SpecAndMetadata,
+        _ => None,
+    };
+
+    public static FieldSet Of(GroupResource resource, string subresource)
     {
         var name = resource.ToString();
         if (name == "certificatesigningrequests.certificates.k8s.io") return CertificateSigningRequests(subresource);
         switch (subresource)
         {
             case "":
-                return WithStatus.Contains(name) || isCustom ? Status : None;
+                return WithStatus.Contains(name) ? Status : None;
             case "status" when name == "deployments.apps":
                 return FieldSet.Of(["spec"], ["metadata", "labels"]);
             case "status" when name == "pods":

@@ -1,173 +1,355 @@
-using System.Text.Json.Nodes;
-
 namespace Bramble.Api.Cel;
 
-/// <summary>Evaluates one expression once.</summary>
-internal sealed class CelEvaluator(IReadOnlyDictionary<string, object?> variables)
+/// <summary>Evaluates one expression once, and counts what it costs: an honest rule costs little, and a hostile one ends.</summary>
+internal sealed class CelEvaluator(IReadOnlyDictionary<string, object?> variables, long costMax)
 {
-    // Enough for every honest rule; a loop in a loop over a large list ends here.
-    private const int StepsMax = 1_000_000;
+    private Local? _locals;
 
-    private readonly Dictionary<string, object?> _locals = new(StringComparer.Ordinal);
-    private int _steps;
+    private sealed class Local(string name, object? value, Local? outer)
+    {
+        public string Name => name;
+        public object? Value { get; set; } = value;
+        public Local? Outer => outer;
+    }
 
+    public long Cost { get; private set; }
+
+    public static CelException TooExpensive() => new("operation cancelled: actual cost limit exceeded");
+
+    /// <returns>A value, or a <see cref="CelFault"/>.</returns>
     public object? Evaluate(CelExpression expression)
     {
-        if (++_steps > StepsMax) throw new CelException("operation cancelled: actual cost limit exceeded");
         switch (expression)
         {
             case CelExpression.Literal literal: return literal.Value;
             case CelExpression.Name name:
-                if (_locals.TryGetValue(name.Text, out var local) || variables.TryGetValue(name.Text, out local)) return local is JsonNode node ? CelValues.Of(node) : local;
-                throw new CelException($"undeclared reference to '{name.Text}' (in container '')");
+                Charge(1);
+                return Find(name.Text);
+            case CelExpression.Select { QualifiedName: { } qualified }:
+                Charge(1);
+                return Find(qualified);
             case CelExpression.Select select: return Select(select);
-            case CelExpression.Index index: return Index(index);
-            case CelExpression.Unary unary:
-                return (unary.Operator, Evaluate(unary.Operand)) switch
-                {
-                    ('!', bool flag) => !flag,
-                    ('-', long number) => -number,
-                    ('-', double number) => -number,
-                    _ => throw new CelException("no such overload"),
-                };
-            case CelExpression.Binary binary: return Binary(binary);
-            case CelExpression.Conditional choice: return IsTrue(Evaluate(choice.Condition)) ? Evaluate(choice.Then) : Evaluate(choice.Else);
-            case CelExpression.ListOf list: return list.Items.Select(Evaluate).ToList();
-            case CelExpression.MapOf map: return map.Entries.ToDictionary(e => Evaluate(e.Key) as string ?? throw new CelException("unsupported key type"), e => Evaluate(e.Value), StringComparer.Ordinal);
-            case CelExpression.Comprehension loop: return Loop(loop);
-            case CelExpression.Call call:
-                var arguments = call.Arguments.Select(Evaluate).ToArray();
-                return call.Target is null ? CelFunctions.Call(call.Function, arguments) : CelFunctions.CallMethod(Evaluate(call.Target), call.Function, arguments);
+            case CelExpression.Call call: return Call(call);
+            case CelExpression.ListOf list: return List(list);
+            case CelExpression.MapOf map: return Map(map);
+            case CelExpression.StructOf made: return Struct(made);
+            case CelExpression.Fold fold: return Fold(fold);
             default: throw new InvalidOperationException(expression.GetType().Name);
         }
+    }
+
+    private void Charge(long cost)
+    {
+        Cost += cost;
+        if (Cost > costMax) throw TooExpensive();
+    }
+
+    private object? Find(string name)
+    {
+        if (name.StartsWith('.')) name = name[1..];
+        for (var local = _locals; local is not null; local = local.Outer)
+            if (local.Name == name) return local.Value;
+        if (variables.TryGetValue(name, out var value)) return CelValues.Of(value);
+        return CelDeclarations.NamedType(name) is { } type ? type : new CelFault($"no such attribute(s): {name}");
     }
 
     private object? Select(CelExpression.Select select)
     {
         var operand = Evaluate(select.Operand);
-        var field = Unescaped(select.Field);
+        if (operand is CelFault) return operand;
+        if (!select.IsTest) Charge(1);
         if (operand is CelOptional optional)
-            return optional.HasValue && CelValues.TryField(optional.Value, field, out var inner) ? new CelOptional(inner, true) : new CelOptional(null, false);
-        var isThere = CelValues.TryField(operand, field, out var value);
-        if (select.IsTest) return isThere;
-        if (select.IsOptional) return new CelOptional(value, isThere);
-        return isThere ? value : throw new CelException($"no such key: {field}");
+        {
+            if (!optional.HasValue) return select.IsTest ? false : optional;
+            var isIn = TryField(optional.Value, select.Field, out var inner);
+            return select.IsTest ? isIn : isIn ? inner is CelFault ? inner : CelOptional.Of(inner) : CelOptional.None;
+        }
+        var isThere = TryField(operand, select.Field, out var value);
+        if (select.IsTest) return value is CelFault fault ? fault : isThere;
+        return isThere ? value : new CelFault($"no such key: {select.Field}");
     }
 
-    /// <summary>Kubernetes' escapes of names that CEL keeps for itself: <c>__dot__</c>, <c>__namespace__</c>.</summary>
-    private static string Unescaped(string name) => !name.Contains("__", StringComparison.Ordinal) ? name : name switch
+    private static bool TryField(object? operand, string field, out object? value)
     {
-        "__true__" or "__false__" or "__null__" or "__in__" or "__as__" or "__break__" or "__const__" or "__continue__" or "__else__" or "__for__" or "__function__" or "__if__" or "__import__"
-            or "__let__" or "__loop__" or "__package__" or "__namespace__" or "__return__" => name[2..^2],
-        _ => name.Replace("__dot__", ".", StringComparison.Ordinal).Replace("__dash__", "-", StringComparison.Ordinal).Replace("__slash__", "/", StringComparison.Ordinal)
-            .Replace("__underscores__", "__", StringComparison.Ordinal),
-    };
+        value = null;
+        return operand is CelMap map && map.TryGet(field, out value);
+    }
 
-    private object? Index(CelExpression.Index index)
+    private object? Call(CelExpression.Call call)
     {
-        var (operand, key) = (Evaluate(index.Operand), Evaluate(index.Key));
+        switch (call.Function)
+        {
+            case "_&&_": return Logic(call, deciding: false);
+            case "_||_": return Logic(call, deciding: true);
+            case "_?_:_":
+                var condition = Evaluate(call.Arguments[0]);
+                return condition switch { true => Evaluate(call.Arguments[1]), false => Evaluate(call.Arguments[2]), CelFault => condition, _ => CelFault.NoOverload };
+            case "@not_strictly_false":
+                Charge(1);
+                return Evaluate(call.Arguments[0]) is not false;
+            case "or" or "orValue" when call.Target is not null && call.Arguments.Count == 1:
+                var first = Evaluate(call.Target);
+                if (first is not CelOptional optional) return first is CelFault ? first : CelFault.NoOverload;
+                return optional.HasValue ? call.Function == "or" ? optional : optional.Value : Evaluate(call.Arguments[0]);
+            case "_?._": return Optional(Evaluate(call.Arguments[0]), ((CelExpression.Literal)call.Arguments[1]).Value);
+            case "_[?_]":
+                var indexed = Evaluate(call.Arguments[0]);
+                if (indexed is CelFault) return indexed;
+                var index = Evaluate(call.Arguments[1]);
+                return index is CelFault ? index : Optional(indexed, index);
+            // The accumulator of a loop is nobody else's: it grows in place.
+            case "_+_" when call.Arguments is [CelExpression.Name { Text: CelMacros.Accumulator } sum, CelExpression.ListOf { Items: [var item] }] && Find(sum.Text) is List<object?> grown:
+                var added = Evaluate(item.Value);
+                if (added is CelFault) return added;
+                Charge(12);
+                grown.Add(added);
+                return grown;
+        }
+        return Function(call);
+    }
+
+    private object? Function(CelExpression.Call call)
+    {
+        var offset = call.Target is null ? 0 : 1;
+        var arguments = new object?[call.Arguments.Count + offset];
+        for (var i = 0; i < arguments.Length; i++)
+        {
+            arguments[i] = Evaluate(i < offset ? call.Target! : call.Arguments[i - offset]);
+            if (arguments[i] is CelFault) return arguments[i];
+        }
+        if (call.Function == "_[_]")
+        {
+            Charge(1);
+            return Index(arguments[0], arguments[1]);
+        }
+        var result = Apply(call.Function, arguments);
+        Charge(CelCallCost.Of(call.Function, call.Overloads, arguments, result));
+        return result;
+    }
+
+    private static object? Apply(string function, object?[] a)
+    {
+        switch (function)
+        {
+            case "!_": return a[0] is bool flag ? !flag : CelFault.NoOverload;
+            case "-_": return CelArithmetic.Negate(a[0]);
+            case "_==_": return CelValues.AreEqual(a[0], a[1]);
+            case "_!=_": return !CelValues.AreEqual(a[0], a[1]);
+            case "_<_" or "_<=_" or "_>_" or "_>=_":
+                var order = CelValues.Compare(a[0], a[1], function);
+                return order is not long sign ? order : function switch { "_<_" => sign < 0, "_<=_" => sign <= 0, "_>_" => sign > 0, _ => sign >= 0 };
+            case "_+_" or "_-_" or "_*_" or "_/_" or "_%_": return CelArithmetic.Apply(function, a[0], a[1]);
+            case "@in":
+                return a[1] switch
+                {
+                    IReadOnlyList<object?> list => list.Any(item => CelValues.AreEqual(item, a[0])),
+                    CelMap map => map.TryGet(a[0], out _),
+                    _ => CelFault.NoOverload,
+                };
+            default: return CelCalls.Call(function, a);
+        }
+    }
+
+    private static object? Index(object? operand, object? key)
+    {
+        if (operand is CelOptional optional)
+        {
+            if (!optional.HasValue) return optional;
+            var inner = Lookup(optional.Value, key, out var isIn);
+            return isIn ? CelOptional.Of(inner) : inner is CelFault { Message: not null } fault && !IsMissing(fault) ? fault : CelOptional.None;
+        }
+        return Lookup(operand, key, out _);
+    }
+
+    private object? Optional(object? operand, object? key)
+    {
+        if (operand is CelFault) return operand;
+        Charge(1);
         if (operand is CelOptional optional)
         {
             if (!optional.HasValue) return optional;
             operand = optional.Value;
-            index = index with { IsOptional = true };
         }
-        object? value;
-        bool isThere;
-        if (CelValues.TryList(operand, out var list))
-        {
-            var at = key is long number ? number : key is double real && real == Math.Floor(real) ? (long)real : throw new CelException("no such overload");
-            isThere = at >= 0 && at < list.Count;
-            value = isThere ? list[(int)at] : null;
-            if (!isThere && !index.IsOptional) throw new CelException($"index out of bounds: {at.ToString(System.Globalization.CultureInfo.InvariantCulture)}");
-        }
-        else
-        {
-            var name = key as string ?? throw new CelException("no such overload");
-            isThere = CelValues.TryField(operand, name, out value);
-            if (!isThere && !index.IsOptional) throw new CelException($"no such key: {name}");
-        }
-        return index.IsOptional ? new CelOptional(value, isThere) : value;
+        var value = Lookup(operand, key, out var isThere);
+        if (isThere) return value is CelFault ? value : CelOptional.Of(value);
+        return value is CelFault fault && !IsMissing(fault) ? fault : CelOptional.None;
     }
 
-    private object? Binary(CelExpression.Binary binary)
+    private static bool IsMissing(CelFault fault) => fault.Message.StartsWith("no such key", StringComparison.Ordinal) || fault.Message.StartsWith("index out of bounds", StringComparison.Ordinal);
+
+    private static object? Lookup(object? operand, object? key, out bool isThere)
     {
-        if (binary.Operator is "&&" or "||") return Logic(binary, binary.Operator == "||");
-        var (left, right) = (Evaluate(binary.Left), Evaluate(binary.Right));
-        return binary.Operator switch
+        isThere = false;
+        object? value;
+        switch (operand)
         {
-            "==" => CelValues.AreEqual(left, right),
-            "!=" => !CelValues.AreEqual(left, right),
-            "<" => CelValues.Compare(left, right) < 0,
-            "<=" => CelValues.Compare(left, right) <= 0,
-            ">" => CelValues.Compare(left, right) > 0,
-            ">=" => CelValues.Compare(left, right) >= 0,
-            "in" when CelValues.TryList(right, out var list) => list.Any(item => CelValues.AreEqual(item, left)),
-            "in" => CelValues.TryField(right, left as string ?? throw new CelException("no such overload"), out _),
-            _ => CelValues.Arithmetic(binary.Operator[0], left, right),
-        };
+            case IReadOnlyList<object?> list:
+                long at;
+                switch (key)
+                {
+                    case long whole: at = whole; break;
+                    case ulong whole when whole <= long.MaxValue: at = (long)whole; break;
+                    case double number when number == Math.Floor(number) && Math.Abs(number) < 9.2e18: at = (long)number; break;
+                    case ulong or double: return new CelFault($"unsupported index value {CelValues.Show(key)} in list");
+                    default: return new CelFault($"unsupported index type '{CelValues.TypeName(key)}' in list");
+                }
+                isThere = at >= 0 && at < list.Count;
+                return isThere ? list[(int)at] : new CelFault($"index out of bounds: {CelValues.Show(at)}");
+            case CelMap map:
+                isThere = map.TryGet(key, out value);
+                return isThere ? value : new CelFault($"no such key: {CelValues.Show(key)}");
+            default:
+                return new CelFault($"no such key: {CelValues.Show(key)}");
+        }
     }
 
     /// <summary>Either side alone may decide, whatever became of the other.</summary>
-    private bool Logic(CelExpression.Binary binary, bool deciding)
+    private object? Logic(CelExpression.Call call, bool deciding)
     {
-        CelException? failed = null;
-        foreach (var side in (ReadOnlySpan<CelExpression>)[binary.Left, binary.Right])
-            try
+        CelFault? failed = null;
+        foreach (var side in call.Arguments)
+            switch (Evaluate(side))
             {
-                if (IsTrue(Evaluate(side)) == deciding) return deciding;
+                case bool flag:
+                    if (flag == deciding) return deciding;
+                    break;
+                case CelFault fault:
+                    failed ??= fault;
+                    break;
+                default:
+                    failed ??= CelFault.NoOverload;
+                    break;
             }
-            catch (CelException e)
-            {
-                failed ??= e;
-            }
-        return failed is null ? !deciding : throw failed;
+        return failed is null ? !deciding : failed;
     }
 
-    private object? Loop(CelExpression.Comprehension loop)
+    private object? List(CelExpression.ListOf list)
     {
-        var range = Evaluate(loop.Range);
-        if (!CelValues.TryList(range, out var items))
-            items = CelValues.TryEntries(range, out var entries) ? [.. entries.Keys] : throw new CelException("no such overload");
-        var hadOuter = _locals.TryGetValue(loop.Variable, out var outer);
+        var items = new List<object?>(list.Items.Count);
+        var isConstant = true;
+        foreach (var item in list.Items)
+        {
+            isConstant &= item.Value is CelExpression.Literal;
+            var value = Evaluate(item.Value);
+            if (value is CelFault) return value;
+            if (item.IsOptional)
+            {
+                if (value is not CelOptional optional) return new CelFault($"cannot initialize optional list element from non-optional value {CelValues.Show(value)}");
+                if (!optional.HasValue) continue;
+                value = optional.Value;
+            }
+            items.Add(value);
+        }
+        if (!isConstant) Charge(10);
+        return items;
+    }
+
+    private object? Map(CelExpression.MapOf map)
+    {
+        var entries = new CelEntries();
+        foreach (var entry in map.Entries)
+        {
+            var key = Evaluate(entry.Key);
+            if (key is CelFault) return key;
+            var value = Evaluate(entry.Value);
+            if (value is CelFault) return value;
+            if (!Unwrap(entry.IsOptional, CelValues.Show(key), ref value, out var fault)) continue;
+            if (fault is not null) return fault;
+            if (key is not (string or long or ulong or bool or double)) return new CelFault($"unsupported key type: {CelValues.TypeName(key)}");
+            entries.Set(key, value);
+        }
+        Charge(30);
+        return entries;
+    }
+
+    /// <returns>False: an optional entry that is not there.</returns>
+    private static bool Unwrap(bool isOptional, string field, ref object? value, out CelFault? fault)
+    {
+        fault = null;
+        if (!isOptional) return true;
+        if (value is not CelOptional optional) fault = new CelFault($"cannot initialize optional entry '{field}' from non-optional value {CelValues.Show(value)}");
+        else if (!optional.HasValue) return false;
+        else value = optional.Value;
+        return true;
+    }
+
+    private object? Struct(CelExpression.StructOf made)
+    {
+        var fields = new Dictionary<string, object?>(StringComparer.Ordinal);
+        foreach (var field in made.Fields)
+        {
+            var value = Evaluate(field.Value);
+            if (value is CelFault) return value;
+            if (!Unwrap(field.IsOptional, field.Name, ref value, out var fault)) continue;
+            if (fault is not null) return fault;
+            fields[field.Name] = value;
+        }
+        Charge(40);
+        return new CelStruct(made.TypeName.TrimStart('.'), fields);
+    }
+
+    private object? Fold(CelExpression.Fold fold)
+    {
+        var outer = _locals;
         try
         {
-            return loop.Macro switch
+            if (fold.IsBinding)
             {
-                "all" => Decide(loop, items, deciding: false),
-                "exists" => Decide(loop, items, deciding: true),
-                "exists_one" or "existsOne" => items.Count(item => IsTrue(With(loop, item, loop.Body))) == 1,
-                "filter" => items.Where(item => IsTrue(With(loop, item, loop.Body))).ToList(),
-                _ => items.Where(item => loop.Condition is null || IsTrue(With(loop, item, loop.Condition))).Select(item => With(loop, item, loop.Body)).ToList(),
-            };
+                var value = Evaluate(fold.Start);
+                if (value is CelFault) return value;
+                _locals = new Local(fold.Accumulator, value, outer);
+                return Evaluate(fold.Result);
+            }
+            var range = Evaluate(fold.Range);
+            if (range is CelFault) return range;
+            var sum = new Local(fold.Accumulator, fold.Start is CelExpression.ListOf ? new List<object?>() : Evaluate(fold.Start), outer);
+            var first = new Local(fold.Variable, null, sum);
+            var second = fold.Variable2 is { } name ? new Local(name, null, first) : null;
+            _locals = second ?? first;
+            switch (range)
+            {
+                case CelMap map:
+                    foreach (var key in map.Keys.ToList())
+                    {
+                        first.Value = key;
+                        if (second is not null)
+                        {
+                            map.TryGet(key, out var member);
+                            second.Value = member;
+                        }
+                        if (!Step(fold, sum)) break;
+                    }
+                    break;
+                case IReadOnlyList<object?> list:
+                    for (var i = 0; i < list.Count; i++)
+                    {
+                        first.Value = second is null ? list[i] : (long)i;
+                        if (second is not null) second.Value = list[i];
+                        if (!Step(fold, sum)) break;
+                    }
+                    break;
+                default:
+                    return new CelFault($"got '{GoName(range)}', expected iterable type");
+            }
+            _locals = sum;
+            return Evaluate(fold.Result);
         }
         finally
         {
-            if (hadOuter) _locals[loop.Variable] = outer;
-            else _locals.Remove(loop.Variable);
+            _locals = outer;
         }
     }
 
-    private bool Decide(CelExpression.Comprehension loop, List<object?> items, bool deciding)
+    private bool Step(CelExpression.Fold fold, Local sum)
     {
-        CelException? failed = null;
-        foreach (var item in items)
-            try
-            {
-                if (IsTrue(With(loop, item, loop.Body)) == deciding) return deciding;
-            }
-            catch (CelException e)
-            {
-                failed ??= e;
-            }
-        return failed is null ? !deciding : throw failed;
+        if (Evaluate(fold.Condition) is false) return false;
+        sum.Value = Evaluate(fold.Step);
+        return true;
     }
 
-    private object? With(CelExpression.Comprehension loop, object? item, CelExpression body)
+    private static string GoName(object? value) => value switch
     {
-        _locals[loop.Variable] = item;
-        return Evaluate(body);
-    }
-
-    private static bool IsTrue(object? value) => value is bool flag ? flag : throw new CelException("no such overload");
+        null => "types.Null", bool => "types.Bool", long => "types.Int", ulong => "types.Uint", double => "types.Double", string => "types.String", byte[] => "types.Bytes", CelDuration => "types.Duration",
+        CelTimestamp => "types.Timestamp", CelOptional => "*types.Optional", _ => "*types.Type",
+    };
 }

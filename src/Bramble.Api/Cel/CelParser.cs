@@ -1,279 +1,352 @@
 using System.Globalization;
-using System.Text;
 
 namespace Bramble.Api.Cel;
 
-/// <summary>The text is no CEL, or uses a function this server does not have.</summary>
-public sealed class CelSyntaxException(string message) : Exception(message);
-
-/// <summary>Recursive descent over the text of one expression; grammar of the CEL specification without messages.</summary>
+/// <summary>Reads CEL by the published grammar. A text that does not fit is looked at again by <see cref="CelSyntaxCheck"/>, which says what is wrong in the words of the
+/// parser generator that upstream uses.</summary>
 internal sealed class CelParser
 {
-    // Deeper ones are nobody's: the stack is bounded.
-    private const int DepthMax = 100;
+    private const int DepthMax = 250;
+    private const int TextMax = 100_000;
 
-    private readonly string _text;
-    private readonly List<(string Kind, string Text, object? Value)> _tokens = [];
+    private static readonly HashSet<string> Reserved = new(StringComparer.Ordinal)
+    {
+        "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "package", "namespace", "null", "return", "true", "var", "void", "while",
+    };
+
+    private readonly CelSource _source;
+    private readonly List<CelLexeme> _tokens;
     private int _at;
     private int _depth;
 
-    private CelParser(string text) => _text = text;
+    private CelParser(CelSource source, List<CelLexeme> tokens) => (_source, _tokens) = (source, tokens);
 
-    public static CelExpression Parse(string text)
+    /// <returns>Null: the source has issues.</returns>
+    public static CelExpression? Parse(CelSource source)
     {
-        var parser = new CelParser(text);
-        parser.Scan();
-        var expression = parser.Conditional();
-        if (parser.Kind != "end") throw parser.Unexpected();
-        return expression;
-    }
-
-    private string Kind => _tokens[_at].Kind;
-
-    private CelSyntaxException Unexpected() => new(Kind == "end" ? "Syntax error: mismatched input '<EOF>'" : $"Syntax error: unexpected '{_tokens[_at].Text}'");
-
-    private bool Take(string kind)
-    {
-        if (Kind != kind) return false;
-        _at++;
-        return true;
-    }
-
-    private void Need(string kind)
-    {
-        if (!Take(kind)) throw Unexpected();
-    }
-
-    private CelExpression Conditional()
-    {
-        if (++_depth > DepthMax) throw new CelSyntaxException("expression recursion limit exceeded");
-        var condition = Binary(0);
-        if (Take("?"))
+        if (source.Points.Length > TextMax)
         {
-            var then = Conditional();
-            Need(":");
-            condition = new CelExpression.Conditional(condition, then, Conditional());
+            source.ReportWhole($"expression code point size exceeds limit: size: {source.Points.Length}, limit {TextMax}");
+            return null;
+        }
+        var tokens = CelLexer.Scan(source);
+        if (source.HasIssues)
+        {
+            CelSyntaxCheck.Report(source, tokens);
+            return null;
+        }
+        try
+        {
+            var parser = new CelParser(source, tokens);
+            var whole = parser.Expression();
+            if (parser.Kind != CelToken.End) throw new UnfitException();
+            return source.HasIssues ? null : whole;
+        }
+        catch (UnfitException)
+        {
+            // The general check knows how the published parser would put it; what the reader here found on the way is part of it.
+            CelSyntaxCheck.Report(source, tokens);
+            return null;
+        }
+        catch (TooDeepException e)
+        {
+            source.ReportWhole(e.Message);
+            return null;
+        }
+    }
+
+    private CelToken Kind => _tokens[_at].Kind;
+
+    private CelLexeme Take() => _tokens[_at++];
+
+    private CelLexeme Need(CelToken kind) => Kind == kind ? Take() : throw new UnfitException();
+
+    private string Text(CelLexeme token) => _source.Slice(token.Start, token.End);
+
+    private CelExpression Expression()
+    {
+        if (++_depth > DepthMax) throw new TooDeepException($"expression recursion limit exceeded: {DepthMax}");
+        var condition = Logic(CelToken.Or, "_||_");
+        if (Kind == CelToken.Question)
+        {
+            var at = Take().Start;
+            var then = Logic(CelToken.Or, "_||_");
+            Need(CelToken.Colon);
+            condition = Call(at, "_?_:_", condition, then, Expression());
         }
         _depth--;
         return condition;
     }
 
-    private static readonly string[][] Levels = [["||"], ["&&"], ["==", "!=", "<", "<=", ">", ">=", "in"], ["+", "-"], ["*", "/", "%"]];
-
-    private CelExpression Binary(int level)
+    /// <summary>Terms of one operator become a balanced tree, so that long rules are not deep ones.</summary>
+    private CelExpression Logic(CelToken symbol, string function)
     {
-        if (level == Levels.Length) return Unary();
-        var left = Binary(level + 1);
-        while (Levels[level].Contains(Kind))
+        var first = symbol == CelToken.Or ? Logic(CelToken.And, "_&&_") : Relation();
+        if (Kind != symbol) return first;
+        List<CelExpression> terms = [first];
+        List<int> operators = [];
+        while (Kind == symbol)
         {
-            var op = _tokens[_at++].Text;
-            left = new CelExpression.Binary(op, left, Binary(level + 1));
+            operators.Add(Take().Start);
+            terms.Add(symbol == CelToken.Or ? Logic(CelToken.And, "_&&_") : Relation());
+        }
+        return Balanced(0, operators.Count - 1);
+
+        CelExpression Balanced(int low, int high)
+        {
+            var middle = (low + high + 1) / 2;
+            return Call(operators[middle], function, middle == low ? terms[middle] : Balanced(low, middle - 1), middle == high ? terms[middle + 1] : Balanced(middle + 1, high));
+        }
+    }
+
+    private CelExpression Relation()
+    {
+        var left = Sum();
+        for (var length = 0; Kind is >= CelToken.Equal and <= CelToken.Greater; length++)
+        {
+            BoundChain(length);
+            var symbol = Take();
+            left = Call(symbol.Start, symbol.Kind == CelToken.In ? "@in" : $"_{Text(symbol)}_", left, Sum());
+        }
+        return left;
+    }
+
+    private CelExpression Sum()
+    {
+        var left = Product();
+        for (var length = 0; Kind is CelToken.Plus or CelToken.Minus; length++)
+        {
+            BoundChain(length);
+            var symbol = Take();
+            left = Call(symbol.Start, symbol.Kind == CelToken.Plus ? "_+_" : "_-_", left, Product());
+        }
+        return left;
+    }
+
+    private CelExpression Product()
+    {
+        var left = Unary();
+        for (var length = 0; Kind is CelToken.Star or CelToken.Slash or CelToken.Percent; length++)
+        {
+            BoundChain(length);
+            var symbol = Take();
+            left = Call(symbol.Start, $"_{Text(symbol)}_", left, Unary());
         }
         return left;
     }
 
     private CelExpression Unary()
     {
-        if (++_depth > DepthMax) throw new CelSyntaxException("expression recursion limit exceeded");
-        CelExpression result;
-        if (Take("!")) result = new CelExpression.Unary('!', Unary());
-        else if (Take("-")) result = new CelExpression.Unary('-', Unary());
-        else result = Member();
-        _depth--;
-        return result;
+        // One minus before a number is the number's sign.
+        var isSign = Kind == CelToken.Minus && _tokens[_at + 1].Kind is CelToken.Int or CelToken.Float;
+        if (Kind is not (CelToken.Not or CelToken.Minus) || isSign) return Member();
+        var symbol = _tokens[_at];
+        var count = 0;
+        for (; Kind == symbol.Kind; count++) Take();
+        var operand = Member();
+        return count % 2 == 0 ? operand : Call(symbol.Start, symbol.Kind == CelToken.Not ? "!_" : "-_", operand);
     }
 
     private CelExpression Member()
     {
+        var start = _tokens[_at].Start;
         var operand = Primary();
-        while (true)
+        for (var length = 0; Kind is CelToken.Dot or CelToken.LeftBracket; length++)
         {
-            if (Take("."))
-            {
-                var isOptional = Take("?");
-                var name = Identifier();
-                operand = !isOptional && Take("(") ? Method(operand, name, Arguments(")")) : new CelExpression.Select(operand, name, IsOptional: isOptional);
-            }
-            else if (Take("["))
-            {
-                var isOptional = Take("?");
-                operand = new CelExpression.Index(operand, Conditional(), isOptional);
-                Need("]");
-            }
-            else return operand;
+            BoundChain(length);
+            operand = Kind == CelToken.Dot ? Dotted(operand, start) : Indexed(operand);
         }
+        return operand;
     }
 
-    private string Identifier()
+    private CelExpression Indexed(CelExpression operand)
     {
-        if (Kind is not ("name" or "in")) throw Unexpected();
-        return _tokens[_at++].Text;
+        var at = Take().Start;
+        var isOptional = TakeIf(CelToken.Question);
+        var index = Expression();
+        Need(CelToken.RightBracket);
+        return Call(at, isOptional ? "_[?_]" : "_[_]", operand, index);
     }
 
-    private List<CelExpression> Arguments(string close)
+    private CelExpression Dotted(CelExpression operand, int start)
     {
-        var arguments = new List<CelExpression>();
-        while (!Take(close))
+        var at = Take().Start;
+        var isOptional = TakeIf(CelToken.Question);
+        if (Kind == CelToken.EscapedIdentifier)
         {
-            arguments.Add(Conditional());
-            if (!Take(",") && Kind != close) throw Unexpected();
+            Take();
+            return Broken(start, "unsupported syntax: '`'");
         }
+        var name = Need(CelToken.Identifier);
+        if (isOptional) return new CelExpression.Call(at, "_?._", null, [operand, new CelExpression.Literal(name.Start, Text(name))]);
+        if (Kind != CelToken.LeftParenthesis) return new CelExpression.Select(at, operand, Text(name));
+        var open = Take().Start;
+        return CallOrMacro(open, Text(name), operand, Arguments());
+    }
+
+    private List<CelExpression> Arguments()
+    {
+        List<CelExpression> arguments = [];
+        if (Kind != CelToken.RightParenthesis)
+            do arguments.Add(Expression());
+            while (TakeIf(CelToken.Comma));
+        Need(CelToken.RightParenthesis);
         return arguments;
     }
 
-    private static CelExpression Method(CelExpression target, string name, List<CelExpression> arguments) => (name, arguments) switch
-    {
-        ("all" or "exists" or "exists_one" or "existsOne" or "filter" or "map", [CelExpression.Name variable, var body]) => new CelExpression.Comprehension(target, name, variable.Text, null, body),
-        ("map", [CelExpression.Name variable, var condition, var body]) => new CelExpression.Comprehension(target, name, variable.Text, condition, body),
-        _ => CelFunctions.IsMethod(name) ? new CelExpression.Call(target, name, arguments) : throw new CelSyntaxException($"undeclared reference to '{name}' (in container '')"),
-    };
-
     private CelExpression Primary()
     {
-        var (kind, text, value) = _tokens[_at++];
-        switch (kind)
+        var token = _tokens[_at];
+        switch (token.Kind)
         {
-            case "literal": return new CelExpression.Literal(value);
-            case "(":
-                var inner = Conditional();
-                Need(")");
+            case CelToken.LeftParenthesis:
+                Take();
+                var inner = Expression();
+                Need(CelToken.RightParenthesis);
                 return inner;
-            case "[": return new CelExpression.ListOf(Arguments("]"));
-            case "{": return Map();
-            case ".": return Primary();
-            case "name" when Take("("):
-                var arguments = Arguments(")");
-                if (text == "has")
-                    return arguments is [CelExpression.Select { IsOptional: false } field] ? field with { IsTest = true } : throw new CelSyntaxException("invalid argument to has() macro");
-                return CelFunctions.IsFunction(text) ? new CelExpression.Call(null, text, arguments) : throw new CelSyntaxException($"undeclared reference to '{text}' (in container '')");
-            case "name":
-                // optional.of(x): a function in a namespace.
-                if (text == "optional" && Kind == "." && _tokens[_at + 1].Kind == "name" && _tokens[_at + 2].Kind == "(")
+            case CelToken.LeftBracket:
+                Take();
+                List<CelExpression.Item> items = [];
+                while (Kind is not (CelToken.RightBracket or CelToken.Comma))
                 {
-                    var function = "optional." + _tokens[_at + 1].Text;
-                    _at += 3;
-                    return CelFunctions.IsFunction(function) ? new CelExpression.Call(null, function, Arguments(")")) : throw new CelSyntaxException($"undeclared reference to '{function}' (in container '')");
+                    var isOptional = TakeIf(CelToken.Question);
+                    items.Add(new CelExpression.Item(Expression(), isOptional));
+                    if (Kind != CelToken.Comma || _tokens[_at + 1].Kind == CelToken.RightBracket) break;
+                    Take();
                 }
-                return new CelExpression.Name(text);
+                TakeIf(CelToken.Comma);
+                Need(CelToken.RightBracket);
+                return new CelExpression.ListOf(token.Start, items);
+            case CelToken.LeftBrace:
+                Take();
+                List<CelExpression.Entry> entries = [];
+                while (Kind is not (CelToken.RightBrace or CelToken.Comma))
+                {
+                    var isOptional = TakeIf(CelToken.Question);
+                    var key = Expression();
+                    var colon = Need(CelToken.Colon).Start;
+                    entries.Add(new CelExpression.Entry(colon, key, Expression(), isOptional));
+                    if (Kind != CelToken.Comma || _tokens[_at + 1].Kind == CelToken.RightBrace) break;
+                    Take();
+                }
+                TakeIf(CelToken.Comma);
+                Need(CelToken.RightBrace);
+                return new CelExpression.MapOf(token.Start, entries);
+            case CelToken.Dot or CelToken.Identifier:
+                return Named();
             default:
-                _at--;
-                throw Unexpected();
+                return Literal();
         }
     }
 
-    private CelExpression.MapOf Map()
+    /// <summary>A variable, a function's call, or a struct with its fields.</summary>
+    private CelExpression Named()
     {
-        var entries = new List<(CelExpression, CelExpression)>();
-        while (!Take("}"))
+        var start = _tokens[_at].Start;
+        var dot = TakeIf(CelToken.Dot) ? "." : "";
+        var behind = _at;
+        while (_tokens[behind].Kind == CelToken.Identifier && _tokens[behind + 1].Kind == CelToken.Dot) behind += 2;
+        if (_tokens[behind].Kind == CelToken.Identifier && _tokens[behind + 1].Kind == CelToken.LeftBrace) return Struct(dot);
+        var name = Need(CelToken.Identifier);
+        var text = Text(name);
+        if (Kind == CelToken.LeftParenthesis)
         {
-            var key = Conditional();
-            Need(":");
-            entries.Add((key, Conditional()));
-            if (!Take(",") && Kind != "}") throw Unexpected();
+            var open = Take().Start;
+            var arguments = Arguments();
+            return Reserved.Contains(text) ? Broken(start, $"reserved identifier: {text}") : CallOrMacro(open, dot + text, null, arguments);
         }
-        return new CelExpression.MapOf(entries);
+        return Reserved.Contains(text) ? Broken(start, $"reserved identifier: {text}") : new CelExpression.Name(name.Start, dot + text);
     }
 
-    private void Scan()
+    private CelExpression.StructOf Struct(string dot)
     {
-        var i = 0;
-        while (i < _text.Length)
+        var name = dot + Text(Need(CelToken.Identifier));
+        while (TakeIf(CelToken.Dot)) name += "." + Text(Need(CelToken.Identifier));
+        var open = Need(CelToken.LeftBrace).Start;
+        List<CelExpression.FieldValue> fields = [];
+        while (Kind is not (CelToken.RightBrace or CelToken.Comma))
         {
-            var c = _text[i];
-            if (char.IsWhiteSpace(c)) i++;
-            else if (c == '/' && i + 1 < _text.Length && _text[i + 1] == '/') while (i < _text.Length && _text[i] != '\n') i++;
-            else if (char.IsAsciiDigit(c) || c == '.' && i + 1 < _text.Length && char.IsAsciiDigit(_text[i + 1])) i = Number(i);
-            else if (c is '"' or '\'') i = String(i, isRaw: false);
-            else if (c is 'r' or 'R' && i + 1 < _text.Length && _text[i + 1] is '"' or '\'') i = String(i + 1, isRaw: true);
-            else if (char.IsAsciiLetter(c) || c == '_') i = Word(i);
-            else
-            {
-                var two = i + 1 < _text.Length ? _text.Substring(i, 2) : "";
-                var symbol = two is "==" or "!=" or "<=" or ">=" or "&&" or "||" ? two : c.ToString();
-                if (symbol.Length == 1 && "<>!+-*/%?:.,()[]{}".IndexOf(c) < 0) throw new CelSyntaxException($"Syntax error: token recognition error at: '{c}'");
-                _tokens.Add((symbol, symbol, null));
-                i += symbol.Length;
-            }
+            var isOptional = TakeIf(CelToken.Question);
+            if (Kind == CelToken.EscapedIdentifier) Broken(Take().Start, "unsupported syntax: '`'");
+            var field = Text(_tokens[_at - 1].Kind == CelToken.EscapedIdentifier ? _tokens[_at - 1] : Need(CelToken.Identifier));
+            var colon = Need(CelToken.Colon).Start;
+            fields.Add(new CelExpression.FieldValue(colon, field, Expression(), isOptional));
+            if (Kind != CelToken.Comma || _tokens[_at + 1].Kind == CelToken.RightBrace) break;
+            Take();
         }
-        _tokens.Add(("end", "", null));
+        TakeIf(CelToken.Comma);
+        Need(CelToken.RightBrace);
+        return new CelExpression.StructOf(open, name, fields);
     }
 
-    private int Word(int start)
+    private CelExpression Literal()
     {
-        var end = start;
-        while (end < _text.Length && (char.IsAsciiLetterOrDigit(_text[end]) || _text[end] == '_')) end++;
-        var word = _text[start..end];
-        _tokens.Add(word switch
+        var start = _tokens[_at].Start;
+        var isNegative = Kind == CelToken.Minus && _tokens[_at + 1].Kind is CelToken.Int or CelToken.Float && TakeIf(CelToken.Minus);
+        var token = _tokens[_at];
+        var text = Text(token);
+        switch (token.Kind)
         {
-            "true" => ("literal", word, true),
-            "false" => ("literal", word, false),
-            "null" => ("literal", word, null),
-            "in" => ("in", word, null),
-            _ => ("name", word, null),
-        });
-        return end;
-    }
-
-    private int Number(int start)
-    {
-        var end = start;
-        if (_text[start] == '0' && end + 1 < _text.Length && _text[end + 1] is 'x' or 'X')
-        {
-            end += 2;
-            while (end < _text.Length && char.IsAsciiHexDigit(_text[end])) end++;
-            _tokens.Add(("literal", _text[start..end], long.Parse(_text.AsSpan(start + 2, end - start - 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture)));
-            return end;
-        }
-        var isDouble = false;
-        while (end < _text.Length && (char.IsAsciiDigit(_text[end]) || _text[end] is 'e' or 'E' || _text[end] == '.' && end + 1 < _text.Length && char.IsAsciiDigit(_text[end + 1])
-            || _text[end] is '+' or '-' && _text[end - 1] is 'e' or 'E' && end > start))
-        {
-            isDouble |= _text[end] is '.' or 'e' or 'E';
-            end++;
-        }
-        var text = _text[start..end];
-        if (end < _text.Length && _text[end] is 'u' or 'U') end++;
-        // Boxed one by one: a conditional over both would make every number a double.
-        object? value = null;
-        if (isDouble && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var real)) value = real;
-        if (!isDouble && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var whole)) value = whole;
-        _tokens.Add(("literal", text, value ?? throw new CelSyntaxException("invalid number literal")));
-        return end;
-    }
-
-    private int String(int start, bool isRaw)
-    {
-        var quote = _text[start];
-        var triple = string.CompareOrdinal(_text, start, new string(quote, 3), 0, 3) == 0;
-        var close = triple ? new string(quote, 3) : quote.ToString();
-        var i = start + close.Length;
-        var value = new StringBuilder();
-        while (true)
-        {
-            if (i >= _text.Length) throw new CelSyntaxException("Syntax error: token recognition error at end of string");
-            if (string.CompareOrdinal(_text, i, close, 0, close.Length) == 0)
-            {
-                _tokens.Add(("literal", value.ToString(), value.ToString()));
-                return i + close.Length;
-            }
-            if (_text[i] == '\\' && !isRaw) i = Escape(i + 1, value);
-            else value.Append(_text[i++]);
+            case CelToken.True or CelToken.False:
+                Take();
+                return new CelExpression.Literal(start, token.Kind == CelToken.True);
+            case CelToken.Null:
+                Take();
+                return new CelExpression.Literal(start, null);
+            case CelToken.Int:
+                Take();
+                if (Whole(text, out var magnitude) && magnitude <= (isNegative ? 1UL << 63 : long.MaxValue)) return new CelExpression.Literal(start, isNegative ? unchecked(-(long)magnitude) : (long)magnitude);
+                return Broken(start, "invalid int literal");
+            case CelToken.Uint:
+                Take();
+                return Whole(text[..^1], out var whole) ? new CelExpression.Literal(start, whole) : Broken(start, "invalid uint literal");
+            case CelToken.Float:
+                Take();
+                var number = double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
+                return double.IsInfinity(number) ? Broken(start, "invalid double literal") : new CelExpression.Literal(start, isNegative ? -number : number);
+            case CelToken.String:
+                Take();
+                return CelQuoted.Unescape(text, isBytes: false, out var complaint) is { } value ? new CelExpression.Literal(start, System.Text.Encoding.UTF8.GetString(value)) : Broken(start, complaint);
+            case CelToken.Bytes:
+                Take();
+                return CelQuoted.Unescape(text[1..], isBytes: true, out var wrong) is { } bytes ? new CelExpression.Literal(start, bytes) : Broken(start, wrong);
+            default:
+                throw new UnfitException();
         }
     }
 
-    private int Escape(int i, StringBuilder value)
+    private static bool Whole(string text, out ulong value) => text.StartsWith("0x", StringComparison.Ordinal)
+        ? ulong.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value)
+        : ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+
+    private CelExpression CallOrMacro(int at, string function, CelExpression? target, IReadOnlyList<CelExpression> arguments)
     {
-        if (i >= _text.Length) throw new CelSyntaxException("Syntax error: token recognition error at end of string");
-        var c = _text[i];
-        var digits = c switch { 'x' or 'X' => 2, 'u' => 4, 'U' => 8, _ => 0 };
-        if (digits > 0)
-        {
-            if (i + digits >= _text.Length || !int.TryParse(_text.AsSpan(i + 1, digits), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var code) || !Rune.IsValid(code))
-                throw new CelSyntaxException("invalid escape in string literal");
-            value.Append(new Rune(code).ToString());
-            return i + 1 + digits;
-        }
-        value.Append(c switch { 'n' => '\n', 't' => '\t', 'r' => '\r', 'a' => '\a', 'b' => '\b', 'f' => '\f', 'v' => '\v', '\\' or '"' or '\'' or '`' or '?' => c, _ => throw new CelSyntaxException("invalid escape in string literal") });
-        return i + 1;
+        var expanded = CelMacros.Expand(at, function, target, arguments, out var complaint);
+        if (complaint is { } wrong) return Broken(wrong.At, wrong.Message);
+        return expanded ?? new CelExpression.Call(at, function, target, arguments);
     }
+
+    private static CelExpression.Call Call(int at, string function, params CelExpression[] arguments) => new(at, function, null, arguments);
+
+    private CelExpression.Broken Broken(int at, string message)
+    {
+        _source.Report(at, message);
+        return new CelExpression.Broken(at);
+    }
+
+    private bool TakeIf(CelToken kind)
+    {
+        if (Kind != kind) return false;
+        _at++;
+        return true;
+    }
+
+    private void BoundChain(int length)
+    {
+        if (_depth + length >= DepthMax) throw new TooDeepException("max recursion depth exceeded");
+    }
+
+    private sealed class UnfitException : Exception;
+
+    private sealed class TooDeepException(string message) : Exception(message);
 }

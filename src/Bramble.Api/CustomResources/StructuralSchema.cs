@@ -31,6 +31,14 @@ public static class StructuralSchema
         };
     }
 
+    /// <summary>True when a value has fields that its schema does not know and would prune.</summary>
+    public static bool HasUnknownFields(JsonNode value, JsonObject schema)
+    {
+        var unknown = new List<string>();
+        Decoding.CustomResourcePruning.Prune(value.DeepClone(), Read(schema), "", unknown);
+        return unknown.Count > 0;
+    }
+
     private static SchemaType Read(JsonObject schema)
     {
         var isNullable = IsTrue(schema, "nullable");

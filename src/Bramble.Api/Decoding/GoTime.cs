@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Bramble.Api.Decoding;
 
 /// <summary>Times as Go reads and writes them: RFC 3339.</summary>
-internal static class GoTime
+public static class GoTime
 {
     private const string Layout = "2006-01-02T15:04:05Z07:00";
     private const string MicroLayout = "2006-01-02T15:04:05.000000Z07:00";

@@ -60,6 +60,8 @@ public static class ObjectDecoder
         // Only built-in kinds are filled in where a body leaves them out.
         if (type.IsCustom && (found.Kind.Length == 0 || found.ApiVersion.Length == 0))
             throw refuse($"Object '{(found.Kind.Length == 0 ? "Kind" : "apiVersion")}' is missing in '{Encoding.UTF8.GetString(json.Span)}'", null);
+        // pods/eviction takes the version before it too, which says the same.
+        if (kind is { Group: "policy", Version: "v1beta1", Kind: "Eviction" } && expected is { Group: "policy", Kind: "Eviction" }) kind = expected;
         if (kind != expected)
         {
             if (type.IsCustom)

@@ -24,6 +24,7 @@ internal sealed class YamlReader(string text, List<string> repeatedKeys)
 
     public ReadOnlyMemory<byte> ToJson()
     {
+        if (YamlErrors.LeadingTab(text) is { } tab) throw new YamlSyntaxException(tab);
         Node? root = null;
         try
         {
@@ -33,7 +34,7 @@ internal sealed class YamlReader(string text, List<string> repeatedKeys)
         }
         catch (YamlException failed)
         {
-            throw new YamlSyntaxException(YamlErrors.AsGo(failed));
+            throw new YamlSyntaxException(YamlErrors.AsGo(failed, text));
         }
         var json = new ArrayBufferWriter<byte>(text.Length + 64);
         using (var writer = new Utf8JsonWriter(json, new JsonWriterOptions { MaxDepth = GoJsonSyntax.DepthMax + 1 }))
@@ -205,32 +206,5 @@ internal static partial class YamlScalars
             value = (value * 8) + (ulong)(digit - '0');
         }
         return digits.Length > 0 ? value : null;
-    }
-}
-
-/// <summary>YamlDotNet's complaints in the words of Go's library (both come from libyaml).</summary>
-internal static class YamlErrors
-{
-    public static string AsGo(YamlException failed)
-    {
-        var what = failed.Message;
-        var line = failed.Start.Line;
-        var message = what switch
-        {
-            _ when what.Contains("parsing a node", StringComparison.Ordinal) => "did not find expected node content",
-            _ when what.Contains("block mapping", StringComparison.Ordinal) => "did not find expected key",
-            _ when what.Contains("block collection", StringComparison.Ordinal) || what.Contains("block sequence", StringComparison.Ordinal) => "did not find expected '-' indicator",
-            _ when what.Contains("flow mapping", StringComparison.Ordinal) => "did not find expected ',' or '}'",
-            _ when what.Contains("flow sequence", StringComparison.Ordinal) => "did not find expected ',' or ']'",
-            _ when what.Contains("mapping values", StringComparison.OrdinalIgnoreCase) => "mapping values are not allowed in this context",
-            _ when what.Contains("simple key", StringComparison.Ordinal) => "could not find expected ':'",
-            _ when what.Contains("cannot start any token", StringComparison.Ordinal) => "found character that cannot start any token",
-            _ when what.Contains("tab", StringComparison.OrdinalIgnoreCase) => "found character that cannot start any token",
-            _ when what.Contains("quoted scalar", StringComparison.Ordinal) => "found unexpected end of stream",
-            _ => char.ToLowerInvariant(what[0]) + what[1..].TrimEnd('.'),
-        };
-        // libyaml counts lines from 0; Go's library corrects that for the scanner's errors only.
-        if (failed is not SyntaxErrorException) line--;
-        return line > 0 ? $"yaml: line {line.ToString(CultureInfo.InvariantCulture)}: {message}" : $"yaml: {message}";
     }
 }

@@ -67,5 +67,8 @@ public sealed class StatusException(Status status) : Exception(status.Message)
 
     public bool IsNotFound => Status.Code == 404;
     public bool IsConflict => Status is { Code: 409, Reason: "Conflict" };
+
+    /// <summary>The namespace is going and takes nothing new.</summary>
+    public bool IsNamespaceTerminating => Status.Details?.Causes?.Any(c => c.Reason == "NamespaceTerminating") == true;
     public bool IsAlreadyExists => Status is { Code: 409, Reason: "AlreadyExists" };
 }

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Bramble.Api.Decoding;
 using Bramble.Api.Protobuf;
 
 namespace Bramble.Api.OpenApi;
@@ -49,7 +48,7 @@ public static class OpenApiV2Protobuf
             writer.End(inner);
             writer.End(parameter);
         }
-        WriteExtension(writer, 13, "x-kubernetes-group-version-kind", new JsonObject { ["group"] = "", ["kind"] = "Namespace", ["version"] = "v1" });
+        OpenApiValues.Named(writer, 13, "x-kubernetes-group-version-kind", new JsonObject { ["group"] = "", ["kind"] = "Namespace", ["version"] = "v1" });
         writer.End(patch);
         writer.End(item);
         writer.End(path);
@@ -67,12 +66,12 @@ public static class OpenApiV2Protobuf
     private static void WriteSchema(ProtobufWriter writer, int number, JsonObject schema)
     {
         var start = writer.Begin(number);
-        WriteText(writer, 1, schema["$ref"]);
-        WriteText(writer, 2, schema["format"]);
-        WriteText(writer, 4, schema["description"]);
-        if (schema["default"] is { } @default) WriteAny(writer, 5, @default);
-        foreach (var required in schema["required"] as JsonArray ?? []) WriteText(writer, 19, required);
-        foreach (var value in schema["enum"] as JsonArray ?? []) WriteAny(writer, 20, value!);
+        OpenApiValues.Text(writer, 1, schema["$ref"]);
+        OpenApiValues.Text(writer, 2, schema["format"]);
+        OpenApiValues.Text(writer, 4, schema["description"]);
+        if (schema["default"] is { } @default) OpenApiValues.Any(writer, 5, @default);
+        foreach (var required in schema["required"] as JsonArray ?? []) OpenApiValues.Text(writer, 19, required);
+        foreach (var value in schema["enum"] as JsonArray ?? []) OpenApiValues.Any(writer, 20, value!);
         if (schema["additionalProperties"] is JsonObject values)
         {
             var item = writer.Begin(21);
@@ -82,7 +81,7 @@ public static class OpenApiV2Protobuf
         if (schema["type"] is { } type)
         {
             var item = writer.Begin(22);
-            WriteText(writer, 1, type);
+            OpenApiValues.Text(writer, 1, type);
             writer.End(item);
         }
         if (schema["items"] is JsonObject items)
@@ -98,29 +97,7 @@ public static class OpenApiV2Protobuf
             foreach (var (name, property) in properties) WriteNamed(writer, 1, name, property!.AsObject());
             writer.End(all);
         }
-        foreach (var (name, value) in schema)
-            if (name.StartsWith("x-", StringComparison.Ordinal)) WriteExtension(writer, 31, name, value);
+        OpenApiValues.AllNamed(writer, 31, schema);
         writer.End(start);
-    }
-
-    private static void WriteExtension(ProtobufWriter writer, int number, string name, JsonNode? value)
-    {
-        var named = writer.Begin(number);
-        writer.Text(1, name);
-        if (value is not null) WriteAny(writer, 2, value);
-        writer.End(named);
-    }
-
-    /// <summary>Values of no particular type travel as YAML.</summary>
-    private static void WriteAny(ProtobufWriter writer, int number, JsonNode value)
-    {
-        var any = writer.Begin(number);
-        writer.Bytes(2, YamlText.From(TreeText.Write(value)));
-        writer.End(any);
-    }
-
-    private static void WriteText(ProtobufWriter writer, int number, JsonNode? value)
-    {
-        if (value is JsonValue text && text.TryGetValue<string>(out var found)) writer.Text(number, found);
     }
 }

@@ -47,7 +47,7 @@ public readonly struct Quantity : IEquatable<Quantity>, IComparable<Quantity>
 
     public static Quantity FromUnits(long units, QuantityFormat format = QuantityFormat.DecimalSI) => new(units * NanosPerUnit, format);
 
-    public static Quantity FromMillis(long millis) => new(millis * (BigInteger)1_000_000, QuantityFormat.DecimalSI);
+    public static Quantity FromMillis(long millis, QuantityFormat format = QuantityFormat.DecimalSI) => new(millis * (BigInteger)1_000_000, format);
 
     /// <exception cref="FormatException">With upstream's message.</exception>
     public static Quantity Parse(string text) => TryParse(text, out var quantity, out var error) ? quantity : throw new FormatException(error);

@@ -3,7 +3,10 @@ using System.Text;
 namespace Bramble.Api.Selectors;
 
 /// <summary>One condition of a <see cref="FieldSelector"/>: the field equals the value, or does not.</summary>
-public readonly record struct FieldTerm(string Field, bool IsEqual, string Value);
+public readonly record struct FieldTerm(string Field, bool IsEqual, string Value)
+{
+    public override string ToString() => $"{Field}{(IsEqual ? "=" : "!=")}{Value.Replace("\\", "\\\\").Replace(",", "\\,").Replace("=", "\\=")}";
+}
 
 /// <summary>A field selector (<c>spec.nodeName=a,status.phase!=Failed</c>). Which fields there are is the kind's business. Immutable.</summary>
 public sealed class FieldSelector
@@ -41,8 +44,7 @@ public sealed class FieldSelector
         return true;
     }
 
-    public override string ToString() =>
-        string.Join(',', Terms.Select(t => $"{t.Field}{(t.IsEqual ? "=" : "!=")}{t.Value.Replace("\\", "\\\\").Replace(",", "\\,").Replace("=", "\\=")}"));
+    public override string ToString() => string.Join(',', Terms);
 
     /// <summary>Splits at commas that no backslash stands before.</summary>
     private static IEnumerable<string> Split(string text)

@@ -7,6 +7,14 @@ public sealed class AdmissionChain(IReadOnlyList<IAdmissionPlugin> plugins)
 
     public async ValueTask MutateAsync(AdmissionRequest request, CancellationToken cancel)
     {
+        await MutateOnceAsync(request, cancel);
+        if (!request.Reinvocation.IsNeeded) return;
+        request.Reinvocation.Begin();
+        await MutateOnceAsync(request, cancel);
+    }
+
+    private async ValueTask MutateOnceAsync(AdmissionRequest request, CancellationToken cancel)
+    {
         foreach (var plugin in Plugins)
             if (plugin.Handles(request)) await plugin.MutateAsync(request, cancel);
     }

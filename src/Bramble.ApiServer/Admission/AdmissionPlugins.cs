@@ -1,14 +1,16 @@
 using Bramble.ApiServer.Admission.PodSecurity;
+using Bramble.ApiServer.Admission.Policies;
 using Bramble.ApiServer.Admission.Quota;
 using Bramble.ApiServer.Admission.Webhooks;
 using Bramble.ApiServer.Authorization;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Admission;
 
 /// <summary>The plugins that are on by default, and NodeRestriction as K3s has it, in upstream's order.</summary>
 public static class AdmissionPlugins
 {
-    public static AdmissionChain Compose(AuthorizerChain authorizer, RbacAuthorizer rbac, TimeProvider time) => new(
+    public static AdmissionChain Compose(AuthorizerChain authorizer, RbacAuthorizer rbac, Func<IKubeClient> client, TimeProvider time) => new(
     [
         new NamespaceLifecycle(),
         new LimitRanger(),
@@ -27,10 +29,13 @@ public static class AdmissionPlugins
         new CertificateSubjectRestriction(),
         new DefaultIngressClass(),
         new PodTopologyLabels(),
-        new MutatingAdmissionWebhook(),
+        new NodeDeclaredFeatureValidator(),
+        new PodResizeValidator(),
+        new MutatingPolicyAdmission(authorizer),
+        new MutatingAdmissionWebhook(authorizer),
         new RbacEscalation(authorizer, rbac),
-        new PolicyAdmission(),
-        new ValidatingAdmissionWebhook(),
-        new ResourceQuotaAdmission(),
+        new ValidatingPolicyAdmission(authorizer),
+        new ValidatingAdmissionWebhook(authorizer),
+        new ResourceQuotaAdmission(client),
     ]);
 }

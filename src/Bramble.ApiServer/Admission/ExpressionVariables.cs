@@ -1,36 +1,77 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Cel;
 using Bramble.Api.Naming;
+using Bramble.ApiServer.Authorization;
+using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission;
 
-/// <summary>What CEL expressions of admission see of a write: object, oldObject, request, params, namespaceObject.</summary>
+/// <summary>What CEL expressions of admission see of a write: object, oldObject, request, params, namespaceObject, authorizer. What the request does not have is not there, as upstream leaves out what is empty.</summary>
 internal static class ExpressionVariables
 {
     private static readonly GroupResource Namespaces = new("", "namespaces");
 
     /// <param name="parameters">What a binding gives as <c>params</c>; null: nothing.</param>
-    public static Dictionary<string, object?> Of(AdmissionRequest request, JsonObject? parameters)
+    /// <param name="authorizer">Answers <c>authorizer</c>; null: the expression has none.</param>
+    public static Dictionary<string, object?> Of(AdmissionRequest request, JsonObject? parameters, IAuthorizer? authorizer)
     {
-        var user = request.User;
-        var asked = new JsonObject
-        {
-            ["kind"] = new JsonObject { ["group"] = request.Kind.Group, ["version"] = request.Kind.Version, ["kind"] = request.Kind.Kind },
-            ["resource"] = new JsonObject { ["group"] = request.Resource.Group, ["version"] = request.Version, ["resource"] = request.Resource.Resource },
-            ["subResource"] = request.Subresource,
-            ["name"] = request.Name,
-            ["namespace"] = request.Namespace,
-            ["operation"] = request.Operation.ToString().ToUpperInvariant(),
-            ["dryRun"] = request.IsDryRun,
-            ["userInfo"] = new JsonObject { ["username"] = user.Name, ["uid"] = user.Uid, ["groups"] = new JsonArray([.. user.Groups.Select(g => (JsonNode)g)]) },
-        };
-        if (request.Options is { } options) asked["options"] = options.DeepClone();
-        return new Dictionary<string, object?>(StringComparer.Ordinal)
+        var variables = new Dictionary<string, object?>(StringComparer.Ordinal)
         {
             ["object"] = request.Object,
             ["oldObject"] = request.OldObject,
-            ["request"] = asked,
+            ["request"] = Asked(request),
             ["params"] = parameters,
-            ["namespaceObject"] = request.Namespace.Length > 0 ? request.Reader.Find(Namespaces, new("", request.Namespace))?.ToTree() : null,
+            ["namespaceObject"] = NamespaceObject(request),
         };
+        if (authorizer is null) return variables;
+        var ask = Ask(authorizer, request);
+        variables["authorizer"] = CelProgram.Authorizer(ask);
+        variables["authorizer.requestResource"] = CelProgram.Authorizer(
+            ask,
+            new CelAccess { Group = request.Resource.Group, Resource = request.Resource.Resource, Subresource = request.Subresource, Namespace = request.Namespace, Name = request.Name });
+        return variables;
     }
+
+    private static JsonObject Asked(AdmissionRequest request)
+    {
+        JsonObject Kind() => new() { ["group"] = request.Kind.Group, ["version"] = request.Kind.Version, ["kind"] = request.Kind.Kind };
+        JsonObject Resource() => new() { ["group"] = request.Resource.Group, ["version"] = request.Version, ["resource"] = request.Resource.Resource };
+        var asked = new JsonObject { ["kind"] = Kind(), ["resource"] = Resource(), ["requestKind"] = Kind(), ["requestResource"] = Resource() };
+        foreach (var (field, value) in (ReadOnlySpan<(string, string)>)
+            [("subResource", request.Subresource), ("requestSubResource", request.Subresource), ("name", request.Name), ("namespace", request.Namespace)])
+            if (value.Length > 0) asked[field] = value;
+        asked["operation"] = request.Operation.ToString().ToUpperInvariant();
+        asked["dryRun"] = request.IsDryRun;
+        asked["options"] = request.Options?.DeepClone();
+        var user = new JsonObject();
+        if (request.User.Name.Length > 0) user["username"] = request.User.Name;
+        if (request.User.Uid.Length > 0) user["uid"] = request.User.Uid;
+        if (request.User.Groups.Count > 0) user["groups"] = new JsonArray([.. request.User.Groups.Select(g => (JsonNode)g)]);
+        if (request.User.Extra is { Count: > 0 } extra)
+            user["extra"] = new JsonObject(extra.Select(e => KeyValuePair.Create(e.Key, (JsonNode?)new JsonArray([.. e.Value.Select(v => (JsonNode)v)]))));
+        asked["userInfo"] = user;
+        return asked;
+    }
+
+    private static JsonObject? NamespaceObject(AdmissionRequest request)
+    {
+        if (request.Namespace.Length == 0 || request.Resource == Namespaces || request.Reader.Find(Namespaces, new("", request.Namespace))?.ToTree() is not { } ns) return null;
+        var metadata = ns.Object("metadata") ?? [];
+        foreach (var field in (ReadOnlySpan<string>)["managedFields", "ownerReferences", "selfLink"]) metadata.Remove(field);
+        return ns;
+    }
+
+    private static Func<CelAccess, CelAccessAnswer> Ask(IAuthorizer authorizer, AdmissionRequest request) => access =>
+    {
+        var user = access.ServiceAccount is var (ns, name) ? Authentication.UserInfo.ServiceAccount(ns, name) : request.User;
+        var attributes = access.Path.Length > 0
+            ? new AccessAttributes(user, access.Verb, "", "", "", "", "", "", false, access.Path)
+            : new AccessAttributes(user, access.Verb, access.Group, "*", access.Resource, access.Subresource, access.Namespace, access.Name, true, "")
+            {
+                FieldSelector = access.FieldSelector,
+                LabelSelector = access.LabelSelector,
+            };
+        var answer = authorizer.Authorize(attributes);
+        return new CelAccessAnswer(answer.Decision == AccessDecision.Allow, answer.Reason, answer.EvaluationError);
+    };
 }

@@ -1,7 +1,10 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
 using Bramble.Api.Naming;
+using Bramble.Api.Schemas;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission;
 
@@ -24,8 +27,26 @@ public sealed class AdmissionRequest
     public JsonObject? Options { get; init; }
     public bool IsDryRun { get; init; }
 
+    /// <summary>The object in the version that was asked for; within the server it is in the one that is worked on (HorizontalPodAutoscaler v1 is v2).</summary>
+    public JsonObject? AsRequested(JsonObject? obj)
+    {
+        if (obj is null || BuiltInSchemas.FindKind(Kind) is null || obj.Text("kind") != Kind.Kind || obj.Text("apiVersion") == Kind.GroupVersion.ToString()) return obj;
+        var converted = (JsonObject)obj.DeepClone();
+        KindConversion.Convert(converted, Kind);
+        return converted;
+    }
+
+    /// <summary>The type of the resource's objects; a subresource may have its own.</summary>
+    public SchemaType? ResourceType { get; init; }
+
+    /// <summary>The type of <see cref="Object"/>; null: there is no object, or nobody knows.</summary>
+    public SchemaType? ObjectType => Object is null ? null
+        : GroupVersion.TryParse(Object.Text("apiVersion"), out var version) && BuiltInSchemas.FindKind(new(version.Group, version.Version, Object.Text("kind"))) is { } type ? type : ResourceType;
+
     /// <summary>The caches; what a plugin reads.</summary>
     public required IResourceReader Reader { get; init; }
+
+    public Reinvocation Reinvocation => field ??= new Reinvocation();
 
     /// <summary>Warnings for the client (the Warning header).</summary>
     public List<string> Warnings { get; } = [];

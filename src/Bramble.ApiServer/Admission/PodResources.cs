@@ -40,12 +40,22 @@ internal static class PodResources
             if (!sum.TryGetValue(name, out var known) || quantity > known) sum[name] = quantity;
         // What is said for the whole pod wins (KEP-2837).
         foreach (var (name, quantity) in Read(spec.Object("resources"), field))
-            if (name is "cpu" or "memory" || name.StartsWith("hugepages-", StringComparison.Ordinal)) sum[name] = quantity;
+            if (IsForPods(name)) sum[name] = quantity;
         if (withOverhead)
             foreach (var (name, quantity) in Read(spec, "overhead"))
                 if (field == "requests" || sum.ContainsKey(name)) Add(sum, new(StringComparer.Ordinal) { [name] = quantity });
         return sum;
     }
+
+    /// <summary>What is said for the whole pod makes that of its containers free (KEP-2837).</summary>
+    public static bool IsSaidForPod(JsonObject? spec)
+    {
+        foreach (var field in (ReadOnlySpan<string>)["requests", "limits"])
+            if (Read(spec.Object("resources"), field).Keys.Any(IsForPods)) return true;
+        return false;
+    }
+
+    private static bool IsForPods(string name) => name is "cpu" or "memory" || name.StartsWith("hugepages-", StringComparison.Ordinal);
 
     public static void Add(Dictionary<string, Quantity> sum, Dictionary<string, Quantity> more)
     {

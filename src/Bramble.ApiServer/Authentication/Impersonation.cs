@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Bramble.Api.Errors;
 using Bramble.ApiServer.Authorization;
-using Bramble.ApiServer.Strategies;
 using Microsoft.AspNetCore.Http;
 
 namespace Bramble.ApiServer.Authentication;

@@ -1,4 +1,3 @@
-using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Authentication;
 

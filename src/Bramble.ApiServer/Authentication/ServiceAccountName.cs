@@ -1,5 +1,4 @@
 using Bramble.Api.Naming;
-using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Authentication;
 

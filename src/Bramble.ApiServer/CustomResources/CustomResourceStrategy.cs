@@ -52,13 +52,6 @@ internal sealed class CustomResourceStrategy : KindStrategy
         if (_schema is not null) StructuralDefaults.Apply(obj, _schema);
     }
 
-    public override IReadOnlyList<string> ResetFields(string subresource) => (_hasStatus, subresource) switch
-    {
-        (true, "") => ["status"],
-        (true, "status") => ["metadata.deletionTimestamp", "metadata.finalizers", "metadata.labels", "metadata.ownerReferences", "spec"],
-        _ => [],
-    };
-
     public override void PrepareForCreate(JsonObject obj, StrategyContext context)
     {
         if (_hasStatus) obj.Remove("status");
@@ -102,6 +95,7 @@ internal sealed class CustomResourceStrategy : KindStrategy
         foreach (var finalizer in obj.Object("metadata").Texts("finalizers"))
             if (!finalizer.Contains('/') && finalizer is not ("orphan" or "foregroundDeletion") && !before.Contains(finalizer))
                 yield return $"metadata.finalizers: {FieldError.Quote(finalizer)}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers";
+        foreach (var warning in _rules?.Warnings(obj, old) ?? []) yield return warning;
     }
 
     private void Check(JsonObject obj, JsonObject? old, FieldErrors errors)

@@ -11,6 +11,7 @@ internal sealed class CustomScaleView(GroupResource resource, string replicasPat
 {
     public GroupResource Resource { get; } = resource;
     public string Subresource => "scale";
+    public IReadOnlyList<string> ReplicasPath { get; } = Parts(replicasPath);
 
     public JsonObject Read(JsonObject parent)
     {

@@ -38,9 +38,11 @@ internal sealed class Definition
     public bool IsEstablished => ConditionIs("Established");
     public bool HasFinalizer => _tree.Object("metadata").Texts("finalizers").Contains(Finalizer);
 
-    public bool ConditionIs(string type)
+    public bool ConditionIs(string type) => ConditionIs(_tree, type);
+
+    public static bool ConditionIs(JsonObject definition, string type)
     {
-        foreach (var (_, condition) in _tree.Object("status").Items("conditions"))
+        foreach (var (_, condition) in definition.Object("status").Items("conditions"))
             if (condition.Text("type") == type) return condition.Text("status") == "True";
         return false;
     }

@@ -1,4 +1,7 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json.Nodes;
+using Bramble.Api.CustomResources;
 using Bramble.Api.Errors;
 using Bramble.ApiServer.Strategies;
 
@@ -11,45 +14,68 @@ internal static class DefinitionRules
     private static readonly string[] ColumnTypes = ["boolean", "date", "integer", "number", "string"];
     private static readonly string[] ColumnFormats = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"];
 
-    public static void Validate(JsonObject definition, FieldErrors errors)
+    private const int SelectableMax = 8;
+    private const int WarningMax = 256;
+    private const string Approval = "api-approved.kubernetes.io";
+
+    public static void Validate(JsonObject definition, JsonObject? old, FieldErrors errors)
     {
-        var spec = definition.Object("spec") ?? [];
+        var (spec, before) = (definition.Object("spec") ?? [], old.Object("spec"));
         var names = spec.Object("names") ?? [];
         var group = spec.Text("group");
-        if (definition.ObjectName() != $"{names.Text("plural")}.{group}") errors.Invalid("metadata.name", definition.ObjectName(), "must be spec.names.plural+\".\"+spec.group");
+        if (old is null && definition.ObjectName() != $"{names.Text("plural")}.{group}") errors.Invalid("metadata.name", definition.ObjectName(), "must be spec.names.plural+\".\"+spec.group");
         if (group.Length == 0) errors.Required(Spec.Child("group"));
         else if (Formats.DnsSubdomain(group) is { Count: > 0 } wrong) errors.Invalid(Spec.Child("group"), group, string.Join(',', wrong));
         else if (!group.Contains('.')) errors.Invalid(Spec.Child("group"), group, "should be a domain with at least one dot");
         if (spec.Text("scope").Length == 0) errors.Required(Spec.Child("scope"));
         else EnumRules.Optional(spec, "scope", Spec, errors, "Cluster", "Namespaced");
-        Versions(spec, errors);
+        Versions(spec, before, errors);
         foreach (var name in (ReadOnlySpan<string>)["plural", "singular", "kind", "listKind"])
             if (names.Text(name).Length == 0) errors.Required(Spec.Child("names").Child(name));
         Names(names, Spec.Child("names"), errors);
-        if (Shared(spec, "schema", out var schema)) Schema(schema as JsonObject, Spec.Child("validation"), errors);
+        var isSchemaShared = Shared(spec, "schema", out var schema);
+        if (isSchemaShared) DefinitionSchemaRules.Check(schema as JsonObject, HasStatus(spec), IsUnchanged(spec.Array("versions")?[0] as JsonObject, before), Spec.Child("validation"), errors);
         if (Shared(spec, "subresources", out var subresources)) Subresources(subresources as JsonObject, Spec.Child("subresources"), errors);
         if (Shared(spec, "additionalPrinterColumns", out var columns)) Columns(columns as JsonArray, Spec.Child("additionalPrinterColumns"), errors);
-        if (Shared(spec, "selectableFields", out var fields) && Shared(spec, "schema", out schema)) Selectable(fields as JsonArray, schema as JsonObject, Spec.Child("selectableFields"), errors);
+        if (Shared(spec, "selectableFields", out var fields) && fields is JsonArray { Count: > 0 } shared)
+        {
+            if (isSchemaShared) Selectable(shared, (schema as JsonObject).Object("openAPIV3Schema"), before?["versions"]?[0]?["selectableFields"], Spec.Child("selectableFields"), errors);
+            else errors.Invalid(Spec.Child("selectableFields"), "", "may only be set when validations.schema is included");
+        }
+        Conversion(spec.Object("conversion"), before.Object("conversion"), Spec.Child("conversion"), errors);
+        if (before is not null) Update(spec, before, old!, errors);
+        Names(definition.Object("status").Object("acceptedNames") ?? [], FieldPath.Status.Child("acceptedNames"), errors);
+        Stored(definition, errors);
+        Approved(definition, old, errors);
+        if (spec.Bool("preserveUnknownFields") && !before.Bool("preserveUnknownFields"))
+            errors.Invalid(Spec.Child("preserveUnknownFields"), true, "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead");
     }
 
-    public static void ValidateUpdate(JsonObject definition, JsonObject old, FieldErrors errors)
+    private static void Update(JsonObject spec, JsonObject before, JsonObject old, FieldErrors errors)
     {
-        Validate(definition, errors);
-        var (spec, before) = (definition.Object("spec") ?? [], old.Object("spec") ?? []);
-        if (definition.Object("status").Array("conditions") is not null && new[] { "group" }.Any(f => spec.Differs(before, f)))
-            errors.Invalid(Spec.Child("group"), spec.Text("group"), ImmutableRules.Message);
-        foreach (var field in (ReadOnlySpan<string>)["scope"])
-            if (spec.Differs(before, field)) errors.Invalid(Spec.Child(field), spec.Text(field), ImmutableRules.Message);
-        foreach (var name in (ReadOnlySpan<string>)["kind", "plural"])
-            if ((spec.Object("names") ?? []).Differs(before.Object("names"), name)) errors.Invalid(Spec.Child("names").Child(name), spec.Object("names").Text(name), ImmutableRules.Message);
+        void Immutable(JsonObject now, JsonObject then, FieldPath path, string field)
+        {
+            if (now.Text(field) != then.Text(field)) errors.Invalid(path.Child(field), now.Text(field), ImmutableRules.Message);
+        }
+
+        var (names, namesBefore, at) = (spec.Object("names") ?? [], before.Object("names") ?? [], Spec.Child("names"));
+        if (Definition.ConditionIs(old, "Established"))
+        {
+            Immutable(spec, before, Spec, "scope");
+            Immutable(names, namesBefore, at, "kind");
+        }
+        Immutable(spec, before, Spec, "group");
+        Immutable(names, namesBefore, at, "plural");
     }
 
-    private static void Versions(JsonObject spec, FieldErrors errors)
+    private static void Versions(JsonObject spec, JsonObject? before, FieldErrors errors)
     {
         var path = Spec.Child("versions");
         var stored = 0;
         HashSet<string> seen = new(StringComparer.Ordinal);
         var isUnique = true;
+        var (sharesSchema, sharesSubresources, sharesColumns, sharesFields) =
+            (Shared(spec, "schema", out _), Shared(spec, "subresources", out _), Shared(spec, "additionalPrinterColumns", out _), Shared(spec, "selectableFields", out _));
         foreach (var (index, version) in spec.Items("versions"))
             if (!version.Object("schema").Has("openAPIV3Schema")) errors.Required(path.Index(index).Child("schema").Child("openAPIV3Schema"));
         foreach (var (index, version) in spec.Items("versions"))
@@ -57,14 +83,152 @@ internal static class DefinitionRules
             if (version.Bool("storage")) stored++;
             isUnique &= seen.Add(version.Text("name"));
             var at = path.Index(index);
-            if (Strategies.Names.Dns1035Label(version.Text("name")) is { Count: > 0 } wrong) errors.Invalid(at.Child("name"), version.Text("name"), string.Join(',', wrong));
-            if (!Shared(spec, "schema", out _)) Schema(version.Object("schema"), at.Child("schema"), errors);
-            if (!Shared(spec, "subresources", out _)) Subresources(version.Object("subresources"), at.Child("subresources"), errors);
-            if (!Shared(spec, "additionalPrinterColumns", out _)) Columns(version.Array("additionalPrinterColumns"), at.Child("additionalPrinterColumns"), errors);
-            if (!Shared(spec, "selectableFields", out _)) Selectable(version.Array("selectableFields"), version.Object("schema"), at.Child("selectableFields"), errors);
+            if (Bramble.Api.Naming.Names.Dns1035Label(version.Text("name")) is { Count: > 0 } wrong) errors.Invalid(at.Child("name"), version.Text("name"), string.Join(',', wrong));
+            Deprecation(version, at.Child("deprecationWarning"), errors);
+            if (!sharesSchema) DefinitionSchemaRules.Check(version.Object("schema"), version.Object("subresources").Has("status"), IsUnchanged(version, before), at.Child("schema"), errors);
+            if (!sharesSubresources) Subresources(version.Object("subresources"), at.Child("subresources"), errors);
+            if (!sharesColumns) Columns(version.Array("additionalPrinterColumns"), at.Child("additionalPrinterColumns"), errors);
+            if (sharesFields || version.Array("selectableFields") is not { Count: > 0 } fields) continue;
+            // Upstream's message says the opposite of what it means.
+            if (sharesSchema || version.Object("schema").Object("openAPIV3Schema") is not { } schema) errors.Invalid(at.Child("selectableFields"), "", "may only be set when `version.schema.openAPIV3Schema` is not included");
+            else Selectable(fields, schema, Find(before, version)?["selectableFields"], at.Child("selectableFields"), errors);
         }
         if (!isUnique) errors.Invalid(path, spec["versions"], "must contain unique version names");
         if (stored != 1) errors.Invalid(path, spec["versions"], "must have exactly one version marked as storage version");
+    }
+
+    private static bool HasStatus(JsonObject spec)
+    {
+        foreach (var (_, version) in spec.Items("versions"))
+            if (version.Object("subresources").Has("status")) return true;
+        return false;
+    }
+
+    private static JsonObject? Find(JsonObject? before, JsonObject? version)
+    {
+        foreach (var (_, old) in before.Items("versions"))
+            if (old.Text("name") == version.Text("name")) return old;
+        return null;
+    }
+
+    private static bool IsUnchanged(JsonObject? version, JsonObject? before) => Find(before, version) is { } old && JsonNode.DeepEquals(old["schema"], version!["schema"]);
+
+    private static void Deprecation(JsonObject version, FieldPath path, FieldErrors errors)
+    {
+        if (version.TextOrNull("deprecationWarning") is not { } warning) return;
+        if (!version.Bool("deprecated"))
+        {
+            errors.Invalid(path, warning, "can only be set for deprecated versions");
+            return;
+        }
+        if (Encoding.UTF8.GetByteCount(warning) > WarningMax) errors.Invalid(path, warning, "must be <= 256 characters long");
+        if (warning.Length == 0) errors.Invalid(path, warning, "must not be an empty string");
+        var index = 0;
+        foreach (var rune in warning.EnumerateRunes())
+        {
+            if (!IsPrintable(rune))
+            {
+                errors.Invalid(path, warning, $"must only contain printable UTF-8 characters; non-printable character found at index {index}");
+                return;
+            }
+            index += rune.Utf8SequenceLength;
+        }
+    }
+
+    private static bool IsPrintable(Rune rune) => rune.Value == ' ' || Rune.IsLetterOrDigit(rune) || Rune.IsPunctuation(rune) || Rune.IsSymbol(rune) || Rune.IsNumber(rune)
+        || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark;
+
+    private static void Conversion(JsonObject? conversion, JsonObject? before, FieldPath path, FieldErrors errors)
+    {
+        if (conversion is null) return;
+        var (strategy, webhook) = (conversion.Text("strategy"), conversion.Object("webhook"));
+        if (strategy.Length == 0) errors.Required(path.Child("strategy"));
+        else EnumRules.Optional(conversion, "strategy", path, errors, "None", "Webhook");
+        var (client, versions) = (path.Child("webhookClientConfig"), path.Child("conversionReviewVersions"));
+        if (strategy != "Webhook")
+        {
+            if (webhook.Has("clientConfig")) errors.Forbidden(client, "should not be set when strategy is not set to Webhook");
+            if (webhook.Count("conversionReviewVersions") > 0) errors.Forbidden(versions, "should not be set when strategy is not set to Webhook");
+            return;
+        }
+        if (webhook.Object("clientConfig") is not { } config) errors.Required(client, "required when strategy is set to Webhook");
+        else if (config.Has("url") == config.Has("service")) errors.Required(client, "exactly one of url or service is required");
+        else if (config.Has("url")) WebhookRules.Url(config.Text("url"), client.Child("url"), errors);
+        else WebhookRules.Service(config.Object("service") ?? [], client.Child("service"), errors);
+        var accepted = webhook.Texts("conversionReviewVersions").ToList();
+        if (accepted.Count == 0)
+        {
+            errors.Required(versions);
+            return;
+        }
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < accepted.Count; i++)
+        {
+            if (!seen.Add(accepted[i])) errors.Invalid(versions.Index(i), accepted[i], "duplicate version");
+            else
+                foreach (var wrong in Bramble.Api.Naming.Names.Dns1035Label(accepted[i])) errors.Invalid(versions.Index(i), accepted[i], wrong);
+        }
+        var known = before.Object("webhook").Texts("conversionReviewVersions").ToList();
+        if (!accepted.Any(IsReviewVersion) && (known.Count == 0 || known.Any(IsReviewVersion)))
+            errors.Invalid(versions, webhook!["conversionReviewVersions"]!.DeepClone(), "must include at least one of v1, v1beta1");
+    }
+
+    private static bool IsReviewVersion(string version) => version is "v1" or "v1beta1";
+
+    private static void Stored(JsonObject definition, FieldErrors errors)
+    {
+        var path = FieldPath.Status.Child("storedVersions");
+        var stored = definition.Object("status").Texts("storedVersions").ToList();
+        var shown = definition.Object("status")?["storedVersions"];
+        if (stored.Count == 0)
+        {
+            errors.Invalid(path, shown?.DeepClone(), "must have at least one stored version");
+            return;
+        }
+        HashSet<string> known = new(StringComparer.Ordinal);
+        foreach (var (_, version) in definition.Object("spec").Items("versions"))
+        {
+            known.Add(version.Text("name"));
+            if (version.Bool("storage") && !stored.Contains(version.Text("name"))) errors.Invalid(path, shown?.DeepClone(), "must have the storage version " + version.Text("name"));
+        }
+        for (var i = 0; i < stored.Count; i++)
+        {
+            var name = stored[i];
+            if (known.Contains(name)) continue;
+            errors.Invalid(
+                path.Index(i),
+                name,
+                $"missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {name} and removes {name} from status.storedVersions");
+        }
+    }
+
+    private enum ApprovalState { Approved, Invalid, Bypassed, Missing }
+
+    /// <summary>Groups of the community need the address of a review, or "unapproved".</summary>
+    private static void Approved(JsonObject definition, JsonObject? old, FieldErrors errors)
+    {
+        var group = definition.Object("spec").Text("group");
+        if (group is not ("k8s.io" or "kubernetes.io") && !group.EndsWith(".k8s.io", StringComparison.Ordinal) && !group.EndsWith(".kubernetes.io", StringComparison.Ordinal)) return;
+        var (value, state) = StateOf(definition);
+        if (old is not null && StateOf(old).State == state) return;
+        var path = FieldPath.Metadata.Child("annotations").Key(Approval);
+        switch (state)
+        {
+            case ApprovalState.Invalid:
+                errors.Invalid(path, value, $"protected groups must have approval annotation \"{Approval}\" with either a URL or a reason starting with \"unapproved\", see https://github.com/kubernetes/enhancements/pull/1111");
+                break;
+            case ApprovalState.Missing:
+                errors.Required(path, $"protected groups must have approval annotation \"{Approval}\", see https://github.com/kubernetes/enhancements/pull/1111");
+                break;
+        }
+    }
+
+    private static (string Value, ApprovalState State) StateOf(JsonObject definition)
+    {
+        var value = definition.Object("metadata").Object("annotations").Text(Approval);
+        if (value.Length == 0) return (value, ApprovalState.Missing);
+        if (value.StartsWith("unapproved", StringComparison.Ordinal)) return (value, ApprovalState.Bypassed);
+        return (value, Uri.TryCreate(value, UriKind.Absolute, out var address) && address.Host.Length > 0 ? ApprovalState.Approved : ApprovalState.Invalid);
     }
 
     /// <summary>True: all versions say the same.</summary>
@@ -84,9 +248,9 @@ internal static class DefinitionRules
     private static void Names(JsonObject names, FieldPath path, FieldErrors errors)
     {
         foreach (var field in (ReadOnlySpan<string>)["plural", "singular"])
-            if (names.Text(field) is { Length: > 0 } name && Strategies.Names.Dns1035Label(name) is { Count: > 0 } wrong) errors.Invalid(path.Child(field), name, string.Join(',', wrong));
+            if (names.Text(field) is { Length: > 0 } name && Bramble.Api.Naming.Names.Dns1035Label(name) is { Count: > 0 } wrong) errors.Invalid(path.Child(field), name, string.Join(',', wrong));
         foreach (var field in (ReadOnlySpan<string>)["kind", "listKind"])
-            if (names.Text(field) is { Length: > 0 } kind && Strategies.Names.Dns1035Label(kind.ToLowerInvariant()) is { Count: > 0 } wrong)
+            if (names.Text(field) is { Length: > 0 } kind && Bramble.Api.Naming.Names.Dns1035Label(kind.ToLowerInvariant()) is { Count: > 0 } wrong)
                 errors.Invalid(path.Child(field), kind, "may have mixed case, but should otherwise match: " + string.Join(',', wrong));
         Labels(names, "shortNames", path, errors);
         if (names.Text("kind").Length > 0 && names.Text("kind") == names.Text("listKind")) errors.Invalid(path.Child("listKind"), names.Text("listKind"), "kind and listKind may not be the same");
@@ -98,18 +262,9 @@ internal static class DefinitionRules
         var index = 0;
         foreach (var name in names.Texts(field))
         {
-            if (Strategies.Names.Dns1035Label(name) is { Count: > 0 } wrong) errors.Invalid(path.Child(field).Index(index), name, string.Join(',', wrong));
+            if (Bramble.Api.Naming.Names.Dns1035Label(name) is { Count: > 0 } wrong) errors.Invalid(path.Child(field).Index(index), name, string.Join(',', wrong));
             index++;
         }
-    }
-
-    private static void Schema(JsonObject? holder, FieldPath path, FieldErrors errors)
-    {
-        if (holder.Object("openAPIV3Schema") is not { } schema) return;
-        var at = path.Child("openAPIV3Schema");
-        if (schema.Text("type").Length == 0) errors.Required(at.Child("type"), "must not be empty at the root");
-        else if (schema.Text("type") != "object") errors.Invalid(at.Child("type"), schema.Text("type"), "must be object at the root");
-        if (schema.Bool("nullable")) errors.Forbidden(at.Child("nullable"), "nullable cannot be true at the root");
     }
 
     private static void Subresources(JsonObject? subresources, FieldPath path, FieldErrors errors)
@@ -151,10 +306,10 @@ internal static class DefinitionRules
         }
     }
 
-    private static void Selectable(JsonArray? fields, JsonObject? schema, FieldPath path, FieldErrors errors)
+    private static void Selectable(JsonArray fields, JsonObject? schema, JsonNode? before, FieldPath path, FieldErrors errors)
     {
         HashSet<string> seen = new(StringComparer.Ordinal);
-        for (var i = 0; i < fields?.Count; i++)
+        for (var i = 0; i < fields.Count; i++)
         {
             var (field, at) = ((fields[i] as JsonObject).Text("jsonPath"), path.Index(i).Child("jsonPath"));
             if (field.Length == 0)
@@ -162,12 +317,16 @@ internal static class DefinitionRules
                 errors.Required(at);
                 continue;
             }
-            var found = schema.Object("openAPIV3Schema");
-            foreach (var part in field.TrimStart('.').Split('.')) found = found.Object("properties").Object(part);
-            if (found is null || field.StartsWith(".metadata.", StringComparison.Ordinal)) errors.Invalid(at, field, "is an invalid path: does not refer to a valid field");
-            else if (found.Text("type") is not ("string" or "boolean" or "integer"))
+            if (RulePath.Find(field, schema ?? [], out var error, allowsBrackets: false) is not var (shown, found))
+            {
+                errors.Invalid(at, field, $"is an invalid path: {error}");
+                continue;
+            }
+            if (shown == "metadata" || shown.StartsWith("metadata.", StringComparison.Ordinal)) errors.Invalid(at, field, "must not point to fields in metadata");
+            if (found.Text("type") is not ("string" or "boolean" or "integer"))
                 errors.Invalid(at, field, "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.");
-            else if (!seen.Add(field)) errors.Duplicate(at, field);
+            if (!seen.Add(shown)) errors.Duplicate(at, field);
         }
+        if (seen.Count > SelectableMax && !JsonNode.DeepEquals(fields, before)) errors.TooMany(path, seen.Count, SelectableMax);
     }
 }

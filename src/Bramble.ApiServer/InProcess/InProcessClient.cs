@@ -77,6 +77,25 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
         return ObjectOf(await SendAsync<ObjectAnswer>(resource, name, "patch", "PATCH", subresource, query, patch.Body.DeepClone(), type, cancel));
     }
 
+    public async ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel)
+    {
+        var parameters = query.Count == 0 ? QueryParameters.Empty : new QueryParameters(query);
+        var info = RequestInfoReader.Read("GET", path, parameters);
+        var request = new ApiRequest { Info = info, User = User, Query = parameters, UserAgent = userAgent };
+        pipeline.Authorize(request);
+        foreach (var group in pipeline.VirtualGroups)
+            if (group.Discovery.Group == info.Group && group.Discovery.Version == info.Version) return await group.AnswerAsync(request, cancel);
+        try
+        {
+            var answer = await pipeline.ExecuteAsync(pipeline.Route(request, "GET"), request, cancel);
+            return JsonNode.Parse(((ObjectAnswer)answer).Json.Span)!.AsObject();
+        }
+        catch (StatusException e) when (ReferenceEquals(e.Status.Message, Router.PageNotFoundText))
+        {
+            throw ClientStatus.NotFound("get", new GroupResource(info.Group, info.Resource), info.Name);
+        }
+    }
+
     public async ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
     {
         var body = new JsonObject { ["kind"] = "DeleteOptions", ["apiVersion"] = "v1" };

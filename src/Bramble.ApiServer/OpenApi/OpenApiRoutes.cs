@@ -15,10 +15,9 @@ public static class OpenApiRoutes
 {
     public static void AddTo(NonResourceRoutes routes, ApiPipeline pipeline)
     {
-        var resources = pipeline.Resources;
         routes.Add(new NonResourceRoute("/openapi/v2", (http, _, cancel) => VersionTwoAsync(http, cancel)));
-        routes.Add(new NonResourceRoute("/openapi/v3", (http, _, cancel) => IndexAsync(http, resources, cancel)));
-        routes.Add(new NonResourceRoute("/openapi/v3/", (http, _, cancel) => DocumentAsync(http, resources, cancel), IsPrefix: true));
+        routes.Add(new NonResourceRoute("/openapi/v3", (http, _, cancel) => IndexAsync(http, pipeline, cancel)));
+        routes.Add(new NonResourceRoute("/openapi/v3/", (http, _, cancel) => DocumentAsync(http, pipeline, cancel), IsPrefix: true));
     }
 
     private static Task VersionTwoAsync(HttpContext http, CancellationToken cancel)
@@ -31,11 +30,15 @@ public static class OpenApiRoutes
         return http.Response.Body.WriteAsync(OpenApiV2Protobuf.Encode(OpenApiV2.Document()), cancel).AsTask();
     }
 
-    private static Task IndexAsync(HttpContext http, ResourceTable resources, CancellationToken cancel)
+    private static Task IndexAsync(HttpContext http, ApiPipeline pipeline, CancellationToken cancel)
     {
+        var resources = pipeline.Resources;
         var index = OpenApiV3.Index();
         foreach (var path in resources.CustomResources.Select(r => $"apis/{r.Api.GroupVersion}").Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
             index["paths"]![path] = new JsonObject { ["serverRelativeURL"] = $"/openapi/v3/{path}?hash={CustomHash(Custom(resources, path))}" };
+        // Their documents are passed through (and so are not here).
+        foreach (var remote in pipeline.Aggregator?.Services ?? [])
+            if (remote.IsAvailable && pipeline.Aggregator!.Known.Of(remote)?.OpenApiUrl is { } url) index["paths"]![$"apis/{remote.Group}/{remote.Version}"] = new JsonObject { ["serverRelativeURL"] = url };
         return WriteAsync(http, "text/plain; charset=utf-8", index, cancel);
     }
 
@@ -45,12 +48,13 @@ public static class OpenApiRoutes
     private static string CustomHash(List<ServedResource> resources) => Convert.ToHexString(SHA256.HashData(
         Encoding.UTF8.GetBytes(string.Join(';', resources.OrderBy(r => r.Api.Plural, StringComparer.Ordinal).Select(r => $"{r.Api}@{r.Definition!.Revision}")))));
 
-    private static async Task DocumentAsync(HttpContext http, ResourceTable resources, CancellationToken cancel)
+    private static async Task DocumentAsync(HttpContext http, ApiPipeline pipeline, CancellationToken cancel)
     {
+        var resources = pipeline.Resources;
         var path = http.Request.Path.Value!["/openapi/v3/".Length..];
         if (path.Length == 0)
         {
-            await IndexAsync(http, resources, cancel);
+            await IndexAsync(http, pipeline, cancel);
             return;
         }
         var custom = Custom(resources, path);
@@ -72,10 +76,20 @@ public static class OpenApiRoutes
             http.Response.Headers.CacheControl = "public, immutable";
             http.Response.Headers.Expires = DateTimeOffset.UtcNow.AddYears(1).ToString("r");
         }
-        if (IsKnown(http, hash)) return;
-        await WriteAsync(http, "application/json", custom.Count == 0
+        // Clients write the type with an @ or a dot. Each form has a tag of its own: caches keep one answer a URL.
+        var isProtobuf = http.Request.Headers.Accept.ToString().Contains("proto-openapi.spec.v3", StringComparison.Ordinal);
+        if (IsKnown(http, isProtobuf ? "P" + hash[1..] : hash)) return;
+        var document = custom.Count == 0
             ? OpenApiV3.Document(path)!
-            : CustomOpenApi.Document(custom.Select(r => (r.Api, r.Definition!.Version["schema"]?["openAPIV3Schema"] as JsonObject))), cancel);
+            : CustomOpenApi.Document(custom.Select(r => (r.Api, r.Definition!.Version["schema"]?["openAPIV3Schema"] as JsonObject)));
+        if (!isProtobuf)
+        {
+            await WriteAsync(http, "application/json", document, cancel);
+            return;
+        }
+
+        http.Response.ContentType = OpenApiV3Protobuf.MediaType;
+        await http.Response.Body.WriteAsync(OpenApiV3Protobuf.Encode(document), cancel);
     }
 
     /// <summary>True: the client has it, and was told so.</summary>

@@ -18,6 +18,7 @@ internal sealed class PodLogEndpoint(IResourceReader reader, BackendClient backe
     public GroupResource Resource => PodTarget.Pods;
 
     public string Subresource => "log";
+    public bool IsConnect => false;
 
     public async Task HandleAsync(ApiRequest request, HttpContext http, CancellationToken cancel)
     {

@@ -36,7 +36,7 @@ internal sealed class PodStreamEndpoint(string subresource, IResourceReader read
         }
         if (node.Length == 0) throw StatusErrors.BadRequest($"pod {name.Name} does not have a host assigned");
         var (host, port) = _kubelets.Find(node, PodTarget.Pods);
-        await UpgradeTunnel.RunAsync(http, host, port, path, options, cancel);
+        await UpgradeTunnel.RunAsync(http, host, port, path, options.Tls(host), options.Dial, [], cancel);
     }
 
     /// <summary>The kubelet's names of the API's parameters.</summary>

@@ -13,12 +13,6 @@ namespace Bramble.ApiServer.Proxying;
 /// <summary>nodes/proxy, pods/proxy and services/proxy: HTTP to what the name leads to.</summary>
 internal sealed class ProxyEndpoint(string resource, IResourceReader reader, BackendClient backend, KubeletClientOptions options) : IStreamingEndpoint
 {
-    private static readonly HashSet<string> HopByHop = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Host", "Authorization",
-        "Impersonate-User", "Impersonate-Group", "Impersonate-Uid", "Content-Length",
-    };
-
     private readonly Kubelets _kubelets = new(reader);
 
     public GroupResource Resource { get; } = new("", resource);
@@ -45,36 +39,16 @@ internal sealed class ProxyEndpoint(string resource, IResourceReader reader, Bac
         }
         if (UpgradeTunnel.IsUpgrade(http))
         {
-            await UpgradeTunnel.RunAsync(http, target.Host, target.Port, path + query, target.IsKubelet ? options : null, cancel);
+            await UpgradeTunnel.RunAsync(http, target.Host, target.Port, path + query, target.IsKubelet ? options.Tls(target.Host) : null, target.IsKubelet ? options.Dial : null, [], cancel);
             return;
         }
         var uri = new Uri($"{target.Scheme}://{Kubelets.UrlHost(target.Host)}:{target.Port}{path}{query}");
-        using var message = new HttpRequestMessage(new HttpMethod(http.Request.Method), uri);
-        if (http.Request.ContentLength > 0 || http.Request.Headers.TransferEncoding.Count > 0) message.Content = new StreamContent(http.Request.Body);
-        foreach (var header in http.Request.Headers)
-            if (!HopByHop.Contains(header.Key) && !header.Key.StartsWith("Impersonate-", StringComparison.OrdinalIgnoreCase)
-                && !message.Headers.TryAddWithoutValidation(header.Key, (IEnumerable<string>)header.Value.ToArray()!))
-                message.Content?.Headers.TryAddWithoutValidation(header.Key, (IEnumerable<string>)header.Value.ToArray()!);
+        using var message = ForwardedRequest.Make(http, uri);
         message.Headers.TryAddWithoutValidation("X-Forwarded-Uri", http.Request.Path.Value);
         message.Headers.TryAddWithoutValidation("X-Forwarded-Host", http.Request.Host.Value);
         message.Headers.TryAddWithoutValidation("X-Forwarded-Proto", http.Request.Scheme);
         using var answer = target.IsKubelet ? await backend.SendAsync(message, cancel) : await backend.SendToPodAsync(message, cancel);
-        await CopyAsync(answer, http, cancel);
-    }
-
-    private static async Task CopyAsync(HttpResponseMessage answer, HttpContext http, CancellationToken cancel)
-    {
-        http.Response.StatusCode = (int)answer.StatusCode;
-        foreach (var header in answer.Headers.Concat(answer.Content.Headers))
-            if (!HopByHop.Contains(header.Key)) http.Response.Headers[header.Key] = header.Value.ToArray();
-        if (answer.Content.Headers.ContentLength is { } length) http.Response.ContentLength = length;
-        await using var body = await answer.Content.ReadAsStreamAsync(cancel);
-        var buffer = new byte[32 * 1024];
-        while (await body.ReadAsync(buffer, cancel) is > 0 and var count)
-        {
-            await http.Response.Body.WriteAsync(buffer.AsMemory(0, count), cancel);
-            await http.Response.Body.FlushAsync(cancel);
-        }
+        await ForwardedRequest.CopyAsync(answer, http, cancel);
     }
 
     /// <summary>What follows <c>/proxy</c>, as it was written, and the query. An empty path: there was not even a slash.</summary>

@@ -12,7 +12,9 @@ public sealed class StreamingEndpoints : IDisposable
     public StreamingEndpoints(IResourceReader reader, KubeletClientOptions options, TimeProvider time)
     {
         _backend = new BackendClient(options);
-        Metrics = new MetricsGroup(reader, new NodeSamples(new Kubelets(reader), _backend, time));
+        var kubelets = new Kubelets(reader);
+        Metrics = new MetricsGroup(reader, new NodeSamples(kubelets, _backend, time));
+        Kubelets = new KubeletRequests(kubelets, _backend);
         All =
         [
             new PodStreamEndpoint("exec", reader, options),
@@ -30,6 +32,9 @@ public sealed class StreamingEndpoints : IDisposable
 
     /// <summary>metrics.k8s.io, for <c>ApiServerParts.VirtualGroups</c>: it asks the kubelets too.</summary>
     public IVirtualGroup Metrics { get; }
+
+    /// <summary>Short questions of the server itself to a node.</summary>
+    public KubeletRequests Kubelets { get; }
 
     public void Dispose() => _backend.Dispose();
 }

@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Bramble.Api.Errors;
 using Bramble.Client.Streaming;
 using Microsoft.AspNetCore.Http;
@@ -13,21 +14,30 @@ internal static class UpgradeTunnel
     private static readonly HashSet<string> NotPassedOn = new(StringComparer.OrdinalIgnoreCase)
     {
         "Host", "Authorization", "Content-Length", "Transfer-Encoding", "Accept-Encoding", "Cookie",
-        "Impersonate-User", "Impersonate-Group", "Impersonate-Uid", "X-Remote-User", "X-Remote-Group",
     };
 
     public static bool IsUpgrade(HttpContext http) => http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
 
-    /// <param name="kubelet">Null: the other server is a pod or a service, reached directly and without TLS.</param>
+    /// <param name="tls">Null: without TLS.</param>
+    /// <param name="dial">How the connection is made; null: directly.</param>
+    /// <param name="added">Headers that this server adds.</param>
     /// <exception cref="StatusException">400: no upgrade was asked for. 500: the server cannot be reached or refused.</exception>
-    public static async Task RunAsync(HttpContext http, string host, int port, string pathAndQuery, KubeletClientOptions? kubelet, CancellationToken cancel)
+    public static async Task RunAsync(
+        HttpContext http,
+        string host,
+        int port,
+        string pathAndQuery,
+        SslClientAuthenticationOptions? tls,
+        Func<string, int, CancellationToken, ValueTask<Stream>>? dial,
+        IReadOnlyList<KeyValuePair<string, string>> added,
+        CancellationToken cancel)
     {
         if (http.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true } upgrade)
             throw StatusErrors.BadRequest("Upgrade request required");
         UpgradedConnection connection;
         try
         {
-            connection = await UpgradedConnection.ConnectAsync(host, port, kubelet?.Tls(host), kubelet?.Dial, cancel);
+            connection = await UpgradedConnection.ConnectAsync(host, port, tls, dial, cancel);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or System.Security.Authentication.AuthenticationException)
         {
@@ -36,8 +46,9 @@ internal static class UpgradeTunnel
         await using var _ = connection;
         var headers = new List<KeyValuePair<string, string>> { new("Host", $"{Kubelets.UrlHost(host)}:{port}") };
         foreach (var header in http.Request.Headers)
-            if (!NotPassedOn.Contains(header.Key) && !header.Key.StartsWith("Impersonate-", StringComparison.OrdinalIgnoreCase))
+            if (!NotPassedOn.Contains(header.Key) && !header.Key.StartsWith("Impersonate-", StringComparison.OrdinalIgnoreCase) && !header.Key.StartsWith("X-Remote-", StringComparison.OrdinalIgnoreCase))
                 foreach (var value in header.Value) headers.Add(new(header.Key, WithoutToken(header.Key, value ?? "")));
+        headers.AddRange(added);
         if (!HttpMethods.IsGet(http.Request.Method)) headers.Add(new("Content-Length", "0"));
         var answer = await connection.RequestAsync(http.Request.Method, pathAndQuery, headers, cancel);
         if (!answer.IsSwitched)

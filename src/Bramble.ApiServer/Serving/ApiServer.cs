@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Verbs;
 using Microsoft.AspNetCore.Builder;
@@ -86,6 +87,8 @@ public sealed class ApiServer : IAsyncDisposable
     {
         kestrel.AddServerHeader = false;
         kestrel.AllowSynchronousIO = false;
+        // Warnings quote what the client sent, and its Audit-Id goes back to it: both may be more than ASCII.
+        kestrel.ResponseHeaderEncodingSelector = static name => name is "Warning" or "Audit-Id" ? Encoding.UTF8 : null;
         // Longer bodies are read only as far as the answer 413 needs; exec and proxy streams have no limit.
         kestrel.Limits.MaxRequestBodySize = null;
         kestrel.Limits.MinRequestBodyDataRate = null;

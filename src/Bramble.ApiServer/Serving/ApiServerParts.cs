@@ -1,4 +1,5 @@
 using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Aggregation;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
@@ -18,4 +19,7 @@ public sealed record ApiServerParts
     public IReadOnlyList<ISubresourceView> Views { get; init; } = [];
     public IReadOnlyList<IStreamingEndpoint> StreamingEndpoints { get; init; } = [];
     public IReadOnlyList<IVirtualGroup> VirtualGroups { get; init; } = [];
+
+    /// <summary>Null: APIServices of other servers are not served (tests).</summary>
+    public Aggregator? Aggregator { get; init; }
 }

@@ -22,7 +22,8 @@ internal static class BuiltInRoutes
             http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
             await http.Response.WriteAsync(pipeline.Metrics.Text(), cancel);
         }));
-        DiscoveryRoutes.AddTo(routes, pipeline.Resources, [.. pipeline.VirtualGroups.Select(g => g.Discovery)]);
+        var own = pipeline.VirtualGroups.Select(g => g.Discovery).ToList();
+        DiscoveryRoutes.AddTo(routes, pipeline.Resources, own, () => pipeline.Aggregator?.Discovery ?? []);
     }
 
     private static JsonObject Version(ApiServerOptions options) => new()

@@ -9,17 +9,20 @@ namespace Bramble.ApiServer.Serving;
 /// <summary><c>/</c>, <c>/api</c>, <c>/apis</c> and below: which resources there are, plain and aggregated.</summary>
 internal static class DiscoveryRoutes
 {
-    /// <summary>The documents of a catalog; both change together.</summary>
-    private sealed record Known(ApiCatalog Catalog, DiscoveryDocuments Documents);
+    /// <summary>The documents of a catalog and of other servers; all change together.</summary>
+    private sealed record Known(ApiCatalog Catalog, IReadOnlyList<RemoteGroupVersion> Remote, DiscoveryDocuments Documents);
 
-    public static void AddTo(NonResourceRoutes routes, ResourceTable resources, IReadOnlyList<RemoteGroupVersion> more)
+    /// <param name="own">Groups that this server makes up.</param>
+    /// <param name="remote">Groups of other servers; the same list until something changes.</param>
+    public static void AddTo(NonResourceRoutes routes, ResourceTable resources, IReadOnlyList<RemoteGroupVersion> own, Func<IReadOnlyList<RemoteGroupVersion>> remote)
     {
         Known? known = null;
         DiscoveryDocuments Documents()
         {
-            var catalog = resources.Catalog;
-            if (Volatile.Read(ref known) is { } current && current.Catalog == catalog) return current.Documents;
-            var made = new Known(catalog, new DiscoveryDocuments(catalog, more));
+            var (catalog, others) = (resources.Catalog, remote());
+            if (Volatile.Read(ref known) is { } current && current.Catalog == catalog && ReferenceEquals(current.Remote, others)) return current.Documents;
+            // Who registers another server for a group that is made up here gets it.
+            var made = new Known(catalog, others, new DiscoveryDocuments(catalog, [.. others, .. own.Where(group => !others.Any(other => (other.Group, other.Version) == (group.Group, group.Version)))]));
             Volatile.Write(ref known, made);
             return made.Documents;
         }

@@ -55,6 +55,12 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
             response.Headers["X-Kubernetes-Pf-Prioritylevel-Uid"] = FlowUid;
             var api = new ApiRequest { Info = info, User = user, Query = query };
             pipeline.Authorize(api);
+            if (pipeline.Aggregator is { } aggregator && aggregator.Find(info) is { } remote)
+            {
+                await aggregator.ForwardAsync(http, remote, user, ended.Token);
+                return;
+            }
+
             if (!info.IsResourceRequest)
             {
                 await NonResourceAsync(http, user, path, ended.Token);
@@ -132,7 +138,7 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         var route = pipeline.Route(routed, request.Method);
         if (route.Streaming is { } streaming)
         {
-            await pipeline.ConnectAsync(route, routed, cancel);
+            if (streaming.IsConnect) await pipeline.ConnectAsync(route, routed, cancel);
             await streaming.HandleAsync(routed, http, cancel);
             return;
         }
@@ -226,26 +232,8 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
     private static StatusException TooLarge(int limit) =>
         new(new Status(413, "RequestEntityTooLarge", string.Create(CultureInfo.InvariantCulture, $"Request entity too large: limit is {limit}")));
 
-    /// <summary>Warnings as headers: code 299, each text once, at most 4 KB in all (behaviour of apiserver's warning filter).</summary>
     private static void AddWarnings(HttpContext http, List<string> warnings)
     {
-        if (warnings.Count == 0 || http.Response.HasStarted) return;
-        var values = new List<string>();
-        var bytes = 0;
-        foreach (var warning in warnings.Distinct(StringComparer.Ordinal))
-        {
-            var text = new System.Text.StringBuilder("299 - \"");
-            foreach (var c in warning)
-            {
-                if (c is '"' or '\\') text.Append('\\').Append(c);
-                else if (c < ' ' || c == 127) text.Append(' ');
-                else text.Append(c);
-            }
-            var value = text.Append('"').ToString();
-            bytes += value.Length;
-            if (bytes > 4096 && values.Count > 0) break;
-            values.Add(value);
-        }
-        http.Response.Headers.Warning = values.ToArray();
+        if (warnings.Count > 0 && !http.Response.HasStarted) http.Response.Headers.Warning = WarningHeaders.Of(warnings);
     }
 }

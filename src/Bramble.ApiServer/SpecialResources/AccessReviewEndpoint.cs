@@ -33,16 +33,18 @@ internal sealed class AccessReviewEndpoint(AccessReviewScope scope, IAuthorizer 
 
         var spec = body.Object("spec") ?? [];
         var user = scope == AccessReviewScope.OwnSubject ? request.User : new UserInfo(spec.Text("user"), [.. spec.Texts("groups")], spec.Text("uid"), ExtraOf(spec));
-        var answer = authorizer.Authorize(AttributesOf(spec, user));
+        var selectors = new ReviewedSelectors(spec.Object("resourceAttributes"));
+        var answer = authorizer.Authorize(AttributesOf(spec, user, selectors));
         var status = new JsonObject { ["allowed"] = answer.Decision == AccessDecision.Allow };
         if (answer.Decision == AccessDecision.Deny) status["denied"] = true;
         if (answer.Reason.Length > 0) status["reason"] = answer.Reason;
-        if (answer.EvaluationError is { } error) status["evaluationError"] = error;
+        List<string> evaluation = answer.EvaluationError is { } error ? [error, .. selectors.Errors] : selectors.Errors;
+        if (evaluation.Count > 0) status["evaluationError"] = string.Join("; ", evaluation);
         body["status"] = status;
         return new(body);
     }
 
-    private static AccessAttributes AttributesOf(JsonObject spec, UserInfo user)
+    private static AccessAttributes AttributesOf(JsonObject spec, UserInfo user, ReviewedSelectors selectors)
     {
         if (spec.Object("nonResourceAttributes") is { } path) return new AccessAttributes(user, path.Text("verb"), "", "", "", "", "", "", false, path.Text("path"));
         var resource = spec.Object("resourceAttributes");
@@ -50,19 +52,9 @@ internal sealed class AccessReviewEndpoint(AccessReviewScope scope, IAuthorizer 
         return new AccessAttributes(
             user, resource.Text("verb"), resource.Text("group"), version.Length == 0 ? "*" : version, resource.Text("resource"), resource.Text("subresource"), resource.Text("namespace"), resource.Text("name"), true, "")
         {
-            FieldSelector = FieldSelectorOf(resource.Object("fieldSelector")),
-            LabelSelector = resource.Object("labelSelector").Text("rawSelector"),
+            FieldSelector = selectors.Fields,
+            LabelSelector = selectors.Labels,
         };
-    }
-
-    /// <summary>The raw selector, or the requirements that say "equals"; leaving others out asks for more, never for less.</summary>
-    private static string FieldSelectorOf(JsonObject? selector)
-    {
-        if (selector.Text("rawSelector") is { Length: > 0 } raw) return raw;
-        List<string> terms = [];
-        foreach (var (_, requirement) in selector.Items("requirements"))
-            if (requirement.Text("operator") == "In" && requirement.Texts("values").ToList() is [var value]) terms.Add($"{requirement.Text("key")}={value}");
-        return string.Join(',', terms);
     }
 
     private static Dictionary<string, IReadOnlyList<string>>? ExtraOf(JsonObject spec) =>

@@ -54,6 +54,7 @@ internal static class AccessReviewRules
     /// <summary>Operators that this server does not know are let through: a newer client may ask.</summary>
     private static void ValidateRequirement(FieldErrors errors, JsonObject requirement, string field, bool areLabels)
     {
+        if (requirement.Text("key").Length == 0 && !areLabels) errors.Required($"{field}.key", "must be specified");
         switch (requirement.Text("operator"))
         {
             case "In" or "NotIn" when requirement.Count("values") == 0:
@@ -63,8 +64,9 @@ internal static class AccessReviewRules
                 errors.Forbidden($"{field}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
                 break;
         }
-        if (requirement.Text("key").Length == 0 && !areLabels) errors.Required($"{field}.key", "must be specified");
-        if (areLabels)
-            foreach (var why in Bramble.Api.Selectors.LabelRules.KeyErrors(requirement.Text("key"))) errors.Invalid($"{field}.key", requirement.Text("key"), why);
+        if (!areLabels) return;
+        foreach (var why in Api.Selectors.LabelRules.KeyErrors(requirement.Text("key"))) errors.Invalid($"{field}.key", requirement.Text("key"), why);
+        foreach (var (index, value) in requirement.Texts("values").Index())
+            foreach (var why in Api.Selectors.LabelRules.ValueErrors(value)) errors.Invalid($"{field}.values[{index}]", value, why);
     }
 }

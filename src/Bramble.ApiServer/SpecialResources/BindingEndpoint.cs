@@ -16,6 +16,7 @@ internal sealed class BindingEndpoint(GroupResource resource, string subresource
         var pod = body.ObjectName();
         if (Subresource.Length > 0 && pod != request.Info.Name) throw StatusErrors.BadRequest("name in URL does not match name in Binding object");
         Validate(body.Object("target"));
+        if (pod.Length == 0) throw StatusErrors.BadRequest("Name parameter required.");
         await request.Writer.ChangeStoredAsync(Pods, new NamespacedName(request.Info.Namespace, pod), request.Request, request.IsDryRun, tree => Bind(tree, body), cancel);
         return Success;
     }

@@ -31,7 +31,8 @@ internal sealed class EvictionEndpoint(TimeProvider time) : VirtualEndpoint(new(
         if (!EvictionDecision.CanIgnoreBudgets(pod))
         {
             var matching = BudgetsOf(request, pod);
-            if (matching.Count > 1) throw new StatusException(new Status(500, "", "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."));
+            // An object that says "failure", in an answer that says "created": upstream's clients read the object.
+            if (matching.Count > 1) return new Status(500, "", "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.").ToTree();
             budget = matching.FirstOrDefault()?.ObjectName();
             if (budget is not null && !EvictionDecision.MayGoUnhealthy(pod, matching[0])) await TakeFromBudgetAsync(request, budget, isDryRun, cancel);
             else if (budget is not null) PinVersion(options, pod);

@@ -37,15 +37,6 @@ public abstract class KindStrategy
     /// <summary>The status of a new object, with the fields that are written even when zero.</summary>
     protected virtual JsonObject NewStatus(JsonObject obj, StrategyContext context) => [];
 
-    /// <summary>Paths (dotted) that a write of the main resource (<paramref name="subresource"/> empty) or of a subresource resets,
-    /// so that its manager never owns them (upstream's GetResetFields).</summary>
-    public virtual IReadOnlyList<string> ResetFields(string subresource) => (HasStatus, subresource) switch
-    {
-        (true, "") => StatusOnly,
-        (true, "status") => SpecOnly,
-        _ => [],
-    };
-
     /// <summary>Clears what a create may not set (status), sets generation 1 where the kind counts generations. metadata.name and uid are set.</summary>
     public virtual void PrepareForCreate(JsonObject obj, StrategyContext context)
     {
@@ -90,6 +81,9 @@ public abstract class KindStrategy
 
     /// <summary>A finalizer that the deletion itself adds (CustomResourceDefinitions: their objects go first); null: none.</summary>
     public virtual string? DeletionFinalizer => null;
+
+    /// <summary>Why an object of that name may not be deleted (unless with the whole collection); null: it may.</summary>
+    public virtual string? WhyNotDeletable(string name) => null;
 
     /// <summary>How often, and how, upstream's validation of an update of this kind looks at metadata again.</summary>
     public virtual IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesOnly;
@@ -151,7 +145,6 @@ public abstract class KindStrategy
     public virtual string? UnknownFieldMessage(string fieldPath) => SelectableFields.Count == 0 ? null : $"field label not supported: {fieldPath}";
 
     private static readonly IReadOnlyList<string> SpecOnly = ["spec"];
-    private static readonly IReadOnlyList<string> StatusOnly = ["status"];
 }
 
 /// <summary>One look at an object's metadata during an update: at what changed, or at all of it as of a new object.</summary>

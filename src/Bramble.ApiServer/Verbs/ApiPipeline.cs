@@ -6,6 +6,7 @@ using Bramble.Api.Naming;
 using Bramble.Api.Patching;
 using Bramble.Api.Schemas;
 using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Aggregation;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Requests;
@@ -50,6 +51,7 @@ public sealed class ApiPipeline
     internal TimeProvider Time => _time;
     internal IAuthorizer Authorizer => _parts.Authorizer;
     internal IReadOnlyList<IVirtualGroup> VirtualGroups => _parts.VirtualGroups;
+    internal Aggregator? Aggregator => _parts.Aggregator;
     internal RequestMetrics Metrics { get; } = new();
 
     /// <summary>Writes on behalf of endpoints that are not requests of their own (the server's own bootstrap and controllers inside it).</summary>
@@ -133,7 +135,7 @@ public sealed class ApiPipeline
     internal async ValueTask ConnectAsync(Route route, ApiRequest request, CancellationToken cancel)
     {
         var context = Context(route.Resource, NameOf(request, route.Resource), route.Subresource!.Name, request, new WriteOptions("", false, "", FieldValidation.Ignore, null, []));
-        var admission = context.Admission(AdmissionOperation.Connect, null, null);
+        var admission = context.Admission(AdmissionOperation.Connect, null, null, route.Kind);
         await _parts.Admission.MutateAsync(admission, cancel);
         await _parts.Admission.ValidateAsync(admission, cancel);
         context.Take(admission);
@@ -195,7 +197,7 @@ public sealed class ApiPipeline
         var timeout = options.TimeoutSeconds is > 0 and var seconds
             ? TimeSpan.FromSeconds(Math.Min(seconds, (long)int.MaxValue / 1000))
             : Options.WatchTimeoutMin * (1 + Random.Shared.NextDouble());
-        return new WatchAnswer(resource, await _reads.WatchAsync(resource, request.Info.Namespace, options, timeout, cancel));
+        return new WatchAnswer(resource, await _reads.WatchAsync(resource, resource.IsNamespaced ? request.Info.Namespace : "", options, timeout, cancel));
     }
 
     private async ValueTask<ApiAnswer> UpdateAsync(Route route, NamespacedName name, ApiRequest request, CancellationToken cancel)
@@ -207,7 +209,7 @@ public sealed class ApiPipeline
         if (route.View is { } view)
         {
             var body = RequestBody.Decode(request, BuiltInSchemas.FindKind(route.Kind)!, route.Kind, options.Validation);
-            return await UpdateViewAsync(context, view, _ => body, cancel);
+            return await UpdateViewAsync(context, view, _ => body, isApply: false, cancel);
         }
         var obj = RequestBody.Decode(request, resource.Type, resource.Kind, options.Validation);
         ObjectRules.EnsureNamespace(obj, resource, name.Namespace);
@@ -267,12 +269,12 @@ public sealed class ApiPipeline
         JsonObject Applied(JsonObject? live)
         {
             var (applied, warnings) = ApplyConfiguration.Decode(body, options.Validation);
-            var result = ManagedFields.Apply(live, applied, context.FieldWrite, options.Force ?? false);
+            var result = ManagedFields.Apply(live, applied, context.FieldWrite with { Type = schema, Kind = route.Kind }, options.Force ?? false);
             Warn(warnings);
             return result;
         }
 
-        if (route.View is { } view) return await UpdateViewAsync(context, view, Patched, cancel);
+        if (route.View is { } view) return await UpdateViewAsync(context, view, Patched, isApply, cancel);
         var (written, isCreated) = await _updates.UpdateAsync(
             context,
             live =>
@@ -299,16 +301,20 @@ public sealed class ApiPipeline
     }
 
     /// <summary>Writes a view's fields into its parent.</summary>
-    private async ValueTask<ApiAnswer> UpdateViewAsync(WriteContext context, ISubresourceView view, Func<JsonObject, JsonObject> change, CancellationToken cancel)
+    private async ValueTask<ApiAnswer> UpdateViewAsync(WriteContext context, ISubresourceView view, Func<JsonObject, JsonObject> change, bool isApply, CancellationToken cancel)
     {
         var resource = context.Resource;
+        var write = context.FieldWrite with { Type = BuiltInSchemas.FindKind(ScaleView.Kind)!, Kind = ScaleView.Kind };
         var (parent, _) = await _updates.UpdateAsync(
             context,
             live =>
             {
+                var liveMeta = live!.Meta();
                 var shown = view.Read(live!);
+                if (ScaleFields.ToScale(liveMeta["managedFields"], view.ReplicasPath) is { Count: > 0 } owners) shown.Meta()["managedFields"] = owners;
                 var changed = change(shown);
-                var (meta, liveMeta) = (changed.Meta(), live!.Meta());
+                if (!isApply) ManagedFields.Update(shown, changed, write);
+                var meta = changed.Meta();
                 ObjectRules.CheckName(changed, context.Name);
                 if (meta.Text("uid") is { Length: > 0 } uid && uid != liveMeta.Text("uid"))
                     throw StatusErrors.Conflict(resource.GroupResource, context.Name.Name, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {liveMeta.Text("uid")}");
@@ -317,11 +323,8 @@ public sealed class ApiPipeline
                 view.Write(changed, obj, errors);
                 if (errors.Count > 0) throw StatusErrors.Invalid(resource.Definition is null ? ScaleView.Kind : resource.Kind, context.Name.Name, errors);
                 if (meta.Text("resourceVersion") is { Length: > 0 } version) obj.Meta()["resourceVersion"] = version;
-                ManagedFields.Update(live, obj, context.FieldWrite);
-                // Upstream carries the fields of a custom resource's scale over from the Scale kind and back; the time is lost on the way.
-                if (resource.Definition is not null && obj.Meta()["managedFields"] is JsonArray entries)
-                    foreach (var entry in entries.OfType<JsonObject>())
-                        if (entry.Text("subresource") == context.Subresource) entry.Remove("time");
+                obj.Meta().Remove("managedFields");
+                if (ScaleFields.ToParent(liveMeta["managedFields"], meta["managedFields"], view.ReplicasPath, resource.Kind.GroupVersion.ToString()) is { } managed) obj.Meta()["managedFields"] = managed;
                 return obj;
             },
             mayCreate: false,
@@ -335,6 +338,7 @@ public sealed class ApiPipeline
         var options = DeleteOptions.Read(RequestBody.OptionsJson(request), request.Query);
         var context = Context(resource, name, "", request, new WriteOptions("DeleteOptions", options.IsDryRun, "", FieldValidation.Ignore, null, options.ToTree()));
         WarnOfOrphans(resource, options, request);
+        if (resource.Strategy.WhyNotDeletable(name.Name) is { } why) throw StatusErrors.Forbidden(resource.GroupResource, name.Name, why);
         var result = await _deletes.DeleteAsync(context, options, cancel);
         var code = !result.IsDeleted && options.OrphanDependents == false ? 202 : 200;
         // Pods, Services and some more answer with what they were; all others say only that it is done.
@@ -375,7 +379,7 @@ public sealed class ApiPipeline
         var context = Context(resource, name, route.Subresource?.Name ?? "", request, options);
         endpoint.Default(body);
         ManagedFields.Update(null, body, context.FieldWrite with { Type = type, Kind = route.Kind });
-        var admission = context.Admission(AdmissionOperation.Create, body, null);
+        var admission = context.Admission(AdmissionOperation.Create, body, null, route.Kind);
         await _parts.Admission.MutateAsync(admission, cancel);
         await _parts.Admission.ValidateAsync(admission, cancel);
         context.Take(admission);

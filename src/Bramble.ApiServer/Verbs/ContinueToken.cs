@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 
@@ -23,10 +24,10 @@ internal readonly record struct ContinueToken(long Revision, NamespacedName Afte
     public static ContinueToken Decode(string text, string ns)
     {
         var (version, revision, start) = Read(text);
-        if (version != "meta.k8s.io/v1") throw StatusErrors.BadRequest($"continue key is not valid: server does not recognize this encoded version {version}");
-        if (revision == 0) throw StatusErrors.BadRequest("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
-        if (start.Length == 0) throw StatusErrors.BadRequest("continue key is not valid: encoded start key empty (version meta.k8s.io/v1)");
-        if (start.TrimStart('/').Split('/').Any(p => p is "" or "." or "..")) throw StatusErrors.BadRequest($"continue key is not valid: {start}");
+        if (version != "meta.k8s.io/v1") throw Refused($": server does not recognize this encoded version {version}");
+        if (revision == 0) throw Refused(": incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+        if (start.Length == 0) throw Refused(": encoded start key empty (version meta.k8s.io/v1)");
+        if (start.TrimStart('/').Split('/').Any(p => p is "" or "." or "..")) throw Refused($": {start}");
         var key = start.TrimStart('/').TrimEnd('\0');
         var slash = key.IndexOf('/');
         return new ContinueToken(revision, slash < 0 ? new NamespacedName(ns, key) : new NamespacedName(key[..slash], key[(slash + 1)..]));
@@ -41,8 +42,9 @@ internal readonly record struct ContinueToken(long Revision, NamespacedName Afte
         }
         catch (FormatException)
         {
-            throw StatusErrors.BadRequest($"continue key is not valid: illegal base64 data at input byte {FirstBad(text)}");
+            throw Refused($": illegal base64 data at input byte {FirstBad(text)}");
         }
+        if (GoJsonSyntax.FindError(json) is { } wrong) throw Refused($": {wrong}");
         try
         {
             using var document = JsonDocument.Parse(json);
@@ -54,9 +56,11 @@ internal readonly record struct ContinueToken(long Revision, NamespacedName Afte
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
-            throw StatusErrors.BadRequest($"continue key is not valid: {e.Message}");
+            throw Refused($": {e.Message}");
         }
     }
+
+    private static StatusException Refused(string why) => StatusErrors.BadRequest($"invalid continue token: continue key is not valid{why}");
 
     private static int FirstBad(string text)
     {

@@ -101,11 +101,22 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
     private static void CheckPreconditions(ServedResource resource, KubeObject live, DeleteOptions options)
     {
         var kind = new GroupResource(resource.Api.StorageKind.Group, resource.Kind.Kind);
-        if (options.Uid is { } uid && uid != live.Uid)
-            throw StatusErrors.Conflict(kind, live.Name.Name, $"the UID in the precondition ({uid}) does not match the UID in record ({live.Uid}). The object might have been deleted and then recreated");
         var version = live.ResourceVersion.ToString(CultureInfo.InvariantCulture);
+        // Namespaces look for themselves, in words of their own.
+        var isNamespace = resource.GroupResource is { Group: "", Resource: "namespaces" };
+        if (options.Uid is { } uid && uid != live.Uid)
+        {
+            throw isNamespace
+                ? StatusErrors.Conflict(resource.GroupResource, live.Name.Name, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {live.Uid}")
+                : StatusErrors.Conflict(kind, live.Name.Name, $"the UID in the precondition ({uid}) does not match the UID in record ({live.Uid}). The object might have been deleted and then recreated");
+        }
+
         if (options.ResourceVersion is { } wanted && wanted != version)
-            throw StatusErrors.Conflict(kind, live.Name.Name, $"the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({version}). The object might have been modified");
+        {
+            throw isNamespace
+                ? StatusErrors.Conflict(resource.GroupResource, live.Name.Name, $"Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {version}")
+                : StatusErrors.Conflict(kind, live.Name.Name, $"the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({version}). The object might have been modified");
+        }
     }
 
     /// <summary>Changes <paramref name="obj"/> to what must be written first, if anything.</summary>

@@ -61,6 +61,9 @@ public interface ISubresourceView
     GroupResource Resource { get; }
     string Subresource { get; }
 
+    /// <summary>Where the parent has its replicas.</summary>
+    IReadOnlyList<string> ReplicasPath { get; }
+
     /// <summary>The view of a parent object.</summary>
     JsonObject Read(JsonObject parent);
 
@@ -68,11 +71,14 @@ public interface ISubresourceView
     void Write(JsonObject view, JsonObject parent, Bramble.Api.Errors.FieldErrors errors);
 }
 
-/// <summary>A request that owns the connection: pods/exec, attach, portforward, log, proxy, nodes/proxy, services/proxy. Authorized and admitted (Connect) before.</summary>
+/// <summary>A request that owns the connection: pods/exec, attach, portforward, log, proxy, nodes/proxy, services/proxy. Authorized before.</summary>
 public interface IStreamingEndpoint
 {
     GroupResource Resource { get; }
     string Subresource { get; }
+
+    /// <summary>The request is admitted as Connect before; a log is only read.</summary>
+    bool IsConnect => true;
 
     /// <summary>Answers on <paramref name="http"/> itself. Before the first byte a refusal may be thrown as a <see cref="Bramble.Api.Errors.StatusException"/>.</summary>
     Task HandleAsync(ApiRequest request, HttpContext http, CancellationToken cancel);

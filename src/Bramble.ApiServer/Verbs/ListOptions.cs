@@ -31,9 +31,9 @@ internal sealed record ListOptions
         {
             ResourceVersion = query["resourceVersion"],
             Match = query["resourceVersionMatch"],
+            TimeoutSeconds = RequestOptions.Long(query, "timeoutSeconds"),
             Limit = RequestOptions.Long(query, "limit") ?? 0,
             Continue = query["continue"],
-            TimeoutSeconds = RequestOptions.Long(query, "timeoutSeconds"),
             AllowsBookmarks = query.IsTrue("allowWatchBookmarks"),
             SendInitialEvents = RequestOptions.Bool(query, "sendInitialEvents"),
             Labels = ParseLabels(query["labelSelector"]),
@@ -53,12 +53,22 @@ internal sealed record ListOptions
     /// <summary>The resourceVersion as a number; 0 when it is empty.</summary>
     public long Revision() => ParseRevision(ResourceVersion);
 
-    public static long ParseRevision(string text)
+    public static long ParseRevision(string text) => ReadRevision(text) ?? throw new StatusException(new Status(500, "", NoRevision(text)));
+
+    /// <summary>A list answers 400 where a get and a watch answer 500.</summary>
+    public void CheckListRevision()
+    {
+        if (ReadRevision(ResourceVersion) is null) throw StatusErrors.BadRequest($"invalid resource version: {NoRevision(ResourceVersion)}");
+    }
+
+    private static long? ReadRevision(string text)
     {
         if (text.Length == 0) return 0;
-        if (ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return number > long.MaxValue ? long.MaxValue : (long)number;
-        throw new StatusException(new Status(500, "", $"resourceVersion: Invalid value: {FieldError.Quote(text)}: strconv.ParseUint: parsing {FieldError.Quote(text)}: invalid syntax"));
+        if (!ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return null;
+        return number > long.MaxValue ? long.MaxValue : (long)number;
     }
+
+    private static string NoRevision(string text) => $"resourceVersion: Invalid value: {FieldError.Quote(text)}: strconv.ParseUint: parsing {FieldError.Quote(text)}: invalid syntax";
 
     /// <summary>True when an object is selected.</summary>
     public bool Selects(ServedResource resource, KubeObject obj) =>

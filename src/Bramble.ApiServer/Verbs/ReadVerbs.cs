@@ -22,9 +22,9 @@ internal sealed class ReadVerbs(WatchCache cache, TimeProvider time)
 
     public async ValueTask<ListAnswer> ListAsync(ServedResource resource, string ns, ListOptions options, CancellationToken cancel)
     {
-        if (options.Continue.Length > 0 && options.ResourceVersion is not ("" or "0"))
-            throw StatusErrors.BadRequest("specifying resource version is not allowed when using continue");
         var token = options.Continue.Length > 0 ? ContinueToken.Decode(options.Continue, ns) : default(ContinueToken?);
+        if (token is not null && options.ResourceVersion is not ("" or "0")) throw StatusErrors.BadRequest("specifying resource version is not allowed when using continue");
+        if (token is null) options.CheckListRevision();
         var revision = await ReachAsync(token is null ? options.ResourceVersion : "", cancel);
         var state = resource.Cache.Current;
         var items = state.Items;

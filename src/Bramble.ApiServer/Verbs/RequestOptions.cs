@@ -16,7 +16,7 @@ internal static class RequestOptions
 
     public static long? Long(QueryParameters query, string name)
     {
-        if (query.Find(name) is not { Length: > 0 } text) return null;
+        if (query.Find(name) is not { } text) return null;
         if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)) return number;
         var isTooBig = text.AsSpan().TrimStart("+-").IndexOfAnyExceptInRange('0', '9') < 0 && text.AsSpan().TrimStart("+-").Length > 0;
         throw StatusErrors.BadRequest($"strconv.ParseInt: parsing {FieldError.Quote(text)}: {(isTooBig ? "value out of range" : "invalid syntax")}");

@@ -61,7 +61,8 @@ internal sealed class Router
         var isOnlyListed = resource.IsNamespaced && info.Namespace.Length == 0;
         var isKnown = verb.Length > 0 && method is not ("HEAD" or "OPTIONS") && (resource.Api.HasVerb(verb) || verb == "deletecollection" && resource.Api.HasVerb("deletecollection"));
         if (isOnlyListed && !resource.Api.HasVerb("list")) throw NotFound();
-        if (!isKnown || isOnlyListed && verb is not ("list" or "watch") || hasName == verb is "list" or "create" or "deletecollection" && hasName) throw NotAllowed();
+        var isOfWrongPath = hasName ? verb is "list" or "create" or "deletecollection" : verb is "update" or "patch";
+        if (!isKnown || isOnlyListed && verb is not ("list" or "watch") || isOfWrongPath) throw NotAllowed();
         _special.TryGetValue((resource.GroupResource, ""), out var special);
         if (special is null && !resource.Api.IsStored) throw NotFound();
         return new Route(resource, null, special, null, null, isWatch);

@@ -22,6 +22,7 @@ public sealed class ScaleView(GroupResource resource) : ISubresourceView
 
     public GroupResource Resource { get; } = resource;
     public string Subresource => "scale";
+    public IReadOnlyList<string> ReplicasPath { get; } = ["spec", "replicas"];
 
     public JsonObject Read(JsonObject parent)
     {

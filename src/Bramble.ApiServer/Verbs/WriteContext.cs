@@ -15,12 +15,16 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
 
     public StrategyContext Strategy => new(Reader, Request.User, Time.GetUtcNow(), Subresource, IsDryRun);
 
-    public FieldWrite FieldWrite => new(Resource.Type, Resource.Kind, Resource.GroupResource, Subresource, Options.Manager, Time.GetUtcNow());
+    public FieldWrite FieldWrite => new(Resource.Type, Resource.Kind, Resource.GroupResource, Subresource, Options.Manager, Time.GetUtcNow())
+    {
+        HasStatus = Resource.Api.FindSubresource("status") is not null,
+    };
 
-    public AdmissionRequest Admission(AdmissionOperation operation, JsonObject? obj, JsonObject? old) => new()
+    /// <param name="kind">Of what is sent to a subresource; null: the resource's own.</param>
+    public AdmissionRequest Admission(AdmissionOperation operation, JsonObject? obj, JsonObject? old, GroupVersionKind? kind = null) => new()
     {
         Operation = operation,
-        Kind = Resource.Kind,
+        Kind = kind ?? Resource.Kind,
         Resource = Resource.GroupResource,
         Version = Resource.Api.Version,
         Subresource = Subresource,
@@ -37,6 +41,7 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
             _ => Options.Tree,
         },
         IsDryRun = IsDryRun,
+        ResourceType = Resource.Type,
         Reader = Reader,
     };
 

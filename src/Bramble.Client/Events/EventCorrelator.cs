@@ -41,11 +41,18 @@ internal sealed class EventCorrelator(TimeProvider time)
     private readonly Recent<CorrelatedEvent> _events = new(KnownMax);
 
     /// <summary>Null: dropped, because the object has had too many.</summary>
-    public CorrelatedEvent? Correlate(EventSubject about, string type, string reason, string message, string? action, string component)
+    public CorrelatedEvent? Correlate(EventSubject about, string type, string reason, string message, string? action, string component, EventSubject? related = null)
     {
         var now = time.GetUtcNow();
         var subject = $"{component}\n{about.Kind}\n{about.Name.Namespace}\n{about.Name.Name}\n{about.Uid}\n{about.ApiVersion}";
-        var alike = $"{subject}\n{about.FieldPath}\n{type}\n{reason}\n{action}";
+        // Events with an action are correlated by what happened to which version of the object, and neither combined nor limited (KEP-383).
+        if (action is not null)
+        {
+            var series = _events.Get($"{subject}\n{about.ResourceVersion}\n{type}\n{reason}\n{action}\n{related?.Uid}", () => new CorrelatedEvent(message));
+            series.Count++;
+            return series;
+        }
+        var alike = $"{subject}\n{about.FieldPath}\n{type}\n{reason}";
 
         var similar = _similar.Get(alike, () => new Similar(now));
         if (now - similar.LastAt > SimilarWindow) similar.Messages.Clear();

@@ -49,7 +49,8 @@ public sealed class EventRecorder : IAsyncDisposable
     public void Warning(EventSubject about, string reason, string message) => Enqueue(about, "Warning", reason, message, null);
 
     /// <summary>An event in the form of events.k8s.io: with an action and microseconds, and a series in place of a count.</summary>
-    public void WithAction(EventSubject about, string type, string reason, string action, string message) => Enqueue(about, type, reason, message, action);
+    /// <param name="related">The other object that has to do with it, if any.</param>
+    public void WithAction(EventSubject about, string type, string reason, string action, string message, EventSubject? related = null) => Enqueue(about, type, reason, message, action, related);
 
     /// <summary>Writes what waits, for at most two seconds.</summary>
     public async ValueTask DisposeAsync()
@@ -60,8 +61,8 @@ public sealed class EventRecorder : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private void Enqueue(EventSubject about, string type, string reason, string message, string? action) =>
-        _pending.Writer.TryWrite(new Pending(about, type, reason, message.Length > 1024 ? message[..1021] + "..." : message, action, _time.GetUtcNow()));
+    private void Enqueue(EventSubject about, string type, string reason, string message, string? action, EventSubject? related = null) =>
+        _pending.Writer.TryWrite(new Pending(about, type, reason, message.Length > 1024 ? message[..1021] + "..." : message, action, _time.GetUtcNow(), related));
 
     private async Task WriteAsync()
     {
@@ -77,7 +78,7 @@ public sealed class EventRecorder : IAsyncDisposable
 
     private async Task WriteAsync(Pending pending)
     {
-        var correlated = _correlator.Correlate(pending.About, pending.Type, pending.Reason, pending.Message, pending.Action, _component);
+        var correlated = _correlator.Correlate(pending.About, pending.Type, pending.Reason, pending.Message, pending.Action, _component, pending.Related);
         if (correlated is not { } known) return;
         var ns = pending.About.Name.Namespace.Length > 0 ? pending.About.Name.Namespace : "default";
         try
@@ -116,19 +117,12 @@ public sealed class EventRecorder : IAsyncDisposable
     private JsonObject First(Pending pending, CorrelatedEvent known, NamespacedName name)
     {
         var about = pending.About;
-        var subject = new JsonObject { ["kind"] = about.Kind };
-        if (about.Name.Namespace.Length > 0) subject["namespace"] = about.Name.Namespace;
-        subject["name"] = about.Name.Name;
-        if (about.Uid.Length > 0) subject["uid"] = about.Uid;
-        subject["apiVersion"] = about.ApiVersion;
-        if (about.ResourceVersion.Length > 0) subject["resourceVersion"] = about.ResourceVersion;
-        if (about.FieldPath.Length > 0) subject["fieldPath"] = about.FieldPath;
         var tree = new JsonObject
         {
             ["kind"] = "Event",
             ["apiVersion"] = "v1",
             ["metadata"] = new JsonObject { ["name"] = name.Name, ["namespace"] = name.Namespace },
-            ["involvedObject"] = subject,
+            ["involvedObject"] = Reference(about),
             ["reason"] = pending.Reason,
             ["message"] = known.Message,
             ["type"] = pending.Type,
@@ -141,6 +135,7 @@ public sealed class EventRecorder : IAsyncDisposable
             tree["action"] = pending.Action;
             tree["reportingInstance"] = _host.Length > 0 ? _host : _component;
             tree["source"] = new JsonObject();
+            if (pending.Related is { } related) tree["related"] = Reference(related);
             return tree;
         }
         var source = new JsonObject { ["component"] = _component };
@@ -154,6 +149,18 @@ public sealed class EventRecorder : IAsyncDisposable
         return tree;
     }
 
+    private static JsonObject Reference(EventSubject about)
+    {
+        var reference = new JsonObject { ["kind"] = about.Kind };
+        if (about.Name.Namespace.Length > 0) reference["namespace"] = about.Name.Namespace;
+        reference["name"] = about.Name.Name;
+        if (about.Uid.Length > 0) reference["uid"] = about.Uid;
+        reference["apiVersion"] = about.ApiVersion;
+        if (about.ResourceVersion.Length > 0) reference["resourceVersion"] = about.ResourceVersion;
+        if (about.FieldPath.Length > 0) reference["fieldPath"] = about.FieldPath;
+        return reference;
+    }
+
     private static JsonObject Repeated(Pending pending, CorrelatedEvent known) => pending.Action is not null
         ? new JsonObject { ["series"] = new JsonObject { ["count"] = known.Count, ["lastObservedTime"] = Micro(pending.At) } }
         : new JsonObject { ["count"] = known.Count, ["lastTimestamp"] = Seconds(pending.At), ["message"] = known.Message };
@@ -162,5 +169,5 @@ public sealed class EventRecorder : IAsyncDisposable
 
     private static string Micro(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
-    private sealed record Pending(EventSubject About, string Type, string Reason, string Message, string? Action, DateTimeOffset At);
+    private sealed record Pending(EventSubject About, string Type, string Reason, string Message, string? Action, DateTimeOffset At, EventSubject? Related);
 }

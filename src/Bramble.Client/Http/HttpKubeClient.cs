@@ -118,6 +118,13 @@ public sealed class HttpKubeClient : IKubeClient, IDisposable
         return await SendAsync(HttpMethod.Patch, path, patch.Body, type, cancel);
     }
 
+    public async ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel)
+    {
+        var text = string.Join('&', query.Select(pair => $"{Uri.EscapeDataString(pair.Key)}={Uri.EscapeDataString(pair.Value)}"));
+        using var answer = await RequestAsync(HttpMethod.Get, text.Length == 0 ? path : $"{path}?{text}", null, null, HttpCompletionOption.ResponseContentRead, cancel);
+        return JsonNode.Parse(await answer.Content.ReadAsByteArrayAsync(cancel))!.AsObject();
+    }
+
     public async ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
     {
         var options = new JsonObject { ["kind"] = "DeleteOptions", ["apiVersion"] = "v1" };

@@ -3,25 +3,37 @@ using k8s.Models;
 
 namespace Bramble.Client.Placement;
 
-/// <summary>nodeSelector and required node affinity: which nodes a Pod may be on.</summary>
+/// <summary>nodeSelector and required node affinity: which nodes a Pod may be on. The scheduler asks for each Pod and node: nothing is allocated.</summary>
 public static class NodeSelection
 {
     public static bool Matches(V1PodSpec pod, V1Node node)
     {
-        foreach (var (key, value) in pod.NodeSelector ?? new Dictionary<string, string>())
-            if (node.Metadata.Labels is not { } labels || !labels.TryGetValue(key, out var has) || has != value) return false;
+        if (pod.NodeSelector is { Count: > 0 } selector)
+            foreach (var (key, value) in selector)
+                if (Label(node, key) != value) return false;
         return pod.Affinity?.NodeAffinity?.RequiredDuringSchedulingIgnoredDuringExecution is not { } required || Matches(required, node);
     }
 
     /// <summary>Any term; a term without requirements matches nothing.</summary>
-    public static bool Matches(V1NodeSelector selector, V1Node node) => (selector.NodeSelectorTerms ?? []).Any(t => Matches(t, node));
+    public static bool Matches(V1NodeSelector selector, V1Node node)
+    {
+        if (selector.NodeSelectorTerms is not { } terms) return false;
+        for (var i = 0; i < terms.Count; i++)
+            if (Matches(terms[i], node)) return true;
+        return false;
+    }
 
     public static bool Matches(V1NodeSelectorTerm term, V1Node node)
     {
-        if (term.MatchExpressions is not { Count: > 0 } && term.MatchFields is not { Count: > 0 }) return false;
-        return (term.MatchExpressions ?? []).All(r => Matches(r, node.Metadata.Labels is { } labels && labels.TryGetValue(r.Key, out var value) ? value : null))
-            && (term.MatchFields ?? []).All(r => r.Key == "metadata.name" && Matches(r, node.Metadata.Name));
+        var (labels, fields) = (term.MatchExpressions?.Count ?? 0, term.MatchFields?.Count ?? 0);
+        for (var i = 0; i < labels; i++)
+            if (!Matches(term.MatchExpressions![i], Label(node, term.MatchExpressions[i].Key))) return false;
+        for (var i = 0; i < fields; i++)
+            if (term.MatchFields![i].Key != "metadata.name" || !Matches(term.MatchFields[i], node.Metadata.Name)) return false;
+        return labels + fields > 0;
     }
+
+    private static string? Label(V1Node node, string key) => node.Metadata.Labels is { } labels && labels.TryGetValue(key, out var value) ? value : null;
 
     private static bool Matches(V1NodeSelectorRequirement requirement, string? value) => requirement.OperatorProperty switch
     {

@@ -2,10 +2,16 @@ using k8s.Models;
 
 namespace Bramble.Client.Placement;
 
-/// <summary>Whether a Pod puts up with a taint.</summary>
+/// <summary>Whether a Pod puts up with a taint. The scheduler asks for each Pod and node: nothing is allocated.</summary>
 public static class Tolerations
 {
-    public static bool Tolerates(IEnumerable<V1Toleration>? tolerations, V1Taint taint) => tolerations?.Any(t => Tolerates(t, taint)) == true;
+    public static bool Tolerates(IList<V1Toleration>? tolerations, V1Taint taint)
+    {
+        if (tolerations is null) return false;
+        for (var i = 0; i < tolerations.Count; i++)
+            if (Tolerates(tolerations[i], taint)) return true;
+        return false;
+    }
 
     public static bool Tolerates(V1Toleration toleration, V1Taint taint)
     {

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Hosting;
@@ -10,8 +8,6 @@ namespace Bramble.Controllers.Bootstrap;
 /// <summary>Removes bootstrap tokens (by which nodes join) when their time is over.</summary>
 internal sealed class TokenCleaner : IReconciler
 {
-    private const string TokenType = "bootstrap.kubernetes.io/token";
-
     private readonly ControllerContext _context;
     private readonly IInformer<V1Secret> _secrets;
 
@@ -20,20 +16,16 @@ internal sealed class TokenCleaner : IReconciler
         _context = context;
         _secrets = context.Watches(Resources.Secrets, change =>
         {
-            if (change.New is { Type: TokenType } && change.Name.Namespace == "kube-system") context.Queue.Add(change.Name);
+            if (change.New is { Type: BootstrapToken.Type } && change.Name.Namespace == "kube-system") context.Queue.Add(change.Name);
         });
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_secrets.Find(name) is not { Type: TokenType } secret) return Requeue.Never;
-        if (secret.Data is null || !secret.Data.TryGetValue("expiration", out var bytes)) return Requeue.Never;      // good for ever
-        // What is no time is over: nobody can say how long such a token was meant to be good.
-        if (DateTimeOffset.TryParse(Encoding.UTF8.GetString(bytes), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var end))
-        {
-            var left = end - _context.Time.GetUtcNow();
-            if (left > TimeSpan.Zero) return Requeue.After(left);
-        }
+        if (_secrets.Find(name) is not { Type: BootstrapToken.Type } secret) return Requeue.Never;
+        var left = BootstrapToken.Left(secret, _context.Time.GetUtcNow());
+        if (left == TimeSpan.MaxValue) return Requeue.Never;      // good for ever
+        if (left > TimeSpan.Zero) return Requeue.After(left);
         await _context.Client.DeleteAsync(Resources.Secrets, name, new DeleteQuery(Uid: secret.Metadata.Uid), cancel);
         return Requeue.Never;
     }

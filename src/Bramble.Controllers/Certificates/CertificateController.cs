@@ -165,7 +165,7 @@ internal static class CertificateAge
         var conditions = csr.Status?.Conditions ?? [];
         if (conditions.Count == 0) return Left(csr.Metadata.CreationTimestamp, Pending, now);
         var isIssued = csr.Status!.Certificate is { Length: > 0 };
-        TimeSpan? least = null;
+        TimeSpan? least = isIssued ? End(csr.Status.Certificate) - now : null;
         foreach (var condition in conditions)
         {
             var left = condition.Type switch
@@ -177,6 +177,21 @@ internal static class CertificateAge
             if (left is { } l && (least is null || l < least)) least = l;
         }
         return least;
+    }
+
+    /// <summary>When a certificate's time is over; null: it is none.</summary>
+    private static DateTimeOffset? End(byte[] pem)
+    {
+        try
+        {
+            using var certificate = X509Certificate2.CreateFromPem(Encoding.ASCII.GetString(pem));
+            return certificate.NotAfter.ToUniversalTime();
+        }
+        catch (CryptographicException)
+        {
+            // A signer of another's, whose text is its own.
+            return null;
+        }
     }
 
     private static TimeSpan? Left(DateTime? since, TimeSpan life, DateTimeOffset now) =>

@@ -192,7 +192,7 @@ internal sealed class CronJobController : IReconciler
             var known = await _context.Client.FindAsync(Resources.Jobs, new NamespacedName(found.Name.Namespace, name), cancel);
             return known?.Model<V1Job>().IsControlledBy(found.Uid) == true && !active.Exists(a => (string?)a["uid"] == known.Uid) ? known : null;
         }
-        catch (StatusException e) when (e.Status.Details?.Causes?.Any(c => c.Reason == "NamespaceTerminating") != true)
+        catch (StatusException e) when (!e.IsNamespaceTerminating)
         {
             _context.Events.Warning(About(cron), "FailedCreate", $"Error creating job: {e.Message}");
             throw;

@@ -32,17 +32,20 @@ internal static class DaemonPlacement
     {
         if (spec["affinity"] is not JsonObject affinity) spec["affinity"] = affinity = [];
         if (affinity["nodeAffinity"] is not JsonObject nodeAffinity) affinity["nodeAffinity"] = nodeAffinity = [];
-        JsonObject Requirement() => new() { ["key"] = "metadata.name", ["operator"] = "In", ["values"] = new JsonArray(node) };
-        var terms = (nodeAffinity["requiredDuringSchedulingIgnoredDuringExecution"]?["nodeSelectorTerms"] as JsonArray ?? []).OfType<JsonObject>().Select(t => t.DeepClone().AsObject()).ToList();
-        if (terms.Count == 0) terms.Add([]);
-        // Every alternative keeps its own requirements and gets the node besides.
-        foreach (var term in terms) term["matchFields"] = new JsonArray((JsonNode)Requirement());
-        nodeAffinity["requiredDuringSchedulingIgnoredDuringExecution"] = new JsonObject { ["nodeSelectorTerms"] = new JsonArray([.. terms.Select(t => (JsonNode)t)]) };
+        // The template's own node affinity has been looked at already, when the node was chosen.
+        if (nodeAffinity["requiredDuringSchedulingIgnoredDuringExecution"] is not JsonObject required) nodeAffinity["requiredDuringSchedulingIgnoredDuringExecution"] = required = [];
+        var byName = new JsonObject { ["key"] = "metadata.name", ["operator"] = "In", ["values"] = new JsonArray(node) };
+        required["nodeSelectorTerms"] = new JsonArray((JsonNode)new JsonObject { ["matchFields"] = new JsonArray((JsonNode)byName) });
 
         if (spec["tolerations"] is not JsonArray tolerations) spec["tolerations"] = tolerations = [];
         foreach (var (key, effect) in Added((bool?)spec["hostNetwork"] == true))
-            if (!tolerations.OfType<JsonObject>().Any(t => (string?)t["key"] == key && (string?)t["effect"] == effect && (string?)t["operator"] == "Exists"))
-                tolerations.Add((JsonNode)new JsonObject { ["key"] = key, ["operator"] = "Exists", ["effect"] = effect });
+        {
+            var toleration = new JsonObject { ["key"] = key, ["operator"] = "Exists", ["effect"] = effect };
+            // One of the template's that ends after a while becomes one without end.
+            var known = tolerations.OfType<JsonObject>().FirstOrDefault(t => (string?)t["key"] == key && (string?)t["effect"] == effect && (string?)t["operator"] == "Exists" && string.IsNullOrEmpty((string?)t["value"]));
+            if (known is null) tolerations.Add((JsonNode)toleration);
+            else known.Remove("tolerationSeconds");
+        }
     }
 
     /// <summary>The node a Pod is on or is meant for.</summary>

@@ -1,23 +1,18 @@
 using System.Text.Json.Nodes;
-using Bramble.Client;
-using Bramble.Controllers.History;
 using Bramble.Controllers.Workloads;
-using k8s.Models;
 
 namespace Bramble.Controllers.DaemonSets;
 
-/// <summary>The status of a DaemonSet from its nodes and Pods.</summary>
+/// <summary>The status of a DaemonSet from its nodes and Pods. Of several Pods on a node the oldest counts.</summary>
 internal static class DaemonSetStatus
 {
-    public static (JsonObject Status, TimeSpan? Wait) Compute(
-        JsonObject set, IReadOnlyDictionary<string, (bool ShouldRun, bool MayStay)> placement, IReadOnlyDictionary<string, List<V1Pod>> byNode, string hash, DateTimeOffset now)
+    public static (JsonObject Status, TimeSpan? Wait) Compute(DaemonView view, int collisions)
     {
-        var minReady = (int?)set["spec"]!["minReadySeconds"] ?? 0;
         int wanted = 0, current = 0, misplaced = 0, ready = 0, updated = 0, available = 0;
         TimeSpan? wait = null;
-        foreach (var (node, (shouldRun, _)) in placement)
+        foreach (var (node, (shouldRun, _)) in view.Placement)
         {
-            var pods = byNode.TryGetValue(node, out var there) ? there : [];
+            var pods = view.ByNode.TryGetValue(node, out var there) ? there : [];
             if (!shouldRun)
             {
                 if (pods.Count > 0) misplaced++;
@@ -26,29 +21,28 @@ internal static class DaemonSetStatus
             wanted++;
             if (pods.Count == 0) continue;
             current++;
-            var newest = pods.OrderByDescending(p => p.IsBeingDeleted() ? 0 : 1).ThenByDescending(p => p.Metadata.CreationTimestamp).First();
-            if (Revisions.HashOf(newest) == hash) updated++;
-            if (!pods.Exists(p => p.IsReady() && !p.IsBeingDeleted())) continue;
-            ready++;
-            var isAvailable = false;
-            foreach (var pod in pods)
+            foreach (var one in pods)
             {
-                isAvailable |= pod.IsAvailable(minReady, now, out var left);
+                _ = one.IsAvailable(view.MinReadySeconds, view.Now, out var left);
                 if (left is { } l && (wait is null || l < wait)) wait = l;
             }
-            if (isAvailable) available++;
+            var pod = DaemonView.Oldest(pods)[0];
+            if (pod.IsReady())
+            {
+                ready++;
+                if (view.IsAvailable(pod)) available++;
+            }
+            if (view.IsUpdated(pod)) updated++;
         }
-        var status = new JsonObject
-        {
-            ["currentNumberScheduled"] = current,
-            ["numberMisscheduled"] = misplaced,
-            ["desiredNumberScheduled"] = wanted,
-            ["numberReady"] = ready,
-        };
-        status.Count("observedGeneration", (long?)set["metadata"]!["generation"] ?? 0).Count("updatedNumberScheduled", updated)
+        var status = view.Set["status"]?.DeepClone().AsObject() ?? [];
+        foreach (var field in (ReadOnlySpan<string>)["observedGeneration", "updatedNumberScheduled", "numberAvailable", "numberUnavailable"]) status.Remove(field);
+        status["currentNumberScheduled"] = current;
+        status["numberMisscheduled"] = misplaced;
+        status["desiredNumberScheduled"] = wanted;
+        status["numberReady"] = ready;
+        status.Count("observedGeneration", (long?)view.Set["metadata"]!["generation"] ?? 0).Count("updatedNumberScheduled", updated)
             .Count("numberAvailable", available).Count("numberUnavailable", wanted - available);
-        if (set["status"]?["collisionCount"] is { } collisions) status["collisionCount"] = collisions.DeepClone();
-        if (set["status"]?["conditions"] is { } conditions) status["conditions"] = conditions.DeepClone();
+        if (collisions > 0) status["collisionCount"] = collisions;
         return (status, wait);
     }
 }

@@ -36,6 +36,9 @@ internal sealed class DeploymentController : IReconciler
         if (selector.IsEmpty)
         {
             _context.Events.Warning(About(tree, name), "SelectingAll", "This deployment is selecting all pods. A non-empty selector is required.");
+            var observed = tree["status"]?.DeepClone().AsObject() ?? [];
+            observed["observedGeneration"] = (long?)tree["metadata"]!["generation"] ?? 0;
+            await _context.Client.WriteStatusAsync(Resources.Deployments, tree, observed, cancel);
             return Requeue.Never;
         }
         var isBeingDeleted = tree["metadata"]!["deletionTimestamp"] is not null;
@@ -45,7 +48,13 @@ internal sealed class DeploymentController : IReconciler
         var rollout = new Rollout(_context, tree, found, owned.Select(s => _sets.Find(s.NamespacedName()) ?? s).ToList(), _sets, _deployments, _writes, s => PodsOf(s).Count(p => p.IsActive()));
         if (isBeingDeleted) return await rollout.WriteCountsAsync(cancel);
         if (await rollout.NotePausedAsync(cancel)) return Requeue.Never;
-        if ((bool?)tree["spec"]!["paused"] == true || rollout.IsScaling) return await rollout.ScaleAsync(cancel);
+        if ((bool?)tree["spec"]!["paused"] == true) return await rollout.ScaleAsync(cancel);
+        if (Rollback.Asked(tree) is not null)
+        {
+            await rollout.RollbackAsync(cancel);
+            return Requeue.Never;       // the write brings it back
+        }
+        if (rollout.IsScaling) return await rollout.ScaleAsync(cancel);
         return (string?)tree["spec"]!["strategy"]?["type"] == "Recreate"
             ? await rollout.RecreateAsync(HasRunningPods, cancel)
             : await rollout.RollAsync(cancel);

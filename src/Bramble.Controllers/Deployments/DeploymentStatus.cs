@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Bramble.Client;
 using Bramble.Controllers.Workloads;
+using k8s.Models;
 
 namespace Bramble.Controllers.Deployments;
 
@@ -20,7 +22,8 @@ internal static class DeploymentStatus
             .Count("readyReplicas", all.Sum(s => s.ReadyReplicas))
             .Count("availableReplicas", available)
             .Count("unavailableReplicas", Math.Max(0, all.Sum(s => s.Replicas) - available));
-        if (all.All(s => s.TerminatingReplicas is not null)) status["terminatingReplicas"] = all.Sum(s => s.TerminatingReplicas ?? 0);
+        // A set that nobody has looked at yet has none that end; one of which it is not known makes the sum unknown.
+        if (all.All(s => s.TerminatingReplicas is not null || (s.Model.Status?.ObservedGeneration ?? 0) == 0)) status["terminatingReplicas"] = all.Sum(s => s.TerminatingReplicas ?? 0);
         if (deployment["status"]?["conditions"] is JsonArray conditions) status["conditions"] = conditions.DeepClone();
         if (collisions is { } count) status["collisionCount"] = count;
         if (available >= wanted - fence.MaxUnavailable)
@@ -39,7 +42,7 @@ internal static class DeploymentStatus
         var deadline = DeadlineSeconds(deployment);
         if (deadline is null) status.RemoveCondition("Progressing");
         var current = status.Condition("Progressing");
-        var isComplete = Number(status, "replicas") == Number(status, "updatedReplicas") && (string?)current?["reason"] == "NewReplicaSetAvailable";
+        var isComplete = status.Number("replicas") == status.Number("updatedReplicas") && (string?)current?["reason"] == "NewReplicaSetAvailable";
         if (deadline is not null && !isComplete)
         {
             var subject = newSet is not null ? $"ReplicaSet \"{newSet.Name}\"" : $"Deployment \"{(string?)deployment["metadata"]!["name"]}\"";
@@ -62,9 +65,21 @@ internal static class DeploymentStatus
         }
         var failed = (newSet is null ? all : [newSet, .. all])
             .Select(s => s.Model.Status?.Conditions?.FirstOrDefault(c => c.Type == "ReplicaFailure")).FirstOrDefault(c => c is not null);
-        if (failed is not null) status.SetCondition("ReplicaFailure", failed.Status == "True", failed.Reason ?? "", failed.Message ?? "", now, hasUpdateTime: true);
+        if (failed is not null) status.TakeCondition(failed, now);
         else status.RemoveCondition("ReplicaFailure");
         return (status, Wait(deployment, status, deadline, now));
+    }
+
+    /// <summary>A set's failure as the Deployment's own; its times are the set's.</summary>
+    private static void TakeCondition(this JsonObject status, V1ReplicaSetCondition failed, DateTimeOffset now)
+    {
+        var known = status.Condition("ReplicaFailure");
+        if (known is not null && (string?)known["status"] == failed.Status && (string?)known["reason"] == failed.Reason) return;
+        status.SetCondition("ReplicaFailure", failed.Status == "True", failed.Reason ?? "", failed.Message ?? "", now, hasUpdateTime: true);
+        if (failed.LastTransitionTime is not { } at) return;
+        var condition = status.Condition("ReplicaFailure")!;
+        condition["lastUpdateTime"] = KubeTime.Seconds(new DateTimeOffset(DateTime.SpecifyKind(at, DateTimeKind.Utc)));
+        if (known is null || (string?)known["status"] != failed.Status) condition["lastTransitionTime"] = condition["lastUpdateTime"]!.DeepClone();
     }
 
     public static int Replicas(JsonObject deployment) => (int?)deployment["spec"]!["replicas"] ?? 1;
@@ -72,8 +87,8 @@ internal static class DeploymentStatus
     public static bool IsComplete(JsonObject deployment, JsonObject status)
     {
         var wanted = Replicas(deployment);
-        return Number(status, "updatedReplicas") == wanted && Number(status, "replicas") == wanted && Number(status, "availableReplicas") == wanted
-            && Number(status, "observedGeneration") >= ((long?)deployment["metadata"]!["generation"] ?? 0);
+        return status.Number("updatedReplicas") == wanted && status.Number("replicas") == wanted && status.Number("availableReplicas") == wanted
+            && status.Number("observedGeneration") >= ((long?)deployment["metadata"]!["generation"] ?? 0);
     }
 
     /// <summary>Null: the progress has no deadline.</summary>
@@ -82,10 +97,10 @@ internal static class DeploymentStatus
     private static bool HasProgressed(JsonObject deployment, JsonObject status)
     {
         var old = deployment["status"] as JsonObject ?? [];
-        var oldOfOldSets = Number(old, "replicas") - Number(old, "updatedReplicas");
-        var newOfOldSets = Number(status, "replicas") - Number(status, "updatedReplicas");
-        return Number(status, "updatedReplicas") > Number(old, "updatedReplicas") || newOfOldSets < oldOfOldSets
-            || Number(status, "readyReplicas") > Number(old, "readyReplicas") || Number(status, "availableReplicas") > Number(old, "availableReplicas");
+        var oldOfOldSets = old.Number("replicas") - old.Number("updatedReplicas");
+        var newOfOldSets = status.Number("replicas") - status.Number("updatedReplicas");
+        return status.Number("updatedReplicas") > old.Number("updatedReplicas") || newOfOldSets < oldOfOldSets
+            || status.Number("readyReplicas") > old.Number("readyReplicas") || status.Number("availableReplicas") > old.Number("availableReplicas");
     }
 
     private static bool HasTimedOut(JsonObject deployment, JsonObject status, int deadlineSeconds, DateTimeOffset now)
@@ -105,8 +120,6 @@ internal static class DeploymentStatus
         var left = since.AddSeconds(deadlineSeconds.Value) - now;
         return left > TimeSpan.Zero ? left + TimeSpan.FromSeconds(1) : TimeSpan.FromSeconds(1);
     }
-
-    private static long Number(JsonObject status, string field) => (long?)status[field] ?? 0;
 
     private static DateTimeOffset? Time(JsonNode? value) =>
         DateTimeOffset.TryParse((string?)value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : null;

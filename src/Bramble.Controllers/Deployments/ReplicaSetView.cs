@@ -37,7 +37,7 @@ internal static class DeploymentAnnotations
     public const string DesiredReplicas = "deployment.kubernetes.io/desired-replicas";
     public const string MaxReplicas = "deployment.kubernetes.io/max-replicas";
     private const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
-    private const string RollbackTo = "deprecated.deployment.rollback.to";
+    public const string RollbackTo = "deprecated.deployment.rollback.to";
 
     /// <summary>Which annotations of a Deployment its ReplicaSets carry too.</summary>
     public static bool IsCopied(string name) => name is not (LastApplied or Revision or RevisionHistory or DesiredReplicas or MaxReplicas or RollbackTo);
@@ -54,11 +54,21 @@ internal static class DeploymentAnnotations
         {
             if (old > 0)
             {
-                var history = known!.Annotation(RevisionHistory);
-                result[RevisionHistory] = string.IsNullOrEmpty(history) ? $"{old}" : $"{history},{old}";
+                if (History(known!.Annotation(RevisionHistory), old) is { } history) result[RevisionHistory] = history;
             }
             result[Revision] = revision.ToString(CultureInfo.InvariantCulture);
         }
         return result;
+    }
+
+    /// <summary>The revisions that a set had before; the oldest are forgotten when it gets too long.</summary>
+    internal static string? History(string? known, long revision)
+    {
+        const int lengthMax = 2000;
+        var added = revision.ToString(CultureInfo.InvariantCulture);
+        if (string.IsNullOrEmpty(known)) return added;
+        var kept = known;
+        while (kept.Length + added.Length + 1 > lengthMax && kept.IndexOf(',') is >= 0 and var comma) kept = kept[(comma + 1)..];
+        return kept.Length + added.Length + 1 <= lengthMax ? $"{kept},{added}" : added;
     }
 }

@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 namespace Bramble.Controllers.Deployments;
 
 /// <summary>A ReplicaSet shall have this many replicas.</summary>
-internal sealed record Scale(ReplicaSetView Set, int Replicas);
+/// <param name="IsForced">Also where the number is right already its annotations are brought up to date.</param>
+internal sealed record Scale(ReplicaSetView Set, int Replicas, bool IsForced = false);
 
 /// <summary>How many pods more or fewer than wanted a Deployment may have meanwhile.</summary>
 internal readonly record struct Fenceposts(int MaxSurge, int MaxUnavailable)
@@ -79,7 +80,9 @@ internal static class RollingUpdate
 /// <summary>A Deployment that was scaled in the middle of a rollout: its sets grow or shrink in proportion, so that the risk stays where it was.</summary>
 internal static class ProportionalScaling
 {
-    public static List<Scale> Decide(int wanted, Fenceposts fence, ReplicaSetView? newSet, IReadOnlyList<ReplicaSetView> sets)
+    /// <param name="isRolling">With Recreate sets that run side by side are left as they are.</param>
+    /// <param name="running">Pods of the Deployment by its status: what a set without its annotation is measured by.</param>
+    public static List<Scale> Decide(int wanted, Fenceposts fence, ReplicaSetView? newSet, IReadOnlyList<ReplicaSetView> sets, bool isRolling = true, int running = 0)
     {
         var active = sets.Where(s => s.Replicas > 0).ToList();
         if (active.Count <= 1)
@@ -90,6 +93,7 @@ internal static class ProportionalScaling
         if (newSet is not null && newSet.Replicas == wanted && newSet.AnnotatedCount(DeploymentAnnotations.DesiredReplicas) == wanted && newSet.AvailableReplicas == wanted)
             return [.. active.Where(s => s.Name != newSet.Name).Select(s => new Scale(s, 0))];
 
+        if (!isRolling) return [];
         var total = active.Sum(s => s.Replicas);
         var allowed = wanted > 0 ? wanted + fence.MaxSurge : 0;
         var toAdd = allowed - total;
@@ -102,16 +106,16 @@ internal static class ProportionalScaling
         foreach (var set in ordered)
         {
             var share = 0;
-            if (toAdd != 0)
+            if (toAdd != 0 && toAdd != added)
             {
-                var annotated = set.AnnotatedCount(DeploymentAnnotations.MaxReplicas) is { } known and > 0 ? known : wanted;
-                var fraction = (int)Math.Round((double)set.Replicas * allowed / annotated, MidpointRounding.AwayFromZero) - set.Replicas;
+                var annotated = set.AnnotatedCount(DeploymentAnnotations.MaxReplicas) is { } known and > 0 ? known : running;
+                var fraction = wanted == 0 ? -set.Replicas : annotated == 0 ? 0 : (int)Math.Round((double)set.Replicas * allowed / annotated, MidpointRounding.AwayFromZero) - set.Replicas;
                 share = toAdd > 0 ? Math.Min(fraction, toAdd - added) : Math.Max(fraction, toAdd - added);
                 added += share;
             }
             result[set.Name] = set.Replicas + share;
         }
         if (toAdd != 0 && ordered.Count > 0) result[ordered[0].Name] = Math.Max(0, result[ordered[0].Name] + toAdd - added);
-        return [.. ordered.Select(s => new Scale(s, Math.Max(0, result[s.Name])))];
+        return [.. ordered.Select(s => new Scale(s, Math.Max(0, result[s.Name]), IsForced: true))];
     }
 }

@@ -46,9 +46,12 @@ internal sealed class Rollout(
 
         void Set(string value, string why, string message)
         {
+            var since = (string?)status.Condition("Progressing")?["status"] == value ? (string?)status.Condition("Progressing")?["lastTransitionTime"] : null;
             status.RemoveCondition("Progressing");
             status.SetCondition("Progressing", true, why, message, _now, hasUpdateTime: true);
-            status.Condition("Progressing")!["status"] = value;
+            var condition = status.Condition("Progressing")!;
+            condition["status"] = value;
+            if (since is not null) condition["lastTransitionTime"] = since;
         }
     }
 
@@ -58,9 +61,17 @@ internal sealed class Rollout(
         var newSet = FindNewSet();
         if (newSet is not null) newSet = await UpdateRevisionAsync(newSet, cancel);
         var fence = Fenceposts.Of(deployment, Wanted);
-        foreach (var scale in ProportionalScaling.Decide(Wanted, fence, newSet, _all)) await ApplyAsync(scale, cancel);
+        var isRolling = (string?)Spec["strategy"]?["type"] != "Recreate";
+        foreach (var scale in ProportionalScaling.Decide(Wanted, fence, newSet, _all, isRolling, (int?)deployment["status"]?["replicas"] ?? 0)) await ApplyAsync(scale, cancel);
         if ((bool?)Spec["paused"] == true) await CleanUpAsync(newSet, cancel);
         return await WriteStatusAsync(DeploymentStatus.Counts(deployment, newSet, _all, Collisions, _now), null, cancel);
+    }
+
+    /// <summary>To an earlier revision, when that is asked for.</summary>
+    public async Task RollbackAsync(CancellationToken cancel)
+    {
+        if (await GetNewSetAsync(mayCreate: true, cancel) is null) return;
+        NoteWritten(await new Rollback(context, deployment, _name).RunAsync(_all, TreeOf, cancel));
     }
 
     public async Task<Requeue> RollAsync(CancellationToken cancel)
@@ -84,7 +95,7 @@ internal sealed class Rollout(
         var old = _all.Where(s => s.Name != newSet?.Name).ToList();
         var isScaledDown = false;
         foreach (var set in old.Where(s => s.Replicas > 0)) isScaledDown |= await ApplyAsync(new Scale(set, 0), cancel);
-        if (isScaledDown || old.Any(hasRunningPods)) return await WriteRolloutAsync(newSet, cancel);
+        if (isScaledDown || old.Any(s => s.StatusReplicas > 0 || hasRunningPods(s))) return await WriteRolloutAsync(newSet, cancel);
         newSet ??= await GetNewSetAsync(mayCreate: true, cancel);
         if (newSet is null) return Requeue.Never;
         await ApplyAsync(new Scale(newSet, Wanted), cancel);
@@ -104,7 +115,7 @@ internal sealed class Rollout(
         if (FindNewSet() is { } known) return await UpdateRevisionAsync(known, cancel);
         if (!mayCreate) return null;
         var hash = TemplateHash.Of(Spec["template"]!, Collisions);
-        var name = $"{_name.Name}-{hash}";
+        var name = NameOfSet(_name.Name, hash);
         var template = Spec["template"]!.DeepClone().AsObject();
         if (template["metadata"] is not JsonObject templateMetadata) template["metadata"] = templateMetadata = [];
         if (templateMetadata["labels"] is not JsonObject labels) templateMetadata["labels"] = labels = [];
@@ -136,8 +147,7 @@ internal sealed class Rollout(
         if (Spec["minReadySeconds"] is { } minReady) body["spec"]!["minReadySeconds"] = minReady.DeepClone();
         try
         {
-            var created = await context.Client.CreateAsync(Resources.ReplicaSets, body, cancel);
-            writes.Wrote(_name, sets, created);
+            var created = await WriteSetAsync(new NamespacedName(_name.Namespace, name), () => context.Client.CreateAsync(Resources.ReplicaSets, body, cancel), cancel);
             _trees[name] = created;
             if (replicas > 0)
                 context.Events.Normal(DeploymentController.About(deployment, _name), "ScalingReplicaSet", $"Scaled up replica set {name} from 0 to {replicas}");
@@ -163,14 +173,41 @@ internal sealed class Rollout(
             context.Queue.Add(_name);
             return null;
         }
-        catch (StatusException e) when (DeploymentStatus.DeadlineSeconds(deployment) is not null && !e.IsConflict)
+        catch (StatusException e) when (!e.IsNamespaceTerminating)
         {
-            var status = deployment["status"]?.DeepClone().AsObject() ?? [];
-            status.SetCondition("Progressing", false, "ReplicaSetCreateError", $"Failed to create new replica set \"{name}\": {e.Message}", _now, hasUpdateTime: true);
-            await WriteStatusAsync(status, null, cancel);
+            if (DeploymentStatus.DeadlineSeconds(deployment) is not null)
+            {
+                var status = deployment["status"]?.DeepClone().AsObject() ?? [];
+                status.SetCondition("Progressing", false, "ReplicaSetCreateError", $"Failed to create new replica set \"{name}\": {e.Message}", _now, hasUpdateTime: true);
+                await WriteStatusAsync(status, null, cancel);
+            }
             context.Events.Warning(DeploymentController.About(deployment, _name), "ReplicaSetCreateError", $"Failed to create new replica set \"{name}\": {e.Message}");
             throw;
         }
+    }
+
+    /// <summary>Writes a set; the next look waits until the copy has it. Also of a write whose end is not known: what it may have done counts against the surge.</summary>
+    private async Task<KubeObject> WriteSetAsync(NamespacedName set, Func<ValueTask<KubeObject>> write, CancellationToken cancel)
+    {
+        try
+        {
+            var written = await write();
+            writes.Wrote(_name, sets, written);
+            return written;
+        }
+        catch (StatusException e) when (e.Status.Code >= 500)
+        {
+            if (await context.Client.FindAsync(Resources.ReplicaSets, set, cancel) is { } now) writes.Wrote(_name, sets, now);
+            throw;
+        }
+    }
+
+    /// <summary>A long name loses its end, never its hash.</summary>
+    internal static string NameOfSet(string deployment, string hash)
+    {
+        const int nameMax = 253;
+        var room = nameMax - 1 - hash.Length;
+        return $"{(deployment.Length > room ? deployment[..room] : deployment)}-{hash}";
     }
 
     private long MaxRevision(ReplicaSetView? but = null) => _all.Where(s => s.Name != but?.Name).Select(s => s.Revision).DefaultIfEmpty().Max();
@@ -190,8 +227,7 @@ internal sealed class Rollout(
             {
                 tree["metadata"]!["annotations"] = annotations;
                 tree["spec"]!["minReadySeconds"] = minReady;
-                var updated = await context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel);
-                writes.Wrote(_name, sets, updated);
+                var updated = await WriteSetAsync(set.FullName, () => context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel), cancel);
                 _trees[set.Name] = updated;
                 var view = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), set.ActivePods);
                 _all[_all.FindIndex(s => s.Name == set.Name)] = view;
@@ -236,16 +272,15 @@ internal sealed class Rollout(
         var annotations = new JsonObject();
         SetCounts(annotations, fence);
         var changesNumber = scale.Set.Replicas != scale.Replicas;
-        if (!changesNumber && annotations.All(a => scale.Set.Annotation(a.Key) == (string?)a.Value)) return false;
+        if (!changesNumber && (!scale.IsForced || annotations.All(a => scale.Set.Annotation(a.Key) == (string?)a.Value))) return false;
         // The whole object with its version: a set that changed since it was looked at answers 409, and the decision is taken anew.
         var tree = TreeOf(scale.Set);
         if (tree.Count == 0) return false;
         if (tree["metadata"]!["annotations"] is not JsonObject known) tree["metadata"]!["annotations"] = known = [];
         foreach (var (key, value) in annotations) known[key] = value!.DeepClone();
         if (changesNumber) tree["spec"]!["replicas"] = scale.Replicas;
-        var updated = await context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel);
+        var updated = await WriteSetAsync(scale.Set.FullName, () => context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel), cancel);
         _trees[scale.Set.Name] = updated;
-        writes.Wrote(_name, sets, updated);
         _all[_all.FindIndex(s => s.Name == scale.Set.Name)] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), scale.Set.ActivePods);
         if (changesNumber)
             context.Events.Normal(

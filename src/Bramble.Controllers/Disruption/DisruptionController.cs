@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Catalog;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.Client;
@@ -53,7 +54,7 @@ internal sealed class DisruptionController : IReconciler
             var (expected, desired, unmanaged) = await ExpectedAsync(tree, pods, cancel);
             if (unmanaged)
                 _context.Events.Warning(about, "UnmanagedPods",
-                    $"Pods selected by this PodDisruptionBudget (selector: {tree["spec"]?["selector"]?.ToJsonString()}) were found to be unmanaged. As a result, the status of the PDB cannot be "
+                    $"Pods selected by this PodDisruptionBudget (selector: {GoSelector.Text(tree["spec"]?["selector"] as JsonObject)}) were found to be unmanaged. As a result, the status of the PDB cannot be "
                     + "calculated correctly, which may result in undefined behavior. To account for these pods please set \".spec.minAvailable\" field of the PDB to an integer value.");
             (status, recheck) = BudgetStatus.Compute(tree, pods, expected, desired, now, pod => _context.Events.Warning(
                 EventSubject.Of(Resources.Pods, pod), "NotDeleted", $"Pod was expected by PDB {name.Namespace}/{name.Namespace} to be deleted but it wasn't"));
@@ -105,13 +106,19 @@ internal sealed class DisruptionController : IReconciler
     private void PodChanged(ObjectChange<V1Pod> change)
     {
         if (change.New is { } now && StaleWait(now, _context.Time.GetUtcNow()) is not null) _context.Queue.Add(new NamespacedName(change.Name.Namespace, PodPrefix + change.Name.Name));
+        var ofPod = new List<string>();
         foreach (var budget in _budgets.List(change.Name.Namespace))
         {
             if (_budgets.FindObject(budget.NamespacedName())?.ToTree() is not { } tree) continue;
             var selector = SelectorOf(tree);
-            if ((change.New is { } added && selector.Matches(added.Metadata.Labels)) || (change.Old is { } removed && selector.Matches(removed.Metadata.Labels)))
-                _context.Queue.Add(budget.NamespacedName());
+            var isOfPod = change.New is { } added && selector.Matches(added.Metadata.Labels);
+            if (isOfPod) ofPod.Add(budget.Metadata.Name);
+            if (isOfPod || (change.Old is { } removed && selector.Matches(removed.Metadata.Labels))) _context.Queue.Add(budget.NamespacedName());
         }
+        // Eviction refuses such a Pod; here is said why.
+        if (ofPod.Count > 1)
+            _context.Events.Warning(EventSubject.Of(Resources.Pods, change.New!), "MultiplePodDisruptionBudgets",
+                $"Pod \"{change.Name.Namespace}\"/\"{change.Name.Name}\" matches multiple PodDisruptionBudgets.  Chose \"{ofPod[0]}\" arbitrarily.");
     }
 
     /// <summary>No selector: no Pods; an empty one: all.</summary>
@@ -127,6 +134,7 @@ internal sealed class ExpectedScale(ControllerContext context)
     private readonly IInformer<V1ReplicaSet> _sets = context.Reads(Resources.ReplicaSets);
     private readonly IInformer<V1Deployment> _deployments = context.Reads(Resources.Deployments);
     private readonly IInformer<V1StatefulSet> _stateful = context.Reads(Resources.StatefulSets);
+    private readonly IInformer<KubeObject> _definitions = context.Informers.ForObjects(Resources.CustomResourceDefinitions);
     private readonly IInformer<V1ReplicationController> _controllers = context.Reads(Resources.ReplicationControllers);
 
     public async Task<(int Expected, bool HasUnmanaged)> OfAsync(List<V1Pod> pods, CancellationToken cancel)
@@ -165,17 +173,21 @@ internal sealed class ExpectedScale(ControllerContext context)
         if (!GroupVersion.TryParse(owner.ApiVersion, out var version)) return null;
         if (ApiCatalog.BuiltIn.FindKind(new GroupVersionKind(version.Group, version.Version, owner.Kind)) is { } builtIn)
             throw new ScaleUnknownException($"{builtIn.GroupResource} does not implement the scale subresource");
-        var definition = context.Informers.ForObjects(Resources.CustomResourceDefinitions).List().Select(d => d.ToTree()["spec"]!)
+        var definition = _definitions.List().Select(d => d.ToTree()["spec"]!)
             .FirstOrDefault(d => (string?)d["group"] == version.Group && (string?)d["names"]?["kind"] == owner.Kind);
-        if (definition is null) return null;
-        var plural = (string?)definition["names"]!["plural"] ?? "";
-        var served = (definition["versions"] as JsonArray ?? []).FirstOrDefault(v => (string?)v?["name"] == version.Version);
-        if ((string?)served?["subresources"]?["scale"]?["specReplicasPath"] is not { } path)
-            throw new ScaleUnknownException($"{plural}.{version.Group} does not implement the scale subresource");
+        var served = (definition?["versions"] as JsonArray ?? []).FirstOrDefault(v => (string?)v?["name"] == version.Version && (bool?)v["served"] == true);
+        if (served is null) throw new ScaleUnknownException($"no matches for kind \"{owner.Kind}\" in version \"{owner.ApiVersion}\"");
+        var plural = (string?)definition!["names"]!["plural"] ?? "";
+        if (served["subresources"]?["scale"] is null) throw new ScaleUnknownException($"{plural}.{version.Group} does not implement the scale subresource");
         var resource = new ResourceId(version.Group, version.Version, plural, owner.Kind, (string?)definition["scope"] == "Namespaced");
-        if (await context.Client.FindAsync(resource, name, cancel) is not { } found || found.Uid != owner.Uid) return null;
-        JsonNode? node = found.ToTree();
-        foreach (var part in path.Split('.', StringSplitOptions.RemoveEmptyEntries)) node = (node as JsonObject)?[part];
-        return (owner.Uid, (int?)node ?? 0);
+        try
+        {
+            var scale = await context.Client.GetAsync(resource.Path(name.Namespace, name.Name, "scale"), [], cancel);
+            return (string?)scale["metadata"]?["uid"] == owner.Uid ? (owner.Uid, (int?)scale["spec"]?["replicas"] ?? 0) : null;
+        }
+        catch (StatusException e) when (e.IsNotFound)
+        {
+            return null;
+        }
     }
 }

@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Client.Events;
 using Bramble.Controllers.Hosting;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
@@ -10,17 +13,17 @@ namespace Bramble.Controllers.Endpoints;
 /// <summary>EndpointSlices of Services with a selector: what proxies and DNS read.</summary>
 internal sealed class EndpointSliceController : IReconciler
 {
-    private const string ServiceLabel = "kubernetes.io/service-name";
-    private const string ManagedByLabel = "endpointslice.kubernetes.io/managed-by";
-    private const string HeadlessLabel = "service.kubernetes.io/headless";
     private const string ManagedBy = "endpointslice-controller.k8s.io";
     private const string ByService = "endpoints/service";
-    private const int EndpointsMax = 100;
 
     private readonly ControllerContext _context;
     private readonly ServiceWatch _watch;
     private readonly IInformer<V1EndpointSlice> _slices;
+    private readonly SliceWriter _writer;
     private readonly WriteBarrier _writes = new();
+    private readonly ChangeTimes _times = new();
+    private readonly ConcurrentDictionary<(NamespacedName Service, string Family), Dictionary<string, int>> _hints = new();
+    private volatile IReadOnlyDictionary<string, double>? _shares;
 
     public EndpointSliceController(ControllerContext context)
     {
@@ -28,102 +31,152 @@ internal sealed class EndpointSliceController : IReconciler
         _watch = new ServiceWatch(context);
         _slices = context.Watches(Resources.EndpointSlices, change =>
         {
-            if (ServiceOf(change.New ?? change.Old!) is { } service) context.Queue.Add(service);
+            foreach (var version in (V1EndpointSlice?[])[change.Old, change.New])
+                if (version is not null && ServiceOf(version) is { } service) context.Queue.Add(service);
         });
         _slices.AddIndex(ByService, s => ServiceOf(s) is { } service ? [service.ToString()] : []);
+        _writer = new SliceWriter(context, _slices, _writes);
+        context.Watches(Resources.Nodes, NodeChanged);
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
         await _writes.CaughtUpAsync(name, _context.Time, cancel);
-        var existing = _slices.ByIndex(ByService, name.ToString()).ToList();
-        if (_watch.Services.Find(name) is not { } service) return Requeue.Never;       // its slices are collected with it
-        if (service.Spec.Selector is not { Count: > 0 } || service.Spec.Type == "ExternalName") return Requeue.Never;
-        if (service.IsBeingDeleted()) return Requeue.Never;
-
-        var pods = _watch.PodsOf(service);
-        foreach (var family in ServiceEndpoints.Families(service))
+        if (_watch.Services.Find(name) is not { } service)      // its slices are collected with it
         {
-            var known = existing.Where(s => s.AddressType == family && !s.IsBeingDeleted()).OrderBy(s => s.Metadata.CreationTimestamp).ThenBy(s => s.Metadata.Name, StringComparer.Ordinal).ToList();
-            existing.RemoveAll(s => s.AddressType == family);
-            await ReconcileAsync(service, family, pods, known, cancel);
+            _times.Forget(name);
+            foreach (var family in (ReadOnlySpan<string>)["IPv4", "IPv6"]) _hints.TryRemove((name, family), out _);
+            return Requeue.Never;
         }
-        foreach (var slice in existing) await DeleteAsync(name, slice, cancel);     // of a family that the Service no longer has
+        if (service.Spec.Selector is not { Count: > 0 } || service.Spec.Type == "ExternalName") return Requeue.Never;
+
+        var existing = _slices.ByIndex(ByService, name.ToString()).Where(s => !s.IsBeingDeleted())
+            .OrderBy(s => s.Metadata.CreationTimestamp).ThenBy(s => s.Metadata.Name, StringComparer.Ordinal)
+            .Select(s => _slices.FindObject(s.NamespacedName())).OfType<KubeObject>().Select(o => new SliceTree(o.ToTree())).ToList();
+        var pods = _watch.PodsOf(service);
+        var changedAt = _times.Next(service, pods);
+        var families = ServiceEndpoints.Families(service);
+        try
+        {
+            string? skipped = null;
+            foreach (var family in families) skipped ??= await ReconcileAsync(service, family, pods, [.. existing.Where(s => s.Family == family)], changedAt, cancel);
+            foreach (var slice in existing.Where(s => !families.Contains(s.Family)))
+            {
+                _hints.TryRemove((name, slice.Family), out _);
+                await _writer.DeleteAsync(name, slice, cancel);
+            }
+            // The node may come yet: looked at again after a while.
+            if (skipped is not null) throw new StatusException(new Status(500, "", skipped));
+        }
+        catch (StatusException e)
+        {
+            _context.Events.Warning(About(service), "FailedToUpdateEndpointSlices", $"Error updating Endpoint Slices for Service {name}: {e.Message}");
+            throw;
+        }
         return Requeue.Never;
     }
 
-    private async Task ReconcileAsync(V1Service service, string family, List<V1Pod> pods, List<V1EndpointSlice> known, CancellationToken cancel)
+    /// <returns>Which Pod was left out for lack of its node; null: none.</returns>
+    private async Task<string?> ReconcileAsync(V1Service service, string family, List<V1Pod> pods, List<SliceTree> existing, DateTimeOffset? changedAt, CancellationToken cancel)
     {
         var name = service.NamespacedName();
-        var wanted = ServiceEndpoints.Of(service, pods, family, _watch.ZoneOf)
-            .SelectMany(g => g.Endpoints.Chunk(EndpointsMax).Select(chunk => (g.Ports, Endpoints: chunk))).ToList();
-        // A Service without Pods keeps one empty slice, so that "no endpoints" and "not looked at yet" differ.
-        if (wanted.Count == 0) wanted.Add(([], []));
-        foreach (var (ports, endpoints) in wanted)
+        string? skipped = null;
+        var desired = new List<(IReadOnlyList<ServedPort>, JsonObject?)>();
+        foreach (var endpoint in ServiceEndpoints.Of(service, pods, family, _watch.ZoneOf))
         {
-            var tree = Slice(service, family, ports, endpoints);
-            var uids = endpoints.Select(e => e.Pod.Metadata.Uid).ToHashSet();
-            // The slice that holds most of these Pods already changes least.
-            var best = known.OrderByDescending(s => (s.Endpoints ?? []).Count(e => e.TargetRef?.Uid is { } uid && uids.Contains(uid))).FirstOrDefault();
-            if (best is null)
+            if (_watch.IsNodeMissing(endpoint.Pod) && service.Spec.PublishNotReadyAddresses != true)
             {
-                _writes.Wrote(name, _slices, await _context.Client.CreateAsync(Resources.EndpointSlices, new NamespacedName(name.Namespace, ""), tree, null, cancel));
+                skipped ??= $"skipping Pod {endpoint.Pod.Metadata.Name} for Service {name}: Node {endpoint.Pod.Spec.NodeName} Not Found";
+                desired.Add((endpoint.Ports, null));
                 continue;
             }
-            known.Remove(best);
-            if (_slices.FindObject(best.NamespacedName())?.ToTree() is not { } current) continue;
-            var changed = current.DeepClone().AsObject();
-            changed["endpoints"] = tree["endpoints"]!.DeepClone();
-            changed["ports"] = tree["ports"]!.DeepClone();
-            changed["metadata"]!["labels"] = tree["metadata"]!["labels"]!.DeepClone();
-            if (IsSame(current, changed)) continue;
-            _writes.Wrote(name, _slices, await _context.Client.UpdateAsync(Resources.EndpointSlices, changed, null, cancel));
+            desired.Add((endpoint.Ports, endpoint.ToSliceEndpoint(name.Name)));
         }
-        foreach (var slice in known) await DeleteAsync(name, slice, cancel);
-    }
-
-    private static bool IsSame(JsonObject current, JsonObject changed)
-    {
-        foreach (var field in (string[])["endpoints", "ports"])
+        var owner = new Owner(Resources.Services, name, service.Metadata.Uid);
+        var changes = SlicePlan.Decide(
+            service.Metadata.Uid, existing, desired,
+            ports =>
+            {
+                var slice = SliceTree.New(family, ports, owner);
+                slice.Metadata["labels"] = Labels(service);
+                return slice;
+            },
+            slice => LabelsDiffer(slice, service) ? Labels(service) : null);
+        var events = Hint(service, family, changes, changes.Unchanged(existing));
+        changes.Recycle(s => s.IsOwnedBy(service.Metadata.Uid));
+        await _writer.WriteAsync(name, "Service", changes, !service.IsBeingDeleted(), slice => ChangeTimes.Write(slice.Metadata, changedAt), cancel);
+        foreach (var (isNormal, reason, message) in events)
         {
-            // Null and empty say the same.
-            var a = current[field] as JsonArray ?? [];
-            if (!JsonNode.DeepEquals(a, changed[field])) return false;
+            if (isNormal) _context.Events.Normal(About(service), reason, message);
+            else _context.Events.Warning(About(service), reason, message);
         }
-        return JsonNode.DeepEquals(current["metadata"]!["labels"], changed["metadata"]!["labels"]);
+        return skipped;
     }
 
-    private async Task DeleteAsync(NamespacedName service, V1EndpointSlice slice, CancellationToken cancel)
+    private List<(bool IsNormal, string Reason, string Message)> Hint(V1Service service, string family, SliceChanges changes, List<SliceTree> unchanged)
     {
-        await _context.Client.DeleteAsync(Resources.EndpointSlices, slice.NamespacedName(), new DeleteQuery(Uid: slice.Metadata.Uid), cancel);
-        _writes.Deleted(service, _slices, slice.NamespacedName(), slice.Metadata.Uid);
+        var key = (service.NamespacedName(), family);
+        var events = new List<(bool, string, string)>();
+        if (TopologyHints.IsAsked(service))
+        {
+            var (byZone, why) = TopologyHints.Assign(changes, unchanged, _shares);
+            if (byZone is null)
+            {
+                _hints.TryRemove(key, out _);
+                Say(false, "TopologyAwareHintsDisabled", why!);
+            }
+            else
+            {
+                if (!_hints.ContainsKey(key)) Say(true, "TopologyAwareHintsEnabled", TopologyHints.Enabled);
+                _hints[key] = byZone;
+            }
+            return events;
+        }
+        if (_hints.TryRemove(key, out _)) Say(false, "TopologyAwareHintsDisabled", TopologyHints.Disabled);
+        if (TrafficHints.IsAsked(service)) TrafficHints.Apply(changes, unchanged, service.Spec.TrafficDistribution == "PreferSameNode");
+        else TopologyHints.Remove(changes, unchanged);
+        return events;
+
+        void Say(bool isNormal, string reason, string message) => events.Add((isNormal, reason, $"{message}, addressType: {family}"));
     }
 
-    private static JsonObject Slice(V1Service service, string family, IReadOnlyList<ServedPort> ports, IReadOnlyList<ServiceEndpoint> endpoints)
+    /// <summary>Zones' shares change with the nodes; Services whose zones have too few endpoints then are looked at.</summary>
+    private void NodeChanged(ObjectChange<V1Node> change)
+    {
+        if (change.Old is { } old && change.New is { } now && IsReady(old) == IsReady(now) && Zone(old) == Zone(now)) return;
+        _shares = ZoneShares.Of(_watch.Nodes);
+        foreach (var (key, byZone) in _hints)
+            if (TopologyHints.IsOverloaded(byZone, _shares)) _context.Queue.Add(key.Service);
+    }
+
+    private static bool IsReady(V1Node node) => node.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.Status == "True";
+
+    private static string? Zone(V1Node node) => node.Metadata.Labels is { } labels && labels.TryGetValue("topology.kubernetes.io/zone", out var zone) ? zone : null;
+
+    private static bool IsReserved(string label) => label is SliceTree.ServiceLabel or SliceTree.ManagedByLabel or SliceTree.HeadlessLabel;
+
+    private static JsonObject Labels(V1Service service)
     {
         var labels = new JsonObject();
-        foreach (var (key, value) in service.Metadata.Labels ?? new Dictionary<string, string>()) labels[key] = value;
-        labels[ServiceLabel] = service.Metadata.Name;
-        labels[ManagedByLabel] = ManagedBy;
-        if (service.Spec.ClusterIP == "None") labels[HeadlessLabel] = "";
-        return new JsonObject
-        {
-            ["apiVersion"] = "discovery.k8s.io/v1",
-            ["kind"] = "EndpointSlice",
-            ["metadata"] = new JsonObject
-            {
-                ["generateName"] = service.Metadata.Name + "-",
-                ["namespace"] = service.Metadata.NamespaceProperty,
-                ["labels"] = labels,
-                ["ownerReferences"] = new JsonArray((JsonNode)new Owner(Resources.Services, service.NamespacedName(), service.Metadata.Uid).Reference()),
-            },
-            ["addressType"] = family,
-            ["endpoints"] = new JsonArray([.. endpoints.Select(e => (JsonNode)e.ToSliceEndpoint(service.Metadata.Name))]),
-            ["ports"] = new JsonArray([.. ports.Select(p => (JsonNode)p.ToSlicePort())]),
-        };
+        foreach (var (key, value) in service.Metadata.Labels ?? new Dictionary<string, string>())
+            if (!IsReserved(key)) labels[key] = value;
+        if (ServiceEndpoints.IsHeadless(service)) labels[SliceTree.HeadlessLabel] = "";
+        labels[SliceTree.ServiceLabel] = service.Metadata.Name;
+        labels[SliceTree.ManagedByLabel] = ManagedBy;
+        return labels;
     }
 
+    /// <summary>A change of the reserved labels alone is no reason to write.</summary>
+    private static bool LabelsDiffer(SliceTree slice, V1Service service)
+    {
+        var own = (slice.Labels ?? []).Where(l => !IsReserved(l.Key)).Select(l => (l.Key, (string?)l.Value)).ToHashSet();
+        return !own.SetEquals((service.Metadata.Labels ?? new Dictionary<string, string>()).Where(l => !IsReserved(l.Key)).Select(l => (l.Key, (string?)l.Value)));
+    }
+
+    private static EventSubject About(V1Service service) => EventSubject.Of(Resources.Services, service);
+
     private static NamespacedName? ServiceOf(V1EndpointSlice slice) =>
-        slice.Metadata.Labels is { } labels && labels.TryGetValue(ManagedByLabel, out var manager) && manager == ManagedBy && labels.TryGetValue(ServiceLabel, out var service)
+        slice.Metadata.Labels is { } labels && labels.TryGetValue(SliceTree.ManagedByLabel, out var manager) && manager == ManagedBy
+            && labels.TryGetValue(SliceTree.ServiceLabel, out var service) && service.Length > 0
             ? new NamespacedName(slice.Metadata.NamespaceProperty, service) : null;
 }

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Client.Events;
 using Bramble.Controllers.Hosting;
 using k8s.Models;
 
@@ -12,89 +13,119 @@ internal sealed class EndpointsController : IReconciler
 {
     private const string ManagedByLabel = "endpoints.kubernetes.io/managed-by";
     private const string HeadlessLabel = "service.kubernetes.io/headless";
+    private const string OverCapacity = "endpoints.kubernetes.io/over-capacity";
 
     private readonly ControllerContext _context;
     private readonly ServiceWatch _watch;
     private readonly IInformer<V1Endpoints> _endpoints;
+    private readonly WriteBarrier _writes = new();
+    private readonly ChangeTimes _times = new();
 
     public EndpointsController(ControllerContext context)
     {
         _context = context;
         _watch = new ServiceWatch(context);
-        _endpoints = context.Watches(Resources.Endpoints);
+        // Its own that are there at the start: their Service may have gone meanwhile. Later only one that was removed is of interest.
+        _endpoints = context.Watches(Resources.Endpoints, change =>
+        {
+            if (change.New is null || (change.Old is null && change.New.Metadata.Labels?.ContainsKey(ManagedByLabel) == true)) context.Queue.Add(change.Name);
+        });
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
+        await _writes.CaughtUpAsync(name, _context.Time, cancel);
         var known = _endpoints.FindObject(name);
         if (_watch.Services.Find(name) is not { } service)
         {
-            // Endpoints that somebody made by hand for no Service are theirs.
-            if (known?.Model<V1Endpoints>().Metadata.Labels?.ContainsKey(ManagedByLabel) == true)
-                await _context.Client.DeleteAsync(Resources.Endpoints, name, new DeleteQuery(Uid: known.Uid), cancel);
+            _times.Forget(name);
+            if (known is not null) await _context.Client.DeleteAsync(Resources.Endpoints, name, new DeleteQuery(Uid: known.Uid), cancel);
             return Requeue.Never;
         }
-        if (service.Spec.Selector is not { Count: > 0 } || service.Spec.Type == "ExternalName" || service.IsBeingDeleted()) return Requeue.Never;
+        if (service.Spec.Selector is not { Count: > 0 } || service.Spec.Type == "ExternalName") return Requeue.Never;
 
-        var subsets = Subsets(service, _watch.PodsOf(service));
-        var labels = new JsonObject();
-        foreach (var (key, value) in service.Metadata.Labels ?? new Dictionary<string, string>()) labels[key] = value;
-        labels[ManagedByLabel] = "endpoint-controller";
-        if (service.Spec.ClusterIP == "None") labels[HeadlessLabel] = "";
-        if (known is null)
+        var pods = _watch.PodsOf(service);
+        var changedAt = _times.Next(service, pods);
+        var subsets = Subsets(service, pods);
+        var labels = Labels(service);
+        var tree = known?.ToTree() ?? new JsonObject
         {
-            var body = new JsonObject
-            {
-                ["apiVersion"] = "v1",
-                ["kind"] = "Endpoints",
-                ["metadata"] = new JsonObject { ["name"] = name.Name, ["namespace"] = name.Namespace, ["labels"] = labels },
-                ["subsets"] = subsets,
-            };
-            try
-            {
-                await _context.Client.CreateAsync(Resources.Endpoints, body, cancel);
-            }
-            catch (StatusException e) when (e.Status.Code == 403 && e.Message.Contains("terminat", StringComparison.Ordinal))
-            {
-                // The namespace is going.
-            }
+            ["apiVersion"] = "v1",
+            ["kind"] = "Endpoints",
+            ["metadata"] = new JsonObject { ["name"] = name.Name, ["namespace"] = name.Namespace },
+        };
+        var metadata = tree["metadata"]!.AsObject();
+        if (known is not null && IsSame(tree, subsets, labels)) return Requeue.Never;
+        var isCut = EndpointSubsets.Truncate(subsets);
+        tree["subsets"] = Trees(subsets);
+        metadata["labels"] = labels;
+        ChangeTimes.Write(metadata, changedAt);
+        if (isCut)
+        {
+            if (metadata["annotations"] is not JsonObject annotations) metadata["annotations"] = annotations = [];
+            annotations[OverCapacity] = "truncated";
+        }
+        else
+        {
+            (metadata["annotations"] as JsonObject)?.Remove(OverCapacity);
+        }
+        try
+        {
+            var written = known is null ? await _context.Client.CreateAsync(Resources.Endpoints, tree, cancel) : await _context.Client.UpdateAsync(Resources.Endpoints, tree, null, cancel);
+            _writes.Wrote(name, _endpoints, written);
+        }
+        catch (StatusException e) when (known is null && e.IsNamespaceTerminating)
+        {
             return Requeue.Never;
         }
-        var tree = known.ToTree();
-        if (JsonNode.DeepEquals(tree["subsets"] as JsonArray ?? [], subsets) && JsonNode.DeepEquals(tree["metadata"]!["labels"], labels)) return Requeue.Never;
-        tree["subsets"] = subsets;
-        tree["metadata"]!["labels"] = labels;
-        await _context.Client.UpdateAsync(Resources.Endpoints, tree, null, cancel);
+        catch (StatusException e)
+        {
+            var about = new EventSubject("v1", "Endpoints", name, known?.Uid ?? "", (string?)metadata["resourceVersion"] ?? "");
+            if (known is null) _context.Events.Warning(about, "FailedToCreateEndpoint", $"Failed to create endpoint for service {name}: {e.Message}");
+            else _context.Events.Warning(about, "FailedToUpdateEndpoint", $"Failed to update endpoint {name}: {e.Message}");
+            throw;
+        }
         return Requeue.Never;
     }
 
-    private JsonArray Subsets(V1Service service, List<V1Pod> pods)
+    /// <summary>Endpoints that another version ordered differently are equal all the same.</summary>
+    private static bool IsSame(JsonObject tree, List<EndpointSubset> subsets, JsonObject labels)
     {
-        var subsets = new JsonArray();
-        foreach (var (ports, endpoints) in ServiceEndpoints.Of(service, pods, ServiceEndpoints.Families(service)[0], _watch.ZoneOf))
+        var known = (tree["subsets"] as JsonArray ?? []).OfType<JsonObject>().Select(EndpointSubset.Of).ToList();
+        return JsonNode.DeepEquals(Trees(EndpointSubsets.Repack(known)), Trees(subsets)) && JsonNode.DeepEquals(tree["metadata"]!["labels"], labels)
+            && !EndpointSubsets.IsTooMany(known) && tree["metadata"]!["annotations"]?[OverCapacity] is null;
+    }
+
+    private static JsonArray Trees(IEnumerable<EndpointSubset> subsets) => new([.. subsets.Select(s => (JsonNode)s.ToTree())]);
+
+    private static JsonObject Labels(V1Service service)
+    {
+        var labels = new JsonObject();
+        foreach (var (key, value) in service.Metadata.Labels ?? new Dictionary<string, string>()) labels[key] = value;
+        labels.Remove(HeadlessLabel);
+        if (ServiceEndpoints.IsHeadless(service)) labels[HeadlessLabel] = "";
+        labels[ManagedByLabel] = "endpoint-controller";
+        return labels;
+    }
+
+    private static List<EndpointSubset> Subsets(V1Service service, List<V1Pod> pods)
+    {
+        var hasPorts = service.Spec.Ports is { Count: > 0 };
+        var subsets = new List<EndpointSubset>();
+        foreach (var endpoint in ServiceEndpoints.Of(service, pods, ServiceEndpoints.Families(service)[0], _ => null))
         {
             // Endpoints cannot say "terminating": such Pods are left out, unless the Service wants all addresses.
-            var shown = endpoints.Where(e => !e.IsTerminating || service.Spec.PublishNotReadyAddresses == true).OrderBy(e => e.Address, StringComparer.Ordinal).ToList();
-            if (shown.Count == 0 || (ports.Count == 0 && service.Spec.ClusterIP != "None")) continue;
-            var subset = new JsonObject();
-            Add("addresses", shown.Where(e => e.IsReady));
-            Add("notReadyAddresses", shown.Where(e => !e.IsReady));
-            if (ports.Count > 0) subset["ports"] = new JsonArray([.. ports.Select(p => (JsonNode)p.ToEndpointsPort())]);
-            subsets.Add((JsonNode)subset);
-
-            void Add(string field, IEnumerable<ServiceEndpoint> list)
-            {
-                var addresses = new JsonArray([.. list.Select(e => (JsonNode)Address(service, e))]);
-                if (addresses.Count > 0) subset[field] = addresses;
-            }
+            if (endpoint.IsTerminating && service.Spec.PublishNotReadyAddresses != true) continue;
+            if (endpoint.Ports.Count == 0 && (hasPorts || service.Spec.ClusterIP != "None")) continue;
+            subsets.Add(new EndpointSubset(endpoint.Ports, [new SubsetAddress(Address(service, endpoint), endpoint.IsReady)]));
         }
-        return subsets;
+        return EndpointSubsets.Repack(subsets);
     }
 
     private static JsonObject Address(V1Service service, ServiceEndpoint endpoint)
     {
         var address = new JsonObject { ["ip"] = endpoint.Address };
-        if (!string.IsNullOrEmpty(endpoint.Pod.Spec.Hostname) && endpoint.Pod.Spec.Subdomain == service.Metadata.Name) address["hostname"] = endpoint.Pod.Spec.Hostname;
+        if (endpoint.HostnameIn(service.Metadata.Name) is { } hostname) address["hostname"] = hostname;
         if (!string.IsNullOrEmpty(endpoint.Pod.Spec.NodeName)) address["nodeName"] = endpoint.Pod.Spec.NodeName;
         address["targetRef"] = endpoint.Target();
         return address;

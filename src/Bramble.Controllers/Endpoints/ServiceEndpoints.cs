@@ -26,8 +26,8 @@ internal sealed record ServedPort(string Name, string Protocol, int Port, string
     }
 }
 
-/// <summary>A Pod behind a Service.</summary>
-internal sealed record ServiceEndpoint(V1Pod Pod, string Address, bool IsReady, bool IsServing, bool IsTerminating, string? Zone)
+/// <summary>A Pod behind a Service, and the ports that it serves (a named target port may differ from Pod to Pod).</summary>
+internal sealed record ServiceEndpoint(V1Pod Pod, IReadOnlyList<ServedPort> Ports, string Address, bool IsReady, bool IsServing, bool IsTerminating, string? Zone)
 {
     public JsonObject Target() => new()
     {
@@ -37,6 +37,9 @@ internal sealed record ServiceEndpoint(V1Pod Pod, string Address, bool IsReady, 
         ["uid"] = Pod.Metadata.Uid,
     };
 
+    /// <summary>The name by which DNS finds the Pod in this headless Service; null: none.</summary>
+    public string? HostnameIn(string service) => !string.IsNullOrEmpty(Pod.Spec.Hostname) && Pod.Spec.Subdomain == service ? Pod.Spec.Hostname : null;
+
     public JsonObject ToSliceEndpoint(string service)
     {
         var endpoint = new JsonObject
@@ -44,35 +47,35 @@ internal sealed record ServiceEndpoint(V1Pod Pod, string Address, bool IsReady, 
             ["addresses"] = new JsonArray(Address),
             ["conditions"] = new JsonObject { ["ready"] = IsReady, ["serving"] = IsServing, ["terminating"] = IsTerminating },
         };
-        if (!string.IsNullOrEmpty(Pod.Spec.Hostname) && Pod.Spec.Subdomain == service) endpoint["hostname"] = Pod.Spec.Hostname;
+        if (HostnameIn(service) is { } hostname) endpoint["hostname"] = hostname;
         endpoint["targetRef"] = Target();
         if (!string.IsNullOrEmpty(Pod.Spec.NodeName)) endpoint["nodeName"] = Pod.Spec.NodeName;
-        if (Zone is not null) endpoint["zone"] = Zone;
+        if (!string.IsNullOrEmpty(Zone)) endpoint["zone"] = Zone;
         return endpoint;
     }
 }
 
-/// <summary>Which Pods stand behind a Service, grouped by the ports that they serve (a named target port may differ from Pod to Pod).</summary>
+/// <summary>Which Pods stand behind a Service.</summary>
 internal static class ServiceEndpoints
 {
     /// <param name="family"><c>IPv4</c> or <c>IPv6</c>.</param>
-    public static List<(IReadOnlyList<ServedPort> Ports, List<ServiceEndpoint> Endpoints)> Of(
-        V1Service service, IEnumerable<V1Pod> pods, string family, Func<string, string?> zoneOfNode)
+    public static List<ServiceEndpoint> Of(V1Service service, IEnumerable<V1Pod> pods, string family, Func<string, string?> zoneOfNode)
     {
-        var groups = new Dictionary<string, (IReadOnlyList<ServedPort> Ports, List<ServiceEndpoint> Endpoints)>(StringComparer.Ordinal);
+        var endpoints = new List<ServiceEndpoint>();
         foreach (var pod in pods.OrderBy(p => p.Metadata.Name, StringComparer.Ordinal))
         {
             if (pod.IsFinished() || AddressOf(pod, family) is not { } address) continue;
-            var ports = PortsOf(service, pod);
-            var key = string.Join('|', ports.Select(p => $"{p.Name}/{p.Protocol}/{p.Port}/{p.AppProtocol}"));
-            if (!groups.TryGetValue(key, out var group)) groups.Add(key, group = (ports, []));
             var isServing = pod.IsReady();
             var isTerminating = pod.IsBeingDeleted();
             var isReady = service.Spec.PublishNotReadyAddresses == true || (isServing && !isTerminating);
-            group.Endpoints.Add(new ServiceEndpoint(pod, address, isReady, isServing, isTerminating, string.IsNullOrEmpty(pod.Spec.NodeName) ? null : zoneOfNode(pod.Spec.NodeName)));
+            endpoints.Add(new ServiceEndpoint(
+                pod, PortsOf(service, pod), address, isReady, isServing, isTerminating, string.IsNullOrEmpty(pod.Spec.NodeName) ? null : zoneOfNode(pod.Spec.NodeName)));
         }
-        return [.. groups.Values];
+        return endpoints;
     }
+
+    /// <summary>It has no address of its own (not yet, or by choice).</summary>
+    public static bool IsHeadless(V1Service service) => service.Spec.ClusterIP is null or "" or "None";
 
     public static IReadOnlyList<string> Families(V1Service service) =>
         service.Spec.IpFamilies is { Count: > 0 } families ? [.. families] : [service.Spec.ClusterIP?.Contains(':') == true ? "IPv6" : "IPv4"];

@@ -29,6 +29,10 @@ internal sealed class ServiceWatch
     public List<V1Pod> PodsOf(V1Service service) =>
         [.. _pods.ByIndex(ByNamespace, service.Metadata.NamespaceProperty).Where(p => Selects(service, p))];
 
+    public IReadOnlyList<V1Node> Nodes => _nodes.List();
+
+    public bool IsNodeMissing(V1Pod pod) => _nodes.Find(new NamespacedName("", pod.Spec.NodeName ?? "")) is null;
+
     public string? ZoneOf(string node) =>
         _nodes.Find(new NamespacedName("", node))?.Metadata.Labels is { } labels && labels.TryGetValue("topology.kubernetes.io/zone", out var zone) ? zone : null;
 
@@ -42,7 +46,7 @@ internal sealed class ServiceWatch
     /// <summary>A container's restart or a new condition of no interest writes nothing.</summary>
     private static bool Matters(V1Pod old, V1Pod now) =>
         old.Metadata.Uid != now.Metadata.Uid || old.IsReady() != now.IsReady() || old.IsBeingDeleted() != now.IsBeingDeleted() || old.IsFinished() != now.IsFinished()
-        || old.Spec.NodeName != now.Spec.NodeName || !Ips(old).SequenceEqual(Ips(now)) || !Labels(old).SequenceEqual(Labels(now));
+        || old.Spec.NodeName != now.Spec.NodeName || old.Spec.Hostname != now.Spec.Hostname || old.Spec.Subdomain != now.Spec.Subdomain || !Ips(old).SequenceEqual(Ips(now)) || !Labels(old).SequenceEqual(Labels(now));
 
     private static IEnumerable<string> Ips(V1Pod pod) => (pod.Status?.PodIPs ?? []).Select(i => i.Ip);
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
@@ -24,7 +25,10 @@ internal sealed class EphemeralVolumeController : IReconciler
         });
         _claims = context.Watches(Resources.PersistentVolumeClaims, change =>
         {
-            if (change.New is null && change.Old!.ControllerRef() is { Kind: "Pod" } owner) context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
+            // Whosever it was: a Pod may have waited for its name.
+            if (change.New is null)
+                foreach (var pod in _pods.List(change.Name.Namespace))
+                    if (HasEphemeral(pod) && pod.ClaimNames().Contains(change.Name.Name)) context.Queue.Add(pod.NamespacedName());
         });
     }
 
@@ -32,37 +36,53 @@ internal sealed class EphemeralVolumeController : IReconciler
     {
         if (_pods.FindObject(name) is not { } found) return Requeue.Never;
         var pod = found.Model<V1Pod>();
-        if (pod.IsBeingDeleted() || pod.IsFinished() || !HasEphemeral(pod)) return Requeue.Never;
+        if (pod.IsBeingDeleted() || !HasEphemeral(pod)) return Requeue.Never;
         foreach (var volume in (found.ToTree()["spec"]!["volumes"] as JsonArray ?? []).OfType<JsonObject>())
         {
             if (volume["ephemeral"]?["volumeClaimTemplate"] is not JsonObject template) continue;
-            var claimName = new NamespacedName(name.Namespace, $"{name.Name}-{(string?)volume["name"]}");
-            if (_claims.Find(claimName) is { } known)
-            {
-                if (!known.IsControlledBy(found.Uid))
-                    throw new InvalidDataException($"PVC \"{claimName.Name}\" was not created for pod {name} (pod is not owner)");
-                continue;
-            }
-            var metadata = new JsonObject
-            {
-                ["name"] = claimName.Name,
-                ["namespace"] = name.Namespace,
-                ["ownerReferences"] = new JsonArray((JsonNode)Owner.Of(Resources.Pods, found).Reference()),
-            };
-            foreach (var field in (string[])["labels", "annotations"])
-                if (template["metadata"]?[field] is { } value) metadata[field] = value.DeepClone();
-            var body = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "PersistentVolumeClaim", ["metadata"] = metadata, ["spec"] = template["spec"]!.DeepClone() };
             try
             {
-                await _context.Client.CreateAsync(Resources.PersistentVolumeClaims, body, cancel);
+                await EnsureAsync(found, (string?)volume["name"] ?? "", template, cancel);
             }
-            catch (Bramble.Api.Errors.StatusException e) when (!e.IsAlreadyExists)
+            catch (Exception e) when (e is InvalidDataException or StatusException)
             {
-                _context.Events.Warning(EventSubject.Of(Resources.Pods, pod), "FailedCreate", $"ephemeral volume controller: create PVC {claimName.Name}: {e.Message}");
+                _context.Events.Warning(EventSubject.Of(Resources.Pods, pod), "FailedBinding", $"ephemeral volume {(string?)volume["name"]}: {e.Message}");
                 throw;
             }
         }
         return Requeue.Never;
+    }
+
+    private async Task EnsureAsync(KubeObject pod, string volume, JsonObject template, CancellationToken cancel)
+    {
+        var name = new NamespacedName(pod.Name.Namespace, $"{pod.Name.Name}-{volume}");
+        if (_claims.Find(name) is { } known)
+        {
+            if (!known.IsControlledBy(pod.Uid)) throw new InvalidDataException($"PVC {name} was not created for pod {pod.Name} (pod is not owner)");
+            return;
+        }
+        var metadata = new JsonObject
+        {
+            ["name"] = name.Name,
+            ["namespace"] = name.Namespace,
+            ["ownerReferences"] = new JsonArray((JsonNode)Owner.Of(Resources.Pods, pod).Reference()),
+        };
+        foreach (var field in (string[])["labels", "annotations"])
+            if (template["metadata"]?[field] is { } value) metadata[field] = value.DeepClone();
+        var body = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "PersistentVolumeClaim", ["metadata"] = metadata, ["spec"] = template["spec"]!.DeepClone() };
+        try
+        {
+            await _context.Client.CreateAsync(Resources.PersistentVolumeClaims, body, cancel);
+        }
+        catch (StatusException e) when (e.IsAlreadyExists && _claims.Find(name) is null)
+        {
+            // Made by us a moment ago: the copy will show it, and whose it is.
+            _context.Queue.AddAfter(pod.Name, TimeSpan.FromMilliseconds(100));
+        }
+        catch (StatusException e)
+        {
+            throw new InvalidDataException($"create PVC {name.Name}: {e.Message}", e);
+        }
     }
 
     private static bool HasEphemeral(V1Pod pod) => pod.Spec.Volumes?.Any(v => v.Ephemeral is not null) == true;

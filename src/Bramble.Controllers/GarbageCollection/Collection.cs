@@ -11,6 +11,9 @@ internal enum OwnerState
 
     /// <summary>Going, as soon as its dependents have gone.</summary>
     WaitsForDependents,
+
+    /// <summary>A cluster-scoped object names an owner in a namespace, and nobody can say in which: its owners are not judged at all.</summary>
+    CannotBe,
 }
 
 /// <summary>What is to become of an object.</summary>
@@ -22,6 +25,10 @@ internal abstract record CollectionAction
     public sealed record DropLinks(IReadOnlyList<string> Uids) : CollectionAction;
 
     public sealed record Delete(string Propagation) : CollectionAction;
+
+    /// <summary>Its owners stop waiting for it, then it goes in the foreground: it owns what (perhaps by way of others) owns it, and each would wait for the
+    /// other.</summary>
+    public sealed record UnblockAndDelete : CollectionAction;
 
     /// <summary>Its dependents become ownerless, then its finalizer goes.</summary>
     public sealed record Orphan(IReadOnlyList<GraphNode> Dependents) : CollectionAction;
@@ -42,18 +49,21 @@ internal static class Collection
         if (node.IsDeletingInForeground)
         {
             var blocking = dependents.Where(d => d.Owners.Any(o => o.Uid == node.Uid && o.Blocks)).ToList();
-            return blocking.Count > 0 ? new CollectionAction.WaitFor(dependents) : new CollectionAction.Finish("foregroundDeletion");
+            // Who waits for dependents of its own is on its way already; looking at it again would go round and round in a cycle.
+            return blocking.Count > 0 ? new CollectionAction.WaitFor([.. dependents.Where(d => !d.IsDeletingInForeground)]) : new CollectionAction.Finish("foregroundDeletion");
         }
         if (node.IsBeingDeleted || node.Owners.Count == 0) return new CollectionAction.Keep();
 
         var states = node.Owners.Select(o => (o.Uid, State: stateOf(o))).ToList();
+        if (states.Any(s => s.State == OwnerState.CannotBe)) return new CollectionAction.Keep();
         if (states.Any(s => s.State == OwnerState.Solid))
         {
             var links = states.Where(s => s.State != OwnerState.Solid).Select(s => s.Uid).ToList();
             return links.Count == 0 ? new CollectionAction.Keep() : new CollectionAction.DropLinks(links);
         }
         // A dependent with dependents of its own goes the same way, so that the whole tree is gone before the owner is.
-        if (states.Any(s => s.State == OwnerState.WaitsForDependents) && dependents.Count > 0) return new CollectionAction.Delete("Foreground");
+        if (states.Any(s => s.State == OwnerState.WaitsForDependents) && dependents.Count > 0)
+            return dependents.Any(d => d.IsDeletingInForeground) ? new CollectionAction.UnblockAndDelete() : new CollectionAction.Delete("Foreground");
         return new CollectionAction.Delete(
             node.Finalizers.Contains("orphan") ? "Orphan" : node.Finalizers.Contains("foregroundDeletion") ? "Foreground" : "Background");
     }

@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Bramble.Api.Catalog;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Client.Events;
 using Bramble.Controllers.Hosting;
 
 namespace Bramble.Controllers.GarbageCollection;
@@ -13,6 +15,9 @@ internal sealed class GarbageCollector : IReconciler
     private readonly ControllerContext _context;
     private readonly OwnershipGraph _graph = new();
     private readonly CustomResources _custom;
+
+    /// <summary>Objects with an owner of a kind that is not served.</summary>
+    private readonly ConcurrentDictionary<string, bool> _unknownOwners = new(StringComparer.Ordinal);
 
     public GarbageCollector(ControllerContext context)
     {
@@ -26,7 +31,12 @@ internal sealed class GarbageCollector : IReconciler
             context.WatchesObjects(id, change => Changed(id, change));
         }
         _custom = new CustomResources(context.Informers, Changed);
-        context.WatchesObjects(Resources.CustomResourceDefinitions, _custom.DefinitionChanged);
+        context.WatchesObjects(Resources.CustomResourceDefinitions, change =>
+        {
+            _custom.DefinitionChanged(change);
+            foreach (var uid in _unknownOwners.Keys)
+                if (_unknownOwners.TryRemove(uid, out _)) Add(uid);
+        });
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName key, CancellationToken cancel)
@@ -40,9 +50,10 @@ internal sealed class GarbageCollector : IReconciler
                 await DropLinksAsync(node, uids, cancel);
                 break;
             case CollectionAction.Delete(var propagation):
-                // uid and version go along: an object that changed meanwhile (got an owner) answers 409 and is looked at again.
-                await _context.Client.DeleteAsync(
-                    node.Resource, node.Name, new DeleteQuery(PropagationPolicy: propagation, Uid: node.Uid, ResourceVersion: node.ResourceVersion.ToString(System.Globalization.CultureInfo.InvariantCulture)), cancel);
+                await DeleteAsync(node, propagation, node.ResourceVersion, cancel);
+                break;
+            case CollectionAction.UnblockAndDelete:
+                await DeleteAsync(node, "Foreground", await UnblockAsync(node, cancel), cancel);
                 break;
             case CollectionAction.Orphan(var dependents):
                 foreach (var dependent in dependents) await DropLinksAsync(dependent, [node.Uid], cancel);
@@ -57,6 +68,10 @@ internal sealed class GarbageCollector : IReconciler
         }
         return Requeue.Never;
     }
+
+    /// <remarks>uid and version go along: an object that changed meanwhile (got an owner) answers 409 and is looked at again.</remarks>
+    private async Task DeleteAsync(GraphNode node, string propagation, long version, CancellationToken cancel) => await _context.Client.DeleteAsync(
+        node.Resource, node.Name, new DeleteQuery(PropagationPolicy: propagation, Uid: node.Uid, ResourceVersion: version.ToString(System.Globalization.CultureInfo.InvariantCulture)), cancel);
 
     private void Changed(ResourceId resource, ObjectChange<KubeObject> change)
     {
@@ -76,8 +91,29 @@ internal sealed class GarbageCollector : IReconciler
         // A link that went may have been the one that held an owner's deletion up.
         foreach (var owner in before?.Owners ?? [])
             if (!node.Owners.Contains(owner)) AddIfWaiting(owner.Uid);
+        foreach (var owner in node.Owners)
+        {
+            if (before?.Owners.Contains(owner) == true) continue;
+            if (_graph.Find(owner.Uid) is { } known) TellIfElsewhere(node, owner, known);
+        }
+        if (before is null)
+        {
+            // It may have been named as owner before it was seen: what names it wrongly is looked at once more.
+            foreach (var dependent in _graph.Dependents(node.Uid))
+                if (dependent.Owners.First(o => o.Uid == node.Uid) is var link && (TellIfElsewhere(dependent, link, node) || !node.IsCalled(link))) Add(dependent.Uid);
+        }
         if (node.IsDeletingInForeground || node.IsOrphaning) Add(node.Uid);
         else if (node.Owners.Count > 0 && !node.IsBeingDeleted && (before is null || !before.Owners.SequenceEqual(node.Owners))) Add(node.Uid);
+    }
+
+    /// <summary>An owner in a namespace is no owner outside of it: whoever wrote that is told, as the object may go for it.</summary>
+    private bool TellIfElsewhere(GraphNode node, OwnerLink link, GraphNode owner)
+    {
+        if (owner.Name.Namespace.Length == 0 || owner.Name.Namespace == node.Name.Namespace) return false;
+        var about = new EventSubject(node.Resource.ApiVersion, node.Resource.Kind, node.Name, node.Uid, "");
+        _context.Events.Warning(about, "OwnerRefInvalidNamespace",
+            $"ownerRef [{link.ApiVersion}/{link.Kind}, namespace: {node.Name.Namespace}, name: {link.Name}, uid: {link.Uid}] does not exist in namespace \"{node.Name.Namespace}\"");
+        return true;
     }
 
     private void AddIfWaiting(string uid)
@@ -89,13 +125,17 @@ internal sealed class GarbageCollector : IReconciler
 
     private async Task<OwnerState> StateOfAsync(GraphNode node, OwnerLink link, CancellationToken cancel)
     {
-        if (_graph.Find(link.Uid) is { } known && (known.Name.Namespace.Length == 0 || known.Name.Namespace == node.Name.Namespace))
+        if (_graph.Find(link.Uid) is { } known && known.IsCalled(link) && (known.Name.Namespace.Length == 0 || known.Name.Namespace == node.Name.Namespace))
             return known.IsDeletingInForeground ? OwnerState.WaitsForDependents : OwnerState.Solid;
         // Not in the copy: it may be newer than the copy, or of a resource that is not watched. Only the API's own answer counts before something is deleted.
-        if (!GroupVersion.TryParse(link.ApiVersion, out var version)) return OwnerState.Solid;
-        if (ResourceOf(new GroupVersionKind(version.Group, version.Version, link.Kind)) is not { } id) return OwnerState.Solid;
-        // A cluster-scoped object cannot be owned by one in a namespace: nobody can say in which.
-        if (id.IsNamespaced && node.Name.Namespace.Length == 0) return OwnerState.Solid;
+        if (!GroupVersion.TryParse(link.ApiVersion, out var version)) return OwnerState.CannotBe;
+        if (ResourceOf(new GroupVersionKind(version.Group, version.Version, link.Kind)) is not { } id)
+        {
+            // A kind that nobody serves, yet: its definition may come.
+            _unknownOwners[node.Uid] = true;
+            return OwnerState.CannotBe;
+        }
+        if (id.IsNamespaced && node.Name.Namespace.Length == 0) return OwnerState.CannotBe;
         var found = await _context.Client.FindAsync(id, new NamespacedName(id.IsNamespaced ? node.Name.Namespace : "", link.Name), cancel);
         if (found is null || found.Uid != link.Uid) return OwnerState.Absent;
         return GraphNode.Of(id, found).IsDeletingInForeground ? OwnerState.WaitsForDependents : OwnerState.Solid;
@@ -114,6 +154,17 @@ internal sealed class GarbageCollector : IReconciler
         await PatchMetadataAsync(found, node.Resource, new JsonObject { ["ownerReferences"] = kept.Length == 0 ? null : new JsonArray(kept) }, cancel);
     }
 
+    /// <returns>The version without links that hold an owner up.</returns>
+    private async Task<long> UnblockAsync(GraphNode node, CancellationToken cancel)
+    {
+        if (await _context.Client.FindAsync(node.Resource, node.Name, cancel) is not { } found || found.Uid != node.Uid) return node.ResourceVersion;
+        var owners = (found.ToTree()["metadata"]!["ownerReferences"] as JsonArray ?? []).Select(o => o!.DeepClone().AsObject()).ToList();
+        if (owners.TrueForAll(o => (bool?)o["blockOwnerDeletion"] != true)) return found.ResourceVersion;
+        foreach (var owner in owners)
+            if (owner.ContainsKey("blockOwnerDeletion")) owner["blockOwnerDeletion"] = false;
+        return await PatchMetadataAsync(found, node.Resource, new JsonObject { ["ownerReferences"] = new JsonArray([.. owners]) }, cancel);
+    }
+
     private async Task FinishAsync(GraphNode node, string finalizer, CancellationToken cancel)
     {
         if (await _context.Client.FindAsync(node.Resource, node.Name, cancel) is not { } found || found.Uid != node.Uid) return;
@@ -123,17 +174,19 @@ internal sealed class GarbageCollector : IReconciler
         await PatchMetadataAsync(found, node.Resource, new JsonObject { ["finalizers"] = kept.Length == 0 ? null : new JsonArray(kept) }, cancel);
     }
 
-    private async Task PatchMetadataAsync(KubeObject found, ResourceId resource, JsonObject metadata, CancellationToken cancel)
+    /// <returns>The version written.</returns>
+    private async Task<long> PatchMetadataAsync(KubeObject found, ResourceId resource, JsonObject metadata, CancellationToken cancel)
     {
         metadata["uid"] = found.Uid;
         metadata["resourceVersion"] = found.ResourceVersion.ToString(System.Globalization.CultureInfo.InvariantCulture);
         try
         {
-            await _context.Client.MergePatchAsync(resource, found.Name, new JsonObject { ["metadata"] = metadata }, null, cancel);
+            return (await _context.Client.MergePatchAsync(resource, found.Name, new JsonObject { ["metadata"] = metadata }, null, cancel)).ResourceVersion;
         }
         catch (StatusException e) when (e.IsNotFound)
         {
             // Gone by itself meanwhile: nothing is left to do.
+            return found.ResourceVersion;
         }
     }
 }

@@ -12,6 +12,9 @@ internal sealed record OwnerLink(string ApiVersion, string Kind, string Name, st
 internal sealed record GraphNode(
     ResourceId Resource, NamespacedName Name, string Uid, long ResourceVersion, bool IsBeingDeleted, IReadOnlyList<OwnerLink> Owners, IReadOnlyList<string> Finalizers)
 {
+    /// <summary>Whether a link names it as it is, not only by its uid.</summary>
+    public bool IsCalled(OwnerLink link) => link.Name == Name.Name && link.Kind == Resource.Kind && link.ApiVersion == Resource.ApiVersion;
+
     public bool IsDeletingInForeground => IsBeingDeleted && Finalizers.Contains("foregroundDeletion");
     public bool IsOrphaning => IsBeingDeleted && Finalizers.Contains("orphan");
 

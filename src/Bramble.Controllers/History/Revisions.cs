@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Api.Selectors;
 using Bramble.Client;
 using Bramble.Controllers.Hosting;
 using Bramble.Controllers.Workloads;
@@ -9,79 +11,83 @@ using k8s.Models;
 
 namespace Bramble.Controllers.History;
 
-/// <summary>The templates that a DaemonSet or StatefulSet has had, kept as ControllerRevisions so that <c>kubectl rollout undo</c> can go back.</summary>
-internal sealed class Revisions(ControllerContext context, IInformer<V1ControllerRevision> revisions)
+/// <summary>The revisions of an owner, oldest first; the last is the one of its template now.</summary>
+/// <param name="Collisions">How often a name was taken by another template.</param>
+internal sealed record RevisionHistory(List<V1ControllerRevision> All, int Collisions)
 {
-    public const string HashLabel = "controller-revision-hash";
-    private const string Letters = "bcdfghjklmnpqrstvwxz2456789";
+    public V1ControllerRevision Update => All[^1];
+}
 
-    /// <summary>All of the owner, oldest first; the last is the one of the current template, made or moved to the front when needed.</summary>
-    public async Task<List<V1ControllerRevision>> SyncAsync(JsonObject owner, Owner ownerRef, Action<KubeObject> onWrite, CancellationToken cancel)
+/// <summary>The templates that a DaemonSet or StatefulSet has had, kept as ControllerRevisions so that <c>kubectl rollout undo</c> can go back.</summary>
+/// <param name="hashLabel">The label of a revision that has its hash: each of the two kinds has its own.</param>
+internal sealed class Revisions(ControllerContext context, IInformer<V1ControllerRevision> revisions, string hashLabel)
+{
+    /// <summary>Of DaemonSets' revisions, and of the Pods of both.</summary>
+    public const string PodLabel = "controller-revision-hash";
+    public const string StatefulLabel = "controller.kubernetes.io/hash";
+    private const string Letters = "bcdfghjklmnpqrstvwxz2456789";
+    private const int AttemptsMax = 10;
+
+    /// <summary>Adopts orphans, then makes the template's revision, or moves it to the front when it is an older one (a rollback).</summary>
+    public async Task<RevisionHistory> SyncAsync(JsonObject owner, Owner ownerRef, Action<KubeObject> onWrite, CancellationToken cancel)
     {
-        var template = owner["spec"]!["template"]!.DeepClone().AsObject();
-        template["$patch"] = "replace";
-        var data = new JsonObject { ["spec"] = new JsonObject { ["template"] = template } };
-        var known = revisions.List(ownerRef.Name.Namespace).Where(r => r.IsControlledBy(ownerRef.Uid)).OrderBy(r => r.Revision).ThenBy(r => r.Metadata.CreationTimestamp).ToList();
-        var next = known.Count == 0 ? 1 : known[^1].Revision + 1;
+        var data = DataOf(owner);
+        var selector = LabelSelector.FromObject(owner["spec"]!["selector"] as JsonObject);
+        var isBeingDeleted = owner["metadata"]!["deletionTimestamp"] is not null;
+        var known = await Claiming.ClaimAsync(
+            context.Client, ownerRef, isBeingDeleted, Resources.ControllerRevisions, revisions.List(ownerRef.Name.Namespace),
+            r => selector.Matches(r.Metadata.Labels), onWrite, cancel);
+        known = [.. known.OrderBy(r => r.Revision).ThenBy(r => r.Metadata.CreationTimestamp).ThenBy(r => r.Metadata.Name, StringComparer.Ordinal)];
+        var collisions = (int?)owner["status"]?["collisionCount"] ?? 0;
+        var next = known.Count == 0 ? 1 : (known[^1].Revision ?? 0) + 1;
         var same = known.LastOrDefault(r => JsonNode.DeepEquals(revisions.FindObject(r.NamespacedName())?.ToTree()["data"], data));
         if (same is not null)
         {
-            if (same.Metadata.Uid == known[^1].Metadata.Uid) return known;
-            // A rollback: the old revision becomes the newest.
+            if (same.Metadata.Uid == known[^1].Metadata.Uid) return new RevisionHistory(known, collisions);
             var moved = await context.Client.MergePatchAsync(Resources.ControllerRevisions, same.NamespacedName(), new JsonObject { ["revision"] = next }, null, cancel);
             onWrite(moved);
             known.Remove(same);
             known.Add(moved.Model<V1ControllerRevision>());
-            return known;
+            return new RevisionHistory(known, collisions);
         }
-        var collisions = (int?)owner["status"]?["collisionCount"] ?? 0;
         for (var attempt = 0; ; attempt++)
         {
-            var hash = Hash(data, collisions + attempt);
-            var labels = owner["spec"]!["template"]!["metadata"]?["labels"]?.DeepClone().AsObject() ?? [];
-            labels[HashLabel] = hash;
-            var body = new JsonObject
-            {
-                ["apiVersion"] = "apps/v1",
-                ["kind"] = "ControllerRevision",
-                ["metadata"] = new JsonObject
-                {
-                    ["name"] = $"{ownerRef.Name.Name}-{hash}",
-                    ["namespace"] = ownerRef.Name.Namespace,
-                    ["labels"] = labels,
-                    ["annotations"] = owner["metadata"]!["annotations"]?.DeepClone(),
-                    ["ownerReferences"] = new JsonArray((JsonNode)ownerRef.Reference()),
-                },
-                ["data"] = data.DeepClone(),
-                ["revision"] = next,
-            };
+            var body = New(owner, ownerRef, data, next, collisions);
             try
             {
                 var created = await context.Client.CreateAsync(Resources.ControllerRevisions, body, cancel);
                 onWrite(created);
                 known.Add(created.Model<V1ControllerRevision>());
-                return known;
+                return new RevisionHistory(known, collisions);
             }
-            catch (StatusException e) when (e.IsAlreadyExists && attempt < 10)
+            catch (StatusException e) when (e.IsAlreadyExists && attempt < AttemptsMax)
             {
-                // Another template has this hash: the next attempt hashes differently.
+                var taken = await context.Client.FindAsync(Resources.ControllerRevisions, new NamespacedName(ownerRef.Name.Namespace, (string)body["metadata"]!["name"]!), cancel);
+                if (taken is not null && JsonNode.DeepEquals(taken.ToTree()["data"], data))
+                {
+                    // Ours already: the copy has not seen it yet.
+                    onWrite(taken);
+                    known.Add(taken.Model<V1ControllerRevision>());
+                    return new RevisionHistory(known, collisions);
+                }
+                collisions++;
             }
         }
     }
 
-    /// <summary>Removes revisions beyond the limit that no Pod has.</summary>
-    public async Task CleanUpAsync(JsonObject owner, List<V1ControllerRevision> known, IReadOnlySet<string> inUse, CancellationToken cancel)
+    /// <summary>Removes the oldest revisions beyond <c>spec.revisionHistoryLimit</c>.</summary>
+    /// <param name="old">Those that count towards the limit, oldest first.</param>
+    /// <param name="mayGo">Not what a Pod still has.</param>
+    public async Task CleanUpAsync(JsonObject owner, IReadOnlyList<V1ControllerRevision> old, Func<V1ControllerRevision, bool> mayGo, CancellationToken cancel)
     {
-        var limit = (int?)owner["spec"]!["revisionHistoryLimit"] ?? 10;
-        var old = known.Take(known.Count - 1).Where(r => !inUse.Contains(HashOf(r)) && !inUse.Contains(r.Metadata.Name)).ToList();
-        foreach (var revision in old.Take(Math.Max(0, old.Count - limit)))
+        var surplus = old.Count - ((int?)owner["spec"]!["revisionHistoryLimit"] ?? 10);
+        foreach (var revision in old.Where(mayGo).Take(Math.Max(0, surplus)))
             await context.Client.DeleteAsync(Resources.ControllerRevisions, revision.NamespacedName(), new DeleteQuery(Uid: revision.Metadata.Uid), cancel);
     }
 
-    public static string HashOf(V1ControllerRevision revision) =>
-        revision.Metadata.Labels is { } labels && labels.TryGetValue(HashLabel, out var hash) ? hash : revision.Metadata.Name;
+    public string HashOf(V1ControllerRevision revision) => revision.Metadata.Labels is { } labels && labels.TryGetValue(hashLabel, out var hash) ? hash : revision.Metadata.Name;
 
-    public static string? HashOf(V1Pod pod) => pod.Metadata.Labels is { } labels && labels.TryGetValue(HashLabel, out var hash) ? hash : null;
+    public static string? HashOf(V1Pod pod) => pod.Metadata.Labels is { } labels && labels.TryGetValue(PodLabel, out var hash) ? hash : null;
 
     /// <summary>The template that a revision keeps.</summary>
     public JsonObject TemplateOf(V1ControllerRevision revision, JsonObject current)
@@ -89,6 +95,35 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
         var template = revisions.FindObject(revision.NamespacedName())?.ToTree()["data"]?["spec"]?["template"]?.DeepClone().AsObject() ?? current["spec"]!["template"]!.DeepClone().AsObject();
         template.Remove("$patch");
         return template;
+    }
+
+    private static JsonObject DataOf(JsonObject owner)
+    {
+        var template = owner["spec"]!["template"]!.DeepClone().AsObject();
+        template["$patch"] = "replace";
+        return new JsonObject { ["spec"] = new JsonObject { ["template"] = template } };
+    }
+
+    private JsonObject New(JsonObject owner, Owner ownerRef, JsonObject data, long revision, int collisions)
+    {
+        var hash = Hash(data, collisions);
+        var labels = owner["spec"]!["template"]!["metadata"]?["labels"]?.DeepClone().AsObject() ?? [];
+        labels[hashLabel] = hash;
+        return new JsonObject
+        {
+            ["apiVersion"] = "apps/v1",
+            ["kind"] = "ControllerRevision",
+            ["metadata"] = new JsonObject
+            {
+                ["name"] = $"{ownerRef.Name.Name}-{hash}",
+                ["namespace"] = ownerRef.Name.Namespace,
+                ["labels"] = labels,
+                ["annotations"] = owner["metadata"]!["annotations"]?.DeepClone(),
+                ["ownerReferences"] = new JsonArray((JsonNode)ownerRef.Reference()),
+            },
+            ["data"] = data.DeepClone(),
+            ["revision"] = revision,
+        };
     }
 
     private static string Hash(JsonNode data, int collisions)

@@ -280,7 +280,7 @@ internal sealed class JobLook(
             context.Events.Normal(About, "SuccessfulCreate", $"Created pod: {created.Name.Name}");
             return true;
         }
-        catch (StatusException e) when (e.Status.Details?.Causes?.Any(c => c.Reason == "NamespaceTerminating") == true)
+        catch (StatusException e) when (e.IsNamespaceTerminating)
         {
             return false;
         }
@@ -439,7 +439,7 @@ internal sealed class JobLook(
         context.Events.Normal(About, "Completed", "Job completed");
     }
 
-    private int Number(string field) => (int?)_status[field] ?? 0;
+    private int Number(string field) => (int)_status.Number(field);
 
     private DateTimeOffset? StartedAt() => (string?)_status["startTime"] is { } text ? DateTimeOffset.Parse(text, System.Globalization.CultureInfo.InvariantCulture) : null;
 

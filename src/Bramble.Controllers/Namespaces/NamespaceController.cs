@@ -32,10 +32,12 @@ internal sealed class NamespaceController : IReconciler
         if (found.Model<V1Namespace>().Spec?.Finalizers is not { Count: > 0 }) return Requeue.Never;
 
         var remains = new NamespaceRemains();
-        await EmptyAsync(Resources.Pods, name.Name, remains, cancel);
-        if (remains.Counts.Count == 0)
+        var deletedAt = new DateTimeOffset(found.Model<V1Namespace>().Metadata.DeletionTimestamp!.Value, TimeSpan.Zero);
+        await EmptyAsync(Resources.Pods, name.Name, deletedAt, remains, cancel);
+        remains.IsPodsOnly = remains.Counts.Count > 0;
+        if (!remains.IsPodsOnly)
             foreach (var resource in NamespacedResources().Concat(await CustomResourcesAsync(cancel)))
-                if (resource.Plural != "pods" || resource.Group.Length > 0) await EmptyAsync(resource, name.Name, remains, cancel);
+                if (resource.Plural != "pods" || resource.Group.Length > 0) await EmptyAsync(resource, name.Name, deletedAt, remains, cancel);
 
         // The newest version: the status may have been written since the copy was made.
         if (await _context.Client.FindAsync(Resources.Namespaces, name, cancel) is not { } fresh || fresh.Uid != found.Uid) return Requeue.Never;
@@ -79,17 +81,18 @@ internal sealed class NamespaceController : IReconciler
     }
 
     /// <summary>Deletes all objects of one resource and notes what is left.</summary>
-    private async Task EmptyAsync(ResourceId resource, string ns, NamespaceRemains remains, CancellationToken cancel)
+    private async Task EmptyAsync(ResourceId resource, string ns, DateTimeOffset deletedAt, NamespaceRemains remains, CancellationToken cancel)
     {
         try
         {
             var list = await _context.Client.ListAsync(resource, new ListQuery(ns), cancel);
             if (list.Items.Count == 0) return;
+            var hasGrace = resource.Plural == "pods" && resource.Group.Length == 0 && NamespaceRemains.HasGrace(list.Items, deletedAt, _context.Time.GetUtcNow());
             foreach (var item in list.Items)
                 if (item.ToTree()["metadata"]?["deletionTimestamp"] is null)
                     await _context.Client.DeleteAsync(resource, item.Name, new DeleteQuery(PropagationPolicy: "Background"), cancel);
             list = await _context.Client.ListAsync(resource, new ListQuery(ns), cancel);
-            if (list.Items.Count > 0) remains.Note(resource, list.Items);
+            if (list.Items.Count > 0) remains.Note(resource, ns, list.Items, hasGrace);
         }
         catch (StatusException e) when (e.Status.Code is 404 or 405)
         {

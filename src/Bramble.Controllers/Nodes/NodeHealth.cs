@@ -3,50 +3,69 @@ using Bramble.Client;
 
 namespace Bramble.Controllers.Nodes;
 
+/// <summary>Whether a node that is not ready may get the taint by which its Pods are evicted.</summary>
+internal enum EvictionTaint
+{
+    /// <summary>Now.</summary>
+    Allowed,
+
+    /// <summary>Not yet: evictions of its zone are rate-limited. One that it has stays, under the name that is right now.</summary>
+    Later,
+
+    /// <summary>No node at all is healthy: then the trouble is here, not with the nodes, and nobody is evicted.</summary>
+    Never,
+}
+
 /// <summary>What a node's conditions mean for it: which taints it must have.</summary>
 internal static class NodeTaints
 {
     public const string NotReady = "node.kubernetes.io/not-ready";
     public const string Unreachable = "node.kubernetes.io/unreachable";
+    private const string Unschedulable = "node.kubernetes.io/unschedulable";
 
     private static readonly string[] Managed =
     [
-        NotReady, Unreachable, "node.kubernetes.io/memory-pressure", "node.kubernetes.io/disk-pressure", "node.kubernetes.io/pid-pressure",
-        "node.kubernetes.io/network-unavailable", "node.kubernetes.io/unschedulable",
+        NotReady, Unreachable, "node.kubernetes.io/memory-pressure", "node.kubernetes.io/disk-pressure", "node.kubernetes.io/pid-pressure", "node.kubernetes.io/network-unavailable", Unschedulable,
     ];
 
-    /// <param name="mayEvict">False while no node at all is healthy: then the trouble is here, not with the nodes, and nobody is evicted.</param>
     /// <returns>The new taints; null: they are right.</returns>
-    public static JsonArray? Decide(JsonObject node, bool mayEvict, DateTimeOffset now)
+    public static JsonArray? Decide(JsonObject node, EvictionTaint eviction, DateTimeOffset now)
     {
-        var wanted = new List<(string Key, string Effect)>();
         var ready = Condition(node, "Ready");
+        var wanted = new List<(string Key, string Effect)>();
         if (ready == "False") wanted.Add((NotReady, "NoSchedule"));
-        else if (ready != "True" && ready is not null) wanted.Add((Unreachable, "NoSchedule"));
-        if (Condition(node, "MemoryPressure") == "True") wanted.Add(("node.kubernetes.io/memory-pressure", "NoSchedule"));
-        if (Condition(node, "DiskPressure") == "True") wanted.Add(("node.kubernetes.io/disk-pressure", "NoSchedule"));
-        if (Condition(node, "PIDPressure") == "True") wanted.Add(("node.kubernetes.io/pid-pressure", "NoSchedule"));
-        if (Condition(node, "NetworkUnavailable") == "True") wanted.Add(("node.kubernetes.io/network-unavailable", "NoSchedule"));
-        if ((bool?)node["spec"]?["unschedulable"] == true) wanted.Add(("node.kubernetes.io/unschedulable", "NoSchedule"));
-        if (mayEvict && ready == "False") wanted.Add((NotReady, "NoExecute"));
-        else if (mayEvict && ready == "Unknown") wanted.Add((Unreachable, "NoExecute"));
+        else if (ready == "Unknown") wanted.Add((Unreachable, "NoSchedule"));
+        foreach (var (condition, key) in ((string, string)[])[
+            ("MemoryPressure", "memory-pressure"), ("DiskPressure", "disk-pressure"), ("PIDPressure", "pid-pressure"), ("NetworkUnavailable", "network-unavailable")])
+            if (Condition(node, condition) == "True") wanted.Add(($"node.kubernetes.io/{key}", "NoSchedule"));
+        if ((bool?)node["spec"]?["unschedulable"] == true) wanted.Add((Unschedulable, "NoSchedule"));
 
         var taints = node["spec"]?["taints"] as JsonArray ?? [];
+        var isEvicting = taints.OfType<JsonObject>().Any(t => IsEviction(Of(t)));
+        if (NeedsEviction(ready) && (eviction == EvictionTaint.Allowed || (eviction == EvictionTaint.Later && isEvicting)))
+            wanted.Add((ready == "False" ? NotReady : Unreachable, "NoExecute"));
+
         var result = new JsonArray();
         foreach (var taint in taints.OfType<JsonObject>())
         {
-            (string Key, string Effect) key = ((string?)taint["key"] ?? "", (string?)taint["effect"] ?? "");
-            if (Managed.Contains(key.Key) && (key.Effect is "NoSchedule" or "NoExecute") && !wanted.Remove(key)) continue;
+            var key = Of(taint);
+            var isManaged = (key.Effect == "NoSchedule" && Managed.Contains(key.Key)) || (IsEviction(key) && ready is not null);
+            if (isManaged && !wanted.Remove(key)) continue;
+            if (!isManaged) wanted.Remove(key);
             result.Add(taint.DeepClone());
         }
-        foreach (var (key, effect) in wanted)
-        {
-            var added = new JsonObject { ["key"] = key, ["effect"] = effect };
-            added["timeAdded"] = KubeTime.Seconds(now);
-            result.Add((JsonNode)added);
-        }
+        foreach (var (key, effect) in wanted) result.Add((JsonNode)new JsonObject { ["key"] = key, ["effect"] = effect, ["timeAdded"] = KubeTime.Seconds(now) });
         return JsonNode.DeepEquals(taints, result) ? null : result;
     }
+
+    public static bool NeedsEviction(string? ready) => ready is "False" or "Unknown";
+
+    /// <summary>Its Pods are being evicted already.</summary>
+    public static bool IsEvicting(JsonObject node) => (node["spec"]?["taints"] as JsonArray ?? []).OfType<JsonObject>().Any(t => IsEviction(Of(t)));
+
+    private static bool IsEviction((string Key, string Effect) taint) => taint is { Effect: "NoExecute", Key: NotReady or Unreachable };
+
+    private static (string Key, string Effect) Of(JsonObject taint) => ((string?)taint["key"] ?? "", (string?)taint["effect"] ?? "");
 
     public static string? Condition(JsonObject node, string type) =>
         (string?)(node["status"]?["conditions"] as JsonArray)?.OfType<JsonObject>().FirstOrDefault(c => (string?)c["type"] == type)?["status"];

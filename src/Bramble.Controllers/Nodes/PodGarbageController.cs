@@ -26,9 +26,11 @@ internal sealed class PodGarbageController : IReconciler
         _context = context;
         _nodes = context.Watches(Resources.Nodes, change =>
         {
-            if (change.New is not null)
+            if (change.New is { } node)
             {
                 if (change.Old is null) _missingSince.TryRemove(change.Name.Name, out _);
+                if (IsOutOfService(node))
+                    foreach (var pod in _pods!.ByIndex(NodePods.ByNode, change.Name.Name).Where(p => p.IsBeingDeleted())) context.Queue.Add(pod.NamespacedName());
                 return;
             }
             foreach (var pod in _pods!.ByIndex(NodePods.ByNode, change.Name.Name)) context.Queue.Add(pod.NamespacedName());
@@ -37,8 +39,10 @@ internal sealed class PodGarbageController : IReconciler
         {
             if (change.New is not { } pod) return;
             if (pod.IsFinished() && change.Old?.IsFinished() != true) context.Queue.Add(Finished);
-            var isOnMissingNode = pod.Spec.NodeName is { Length: > 0 } node && _nodes.Find(new NamespacedName("", node)) is null;
-            if (isOnMissingNode || (pod.IsBeingDeleted() && string.IsNullOrEmpty(pod.Spec.NodeName))) context.Queue.Add(change.Name);
+            var isOnNode = pod.Spec.NodeName is { Length: > 0 };
+            var itsNode = isOnNode ? _nodes.Find(new NamespacedName("", pod.Spec.NodeName)) : null;
+            var isOnMissingNode = isOnNode && itsNode is null;
+            if (isOnMissingNode || (pod.IsBeingDeleted() && itsNode is not null && IsOutOfService(itsNode)) || (pod.IsBeingDeleted() && string.IsNullOrEmpty(pod.Spec.NodeName))) context.Queue.Add(change.Name);
         });
         _pods.AddIndex(NodePods.ByNode, NodePods.Node);
     }
@@ -53,7 +57,11 @@ internal sealed class PodGarbageController : IReconciler
             return Requeue.Never;
         }
         var node = new NamespacedName("", pod.Spec.NodeName);
-        if (_nodes.Find(node) is not null) return Requeue.Never;
+        if (_nodes.Find(node) is { } its)
+        {
+            if (pod.IsBeingDeleted() && IsOutOfService(its)) await ForceAsync(pod, null, cancel);
+            return Requeue.Never;
+        }
         var since = _missingSince.GetOrAdd(node.Name, _ => _context.Time.GetTimestamp());
         var left = Quarantine - _context.Time.GetElapsedTime(since);
         if (left > TimeSpan.Zero) return Requeue.After(left);
@@ -63,10 +71,16 @@ internal sealed class PodGarbageController : IReconciler
         return Requeue.Never;
     }
 
+    /// <summary>An operator says that the machine is off for good: what was to end there has ended.</summary>
+    private static bool IsOutOfService(V1Node node) => !ZoneStates.IsReady(node) && node.Spec?.Taints?.Any(t => t.Key == "node.kubernetes.io/out-of-service") == true;
+
     private async Task<Requeue> RemoveFinishedAsync(CancellationToken cancel)
     {
-        var finished = _pods.List().Where(p => p.IsFinished() && !p.IsBeingDeleted()).ToList();
-        foreach (var pod in finished.OrderBy(p => p.Metadata.CreationTimestamp).Take(Math.Max(0, finished.Count - _context.Config.TerminatedPodsMax))) await ForceAsync(pod, null, cancel);
+        if (_context.Config.TerminatedPodsMax <= 0) return Requeue.Never;
+        var finished = _pods.List().Where(p => p.IsFinished()).ToList();
+        // Evicted ones first: those of controllers may still be counted.
+        var ordered = finished.OrderBy(p => p.Status is { Phase: "Failed", Reason: "Evicted" } ? 0 : 1).ThenBy(p => p.Metadata.CreationTimestamp).ThenBy(p => p.Metadata.Name, StringComparer.Ordinal);
+        foreach (var pod in ordered.Take(Math.Max(0, finished.Count - _context.Config.TerminatedPodsMax))) await ForceAsync(pod, null, cancel);
         return Requeue.Never;
     }
 
@@ -77,15 +91,8 @@ internal sealed class PodGarbageController : IReconciler
             if (!pod.IsFinished())
             {
                 var status = new JsonObject { ["phase"] = "Failed" };
-                if (disruption is not null)
-                    status["conditions"] = new JsonArray((JsonNode)new JsonObject
-                    {
-                        ["type"] = "DisruptionTarget",
-                        ["status"] = "True",
-                        ["reason"] = "DeletionByPodGC",
-                        ["message"] = disruption,
-                        ["lastTransitionTime"] = KubeTime.Seconds(_context.Time.GetUtcNow()),
-                    });
+                if (pod.Metadata.Generation is { } generation and > 0) status["observedGeneration"] = generation;
+                if (disruption is not null) status["conditions"] = new JsonArray((JsonNode)DisruptionTarget.Condition(pod, "DeletionByPodGC", disruption, _context.Time.GetUtcNow()));
                 await _context.Client.StrategicPatchAsync(
                     Resources.Pods, pod.NamespacedName(), new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = status }, "status", cancel);
             }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
@@ -18,14 +19,11 @@ internal static class TaintEviction
         TimeSpan? least = null;
         foreach (var taint in taints)
         {
-            var matching = (tolerations ?? []).Where(t => Tolerates(t, taint)).ToList();
-            if (matching.Count == 0) return TimeSpan.Zero;
-            foreach (var toleration in matching)
-            {
-                if (toleration.TolerationSeconds is not { } seconds) continue;
-                var span = TimeSpan.FromSeconds(Math.Max(0, seconds));
-                if (least is null || span < least) least = span;
-            }
+            // Of several that match the first counts.
+            if ((tolerations ?? []).FirstOrDefault(t => Tolerates(t, taint)) is not { } toleration) return TimeSpan.Zero;
+            if (toleration.TolerationSeconds is not { } seconds) continue;
+            var span = TimeSpan.FromSeconds(Math.Max(0, seconds));
+            if (least is null || span < least) least = span;
         }
         return least;
     }
@@ -37,66 +35,95 @@ internal static class TaintEviction
 }
 
 /// <summary>Removes Pods from nodes whose NoExecute taints they do not tolerate (any longer).</summary>
-/// <remarks>Waiting counts on the monotonic clock from when the taints were seen, so a clock that jumps evicts nobody.</remarks>
+/// <remarks>Waiting counts on the monotonic clock from when the Pod was seen on its tainted node, so a clock that jumps evicts nobody. A wait that has begun stays
+/// as it is until nothing is to be waited for any more.</remarks>
 internal sealed class TaintEvictionController : IReconciler
 {
     private readonly ControllerContext _context;
     private readonly IInformer<V1Node> _nodes;
     private readonly IInformer<V1Pod> _pods;
-    private readonly ConcurrentDictionary<string, long> _taintedSince = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<NamespacedName, Waiting> _waiting = new();
 
     public TaintEvictionController(ControllerContext context)
     {
         _context = context;
+        _nodes = context.Watches(Resources.Nodes, NodeChanged);
         _pods = context.Watches(Resources.Pods, change =>
         {
             // Only a Pod on a node with such taints is of interest: all others cost one look-up.
-            if (change.New is { Spec.NodeName: { Length: > 0 } node } && _taintedSince.ContainsKey(node)) context.Queue.Add(change.Name);
+            if (_waiting.ContainsKey(change.Name) || (change.New is { } pod && TaintsOf(pod).Count > 0)) context.Queue.Add(change.Name);
         });
         _pods.AddIndex(NodePods.ByNode, NodePods.Node);
-        _nodes = context.Watches(Resources.Nodes, NodeChanged);
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_pods.Find(name) is not { } pod || pod.IsBeingDeleted() || string.IsNullOrEmpty(pod.Spec.NodeName)) return Requeue.Never;
-        if (_nodes.Find(new NamespacedName("", pod.Spec.NodeName)) is not { } node || !_taintedSince.TryGetValue(pod.Spec.NodeName, out var since)) return Requeue.Never;
-        var taints = NoExecute(node);
-        if (TaintEviction.Decide(taints, pod.Spec.Tolerations) is not { } stay) return Requeue.Never;
-        var left = stay - _context.Time.GetElapsedTime(since);
-        if (left > TimeSpan.Zero) return Requeue.After(left);
-
-        _context.Events.Normal(EventSubject.Of(Resources.Pods, pod), "TaintManagerEviction", $"Marking for deletion Pod {name}");
-        var condition = new JsonObject
+        if (_pods.Find(name) is not { } pod || (_waiting.TryGetValue(name, out var earlier) && earlier.Uid != pod.Metadata.Uid))
         {
-            ["type"] = "DisruptionTarget",
-            ["status"] = "True",
-            ["reason"] = "DeletionByTaintManager",
-            ["message"] = "Taint manager: deleting due to NoExecute taint",
-            ["lastTransitionTime"] = KubeTime.Seconds(_context.Time.GetUtcNow()),
-        };
-        await _context.Client.StrategicPatchAsync(
-            Resources.Pods, name,
-            new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) } },
-            "status", cancel);
-        await _context.Client.DeleteAsync(Resources.Pods, name, new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
-        ControllersLog.PodEvicted(_context.Log, name, pod.Spec.NodeName, string.Join(", ", taints.Select(t => t.Key)));
+            Cancel(name);
+            return Requeue.Never;
+        }
+        if (pod.IsBeingDeleted()) return Requeue.Never;
+        var taints = TaintsOf(pod);
+        if (TaintEviction.Decide(taints, pod.Spec.Tolerations) is not { } stay)
+        {
+            Cancel(name);
+            return Requeue.Never;
+        }
+        if (stay > TimeSpan.Zero)
+        {
+            var waiting = _waiting.GetOrAdd(name, _ => new Waiting(pod.Metadata.Uid, _context.Time.GetTimestamp(), stay));
+            var left = waiting.Span - _context.Time.GetElapsedTime(waiting.Since);
+            if (left > TimeSpan.Zero) return Requeue.After(left);
+        }
+        else
+        {
+            Cancel(name);
+        }
+        await EvictAsync(pod, name, taints, cancel);
+        _waiting.TryRemove(name, out _);
         return Requeue.Never;
+    }
+
+    private async Task EvictAsync(V1Pod pod, NamespacedName name, List<V1Taint> taints, CancellationToken cancel)
+    {
+        _context.Events.Normal(About(name), "TaintManagerEviction", $"Marking for deletion Pod {name}");
+        var condition = DisruptionTarget.Condition(pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", _context.Time.GetUtcNow());
+        try
+        {
+            await _context.Client.StrategicPatchAsync(
+                Resources.Pods, name,
+                new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) } },
+                "status", cancel);
+            await _context.Client.DeleteAsync(Resources.Pods, name, new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
+        }
+        catch (StatusException e) when (e.IsNotFound)
+        {
+            return;     // gone by itself
+        }
+        ControllersLog.PodEvicted(_context.Log, name, pod.Spec.NodeName, string.Join(", ", taints.Select(t => t.Key)));
+    }
+
+    private void Cancel(NamespacedName name)
+    {
+        if (_waiting.TryRemove(name, out _)) _context.Events.Normal(About(name), "TaintManagerEviction", $"Cancelling deletion of Pod {name}");
     }
 
     private void NodeChanged(ObjectChange<V1Node> change)
     {
-        var name = change.Name.Name;
-        if (change.New is null || NoExecute(change.New).Count == 0)
-        {
-            _taintedSince.TryRemove(name, out _);
-            return;
-        }
         var before = change.Old is null ? [] : NoExecute(change.Old).Select(t => (t.Key, t.Value)).ToList();
-        if (before.SequenceEqual(NoExecute(change.New).Select(t => (t.Key, t.Value)))) return;
-        _taintedSince.TryAdd(name, _context.Time.GetTimestamp());
-        foreach (var pod in _pods.ByIndex(NodePods.ByNode, name)) _context.Queue.Add(pod.NamespacedName());
+        var now = change.New is null ? [] : NoExecute(change.New).Select(t => (t.Key, t.Value)).ToList();
+        if (change.New is null || before.SequenceEqual(now)) return;
+        foreach (var pod in _pods.ByIndex(NodePods.ByNode, change.Name.Name)) _context.Queue.Add(pod.NamespacedName());
     }
 
+    private List<V1Taint> TaintsOf(V1Pod pod) =>
+        !string.IsNullOrEmpty(pod.Spec.NodeName) && _nodes.Find(new NamespacedName("", pod.Spec.NodeName)) is { } node ? NoExecute(node) : [];
+
     private static List<V1Taint> NoExecute(V1Node node) => [.. (node.Spec?.Taints ?? []).Where(t => t.Effect == "NoExecute")];
+
+    /// <summary>Upstream names the Pod only.</summary>
+    private static EventSubject About(NamespacedName name) => new("v1", "Pod", name, "", "");
+
+    private sealed record Waiting(string Uid, long Since, TimeSpan Span);
 }

@@ -14,7 +14,7 @@ internal sealed class VolumeBinder : IReconciler
 {
     private const string BindCompleted = "pv.kubernetes.io/bind-completed";
     private const string BoundByController = "pv.kubernetes.io/bound-by-controller";
-    private const string ProvisionedBy = "pv.kubernetes.io/provisioned-by";
+    private const string PreResizeCapacity = "volume.alpha.kubernetes.io/pre-resize-capacity";
     private const string Provisioner = "volume.kubernetes.io/storage-provisioner";
     private const string BetaProvisioner = "volume.beta.kubernetes.io/storage-provisioner";
     private const string SelectedNode = "volume.kubernetes.io/selected-node";
@@ -56,7 +56,7 @@ internal sealed class VolumeBinder : IReconciler
         }
         if (_claims.FindObject(name) is not { } found) return Requeue.Never;
         var claim = found.Model<V1PersistentVolumeClaim>();
-        if (Annotation(claim.Metadata, BindCompleted) is null) await SyncUnboundAsync(found.ToTree(), claim, cancel);
+        if (claim.Metadata.Annotation(BindCompleted) is null) await SyncUnboundAsync(found.ToTree(), claim, cancel);
         else await SyncBoundAsync(found.ToTree(), claim, cancel);
         return Requeue.Never;
     }
@@ -74,9 +74,20 @@ internal sealed class VolumeBinder : IReconciler
                 return;
             }
             if (await AssignDefaultClassAsync(tree, claim, cancel)) return;
-            if (isDelayed && Annotation(claim.Metadata, SelectedNode) is null) TellWaiting(about, claim);
-            else if (VolumeMatch.ClassOf(claim).Length > 0) await ProvisionAsync(about, tree, claim, storageClass, cancel);
-            else _context.Events.Normal(about, "FailedBinding", "no persistent volumes available for this claim and no storage class is set");
+            if (isDelayed && claim.Metadata.Annotation(SelectedNode) is null)
+            {
+                TellWaiting(about, claim);
+            }
+            else if (VolumeMatch.ClassOf(claim).Length > 0)
+            {
+                await ProvisionAsync(about, tree, claim, storageClass, cancel);
+                return;
+            }
+            else
+            {
+                _context.Events.Normal(about, "FailedBinding", "no persistent volumes available for this claim and no storage class is set");
+            }
+            await SetClaimStatusAsync(tree, "Pending", null, cancel);
             return;
         }
         if (_volumes.Find(new NamespacedName("", claim.Spec.VolumeName)) is not { } volume)
@@ -101,7 +112,8 @@ internal sealed class VolumeBinder : IReconciler
             return;
         }
         _context.Events.Warning(about, "FailedBinding", $"volume \"{volume.Metadata.Name}\" already bound to a different claim.");
-        await SetClaimStatusAsync(tree, "Pending", null, cancel);
+        // A binding of our own that somebody has undone half: not for us to call the claim free.
+        if (claim.Metadata.Annotation(BoundByController) is null) await SetClaimStatusAsync(tree, "Pending", null, cancel);
     }
 
     private async Task SyncBoundAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
@@ -149,7 +161,7 @@ internal sealed class VolumeBinder : IReconciler
             volumeTree = await WriteAsync(Resources.PersistentVolumes, _volumes, volumeTree, cancel);
         }
         await SetPhaseAsync(volumeTree, "Bound", cancel);
-        if (claim.Spec.VolumeName != volume.Metadata.Name || Annotation(claim.Metadata, BindCompleted) is null)
+        if (claim.Spec.VolumeName != volume.Metadata.Name || claim.Metadata.Annotation(BindCompleted) is null)
         {
             if (string.IsNullOrEmpty(claim.Spec.VolumeName)) SetAnnotation(claimTree, BoundByController);
             claimTree["spec"]!["volumeName"] = volume.Metadata.Name;
@@ -177,21 +189,30 @@ internal sealed class VolumeBinder : IReconciler
         }
         else if (string.IsNullOrEmpty(claim.Spec.VolumeName))
         {
-            _context.Queue.Add(claimName);      // the claim's own look finishes the binding
+            if (VolumeMatch.HasSameMode(volume, claim))
+            {
+                _context.Queue.Add(claimName);      // the claim's own look finishes the binding
+                return;
+            }
+            _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeMismatch",
+                $"Cannot bind PersistentVolume to requested PersistentVolumeClaim \"{claim.Metadata.Name}\" due to incompatible volumeMode.");
+            _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumeClaims, claim), "VolumeMismatch",
+                $"Cannot bind PersistentVolume \"{volume.Metadata.Name}\" to requested PersistentVolumeClaim due to incompatible volumeMode.");
         }
         else if (claim.Spec.VolumeName == volume.Metadata.Name)
         {
             await SetPhaseAsync(tree, "Bound", cancel);
         }
-        else if (Annotation(volume.Metadata, ProvisionedBy) is not null && volume.Spec.PersistentVolumeReclaimPolicy == "Delete")
+        else if (volume.Metadata.Annotation(Reclaiming.ProvisionedBy) is not null && volume.Spec.PersistentVolumeReclaimPolicy == "Delete")
         {
             // Made for a claim that got another one meanwhile.
-            if (volume.Status?.Phase is not ("Released" or "Failed")) await SetPhaseAsync(tree, "Released", cancel);
+            if (volume.Status?.Phase is not ("Released" or "Failed")) tree = await SetPhaseAsync(tree, "Released", cancel);
+            await ReclaimAsync(tree, volume, cancel);
         }
         else
         {
             // The claim went to another volume: what was reserved here is free again; a user's own reservation stays, without the uid.
-            if (Annotation(volume.Metadata, BoundByController) is not null)
+            if (volume.Metadata.Annotation(BoundByController) is not null)
             {
                 tree["spec"]!.AsObject().Remove("claimRef");
                 tree["metadata"]!["annotations"]!.AsObject().Remove(BoundByController);
@@ -205,19 +226,34 @@ internal sealed class VolumeBinder : IReconciler
         }
     }
 
-    /// <summary>What a provisioner made it removes itself; what a user made by hand cannot be removed from here.</summary>
     private async Task ReclaimAsync(JsonObject tree, V1PersistentVolume volume, CancellationToken cancel)
     {
-        if (Annotation(volume.Metadata, ProvisionedBy) is not null || volume.Spec.Csi is not null || volume.Status?.Phase == "Failed") return;
-        var (reason, message) = volume.Spec.PersistentVolumeReclaimPolicy switch
+        switch (Reclaiming.Decide(volume))
         {
-            "Delete" => ("VolumeFailedDelete", $"error getting deleter volume plugin for volume \"{volume.Metadata.Name}\": no deletable volume plugin matched"),
-            "Recycle" => ("VolumeFailedRecycle", "No recycler plugin found for the volume!"),
-            _ => ("", ""),
-        };
-        if (reason.Length == 0) return;
-        await SetPhaseAsync(tree, "Failed", cancel, message);
-        _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumes, volume), reason, message);
+            case Reclaim.Fail(var reason, var message):
+                await FailAsync(reason, message);
+                return;
+            case Reclaim.RemoveFolder(var path):
+                try
+                {
+                    if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                {
+                    await FailAsync("VolumeFailedDelete", e.Message);
+                    return;
+                }
+                await _context.Client.DeleteAsync(Resources.PersistentVolumes, volume.NamespacedName(), new DeleteQuery(Uid: volume.Metadata.Uid), cancel);
+                return;
+        }
+
+        // Told once: when the phase changes.
+        async Task FailAsync(string reason, string message)
+        {
+            if (volume.Status?.Phase == "Failed") return;
+            await SetPhaseAsync(tree, "Failed", cancel, message);
+            _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumes, volume), reason, message);
+        }
     }
 
     private async Task ProvisionAsync(EventSubject about, JsonObject tree, V1PersistentVolumeClaim claim, V1StorageClass? storageClass, CancellationToken cancel)
@@ -227,27 +263,28 @@ internal sealed class VolumeBinder : IReconciler
             _context.Events.Warning(about, "ProvisioningFailed", $"storageclass.storage.k8s.io \"{VolumeMatch.ClassOf(claim)}\" not found");
             return;
         }
-        if (storageClass.Provisioner.StartsWith("kubernetes.io/", StringComparison.Ordinal))
+        var provisioner = InTreePlugins.DriverOf(storageClass.Provisioner);
+        if (InTreePlugins.WhyNotProvisioned(provisioner) is { } why)
         {
-            _context.Events.Warning(about, "ProvisioningFailed", $"no volume plugin matched name: {storageClass.Provisioner}");
+            _context.Events.Warning(about, "ProvisioningFailed", why);
             return;
         }
-        if (Annotation(claim.Metadata, Provisioner) != storageClass.Provisioner)
+        if (claim.Metadata.Annotation(Provisioner) != provisioner)
         {
-            SetAnnotation(tree, BetaProvisioner, storageClass.Provisioner);
-            SetAnnotation(tree, Provisioner, storageClass.Provisioner);
+            SetAnnotation(tree, BetaProvisioner, provisioner);
+            SetAnnotation(tree, Provisioner, provisioner);
             await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
         }
         _context.Events.Normal(about, "ExternalProvisioning",
-            $"Waiting for a volume to be created either by the external provisioner '{storageClass.Provisioner}' or manually by the system administrator. If volume creation is delayed, please verify "
+            $"Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the system administrator. If volume creation is delayed, please verify "
             + "that the provisioner is running and correctly registered.");
     }
 
     /// <summary>A claim that named no class when there was no default gets the default that came later. KEP-3333.</summary>
     private async Task<bool> AssignDefaultClassAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
     {
-        if (claim.Spec.StorageClassName is not null || Annotation(claim.Metadata, VolumeMatch.ClassAnnotation) is not null) return false;
-        var byDefault = _classes.List().Where(c => Annotation(c.Metadata, "storageclass.kubernetes.io/is-default-class") == "true" || Annotation(c.Metadata, "storageclass.beta.kubernetes.io/is-default-class") == "true")
+        if (claim.Spec.StorageClassName is not null || claim.Metadata.Annotation(VolumeMatch.ClassAnnotation) is not null) return false;
+        var byDefault = _classes.List().Where(c => c.Metadata.Annotation("storageclass.kubernetes.io/is-default-class") == "true" || c.Metadata.Annotation("storageclass.beta.kubernetes.io/is-default-class") == "true")
             .OrderByDescending(c => c.Metadata.CreationTimestamp).ThenBy(c => c.Metadata.Name, StringComparer.Ordinal).FirstOrDefault();
         if (byDefault is null) return false;
         tree["spec"]!["storageClassName"] = byDefault.Metadata.Name;
@@ -278,19 +315,24 @@ internal sealed class VolumeBinder : IReconciler
     private async Task SetClaimStatusAsync(JsonObject tree, string phase, JsonObject? volume, CancellationToken cancel)
     {
         var status = tree["status"]?.DeepClone().AsObject() ?? [];
-        var wasBound = (string?)status["phase"] == phase;
+        var before = (string?)status["phase"];
         status["phase"] = phase;
         if (volume is null)
         {
             status.Remove("accessModes");
             status.Remove("capacity");
+            status.Remove("currentVolumeAttributesClassName");
         }
         else
         {
             status["accessModes"] = volume["spec"]!["accessModes"]?.DeepClone();
-            // A volume that is being grown shows its new size before the claim does: that is the resizer's to write.
-            if (!wasBound || status["capacity"] is null) status["capacity"] = volume["spec"]!["capacity"]?.DeepClone();
-            if (volume["spec"]!["volumeAttributesClassName"] is { } attributes) status["currentVolumeAttributesClassName"] = attributes.DeepClone();
+            // A bound claim's size is the resizer's to write: a volume that grows shows its new size before the file system on it has it.
+            if (before != phase)
+            {
+                if (volume["metadata"]!["annotations"]?[PreResizeCapacity] is { } size) status["capacity"] = new JsonObject { ["storage"] = size.DeepClone() };
+                else status["capacity"] = volume["spec"]!["capacity"]?.DeepClone();
+            }
+            if (before == "Pending" && phase == "Bound" && volume["spec"]!["volumeAttributesClassName"] is { } attributes) status["currentVolumeAttributesClassName"] = attributes.DeepClone();
         }
         await WriteStatusAsync(Resources.PersistentVolumeClaims, _claims, tree, status, cancel);
     }
@@ -312,10 +354,8 @@ internal sealed class VolumeBinder : IReconciler
     private void AddUnbound()
     {
         foreach (var claim in _claims.List())
-            if (Annotation(claim.Metadata, BindCompleted) is null) _context.Queue.Add(claim.NamespacedName());
+            if (claim.Metadata.Annotation(BindCompleted) is null) _context.Queue.Add(claim.NamespacedName());
     }
-
-    private static string? Annotation(V1ObjectMeta metadata, string name) => metadata.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;
 
     private static void SetAnnotation(JsonObject tree, string name, string value = "yes")
     {

@@ -22,15 +22,17 @@ internal static class VolumeMatch
         volume.Spec.ClaimRef is { } claimed && claimed.Name == claim.Metadata.Name && claimed.NamespaceProperty == claim.Metadata.NamespaceProperty
         && (string.IsNullOrEmpty(claimed.Uid) || claimed.Uid == claim.Metadata.Uid);
 
-    /// <summary>The smallest volume that will do; one reserved for the claim comes before all others.</summary>
+    /// <summary>The smallest of the volumes that can do the least more than is asked: a claim for ReadWriteOnce leaves the volumes that many nodes can write to
+    /// to others. One reserved for the claim comes before all that can do as much.</summary>
     /// <param name="isDelayed">The claim waits for its first Pod: the scheduler chooses, only a reservation counts here.</param>
     public static V1PersistentVolume? Best(V1PersistentVolumeClaim claim, JsonObject tree, IEnumerable<V1PersistentVolume> volumes, bool isDelayed)
     {
         var selector = tree["spec"]?["selector"] is JsonObject given ? LabelSelector.FromObject(given) : null;
         V1PersistentVolume? best = null;
-        foreach (var volume in volumes.OrderBy(v => v.Metadata.Name, StringComparer.Ordinal))
+        foreach (var volume in volumes.Where(v => HasModes(v, claim)).OrderBy(Modes).ThenBy(v => v.Metadata.Name, StringComparer.Ordinal))
         {
-            if (volume.IsBeingDeleted() || !HasModes(volume, claim) || Mode(volume.Spec.VolumeMode) != Mode(claim.Spec.VolumeMode)
+            if (best is not null && Modes(best) < Modes(volume)) break;
+            if (volume.IsBeingDeleted() || !HasSameMode(volume, claim)
                 || (volume.Spec.VolumeAttributesClassName ?? "") != (claim.Spec.VolumeAttributesClassName ?? "") || SizeOf(volume) < SizeOf(claim)) continue;
             if (volume.Spec.ClaimRef is not null)
             {
@@ -51,9 +53,14 @@ internal static class VolumeMatch
         if (SizeOf(volume) < SizeOf(claim)) return "requested PV is too small";
         if (ClassOf(volume) != ClassOf(claim)) return "storageClassName does not match";
         if ((volume.Spec.VolumeAttributesClassName ?? "") != (claim.Spec.VolumeAttributesClassName ?? "")) return "volumeAttributesClassName does not match";
-        if (Mode(volume.Spec.VolumeMode) != Mode(claim.Spec.VolumeMode)) return "incompatible volumeMode";
+        if (!HasSameMode(volume, claim)) return "incompatible volumeMode";
         return HasModes(volume, claim) ? null : "incompatible accessMode";
     }
+
+    public static bool HasSameMode(V1PersistentVolume volume, V1PersistentVolumeClaim claim) => Mode(volume.Spec.VolumeMode) == Mode(claim.Spec.VolumeMode);
+
+    /// <summary>How many ways of access a volume allows.</summary>
+    private static int Modes(V1PersistentVolume volume) => volume.Spec.AccessModes?.Distinct().Count() ?? 0;
 
     private static bool HasModes(V1PersistentVolume volume, V1PersistentVolumeClaim claim) =>
         (claim.Spec.AccessModes ?? []).All(m => volume.Spec.AccessModes?.Contains(m) == true);

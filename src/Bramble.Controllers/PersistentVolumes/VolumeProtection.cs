@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Hosting;
+using Bramble.Controllers.Workloads;
 using k8s.Models;
 
 namespace Bramble.Controllers.PersistentVolumes;
@@ -26,9 +27,9 @@ internal sealed class ClaimProtectionController : IReconciler
         _pods = context.Watches(Resources.Pods, change =>
         {
             if (change.New is not null && !IsShutDown(change.New)) return;
-            foreach (var claim in ClaimsOf(change.Old ?? change.New!)) context.Queue.Add(new NamespacedName(change.Name.Namespace, claim));
+            foreach (var claim in (change.Old ?? change.New!).ClaimNames()) context.Queue.Add(new NamespacedName(change.Name.Namespace, claim));
         });
-        _pods.AddIndex(ByClaim, p => [.. ClaimsOf(p).Select(c => $"{p.Metadata.NamespaceProperty}/{c}")]);
+        _pods.AddIndex(ByClaim, p => [.. p.ClaimNames().Select(c => $"{p.Metadata.NamespaceProperty}/{c}")]);
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
@@ -55,9 +56,6 @@ internal sealed class ClaimProtectionController : IReconciler
 
     /// <summary>Its kubelet is done with it.</summary>
     private static bool IsShutDown(V1Pod pod) => pod.IsBeingDeleted() && pod.Metadata.DeletionGracePeriodSeconds == 0;
-
-    private static IEnumerable<string> ClaimsOf(V1Pod pod) => (pod.Spec.Volumes ?? [])
-        .Select(v => v.PersistentVolumeClaim?.ClaimName ?? (v.Ephemeral is null ? null : $"{pod.Metadata.Name}-{v.Name}")).OfType<string>();
 }
 
 /// <summary>A bound volume does not go before its claim does.</summary>

@@ -72,6 +72,10 @@ internal sealed class ReplicaSetController : IReconciler
                     _writes.Wrote(owner.Name, _pods, created);
                     _context.Events.Normal(about, "SuccessfulCreate", $"Created pod: {created.Name.Name}");
                 }
+                catch (StatusException e) when (e.IsNamespaceTerminating)
+                {
+                    // What is going takes no more Pods; this set goes with it.
+                }
                 catch (StatusException e)
                 {
                     _context.Events.Warning(about, "FailedCreate", $"Error creating: {e.Message}");

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
@@ -8,11 +9,14 @@ using k8s.Models;
 
 namespace Bramble.Controllers.ResourceClaims;
 
-/// <summary>Makes the ResourceClaims that Pods ask for by template, and takes reservations of Pods back that are done.</summary>
+/// <summary>Makes the ResourceClaims that Pods ask for by template, reserves for Pods that got their node without the scheduler, and takes back what Pods held
+/// that are done.</summary>
 internal sealed class ResourceClaimController : IReconciler
 {
     private const string PodClaimName = "resource.kubernetes.io/pod-claim-name";
     private const string ByOwner = "claims/owner";
+    private const string Manager = "ResourceClaimController";
+    private const int ConsumersMax = 256;
 
     /// <summary>Marks a key that names a claim. No Pod's name has a colon.</summary>
     private const string ClaimPrefix = "claim:";
@@ -28,16 +32,19 @@ internal sealed class ResourceClaimController : IReconciler
         _context = context;
         _pods = context.Watches(Resources.Pods, change =>
         {
-            if ((change.New ?? change.Old!).Spec.ResourceClaims is not { Count: > 0 }) return;
+            var pod = change.New ?? change.Old!;
+            if (pod.Spec.ResourceClaims is not { Count: > 0 } && pod.Status?.ExtendedResourceClaimStatus is null) return;
             context.Queue.Add(change.Name);
-            if (change.New is { } now && !now.IsFinished()) return;
+            if (change.New is { } now && !IsDone(now)) return;
             foreach (var claim in _claims!.List(change.Name.Namespace))
-                if (claim.Status?.ReservedFor?.Any(r => r.Name == change.Name.Name) == true) AddClaim(claim.NamespacedName());
+                if (claim.Status?.ReservedFor?.Any(r => r.Name == change.Name.Name) == true || claim.ControllerRef()?.Name == change.Name.Name) AddClaim(claim.NamespacedName());
         });
         _claims = context.Watches(Resources.ResourceClaims, change =>
         {
-            if (change.New is { Status.ReservedFor.Count: > 0 }) AddClaim(change.Name);
-            else if (change.New is null && change.Old!.ControllerRef() is { Kind: "Pod" } owner) context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
+            if (change.New is not null) AddClaim(change.Name);
+            // Its Pods may want it made anew, or reserved.
+            foreach (var pod in _pods.List(change.Name.Namespace))
+                if (Names(pod).Contains(change.Name.Name)) context.Queue.Add(pod.NamespacedName());
         });
         _claims.AddIndex(ByOwner, c => c.ControllerRef() is { Kind: "Pod" } owner ? [owner.Uid] : []);
         _templates = context.Watches(Resources.ResourceClaimTemplates, change =>
@@ -58,29 +65,57 @@ internal sealed class ResourceClaimController : IReconciler
 
     private async Task SyncPodAsync(KubeObject found, V1Pod pod, CancellationToken cancel)
     {
-        if (pod.IsBeingDeleted() || pod.IsFinished()) return;
+        if (pod.IsBeingDeleted()) return;
         var statuses = new JsonArray();
         foreach (var wanted in pod.Spec.ResourceClaims ?? [])
         {
             if (wanted.ResourceClaimTemplateName is not { } templateName) continue;
-            var claim = _claims.ByIndex(ByOwner, found.Uid).FirstOrDefault(c => c.Metadata.Annotations is { } a && a.TryGetValue(PodClaimName, out var of) && of == wanted.Name && !c.IsBeingDeleted());
-            var claimName = claim?.Metadata.Name ?? await CreateAsync(found, pod, wanted.Name, templateName, cancel);
+            var claim = _claims.ByIndex(ByOwner, found.Uid).FirstOrDefault(c => c.Metadata.Annotations is { } a && a.TryGetValue(PodClaimName, out var of) && of == wanted.Name);
+            string claimName;
+            try
+            {
+                claimName = claim?.Metadata.Name ?? await CreateAsync(found, wanted.Name, templateName, cancel);
+            }
+            catch (Exception e) when (e is StatusException or InvalidDataException)
+            {
+                _context.Events.Warning(EventSubject.Of(Resources.Pods, pod), "FailedResourceClaimCreation", $"PodResourceClaim {wanted.Name}: {e.Message}");
+                throw;
+            }
             statuses.Add((JsonNode)new JsonObject { ["name"] = wanted.Name, ["resourceClaimName"] = claimName });
         }
-        if (statuses.Count == 0 || JsonNode.DeepEquals(found.ToTree()["status"]?["resourceClaimStatuses"], statuses)) return;
-        _writes.Wrote(found.Name, _pods, await _context.Client.StrategicPatchAsync(
-            Resources.Pods, found.Name, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = found.Uid }, ["status"] = new JsonObject { ["resourceClaimStatuses"] = statuses } }, "status", cancel));
+        if (statuses.Count > 0 && !JsonNode.DeepEquals(found.ToTree()["status"]?["resourceClaimStatuses"], statuses))
+        {
+            var body = new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "Pod",
+                ["metadata"] = new JsonObject { ["name"] = found.Name.Name, ["namespace"] = found.Name.Namespace },
+                ["status"] = new JsonObject { ["resourceClaimStatuses"] = statuses },
+            };
+            _writes.Wrote(found.Name, _pods, await _context.Client.PatchAsync(Resources.Pods, found.Name, new Patch(PatchType.Apply, body, Manager, Force: true), "status", cancel));
+            return;     // the change brings it back
+        }
+        if (!string.IsNullOrEmpty(pod.Spec.NodeName) && !pod.IsFinished())
+            foreach (var name in Names(pod)) await ReserveAsync(found, name, cancel);
     }
 
-    private async Task<string> CreateAsync(KubeObject found, V1Pod pod, string claimOfPod, string templateName, CancellationToken cancel)
+    /// <summary>The scheduler reserves for the Pods that it places. Who names a node himself has his claims reserved here, when they are allocated.</summary>
+    private async Task ReserveAsync(KubeObject pod, string claimName, CancellationToken cancel)
+    {
+        if (_claims.FindObject(new NamespacedName(pod.Name.Namespace, claimName)) is not { } found) return;
+        var tree = found.ToTree();
+        if (tree["status"] is not JsonObject status || status["allocation"] is null) return;
+        var reserved = status["reservedFor"] as JsonArray ?? [];
+        if (reserved.Count >= ConsumersMax || reserved.Any(r => (string?)r?["uid"] == pod.Uid)) return;
+        status["reservedFor"] = new JsonArray([.. reserved.Select(r => r!.DeepClone()), new JsonObject { ["resource"] = "pods", ["name"] = pod.Name.Name, ["uid"] = pod.Uid }]);
+        await _context.Client.UpdateAsync(Resources.ResourceClaims, tree, "status", cancel);
+    }
+
+    private async Task<string> CreateAsync(KubeObject found, string claimOfPod, string templateName, CancellationToken cancel)
     {
         var name = new NamespacedName(found.Name.Namespace, templateName);
         if (_templates.FindObject(name)?.ToTree()["spec"] is not JsonObject template)
-        {
-            _context.Events.Warning(EventSubject.Of(Resources.Pods, pod), "FailedResourceClaimCreation",
-                $"PodResourceClaim {claimOfPod}: resource claim template \"{templateName}\": resourceclaimtemplate.resource.k8s.io \"{templateName}\" not found");
-            throw new InvalidDataException($"resource claim template {name} not found");
-        }
+            throw new InvalidDataException($"resource claim template \"{templateName}\": resourceclaimtemplate.resource.k8s.io \"{templateName}\" not found");
         var annotations = template["metadata"]?["annotations"]?.DeepClone().AsObject() ?? [];
         annotations[PodClaimName] = claimOfPod;
         var owner = Owner.Of(Resources.Pods, found).Reference();
@@ -91,7 +126,7 @@ internal sealed class ResourceClaimController : IReconciler
             ["kind"] = "ResourceClaim",
             ["metadata"] = new JsonObject
             {
-                ["generateName"] = $"{found.Name.Name}-{claimOfPod}-",
+                ["generateName"] = GenerateName(found.Name.Name, claimOfPod),
                 ["namespace"] = found.Name.Namespace,
                 ["labels"] = template["metadata"]?["labels"]?.DeepClone(),
                 ["annotations"] = annotations,
@@ -99,45 +134,66 @@ internal sealed class ResourceClaimController : IReconciler
             },
             ["spec"] = template["spec"]!.DeepClone(),
         };
-        var created = await _context.Client.CreateAsync(Resources.ResourceClaims, body, cancel);
+        KubeObject created;
+        try
+        {
+            created = await _context.Client.CreateAsync(Resources.ResourceClaims, body, cancel);
+        }
+        catch (StatusException e)
+        {
+            throw new InvalidDataException($"create ResourceClaim : {e.Message}", e);
+        }
         _writes.Wrote(found.Name, _claims, created);
         return created.Name.Name;
     }
 
-    /// <summary>Pods that are gone or done hold nothing; a claim that nobody holds gives its devices back, and one of a template goes when its Pod is done.</summary>
+    /// <summary>Room for the hyphen and five characters in a name of 63: where both names are too long each gives its share. Pure.</summary>
+    public static string GenerateName(string pod, string claim)
+    {
+        const int room = 57;
+        var whole = $"{pod}-{claim}-";
+        return whole.Length <= room ? whole : $"{pod[..(pod.Length * room / whole.Length)]}-{claim[..(claim.Length * room / whole.Length)]}";
+    }
+
     private async Task ReleaseAsync(NamespacedName name, CancellationToken cancel)
     {
         if (_claims.FindObject(name) is not { } found) return;
         var tree = found.ToTree();
-        if (tree["status"]?["reservedFor"] is not JsonArray reserved) return;
-        var kept = new JsonArray();
-        foreach (var consumer in reserved.OfType<JsonObject>())
+        var done = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var consumer in (tree["status"]?["reservedFor"] as JsonArray ?? []).OfType<JsonObject>())
+            if ((string?)consumer["resource"] == "pods" && (string?)consumer["apiGroup"] is null or "" && !await IsLivingAsync(consumer, name.Namespace, cancel)) done.Add((string?)consumer["uid"] ?? "");
+        var owner = found.Model<Resourcev1ResourceClaim>().ControllerRef() is { ApiVersion: "v1", Kind: "Pod" } reference ? reference : null;
+        var pod = owner is null ? null : _pods.Find(new NamespacedName(name.Namespace, owner.Name));
+        var release = ClaimRelease.Decide(tree, consumer => done.Contains((string?)consumer["uid"] ?? ""), pod is not null && (pod.Metadata.Uid != owner!.Uid || IsDone(pod)));
+        if (release.Status is { } status)
         {
-            if ((string?)consumer["resource"] != "pods" || (string?)consumer["apiGroup"] is { Length: > 0 } || await IsLivingAsync(consumer, name.Namespace, cancel)) kept.Add(consumer.DeepClone());
+            tree["status"] = status;
+            tree = (await _context.Client.UpdateAsync(Resources.ResourceClaims, tree, "status", cancel)).ToTree();
         }
-        if (kept.Count == reserved.Count) return;
-        var status = tree["status"]!.DeepClone().AsObject();
-        if (kept.Count > 0)
+        if (release.DropsFinalizer)
         {
-            status["reservedFor"] = kept;
+            var kept = (tree["metadata"]!["finalizers"] as JsonArray ?? []).Where(f => (string?)f != ClaimRelease.Finalizer).Select(f => f!.DeepClone()).ToArray();
+            tree["metadata"]!["finalizers"] = new JsonArray(kept);
+            await _context.Client.UpdateAsync(Resources.ResourceClaims, tree, null, cancel);
         }
-        else
-        {
-            status.Remove("reservedFor");
-            status.Remove("allocation");
-        }
-        tree["status"] = status;
-        await _context.Client.UpdateAsync(Resources.ResourceClaims, tree, "status", cancel);
+        if (release.Deletes && tree["metadata"]!["deletionTimestamp"] is null) await _context.Client.DeleteAsync(Resources.ResourceClaims, name, new DeleteQuery(Uid: found.Uid), cancel);
     }
 
     private async Task<bool> IsLivingAsync(JsonObject consumer, string ns, CancellationToken cancel)
     {
         var name = new NamespacedName(ns, (string?)consumer["name"] ?? "");
         var uid = (string?)consumer["uid"];
-        var pod = _pods.Find(name);
-        if (pod?.Metadata.Uid != uid) pod = (await _context.Client.FindAsync(Resources.Pods, name, cancel))?.Model<V1Pod>();
-        return pod?.Metadata.Uid == uid && !pod!.IsFinished();
+        // A Pod that is not in the copy may be newer than it: the scheduler may be placing it this moment.
+        var pod = _pods.Find(name) ?? (await _context.Client.FindAsync(Resources.Pods, name, cancel))?.Model<V1Pod>();
+        return pod?.Metadata.Uid == uid && !IsDone(pod!);
     }
+
+    /// <summary>It has ended, or goes without having had a node.</summary>
+    private static bool IsDone(V1Pod pod) => pod.IsFinished() || (pod.IsBeingDeleted() && string.IsNullOrEmpty(pod.Spec.NodeName));
+
+    /// <summary>The claims that a Pod uses, as far as they are made.</summary>
+    private static IEnumerable<string> Names(V1Pod pod) => (pod.Spec.ResourceClaims ?? [])
+        .Select(c => c.ResourceClaimName ?? pod.Status?.ResourceClaimStatuses?.FirstOrDefault(s => s.Name == c.Name)?.ResourceClaimName).OfType<string>();
 
     private void AddClaim(NamespacedName claim) => _context.Queue.Add(new NamespacedName(claim.Namespace, ClaimPrefix + claim.Name));
 }

@@ -26,7 +26,12 @@ internal sealed class TokenSecretController(ControllerContext context, Func<Name
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_secrets.FindObject(name) is not { } found || AccountOf(found.Model<V1Secret>()) is not { } accountName) return Requeue.Never;
+        if (_secrets.FindObject(name) is not { } found)
+        {
+            await DropReferencesAsync(name, cancel);
+            return Requeue.Never;
+        }
+        if (AccountOf(found.Model<V1Secret>()) is not { } accountName) return Requeue.Never;
         var secret = found.Model<V1Secret>();
         var wantedUid = secret.Metadata.Annotations.TryGetValue(UidAnnotation, out var uid) && uid.Length > 0 ? uid : null;
         var account = _accounts.Find(accountName);
@@ -41,20 +46,32 @@ internal sealed class TokenSecretController(ControllerContext context, Func<Name
         var tree = found.ToTree();
         if (tree["data"] is not JsonObject data) tree["data"] = data = [];
         var annotations = tree["metadata"]!["annotations"]!.AsObject();
-        var before = tree.DeepClone();
-        annotations[UidAnnotation] = account.Metadata.Uid;
+        var before = data.DeepClone();
         if (context.Config.RootCaPem.Length > 0) data["ca.crt"] = Encode(context.Config.RootCaPem);
         if (string.IsNullOrEmpty((string?)data["namespace"])) data["namespace"] = Encode(name.Namespace);
         if (string.IsNullOrEmpty((string?)data["token"])) data["token"] = Encode(issue(accountName, account.Metadata.Uid, name.Name));
-        if (!JsonNode.DeepEquals(before, tree)) await context.Client.UpdateAsync(Resources.Secrets, tree, null, cancel);
+        if (JsonNode.DeepEquals(before, data)) return Requeue.Never;
+        annotations[UidAnnotation] = account.Metadata.Uid;
+        await context.Client.UpdateAsync(Resources.Secrets, tree, null, cancel);
         return Requeue.Never;
+    }
+
+    /// <summary>Accounts of old clusters name the token Secrets that were made for them: one that is gone is named no longer.</summary>
+    private async Task DropReferencesAsync(NamespacedName secret, CancellationToken cancel)
+    {
+        foreach (var account in _accounts.List(secret.Namespace).Where(a => a.Secrets?.Any(s => s.Name == secret.Name) == true))
+        {
+            if (_accounts.FindObject(account.NamespacedName())?.ToTree() is not { } tree || tree["secrets"] is not JsonArray named) continue;
+            tree["secrets"] = new JsonArray([.. named.Where(n => (string?)n?["name"] != secret.Name).Select(n => n!.DeepClone())]);
+            await context.Client.UpdateAsync(Resources.ServiceAccounts, tree, null, cancel);
+        }
     }
 
     private static IInformer<V1Secret> WatchSecrets(ControllerContext context)
     {
         var secrets = context.Watches(Resources.Secrets, change =>
         {
-            if (change.New is { } secret && AccountOf(secret) is not null) context.Queue.Add(change.Name);
+            if (AccountOf((change.New ?? change.Old)!) is not null) context.Queue.Add(change.Name);
         });
         secrets.AddIndex(ByAccount, s => AccountOf(s) is { } account ? [account.ToString()] : []);
         return secrets;

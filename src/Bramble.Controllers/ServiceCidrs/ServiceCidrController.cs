@@ -11,6 +11,7 @@ namespace Bramble.Controllers.ServiceCidrs;
 /// <summary>Service ranges that users add: ready from the start, and not gone before the last address in them is. KEP-1880.</summary>
 internal sealed class ServiceCidrController : IReconciler
 {
+    private const string ManagedBy = "ipaddress.kubernetes.io/managed-by";
     private const string Finalizer = "networking.k8s.io/service-cidr-finalizer";
 
     /// <summary>Addresses may be being taken in the moment of the deletion: they are seen within this time.</summary>
@@ -27,7 +28,8 @@ internal sealed class ServiceCidrController : IReconciler
         _ranges = context.Watches(Resources.ServiceCIDRs, _ => AddAll());
         _addresses = context.Watches(Resources.IPAddresses, change =>
         {
-            if (change.New is null) AddAll(onlyDeleted: true);
+            // One that comes may hold up a deletion as one that goes may end the waiting.
+            if (change.Old is null || change.New is null) AddAll(onlyDeleted: true);
         });
     }
 
@@ -77,12 +79,12 @@ internal sealed class ServiceCidrController : IReconciler
         _writes.Wrote(found.Name, _ranges, await _context.Client.MergePatchAsync(Resources.ServiceCIDRs, found.Name, patch, null, cancel));
     }
 
-    /// <summary>An address in it that no other range holds.</summary>
+    /// <summary>An address of a Service in it that no other range holds.</summary>
     private bool IsInUse(V1ServiceCIDR range)
     {
         var own = Networks(range);
         var others = _ranges.List().Where(r => r.Metadata.Name != range.Metadata.Name && !r.IsBeingDeleted()).SelectMany(Networks).ToList();
-        return _addresses.List().Any(a => IPAddress.TryParse(a.Metadata.Name, out var ip) && own.Exists(n => Holds(n, ip)) && !others.Exists(n => Holds(n, ip)));
+        return _addresses.List().Any(a => a.Metadata.Labels is { } labels && labels.TryGetValue(ManagedBy, out var by) && by == "ipallocator.k8s.io" && IPAddress.TryParse(a.Metadata.Name, out var ip) && own.Exists(n => Holds(n, ip)) && !others.Exists(n => Holds(n, ip)));
 
         static bool Holds(IPNetwork network, IPAddress ip) => network.BaseAddress.AddressFamily == ip.AddressFamily && network.Contains(ip);
     }

@@ -6,68 +6,106 @@ using k8s.Models;
 
 namespace Bramble.Controllers.StatefulSets;
 
-/// <summary>What is to be done to one Pod of a StatefulSet.</summary>
+/// <summary>A step towards what a StatefulSet should be.</summary>
 internal abstract record StatefulAction
 {
     public sealed record Create(int Ordinal, bool FromUpdateRevision) : StatefulAction;
 
-    public sealed record Delete(V1Pod Pod) : StatefulAction;
+    /// <summary>Its claims were lost while it waited: they are made again.</summary>
+    public sealed record RestoreClaims(V1Pod Pod, int Ordinal) : StatefulAction;
+
+    /// <summary>Labels, volumes and the claims' owners are as they must be.</summary>
+    public sealed record Mend(V1Pod Pod, int Ordinal) : StatefulAction;
+
+    /// <summary>Of a Pod that goes: whether its claims go with it.</summary>
+    public sealed record MendClaims(V1Pod Pod, int Ordinal) : StatefulAction;
+
+    /// <param name="IsForUpdate">A newer one takes its place.</param>
+    public sealed record Delete(V1Pod Pod, bool IsForUpdate = false) : StatefulAction;
 }
 
-/// <summary>The next steps of a StatefulSet. OrderedReady: one at a time, upwards when growing, downwards when shrinking, each waiting for the one before it
-/// to run and be ready. Parallel: all at once.</summary>
+/// <summary>The next steps of a StatefulSet. OrderedReady: one Pod at a time, upwards when growing, downwards when shrinking, each after the one before it serves.
+/// Parallel: all at once, but updates go down in order all the same. Behaviour of upstream's updateStatefulSet.</summary>
 internal static class StatefulSetPlan
 {
     public static List<StatefulAction> Decide(V1StatefulSet set, IReadOnlyList<V1Pod> pods, string currentRevision, string updateRevision, DateTimeOffset now)
     {
+        var actions = new List<StatefulAction>();
+        if (set.IsBeingDeleted()) return actions;
         var start = set.Spec.Ordinals?.Start ?? 0;
         var wanted = set.Spec.Replicas ?? 1;
-        var isParallel = set.Spec.PodManagementPolicy == "Parallel";
-        var partition = set.Spec.UpdateStrategy?.RollingUpdate?.Partition ?? 0;
+        var inOrder = set.Spec.PodManagementPolicy != "Parallel";
         var minReady = set.Spec.MinReadySeconds ?? 0;
-        var byOrdinal = pods.Select(p => (Pod: p, Ordinal: OrdinalOf(p))).Where(p => p.Ordinal >= 0).ToDictionary(p => p.Ordinal, p => p.Pod);
-        var actions = new List<StatefulAction>();
-
-        for (var ordinal = start; ordinal < start + wanted; ordinal++)
+        var replicas = new V1Pod?[wanted];
+        var condemned = new List<(int Ordinal, V1Pod Pod)>();
+        foreach (var pod in pods)
         {
-            if (byOrdinal.TryGetValue(ordinal, out var pod) && pod.IsFinished() && !pod.IsBeingDeleted())
-            {
-                actions.Add(new StatefulAction.Delete(pod));        // its place is needed by its successor
-                if (!isParallel) return actions;
-                continue;
-            }
+            var ordinal = OrdinalOf(pod);
+            if (ordinal >= start && ordinal < start + wanted) replicas[ordinal - start] = pod;
+            else if (ordinal >= 0) condemned.Add((ordinal, pod));
+        }
+        condemned.Sort((a, b) => b.Ordinal.CompareTo(a.Ordinal));
+        bool IsUnavailable(V1Pod? pod) => pod is null || pod.IsBeingDeleted() || !pod.IsAvailable(minReady, now, out _);
+
+        for (var i = 0; i < wanted; i++)
+        {
+            var ordinal = start + i;
+            var pod = replicas[i];
             if (pod is null)
             {
-                // A rollout in progress: Pods below the partition, and those that have not had their turn, keep the old template.
-                actions.Add(new StatefulAction.Create(ordinal, currentRevision == updateRevision || (set.Spec.UpdateStrategy?.Type != "OnDelete" && ordinal >= start + partition)));
-                if (!isParallel) return actions;
+                actions.Add(new StatefulAction.Create(ordinal, IsUpdated(set, ordinal, start) || currentRevision == updateRevision));
+                if (inOrder) return actions;
                 continue;
             }
+            if (pod.IsFinished())
+            {
+                if (!pod.IsBeingDeleted()) actions.Add(new StatefulAction.Delete(pod));     // its place is needed by its successor
+                if (inOrder) return actions;
+                continue;
+            }
+            if (pod.Status?.Phase == "Pending") actions.Add(new StatefulAction.RestoreClaims(pod, ordinal));
             // Going, or not yet serving: in order means that the next one waits.
-            if (!isParallel && (pod.IsBeingDeleted() || pod.Status?.Phase != "Running" || !pod.IsAvailable(minReady, now, out _))) return actions;
+            if (inOrder && (pod.IsBeingDeleted() || pod.Status?.Phase != "Running" || !pod.IsAvailable(minReady, now, out _))) return actions;
+            actions.Add(new StatefulAction.Mend(pod, ordinal));
         }
-        foreach (var (ordinal, pod) in byOrdinal.OrderByDescending(p => p.Key))
+
+        foreach (var (ordinal, pod) in condemned) actions.Add(new StatefulAction.MendClaims(pod, ordinal));
+        // The lowest that does not serve may go before its time: waiting for it could be for ever.
+        var firstUnavailable = replicas.FirstOrDefault(IsUnavailable) ?? Enumerable.Reverse(condemned).Select(c => c.Pod).FirstOrDefault(IsUnavailable);
+        foreach (var (_, pod) in condemned)
         {
-            if (ordinal >= start && ordinal < start + wanted) continue;
             if (pod.IsBeingDeleted())
             {
-                if (!isParallel) return actions;
+                if (inOrder) return actions;
                 continue;
             }
+            if (inOrder && !ReferenceEquals(pod, firstUnavailable) && (pod.Status?.Phase != "Running" || !pod.IsAvailable(minReady, now, out _))) return actions;
             actions.Add(new StatefulAction.Delete(pod));
-            if (!isParallel) return actions;
+            if (inOrder) return actions;
         }
-        if (actions.Count > 0 || set.Spec.UpdateStrategy?.Type == "OnDelete") return actions;
+        if (set.Spec.UpdateStrategy?.Type == "OnDelete") return actions;
 
         // Everything is there: replace old Pods from the highest ordinal down, each after its successor serves.
-        for (var ordinal = start + wanted - 1; ordinal >= start + partition; ordinal--)
+        for (var i = wanted - 1; i >= (set.Spec.UpdateStrategy?.RollingUpdate?.Partition ?? 0); i--)
         {
-            var pod = byOrdinal[ordinal];
-            if (Revisions.HashOf(pod) != updateRevision && !pod.IsBeingDeleted()) return [new StatefulAction.Delete(pod)];
-            if (pod.IsBeingDeleted() || !pod.IsAvailable(minReady, now, out _)) return actions;
+            var pod = replicas[i];
+            if (pod is not null && Revisions.HashOf(pod) != updateRevision && !pod.IsBeingDeleted())
+            {
+                actions.Add(new StatefulAction.Delete(pod, IsForUpdate: true));
+                return actions;
+            }
+            if (IsUnavailable(pod)) return actions;
         }
         return actions;
     }
+
+    /// <summary>A new Pod gets the new template, but for those below the partition of a rollout. OnDelete: it was deleted to be updated.</summary>
+    private static bool IsUpdated(V1StatefulSet set, int ordinal, int start) => set.Spec.UpdateStrategy switch
+    {
+        { RollingUpdate: { } rolling } => ordinal >= start + (rolling.Partition ?? 0),
+        { Type: "OnDelete" } => true,
+        _ => ordinal >= start + (set.Status?.CurrentReplicas ?? 0),
+    };
 
     /// <summary>-1 for a name that is none of the set's.</summary>
     public static int OrdinalOf(V1Pod pod)

@@ -32,5 +32,5 @@ internal static class DeletionOrder
             && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var cost) ? cost : 0;
 
     private static int Magnitude(DateTime? since, DateTimeOffset now) =>
-        since is { } at && now > at ? 64 - System.Numerics.BitOperations.LeadingZeroCount((ulong)(now - at).TotalSeconds) : 0;
+        since is { } at && now > at ? System.Numerics.BitOperations.Log2((ulong)(now - at).Ticks * 100) : 0;
 }

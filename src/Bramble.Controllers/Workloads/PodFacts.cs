@@ -28,5 +28,9 @@ internal static class PodFacts
         return false;
     }
 
+    /// <summary>The claims that its volumes are of, those of ephemeral volumes by the names they get.</summary>
+    public static IEnumerable<string> ClaimNames(this V1Pod pod) => (pod.Spec.Volumes ?? [])
+        .Select(v => v.PersistentVolumeClaim?.ClaimName ?? (v.Ephemeral is null ? null : $"{pod.Metadata.Name}-{v.Name}")).OfType<string>();
+
     public static int RestartsMax(this V1Pod pod) => pod.Status?.ContainerStatuses?.Select(c => c.RestartCount).DefaultIfEmpty().Max() ?? 0;
 }

@@ -12,6 +12,10 @@ internal static class StatusTree
         return status;
     }
 
+    /// <summary>A count; 0 when it is left out. A tree that was built here has ints and longs, one that was read has neither.</summary>
+    public static long Number(this JsonObject status, string field) =>
+        status[field] is not JsonValue value ? 0 : value.TryGetValue<long>(out var wide) ? wide : value.TryGetValue<int>(out var narrow) ? narrow : 0;
+
     public static JsonObject? Condition(this JsonObject status, string type) =>
         (status["conditions"] as JsonArray)?.OfType<JsonObject>().FirstOrDefault(c => (string?)c["type"] == type);
 

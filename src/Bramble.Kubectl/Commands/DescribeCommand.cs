@@ -1,11 +1,12 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
+using Bramble.Kubectl.Describing;
 using Bramble.Kubectl.Output;
 using Bramble.Kubectl.Resources;
 
 namespace Bramble.Kubectl.Commands;
 
-/// <summary><c>kubectl describe</c>: pods, nodes, deployments and services in kubectl's form, everything else field by field; events below.</summary>
+/// <summary><c>kubectl describe</c>: workloads, services, configuration, namespaces and nodes in kubectl's form, everything else field by field; events below.</summary>
 internal sealed class DescribeCommand(KubectlContext context)
 {
     public static readonly Flag[] Flags = [new("selector", 'l'), Flag.Switch("all-namespaces", 'A'), new("show-events", ValueIfBare: "true"), new("filename", 'f'), new("chunk-size"), Flag.Switch("recursive", 'R')];
@@ -63,26 +64,56 @@ internal sealed class DescribeCommand(KubectlContext context)
     private async Task<IReadOnlyList<JsonObject>> ListAsync(KnownResource resource, string ns, string selector, CancellationToken cancel)
     {
         var list = await context.Api.GetAsync($"{resource.Path(ns)}?labelSelector={Uri.EscapeDataString(selector)}&limit=500", cancel);
-        return (list["items"] as JsonArray ?? []).Select(i => (JsonObject)i!.DeepClone()).ToList();
+        var objects = (list["items"] as JsonArray ?? []).Select(i => (JsonObject)i!.DeepClone()).ToList();
+        // A list's items do not name their kind; their events do.
+        foreach (var obj in objects) (obj["kind"], obj["apiVersion"]) = (resource.Kind, resource.ApiVersion);
+        return objects;
     }
 
     private async Task<string> DescribeAsync(KnownResource resource, JsonObject obj, CancellationToken cancel)
     {
         var text = new TabbedText();
+        var metadata = obj["metadata"];
+        var (name, ns) = ((string?)metadata?["name"] ?? "", (string?)metadata?["namespace"] ?? "");
         switch (resource.QualifiedPlural)
         {
             case "pods":
-                PodDescription.Write(text, obj);
+                PodDescription.Write(text, obj, context.Now);
                 break;
             case "nodes":
                 await NodeAsync(text, obj, cancel);
                 break;
             case "deployments.apps":
-                WorkloadDescription.Deployment(text, obj, context.Now);
+                WorkloadDescription.Deployment(text, obj, await ItemsAsync($"apis/apps/v1/namespaces/{ns}/replicasets", $"labelSelector={Selector(obj)}", cancel));
+                break;
+            case "replicasets.apps":
+                WorkloadDescription.ReplicaSet(text, obj, await PodsOfAsync(obj, cancel));
+                break;
+            case "statefulsets.apps":
+                WorkloadDescription.StatefulSet(text, obj, await PodsOfAsync(obj, cancel));
+                break;
+            case "daemonsets.apps":
+                WorkloadDescription.DaemonSet(text, obj, await PodsOfAsync(obj, cancel));
+                break;
+            case "jobs.batch":
+                WorkloadDescription.Job(text, obj);
+                break;
+            case "cronjobs.batch":
+                WorkloadDescription.CronJob(text, obj);
                 break;
             case "services":
-                WorkloadDescription.Service(text, obj);
+                ServiceDescription.Write(text, obj, await ItemsAsync($"apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices", $"labelSelector={Uri.EscapeDataString($"kubernetes.io/service-name={name}")}", cancel));
                 break;
+            case "configmaps":
+                DataDescription.ConfigMap(text, obj);
+                break;
+            case "secrets":
+                // Like the ordinary kubectl: no events below a Secret or a namespace.
+                DataDescription.Secret(text, obj);
+                return text.ToString();
+            case "namespaces":
+                NamespaceDescription.Write(text, obj, await ItemsAsync($"api/v1/namespaces/{name}/resourcequotas", "", cancel), await ItemsAsync($"api/v1/namespaces/{name}/limitranges", "", cancel));
+                return text.ToString();
             default:
                 FieldDescription.Write(text, obj);
                 break;
@@ -91,11 +122,20 @@ internal sealed class DescribeCommand(KubectlContext context)
         return text.ToString();
     }
 
+    private async Task<PodCounts> PodsOfAsync(JsonObject workload, CancellationToken cancel) =>
+        PodCounts.Of(await ItemsAsync($"api/v1/namespaces/{(string?)workload["metadata"]?["namespace"]}/pods", $"labelSelector={Selector(workload)}", cancel), (string?)workload["metadata"]?["uid"] ?? "");
+
+    private static string Selector(JsonObject workload) => Uri.EscapeDataString(FieldDescription.Selector(workload["spec"]?["selector"]));
+
+    private async Task<IReadOnlyList<JsonObject>> ItemsAsync(string path, string query, CancellationToken cancel) =>
+        [.. ((await context.Api.GetAsync(query.Length > 0 ? $"{path}?{query}" : path, cancel))["items"] as JsonArray ?? []).OfType<JsonObject>()];
+
     private async Task NodeAsync(TabbedText text, JsonObject node, CancellationToken cancel)
     {
         var name = (string?)node["metadata"]?["name"] ?? "";
-        var pods = await context.Api.GetAsync($"api/v1/pods?fieldSelector={Uri.EscapeDataString($"spec.nodeName={name},status.phase!=Succeeded,status.phase!=Failed")}", cancel);
-        NodeDescription.Write(text, node, (pods["items"] as JsonArray ?? []).OfType<JsonObject>().ToList(), context.Now);
+        var pods = await ItemsAsync("api/v1/pods", $"fieldSelector={Uri.EscapeDataString($"spec.nodeName={name},status.phase!=Succeeded,status.phase!=Failed")}", cancel);
+        var leases = await ItemsAsync("apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", $"fieldSelector={Uri.EscapeDataString($"metadata.name={name}")}", cancel);
+        NodeDescription.Write(text, node, leases.FirstOrDefault(), pods, context.Now);
     }
 
     private async Task EventsAsync(TabbedText text, JsonObject obj, CancellationToken cancel)
@@ -121,7 +161,8 @@ internal sealed class DescribeCommand(KubectlContext context)
             var first = (string?)e["firstTimestamp"] ?? (string?)e["eventTime"];
             var age = count > 1 ? $"{Age.Since(Last(e), context.Now)} (x{count} over {Age.Since(first, context.Now)})" : Age.Since(first, context.Now);
             var source = (string?)e["source"]?["component"] is { Length: > 0 } component ? component : (string?)e["reportingComponent"] ?? "";
-            text.Line(1, $"{(string?)e["type"]}\t{(string?)e["reason"]}\t{age}\t{source}\t{((string?)e["message"])?.Trim()}");
+            var part = (string?)e["involvedObject"]?["fieldPath"] is { Length: > 0 } path ? $"{path}: " : "";
+            text.Line(1, $"{(string?)e["type"]}\t{(string?)e["reason"]}\t{age}\t{source}\t{part}{((string?)e["message"])?.Trim()}");
         }
     }
 

@@ -22,6 +22,7 @@ internal sealed class GetCommand(KubectlContext context)
     private readonly Arguments _arguments = context.Arguments;
     private readonly TextTable _widths = new();
     private bool _headersDone;
+    private JsonArray? _columns;
 
     public async Task<int> RunAsync(CancellationToken cancel)
     {
@@ -253,6 +254,9 @@ internal sealed class GetCommand(KubectlContext context)
     private async Task WriteRowsAsync(KnownResource resource, JsonObject table, bool isWide)
     {
         var withHeaders = !_headersDone && !_arguments.IsSet("no-headers");
+        // The columns are told once in a watch; what follows has rows only.
+        if (table["columnDefinitions"] is JsonArray { Count: > 0 } told) _columns = told;
+        else table["columnDefinitions"] = _columns?.DeepClone();
         if (table["rows"] is not JsonArray { Count: > 0 }) return;
         _headersDone = true;
         await context.Out.WriteAsync(_widths.Format(Lines(resource, table, isWide, _arguments.IsSet("show-kind"), withHeaders)));

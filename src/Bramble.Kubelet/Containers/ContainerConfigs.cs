@@ -115,6 +115,12 @@ internal sealed class ContainerConfigs(PodVolumes volumes, SandboxConfigs sandbo
                 },
             });
         }
+        foreach (var device in container.VolumeDevices ?? [])
+        {
+            if (!input.Volumes.TryGetValue(device.Name, out var volume))
+                throw new ContainerConfigException($"cannot find volume \"{device.Name}\" to pass into container \"{container.Name}\"");
+            made.Devices.Add(new Device { HostPath = volume.HostPath, ContainerPath = device.DevicePath, Permissions = volume.IsReadOnly ? "r" : "mrw" });
+        }
         if (made.Mounts.All(m => m.ContainerPath != "/etc/hosts"))
         {
             var hosts = Path.Combine(volumes.PodFolder(pod.Uid()), "etc-hosts");

@@ -7,6 +7,7 @@ internal static partial class FileKind
 {
     private const int AtFdCwd = -100;
     private const uint StatxType = 1;
+    private const uint StatxGroup = 0x10;
     private const uint StatxBlocks = 0x400;
     private const int NoFollow = 0x100;
     private const int StatxSize = 256;
@@ -35,6 +36,14 @@ internal static partial class FileKind
         // stx_blocks is the 64 bits at offset 48.
         var buffer = stackalloc byte[StatxSize];
         return statx(AtFdCwd, path, NoFollow, StatxBlocks, buffer) == 0 ? *(long*)(buffer + 48) * 512 : 0;
+    }
+
+    /// <summary>The owning group's number; null: not there.</summary>
+    public static unsafe long? GroupOf(string path)
+    {
+        // stx_gid is the 32 bits at offset 24.
+        var buffer = stackalloc byte[StatxSize];
+        return statx(AtFdCwd, path, NoFollow, StatxGroup, buffer) == 0 ? *(uint*)(buffer + 24) : null;
     }
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

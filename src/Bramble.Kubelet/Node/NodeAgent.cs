@@ -42,6 +42,9 @@ internal sealed class NodeAgent(
     /// <summary>Null: pods can get a network.</summary>
     public string? NetworkProblem => Volatile.Read(ref _networkProblem);
 
+    /// <summary>Drivers' volumes that the node has mounted, by unique name. Set before <see cref="RunAsync"/>.</summary>
+    public Func<IReadOnlyList<string>> VolumesInUse { get; set; } = () => [];
+
     /// <param name="lookAgain">Pods may need something now: the network has become ready, or the clock was set.</param>
     public async Task RunAsync(Action lookAgain, CancellationToken cancel)
     {
@@ -126,6 +129,8 @@ internal sealed class NodeAgent(
         var tree = current.ToTree();
         if (_node is null) await AdoptAsync(tree, cancel);
         var wanted = NodeStatus.Decide(config, machine, resources, _runtimeVersion, health, _images, now);
+        var inUse = VolumesInUse();
+        if (inUse.Count > 0 || tree["status"]?["volumesInUse"] is not null) wanted["volumesInUse"] = new JsonArray([.. inUse.Select(name => (JsonNode)name)]);
         var isDue = _reportedAt is null || time.GetElapsedTime(_reportedAt.Value) >= ReportEvery;
         if (NodeStatus.Patch(tree["status"] as JsonObject, wanted, isDue) is { } patch)
         {

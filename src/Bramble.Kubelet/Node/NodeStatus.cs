@@ -21,7 +21,7 @@ internal static class NodeStatus
         foreach (var ip in config.NodeIps) addresses.Add((JsonNode)Address("InternalIP", ip));
         foreach (var ip in config.NodeExternalIps) addresses.Add((JsonNode)Address("ExternalIP", ip));
         addresses.Add((JsonNode)new JsonObject { ["type"] = "Hostname", ["address"] = config.NodeName });
-        return new JsonObject
+        var status = new JsonObject
         {
             ["capacity"] = Amounts(resources.Capacity),
             ["allocatable"] = Amounts(resources.Allocatable),
@@ -48,10 +48,12 @@ internal static class NodeStatus
                 ["kubeProxyVersion"] = "",
                 ["operatingSystem"] = "linux",
                 ["architecture"] = machine.Architecture,
-                ["swap"] = new JsonObject { ["capacity"] = machine.SwapBytes },
             },
             ["images"] = Images(images),
         };
+        // A board without swap says nothing of it: a capacity of 0 is invalid.
+        if (machine.SwapBytes > 0) status["nodeInfo"]!["swap"] = new JsonObject { ["capacity"] = machine.SwapBytes };
+        return status;
     }
 
     /// <summary>Labels every node has.</summary>
@@ -93,6 +95,10 @@ internal static class NodeStatus
             }
             if (JsonNode.DeepEquals(current?[name], value)) continue;
             var copy = value!.DeepClone();
+            // What is no longer there (swap that was switched off) is taken away.
+            if (copy is JsonObject fields && current?[name] is JsonObject had)
+                foreach (var (gone, _) in had)
+                    if (!fields.ContainsKey(gone)) fields[gone] = null;
             // Several addresses have one type, the list's merge key: it is replaced whole.
             if (name == "addresses") copy.AsArray().Insert(0, new JsonObject { ["$patch"] = "replace" });
             patch[name] = copy;

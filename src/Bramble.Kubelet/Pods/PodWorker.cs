@@ -97,7 +97,8 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
             catch (Exception e)
             {
                 var wait = TimeSpan.FromSeconds(Math.Min(RetryLongest.TotalSeconds, RetryFirst.TotalSeconds * (1 << Math.Min(6, _failedSteps++))));
-                if (e is VolumeException && !IsEnding) parts.Tell(Pod, null, "Warning", "FailedMount", e.Message);
+                if (e is VolumesNotReadyException { Problems: var problems } && !IsEnding)
+                    foreach (var problem in problems) parts.Tell(Pod, null, "Warning", "FailedMount", problem);
                 else Log.SyncFailed(parts.Log, Pod.Described(), e.Message, wait);
                 LookAgainAt(parts.Time.GetUtcNow() + wait);
             }
@@ -366,7 +367,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
     {
         var status = Status(pod, observed, isTerminal: true, end.Failed);
         parts.Objects.Forget(pod.Uid());
-        parts.Volumes.Remove(pod.Uid());
+        await parts.Volumes.RemoveAsync(pod.Uid(), cancel);
         if (!parts.Cgroups.Remove(pod.Uid())) throw new IOException("its cgroup is still in use");
         parts.Tokens.Forget(pod.Uid());
         parts.Restarts.Forget(pod.Uid());

@@ -105,7 +105,7 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
         {
             try
             {
-                parts.Volumes.Remove(uid);
+                await parts.Volumes.RemoveAsync(uid, cancel);
                 parts.Cgroups.Remove(uid);
             }
             catch (Exception e) when (e is IOException or Volumes.VolumeException or System.ComponentModel.Win32Exception or UnauthorizedAccessException)

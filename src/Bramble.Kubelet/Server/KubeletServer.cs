@@ -33,6 +33,7 @@ internal sealed class KubeletServer(
         ["containerLogs"] = new ContainerLogsEndpoint(workers, parts),
         ["stats"] = new StatsEndpoint(new StatsSummary(config, machine, workers, parts, stats, time)),
         ["metrics"] = new MetricsEndpoint(workers, parts, stats, node, time),
+        ["localPath"] = new LocalPathEndpoint(),
     };
 
     public async Task RunAsync(CancellationToken cancel)

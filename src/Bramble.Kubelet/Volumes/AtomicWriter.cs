@@ -88,6 +88,3 @@ internal static class AtomicWriter
         if (path.Split('/').Contains("..")) throw new VolumeException($"invalid path: must not contain '..': {path}");
     }
 }
-
-/// <summary>A volume cannot be made ready: what the FailedMount event says.</summary>
-internal sealed class VolumeException(string message, Exception? inner = null) : Exception(message, inner);

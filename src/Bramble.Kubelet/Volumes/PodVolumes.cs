@@ -1,6 +1,5 @@
 using System.Globalization;
-using Bramble.Api.Naming;
-using Bramble.Client;
+using Bramble.Kubelet.Csi;
 using Bramble.Kubelet.Native;
 using Bramble.Kubelet.Pods;
 using k8s.Models;
@@ -12,7 +11,7 @@ internal sealed record MountedVolume(string HostPath, bool IsReadOnly = false, s
 
 /// <summary>Makes pods' volumes ready, keeps their projected files current and takes them away again. Everything is found again after a restart by its
 /// place under the root directory. Safe to repeat.</summary>
-internal sealed class PodVolumes(KubeletConfig config, IKubeClient client, Projections projections, TimeProvider time)
+internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, CsiMounts drivers, Projections projections, TimeProvider time)
 {
     private const UnixFileMode Everybody = (UnixFileMode)0b111_111_111;
 
@@ -21,11 +20,12 @@ internal sealed class PodVolumes(KubeletConfig config, IKubeClient client, Proje
     public string EmptyDirFolder(V1Pod pod, string volume) => Place(pod, "empty-dir", volume);
 
     /// <summary>All volumes of the pod, ready and current, by name.</summary>
-    /// <exception cref="VolumeException">With upstream's words for the FailedMount event.</exception>
+    /// <exception cref="VolumesNotReadyException">With upstream's words for the FailedMount events.</exception>
     public async Task<Dictionary<string, MountedVolume>> EnsureAsync(V1Pod pod, IReadOnlyList<string> podIps, CancellationToken cancel)
     {
         var ready = new Dictionary<string, MountedVolume>(StringComparer.Ordinal);
-        var used = pod.Spec.AllContainers().SelectMany(c => c.Container.VolumeMounts ?? []).Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
+        var used = pod.Spec.AllContainers().SelectMany(c => (c.Container.VolumeMounts ?? []).Select(m => m.Name).Concat((c.Container.VolumeDevices ?? []).Select(d => d.Name))).ToHashSet(StringComparer.Ordinal);
+        List<string> problems = [];
         foreach (var volume in pod.Spec.Volumes ?? [])
         {
             // What no container mounts is not made ready.
@@ -34,12 +34,17 @@ internal sealed class PodVolumes(KubeletConfig config, IKubeClient client, Proje
             {
                 ready[volume.Name] = await OneAsync(pod, volume, podIps, cancel);
             }
+            catch (VolumeException e) when (e.HasStage)
+            {
+                problems.Add(e.Message);
+            }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                throw new VolumeException($"MountVolume.SetUp failed for volume \"{volume.Name}\" : {e.Message}", e);
+                problems.Add($"MountVolume.SetUp failed for volume \"{volume.Name}\" : {e.Message}");
             }
         }
-        return ready;
+        // Each that is not ready is told of: who mends one wants to see the others too.
+        return problems.Count == 0 ? ready : throw new VolumesNotReadyException(problems);
     }
 
     private async Task<MountedVolume> OneAsync(V1Pod pod, V1Volume volume, IReadOnlyList<string> podIps, CancellationToken cancel)
@@ -57,9 +62,8 @@ internal sealed class PodVolumes(KubeletConfig config, IKubeClient client, Proje
             return new(path);
         }
         if (volume.Image is { } image) return new("", IsReadOnly: true, Image: image.Reference);
-        if (volume.PersistentVolumeClaim is { } claim) return await ClaimAsync(pod, volume, claim.ClaimName, claim.ReadOnlyProperty == true, cancel);
-        if (volume.Ephemeral is not null) return await ClaimAsync(pod, volume, $"{pod.Name()}-{volume.Name}", false, cancel);
-        if (volume.Nfs is { } nfs) return Nfs(pod, volume.Name, nfs.Server, nfs.Path, nfs.ReadOnlyProperty == true, null);
+        if (volume.PersistentVolumeClaim is not null || volume.Ephemeral is not null) return await claims.MountAsync(pod, volume, Path.Combine(PodFolder(pod.Uid()), "volumes"), cancel);
+        if (volume.Nfs is { } nfs) return await claims.NfsAsync(volume.Name, nfs.Server, nfs.Path, nfs.ReadOnlyProperty == true, null, Place(pod, "nfs", volume.Name), cancel);
         if (await projections.FilesAsync(pod, volume, podIps, cancel) is { } files)
         {
             var kind = volume.ConfigMap is not null ? "configmap" : volume.Secret is not null ? "secret" : volume.DownwardAPI is not null ? "downward-api" : "projected";
@@ -71,7 +75,7 @@ internal sealed class PodVolumes(KubeletConfig config, IKubeClient client, Proje
             // What a container wrote here would be gone with the next change.
             return new(path, IsReadOnly: true);
         }
-        if (volume.Csi is { } csi) throw new VolumeException($"driver name {csi.Driver} not found in the list of registered CSI drivers");
+        if (volume.Csi is not null) return await drivers.MountEphemeralAsync(pod, volume, Path.Combine(PodFolder(pod.Uid()), "volumes"), cancel);
         throw new VolumeException("no volume plugin matched: this kind of volume is not supported on this node");
     }
 
@@ -86,60 +90,6 @@ internal sealed class PodVolumes(KubeletConfig config, IKubeClient client, Proje
         else if (source.Medium is not (null or "")) throw new VolumeException($"unknown storage medium \"{source.Medium}\"");
         File.SetUnixFileMode(path, group is null ? Everybody : Everybody | UnixFileMode.SetGroup);
         if (group is not null) Libc.ChangeOwner(path, null, group);
-    }
-
-    private async Task<MountedVolume> ClaimAsync(V1Pod pod, V1Volume volume, string claimName, bool isReadOnly, CancellationToken cancel)
-    {
-        var name = new NamespacedName(pod.Namespace(), claimName);
-        var claim = (await client.FindAsync(Resources.PersistentVolumeClaims, name, cancel))?.Model<V1PersistentVolumeClaim>()
-            ?? throw new VolumeException($"error processing PVC {name}: failed to fetch PVC from API server: persistentvolumeclaims \"{claimName}\" not found");
-        if (claim.Status?.Phase != "Bound" || string.IsNullOrEmpty(claim.Spec.VolumeName))
-            throw new VolumeException($"error processing PVC {name}: PVC is not bound");
-        var pv = (await client.FindAsync(Resources.PersistentVolumes, new("", claim.Spec.VolumeName), cancel))?.Model<V1PersistentVolume>()
-            ?? throw new VolumeException($"error processing PVC {name}: failed to fetch PV {claim.Spec.VolumeName} from API server");
-        var group = pod.Spec.SecurityContext?.FsGroup;
-        if (pv.Spec.HostPath is { } hostPath)
-        {
-            HostPathType.Ensure(hostPath.Path, hostPath.Type);
-            return new(hostPath.Path, isReadOnly);
-        }
-        if (pv.Spec.Local is { } local)
-        {
-            if (!Directory.Exists(local.Path)) throw new VolumeException($"path \"{local.Path}\" does not exist");
-            if (group is not null && !isReadOnly) Own(local.Path, group.Value, pod.Spec.SecurityContext?.FsGroupChangePolicy);
-            return new(local.Path, isReadOnly);
-        }
-        if (pv.Spec.Nfs is { } nfs) return Nfs(pod, pv.Metadata.Name, nfs.Server, nfs.Path, isReadOnly || nfs.ReadOnlyProperty == true, pv.Spec.MountOptions);
-        throw new VolumeException($"PersistentVolume {pv.Metadata.Name} is of a kind that is not supported on this node (supported: hostPath, local, nfs)");
-    }
-
-    private MountedVolume Nfs(V1Pod pod, string name, string server, string export, bool isReadOnly, IList<string>? options)
-    {
-        var path = Place(pod, "nfs", name);
-        Directory.CreateDirectory(path);
-        if (MountTable.IsMountPoint(path)) return new(path, isReadOnly);
-        var all = (options ?? []).Concat(isReadOnly ? ["ro"] : (string[])[]).ToList();
-        var start = new System.Diagnostics.ProcessStartInfo("mount") { RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var word in (string[])["-t", "nfs", .. all.Count > 0 ? (string[])["-o", string.Join(',', all)] : [], $"{server}:{export}", path]) start.ArgumentList.Add(word);
-        using var process = System.Diagnostics.Process.Start(start) ?? throw new VolumeException("mount failed: cannot start mount");
-        var error = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        return process.ExitCode == 0 ? new(path, isReadOnly) : throw new VolumeException($"mount failed: exit status {process.ExitCode}\nOutput: {error}");
-    }
-
-    /// <summary>fsGroup owns the volume; OnRootMismatch looks at the top only.</summary>
-    private static void Own(string path, long group, string? policy)
-    {
-        var marker = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.SetGroup;
-        if (policy == "OnRootMismatch" && (File.GetUnixFileMode(path) & marker) == marker) return;
-        foreach (var entry in new DirectoryInfo(path).EnumerateFileSystemInfos("*", SearchOption.AllDirectories).Append(new DirectoryInfo(path)))
-        {
-            if (entry.LinkTarget is not null) continue;
-            Libc.ChangeOwner(entry.FullName, null, group);
-            var mode = File.GetUnixFileMode(entry.FullName) | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
-            if (entry is DirectoryInfo) mode |= UnixFileMode.SetGroup | UnixFileMode.GroupExecute;
-            File.SetUnixFileMode(entry.FullName, mode);
-        }
     }
 
     /// <summary>A subPath of a volume, bound to a place of its own: nothing the container changes later can lead the mount out of the volume.</summary>
@@ -179,10 +129,14 @@ internal sealed class PodVolumes(KubeletConfig config, IKubeClient client, Proje
     }
 
     /// <summary>Unmounts everything of a pod and removes its folder. Never deletes below something that is still mounted.</summary>
-    public void Remove(string uid)
+    /// <exception cref="VolumeException">Something of it is still mounted: again later.</exception>
+    public async Task RemoveAsync(string uid, CancellationToken cancel)
     {
         var folder = PodFolder(uid);
         if (!Directory.Exists(folder)) return;
+        // What lies over a driver's volume goes first, else the driver finds it busy.
+        foreach (var point in MountTable.Below(Path.Combine(folder, "volume-subpaths"))) Libc.Unmount(point);
+        await drivers.UnmountAsync(folder, cancel);
         foreach (var point in MountTable.Below(folder)) Libc.Unmount(point);
         if (MountTable.Below(folder) is [var left, ..]) throw new VolumeException($"{left} is still mounted");
         Directory.Delete(folder, recursive: true);

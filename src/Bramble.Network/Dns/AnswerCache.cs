@@ -45,6 +45,15 @@ internal sealed class AnswerCache(TimeProvider time, int answersMax = 10_000)
         return copy;
     }
 
+    public void Clear()
+    {
+        lock (_gate)
+        {
+            _entries.Clear();
+            _byAge.Clear();
+        }
+    }
+
     /// <summary>Keeps an answer if it may be kept: whole, an answer or a "no", with a time.</summary>
     public void Add(string key, byte[] answer)
     {

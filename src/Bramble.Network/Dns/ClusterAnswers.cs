@@ -1,4 +1,5 @@
 using System.Net;
+using Bramble.Network.Dns.Custom;
 
 namespace Bramble.Network.Dns;
 
@@ -13,6 +14,12 @@ internal enum AnswerKind
 
     /// <summary>An ExternalName: its target must be resolved upstream.</summary>
     ForwardTarget,
+
+    /// <summary>A name of a zone that has servers of its own: ask those.</summary>
+    ForwardZone,
+
+    /// <summary>A name of ours, and the names are not known yet: better no answer than a wrong no.</summary>
+    NotYet,
 }
 
 /// <summary>Answers from the <see cref="NameTable"/>: names below the cluster domain, names of nodes, and addresses looked up backwards. Allocates
@@ -24,6 +31,22 @@ internal sealed class ClusterAnswers(NameTable names, string zone, IReadOnlyList
 
     private readonly string _podSuffix = ".pod." + zone;
     private uint _turn;
+    private volatile CustomDns _custom = CustomDns.None;
+    private volatile bool _hasNames = true;
+
+    /// <summary>The names are known: what is not among them does not exist.</summary>
+    public bool HasNames
+    {
+        get => _hasNames;
+        set => _hasNames = value;
+    }
+
+    /// <summary>What <c>coredns-custom</c> adds; replaced whole.</summary>
+    public CustomDns Custom
+    {
+        get => _custom;
+        set => _custom = value;
+    }
 
     /// <param name="limit">Bytes that the client takes.</param>
     /// <param name="cname">The target, when the result is <see cref="AnswerKind.ForwardTarget"/>.</param>
@@ -31,9 +54,11 @@ internal sealed class ClusterAnswers(NameTable names, string zone, IReadOnlyList
     {
         length = 0;
         cname = null;
+        if (_custom.ZoneOf(query.Name) is { } zoneOf) return AnswerCustom(zoneOf, request, query, response, limit, out length);
         var isOurs = IsInZone(query.Name);
         var records = query.IsOdd ? null : names.Find(query.Name);
         if (!isOurs && records is null && !IsOwnReverse(query.Name)) return AnswerKind.Forward;
+        if (!_hasNames && records is null) return AnswerKind.NotYet;
 
         var writer = new DnsWriter(response, request, query.QuestionEnd, query.HasEdns, limit);
         if (query.Class != DnsType.Internet)
@@ -58,26 +83,62 @@ internal sealed class ClusterAnswers(NameTable names, string zone, IReadOnlyList
         return AnswerKind.Answered;
     }
 
+    private AnswerKind AnswerCustom(CustomZone custom, ReadOnlySpan<byte> request, in DnsQuery query, Span<byte> response, int limit, out int length)
+    {
+        var records = query.IsOdd ? null : custom.Hosts.GetValueOrDefault(query.Name.ToString());
+        length = 0;
+        if (records is null && custom.FallsThrough && custom.Servers is not null) return custom.Servers.Count > 0 ? AnswerKind.ForwardZone : AnswerKind.Forward;
+        var writer = new DnsWriter(response, request, query.QuestionEnd, query.HasEdns, limit);
+        var has = records is not null && query.Class == DnsType.Internet && Write(ref writer, query, records, NodeTtlSeconds);
+        // CoreDNS' answer of a zone whose plugins all have nothing to say.
+        var nothing = custom.Hosts.Count == 0 || custom.FallsThrough ? DnsCode.Refused : DnsCode.NameError;
+        if (!has && (records is not null || nothing == DnsCode.NameError)) writer.StartOfAuthority(custom.Zone, serial: 1, TtlSeconds, isAnswer: false);
+        length = writer.Finish(records is null ? nothing : DnsCode.NoError, isAuthoritative: true);
+        return AnswerKind.Answered;
+    }
+
     private bool IsInZone(ReadOnlySpan<char> name) =>
         name.EndsWith(zone, StringComparison.Ordinal) && (name.Length == zone.Length || name[^(zone.Length + 1)] == '.');
 
     // Addresses of pods and services are nobody else's business: an upstream server would at best say no, and slowly.
     private bool IsOwnReverse(ReadOnlySpan<char> name)
     {
-        const string suffix = ".in-addr.arpa";
-        if (!name.EndsWith(suffix, StringComparison.Ordinal)) return false;
-        var text = name[..^suffix.Length];
-        Span<byte> bytes = stackalloc byte[4];
-        for (var i = 3; i >= 0; i--)
-        {
-            var dot = text.IndexOf('.');
-            if (!byte.TryParse(dot < 0 ? text : text[..dot], out bytes[i]) || dot < 0 != (i == 0)) return false;
-            text = dot < 0 ? default : text[(dot + 1)..];
-        }
-        var address = new IPAddress(bytes);
+        Span<byte> bytes = stackalloc byte[16];
+        if (!ReadReverse(name, bytes, out var length)) return false;
+        var address = new IPAddress(bytes[..length]);
         foreach (var network in ownNetworks)
             if (network.Contains(address)) return true;
         return false;
+    }
+
+    /// <summary>The address of a name below in-addr.arpa or ip6.arpa.</summary>
+    private static bool ReadReverse(ReadOnlySpan<char> name, Span<byte> bytes, out int length)
+    {
+        const string v4 = ".in-addr.arpa", v6 = ".ip6.arpa";
+        length = 0;
+        if (name.EndsWith(v4, StringComparison.Ordinal))
+        {
+            var text = name[..^v4.Length];
+            for (var i = 3; i >= 0; i--)
+            {
+                var dot = text.IndexOf('.');
+                if (!byte.TryParse(dot < 0 ? text : text[..dot], out bytes[i]) || dot < 0 != (i == 0)) return false;
+                text = dot < 0 ? default : text[(dot + 1)..];
+            }
+            length = 4;
+            return true;
+        }
+        // 32 digits, the last first, a dot between any two.
+        if (!name.EndsWith(v6, StringComparison.Ordinal) || name.Length != 63 + v6.Length) return false;
+        for (var i = 0; i < 32; i++)
+        {
+            var digit = name[i * 2];
+            if (!char.IsAsciiHexDigit(digit) || i < 31 && name[i * 2 + 1] != '.') return false;
+            var value = char.IsAsciiDigit(digit) ? digit - '0' : (digit | 0x20) - 'a' + 10;
+            bytes[15 - i / 2] = (byte)(i % 2 == 0 ? value : bytes[15 - i / 2] | value << 4);
+        }
+        length = 16;
+        return true;
     }
 
     private bool Write(ref DnsWriter writer, in DnsQuery query, NameRecords records, uint ttlSeconds)

@@ -5,6 +5,7 @@ using System.Threading.Channels;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Network.Dns.Custom;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 
@@ -15,6 +16,8 @@ namespace Bramble.Network.Dns;
 internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInformers informers, TimeProvider time, ILogger logger)
 {
     private static readonly NamespacedName ServiceName = new("kube-system", "kube-dns");
+    private static readonly NamespacedName CustomName = new("kube-system", "coredns-custom");
+    private static readonly TimeSpan NamesPatience = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryLast = TimeSpan.FromSeconds(30);
 
@@ -34,13 +37,17 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
         _names.Set("zone", ClusterNames.OfZone(zone, config.ClusterDns));
         // Asking ourselves would never end.
         var upstream = new Upstream(config.UpstreamResolvConf, config.ClusterDns, time, logger);
-        var answers = new ClusterAnswers(_names, zone, [.. config.ClusterCidrs, .. config.ServiceCidrs]);
-        var servers = ListenAddresses().Select(a => new DnsServer(a, answers, upstream, time, logger)).ToList();
+        var answers = new ClusterAnswers(_names, zone, [.. config.ClusterCidrs, .. config.ServiceCidrs]) { HasNames = false };
+        var servers = ListenAddresses().Select(a => new DnsServer(a, answers, upstream, config.KeptSockets, time, logger)).ToList();
         try
         {
             foreach (var server in servers) server.Open();
             _ = upstream.Servers(cancel);
-            List<Task> running = [KeepNamesAsync(zone, cancel), .. servers.Select(s => s.RunAsync(cancel))];
+            using var custom = informers.ForOne(Resources.ConfigMaps, CustomName).Subscribe(change =>
+            {
+                if (change.Name == CustomName) SetCustom(change.New, answers, servers);
+            });
+            List<Task> running = [KeepNamesAsync(zone, answers, cancel), .. servers.Select(ServeAsync)];
             if (config.IsServer) running.Add(PublishAsync(cancel));
             await foreach (var ended in Task.WhenEach(running)) await ended;
         }
@@ -48,6 +55,23 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
         {
             foreach (var server in servers) server.Dispose();
         }
+
+        // What was asked since the last run waits in the socket until the names are there, which takes a moment; without an API server not for ever,
+        // because names of elsewhere need none.
+        async Task ServeAsync(DnsServer server)
+        {
+            await Task.WhenAny(_serving.Task, Task.Delay(NamesPatience, time, cancel));
+            await server.RunAsync(cancel);
+        }
+    }
+
+    private void SetCustom(V1ConfigMap? map, ClusterAnswers answers, List<DnsServer> servers)
+    {
+        var custom = map?.Data is { } data ? CustomDns.Read(data.AsReadOnly()) : CustomDns.None;
+        foreach (var refused in custom.Refused) Log.CustomDnsRefused(logger, refused);
+        _changes.Writer.TryWrite(() => _names.Set("custom", custom.Hosts));
+        answers.Custom = custom;
+        foreach (var server in servers) server.ForgetAnswers();
     }
 
     private IEnumerable<IPEndPoint> ListenAddresses()
@@ -59,7 +83,7 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
                 yield return new IPEndPoint(address, config.DnsPort);
     }
 
-    private async Task KeepNamesAsync(string zone, CancellationToken cancel)
+    private async Task KeepNamesAsync(string zone, ClusterAnswers answers, CancellationToken cancel)
     {
         using var services = informers.For(Resources.Services).Subscribe(c => _changes.Writer.TryWrite(() => NoteService(c)));
         using var slices = informers.For(Resources.EndpointSlices).Subscribe(c => _changes.Writer.TryWrite(() => NoteSlice(c)));
@@ -78,6 +102,7 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
                     ? ClusterNames.OfService(service, _slices.TryGetValue(name, out var own) ? own.Values : [], zone)
                     : []);
             _touched.Clear();
+            answers.HasNames = true;
             _serving.TrySetResult();
         } while (await _changes.Reader.WaitToReadAsync(cancel));
     }

@@ -8,7 +8,7 @@ namespace Bramble.Network.Dns;
 
 /// <summary>The cluster's DNS server on this node: answers what the cluster knows, asks upstream for the rest. The listening address is a loopback one on
 /// a high port: port 53 of the host belongs to whoever wants it.</summary>
-internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upstream upstream, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upstream upstream, IKeptSockets kept, TimeProvider time, ILogger logger) : IDisposable
 {
     private const int MessageBytesMax = 65535;
     private const int ConnectionsMax = 256;
@@ -22,19 +22,17 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
     private Socket? _listener;
     private int _forwards;
 
-    /// <summary>Where it listens, after <see cref="Open"/>.</summary>
+    /// <summary>Where it listens, once it is open.</summary>
     public IPEndPoint Address => (IPEndPoint)_datagrams!.LocalEndPoint!;
 
+    /// <summary>Binds, or takes up the sockets of the process before: what was asked meanwhile waits there.</summary>
     /// <exception cref="IOException">The port is taken; the message says what to do.</exception>
     public void Open()
     {
         try
         {
-            _datagrams = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 1 << 20 };
-            _datagrams.Bind(address);
-            _listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            _listener.Bind(Address);
-            _listener.Listen(128);
+            _datagrams = Open("udp", address);
+            _listener = Open("tcp", Address);
         }
         catch (SocketException taken)
         {
@@ -42,6 +40,30 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
             throw new IOException($"cannot listen on {address} for the cluster DNS: {taken.Message}. Stop what uses that port (ss -lnp), or switch the cluster DNS off with --disable coredns.", taken);
         }
     }
+
+    private Socket Open(string protocol, IPEndPoint place)
+    {
+        var name = $"dns-{protocol}-{place.Address.ToString().Replace(':', '-')}-{place.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
+        if (kept.Take(name) is { } left) return left;
+        var socket = protocol == "udp"
+            ? new Socket(place.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 1 << 20 }
+            : new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(place);
+            if (protocol == "tcp") socket.Listen(128);
+        }
+        catch (SocketException)
+        {
+            socket.Dispose();
+            throw;
+        }
+        if (place.Port != 0) kept.Keep(name, socket);
+        return socket;
+    }
+
+    /// <summary>Forgets what upstream said: other servers may be asked now.</summary>
+    public void ForgetAnswers() => _cache.Clear();
 
     public Task RunAsync(CancellationToken cancel) => Task.WhenAll(ServeDatagramsAsync(cancel), AcceptAsync(cancel));
 
@@ -99,8 +121,9 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
 
     private enum Step { Nothing, Send, Forward }
 
-    /// <summary>A request on its way upstream: a copy of it, what was asked, and the ExternalName's target if that is what must be asked.</summary>
-    private sealed record Pending(byte[] Request, int QuestionEnd, bool HasEdns, int BytesMax, string Key, string? Target, ushort Type);
+    /// <summary>A request on its way upstream: a copy of it, what was asked, the ExternalName's target if that is what must be asked, and the servers of its zone;
+    /// null: the node's.</summary>
+    private sealed record Pending(byte[] Request, int QuestionEnd, bool HasEdns, int BytesMax, string Key, string? Target, ushort Type, IReadOnlyList<IPEndPoint>? Servers);
 
     private Step Answer(ReadOnlySpan<byte> request, Span<byte> response, bool isTcp, out int length, out Pending? pending)
     {
@@ -121,13 +144,15 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
         var limit = isTcp ? Math.Min(response.Length, MessageBytesMax) : Math.Min(response.Length, query.UdpBytesMax);
         var kind = cluster.Answer(request, query, response, limit, out length, out var cname);
         if (kind == AnswerKind.Answered) return Step.Send;
+        if (kind == AnswerKind.NotYet) return Step.Nothing;
         if (query.Name.EndsWith(Upstream.ProbeZone, StringComparison.Ordinal))
         {
             upstream.NoteProbe(query.Name);
             length = Refuse(request, response, DnsCode.Refused);
             return Step.Send;
         }
-        pending = new Pending(request.ToArray(), query.QuestionEnd, query.HasEdns, limit, AnswerCache.KeyOf(query, request) + (isTcp ? " tcp" : ""), cname, query.Type);
+        pending = new Pending(request.ToArray(), query.QuestionEnd, query.HasEdns, limit, AnswerCache.KeyOf(query, request) + (isTcp ? " tcp" : ""), cname, query.Type,
+            kind == AnswerKind.ForwardZone ? cluster.Custom.ZoneOf(query.Name)?.Servers : null);
         return Step.Forward;
     }
 
@@ -175,7 +200,7 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
     {
         if (pending.Target is { } target) return await ExternalNameAsync(pending, target, byTcp, cancel);
         if (_cache.Find(pending.Key, pending.Request, evenStale: false) is { } cached) return cached;
-        var answer = await AskOnceAsync(pending.Key, pending.Request, pending.QuestionEnd, byTcp, cancel);
+        var answer = await AskOnceAsync(pending, byTcp, cancel);
         if (answer is not null)
         {
             var own = answer.ToArray();
@@ -186,15 +211,18 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
     }
 
     // The same question at the same time goes upstream once.
-    private async Task<byte[]?> AskOnceAsync(string key, byte[] request, int questionEnd, bool byTcp, CancellationToken cancel)
+    private async Task<byte[]?> AskOnceAsync(Pending pending, bool byTcp, CancellationToken cancel)
     {
+        var key = pending.Key;
         var mine = new TaskCompletionSource<byte[]?>(TaskCreationOptions.RunContinuationsAsynchronously);
         var asked = _asked.GetOrAdd(key, mine.Task);
         if (asked != mine.Task) return await asked.WaitAsync(cancel);
         byte[]? answer = null;
         try
         {
-            answer = await upstream.AskAsync(request, questionEnd, byTcp, cancel);
+            answer = pending.Servers is { } servers
+                ? await upstream.AskAsync(servers, pending.Request, pending.QuestionEnd, byTcp, cancel)
+                : await upstream.AskAsync(pending.Request, pending.QuestionEnd, byTcp, cancel);
             if (answer is not null) _cache.Add(key, answer);
             return answer;
         }

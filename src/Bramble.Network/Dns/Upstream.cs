@@ -119,6 +119,14 @@ internal sealed class Upstream(string resolvConf, IReadOnlyCollection<IPAddress>
         return null;
     }
 
+    /// <summary>The same of a zone's own servers, in their order.</summary>
+    public async Task<byte[]?> AskAsync(IReadOnlyList<IPEndPoint> servers, ReadOnlyMemory<byte> request, int questionEnd, bool byTcp, CancellationToken cancel)
+    {
+        foreach (var server in servers)
+            if (await AskOneAsync(server, request, questionEnd, byTcp, cancel) is { } answer) return answer;
+        return null;
+    }
+
     private async Task<byte[]?> AskOneAsync(IPEndPoint server, ReadOnlyMemory<byte> request, int questionEnd, bool byTcp, CancellationToken cancel)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);

@@ -28,17 +28,6 @@ internal static class ForeignAccepts
         return string.Concat(commands);
     }
 
-    /// <summary>Commands that take every rule of ours out again.</summary>
-    public static string Removal(JsonNode ruleset, IReadOnlyList<IPNetwork> clusterCidrs)
-    {
-        var commands = new List<string>();
-        foreach (var (chain, rules) in RulesByChain(ruleset))
-            foreach (var rule in rules)
-                if (!BaseRules.IsOurs(chain.Table) && (IsTagged(rule) || AcceptedAddress(rule, clusterCidrs) is not null) && rule["handle"] is { } handle)
-                    commands.Add($"delete rule {chain.Family} {chain.Table} {chain.Name} handle {handle.GetValue<long>().ToString(CultureInfo.InvariantCulture)}\n");
-        return string.Concat(commands);
-    }
-
     private readonly record struct ChainId(string Family, string Table, string Name);
 
     private sealed record BaseChain(ChainId Id, string Hook, string Policy);

@@ -34,8 +34,13 @@ internal sealed class ForeignFirewalls(NetworkConfig config, INftables nftables,
         }
     }
 
-    private bool IsThere() =>
-        JsonNode.Parse(nftables.ReadJson("list tables"))!["nftables"]!.AsArray().Any(t => t?["table"]?["name"]?.GetValue<string>() == BaseRules.Table && t["table"]!["family"]!.GetValue<string>() != "bridge");
+    // Of each family that the cluster uses: a flush of one leaves the other.
+    private bool IsThere()
+    {
+        var tables = JsonNode.Parse(nftables.ReadJson("list tables"))!["nftables"]!.AsArray().Select(item => item?["table"]).OfType<JsonObject>()
+            .Where(table => table["name"]!.GetValue<string>() == BaseRules.Table).Select(table => table["family"]!.GetValue<string>()).ToHashSet();
+        return config.ClusterCidrs.All(cidr => tables.Contains(ServiceFrontEnds.FamilyOf(cidr.BaseAddress) == IpFamily.V6 ? "ip6" : "ip"));
+    }
 
     private void AddMissing()
     {

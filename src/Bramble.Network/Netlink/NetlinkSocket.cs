@@ -11,6 +11,7 @@ internal sealed partial class NetlinkSocket : IDisposable
 {
     public const int Route = 0;
     public const int Netfilter = 12;
+    public const int Generic = 16;
 
     private const ushort TypeError = 2;
     private const ushort TypeDone = 3;
@@ -25,13 +26,14 @@ internal sealed partial class NetlinkSocket : IDisposable
 
     public NetlinkSocket(int protocol) => _socket = new SafeFileHandle(Open(protocol), ownsHandle: true);
 
-    /// <summary>A socket that receives the notifications of a group, to be awaited like any other.</summary>
-    public static Socket OpenNotifications(int protocol, int group)
+    /// <summary>A socket that receives the notifications of groups, to be awaited like any other.</summary>
+    public static Socket OpenNotifications(int protocol, params ReadOnlySpan<int> groups)
     {
         const int netlinkLevel = 270, addMembership = 1;
         var handle = Open(protocol);
-        if (setsockopt(handle, netlinkLevel, addMembership, group, sizeof(int)) < 0)
+        foreach (var group in groups)
         {
+            if (setsockopt(handle, netlinkLevel, addMembership, group, sizeof(int)) >= 0) continue;
             var failed = Failed($"cannot join netlink group {group}");
             _ = close(handle);
             throw failed;
@@ -45,6 +47,13 @@ internal sealed partial class NetlinkSocket : IDisposable
     {
         Send(type, (ushort)(flags | FlagRequest | FlagAck), body);
         Answers(static (_, _) => { });
+    }
+
+    /// <summary>Sends a request that has one answer.</summary>
+    public void Ask(ushort type, ReadOnlySpan<byte> body, Action<ushort, ReadOnlyMemory<byte>> each)
+    {
+        Send(type, FlagRequest, body);
+        Answers(each);
     }
 
     /// <summary>Sends a dump request and hands each answer (type, body) to <paramref name="each"/>.</summary>

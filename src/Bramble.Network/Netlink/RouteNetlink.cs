@@ -5,8 +5,11 @@ using System.Text;
 
 namespace Bramble.Network.Netlink;
 
-/// <summary>A network interface as the kernel knows it.</summary>
-internal sealed record Link(int Index, string Name, int Mtu, byte[] Mac, bool IsUp, int MasterIndex);
+/// <summary>A network interface as the kernel knows it. <c>Tunnel</c> null: no VXLAN.</summary>
+internal sealed record Link(int Index, string Name, int Mtu, byte[] Mac, bool IsUp, int MasterIndex, TunnelEnds? Tunnel = null);
+
+/// <summary>What a VXLAN interface is made with. <c>Underlay</c>: index of the link that carries it, 0: the kernel's choice.</summary>
+internal sealed record TunnelEnds(int Id, int Port, int Underlay, IPAddress Local);
 
 /// <summary>A route as we compare them. <c>Gateway</c> null: directly on the link.</summary>
 internal sealed record Route(IPNetwork Destination, int LinkIndex, IPAddress? Gateway, byte Protocol);
@@ -19,9 +22,12 @@ internal sealed class RouteNetlink : IDisposable
 
     private const ushort NewLink = 16, DeleteLinkType = 17, GetLink = 18, NewAddress = 20, GetAddress = 22, NewRoute = 24, DeleteRouteType = 25, GetRoute = 26;
     private const ushort NewNeighbour = 28, DeleteNeighbourType = 29;
-    private const ushort Create = 0x400, Exclusive = 0x200, Replace = 0x100;
+    private const ushort MayCreate = 0x400, Exclusive = 0x200, Replace = 0x100;
+    private const byte BridgeFamily = 7;
     private const byte MainTable = 254, ScopeUniverse = 0, ScopeLink = 253, Unicast = 1;
     private const uint Up = 1;
+    private const ushort LinkInfo = 18, Kind = 1, Data = 2;
+    private const ushort VxlanId = 1, VxlanLink = 3, VxlanLocal = 4, VxlanLearning = 7, VxlanPort = 15, VxlanLocal6 = 17;
 
     private readonly NetlinkSocket _socket = new(NetlinkSocket.Route);
 
@@ -35,6 +41,7 @@ internal sealed class RouteNetlink : IDisposable
             string name = "";
             int mtu = 0, master = 0;
             byte[] mac = [];
+            TunnelEnds? tunnel = null;
             var attributes = new NetlinkAttributes(span[16..]);
             while (attributes.Next())
                 switch (attributes.Type)
@@ -43,9 +50,10 @@ internal sealed class RouteNetlink : IDisposable
                     case 3: name = Encoding.UTF8.GetString(attributes.Value).TrimEnd('\0'); break;
                     case 4: mtu = BinaryPrimitives.ReadInt32LittleEndian(attributes.Value); break;
                     case 10: master = BinaryPrimitives.ReadInt32LittleEndian(attributes.Value); break;
+                    case LinkInfo when NetlinkAttributes.Find(attributes.Value, Kind).StartsWith("vxlan\0"u8): tunnel = Tunnel(NetlinkAttributes.Find(attributes.Value, Data)); break;
                 }
             var isUp = (BinaryPrimitives.ReadUInt32LittleEndian(span[8..]) & Up) != 0;
-            links.Add(new Link(BinaryPrimitives.ReadInt32LittleEndian(span[4..]), name, mtu, mac, isUp, master));
+            links.Add(new Link(BinaryPrimitives.ReadInt32LittleEndian(span[4..]), name, mtu, mac, isUp, master, tunnel));
         });
         return links;
     }
@@ -97,7 +105,7 @@ internal sealed class RouteNetlink : IDisposable
         if (gateway is not null) message.Add(5, gateway.GetAddressBytes());
         if (source is not null) message.Add(7, source.GetAddressBytes());
         if (mtu > 0) message.Nest(metrics, m => m.Add(mtuMetric, (uint)mtu));
-        _socket.Request(NewRoute, Create | Replace, message.Body);
+        _socket.Request(NewRoute, MayCreate | Replace, message.Body);
     }
 
     /// <summary>Removes a route of ours; one that is not there is fine.</summary>
@@ -116,38 +124,55 @@ internal sealed class RouteNetlink : IDisposable
     /// <summary>Makes a bridge; one that is there keeps what it has. Its MAC comes in the same message, so that udev leaves it alone and ports do not change it.</summary>
     public Link EnsureBridge(string name, int mtu, ReadOnlySpan<byte> mac)
     {
-        const ushort linkInfo = 18, kind = 1;
         if (FindLink(name) is not { } link)
         {
-            var message = new NetlinkMessage(16).Add(3, name).Add(4, (uint)mtu).Add(1, mac).Nest(linkInfo, m => m.Add(kind, "bridge"));
-            _socket.Request(NewLink, Create | Exclusive, message.Body);
-            link = FindLink(name) ?? throw new InvalidOperationException($"bridge {name} vanished while it was made");
+            var message = new NetlinkMessage(16).Add(3, name).Add(4, (uint)mtu).Add(1, mac).Nest(LinkInfo, m => m.Add(Kind, "bridge"));
+            link = Create(name, message);
         }
         if (!link.IsUp || link.Mtu != mtu) SetUp(link.Index, mtu);
         return link;
     }
 
     /// <summary>Makes a VXLAN interface that learns nothing by itself. Its MAC comes in the same message, so that udev leaves it alone.</summary>
-    /// <param name="underlay">Index of the link that carries it; 0: the kernel's choice.</param>
-    public Link CreateVxlan(string name, ReadOnlySpan<byte> mac, int mtu, int id, int port, int underlay, IPAddress local)
+    public Link CreateVxlan(string name, ReadOnlySpan<byte> mac, int mtu, TunnelEnds ends)
     {
-        const ushort linkInfo = 18, kind = 1, data = 2, vxlanId = 1, vxlanLink = 3, vxlanLocal = 4, vxlanLearning = 7, vxlanPort = 15;
         var portBytes = new byte[2];
-        BinaryPrimitives.WriteUInt16BigEndian(portBytes, (ushort)port);
-        var message = new NetlinkMessage(16).Add(3, name).Add(4, (uint)mtu).Add(1, mac).Nest(linkInfo, info => info
-            .Add(kind, "vxlan")
-            .Nest(data, d =>
+        BinaryPrimitives.WriteUInt16BigEndian(portBytes, (ushort)ends.Port);
+        var message = new NetlinkMessage(16).Add(3, name).Add(4, (uint)mtu).Add(1, mac).Nest(LinkInfo, info => info
+            .Add(Kind, "vxlan")
+            .Nest(Data, d =>
             {
-                d.Add(vxlanId, (uint)id).Add(vxlanLocal, local.GetAddressBytes()).Add(vxlanLearning, (byte)0).Add(vxlanPort, portBytes);
-                if (underlay > 0) d.Add(vxlanLink, (uint)underlay);
+                d.Add(VxlanId, (uint)ends.Id).Add(ends.Local.AddressFamily == AddressFamily.InterNetworkV6 ? VxlanLocal6 : VxlanLocal, ends.Local.GetAddressBytes())
+                    .Add(VxlanLearning, (byte)0).Add(VxlanPort, portBytes);
+                if (ends.Underlay > 0) d.Add(VxlanLink, (uint)ends.Underlay);
             }));
-        _socket.Request(NewLink, Create | Exclusive, message.Body);
+        return Create(name, message);
+    }
+
+    /// <summary>Makes a WireGuard interface, without keys and peers. A kernel that has none refuses (operation not supported).</summary>
+    public Link CreateWireguard(string name, int mtu) => Create(name, new NetlinkMessage(16).Add(3, name).Add(4, (uint)mtu).Nest(LinkInfo, info => info.Add(Kind, "wireguard")));
+
+    private Link Create(string name, NetlinkMessage message)
+    {
+        _socket.Request(NewLink, MayCreate | Exclusive, message.Body);
         return FindLink(name) ?? throw new InvalidOperationException($"interface {name} vanished while it was made");
+    }
+
+    private static TunnelEnds? Tunnel(ReadOnlySpan<byte> data)
+    {
+        var id = NetlinkAttributes.Find(data, VxlanId);
+        var port = NetlinkAttributes.Find(data, VxlanPort);
+        var underlay = NetlinkAttributes.Find(data, VxlanLink);
+        var local = NetlinkAttributes.Find(data, VxlanLocal);
+        if (local.IsEmpty) local = NetlinkAttributes.Find(data, VxlanLocal6);
+        if (id.Length != 4 || port.Length != 2 || local.Length is not (4 or 16)) return null;
+        return new TunnelEnds(
+            BinaryPrimitives.ReadInt32LittleEndian(id), BinaryPrimitives.ReadUInt16BigEndian(port), underlay.Length == 4 ? BinaryPrimitives.ReadInt32LittleEndian(underlay) : 0, new IPAddress(local));
     }
 
     /// <summary>Says where a neighbour is. Forwarding entries (VXLAN's FDB): frames for this MAC go to that address; else: this address has that MAC.</summary>
     public void SetNeighbour(int linkIndex, IPAddress address, ReadOnlySpan<byte> mac, bool isForwarding) =>
-        _socket.Request(NewNeighbour, Create | Replace, NeighbourMessage(linkIndex, address, mac, isForwarding).Body);
+        _socket.Request(NewNeighbour, MayCreate | Replace, NeighbourMessage(linkIndex, address, mac, isForwarding).Body);
 
     /// <summary>Takes a neighbour out; one that is not there is fine.</summary>
     public void DeleteNeighbour(int linkIndex, IPAddress address, ReadOnlySpan<byte> mac, bool isForwarding)
@@ -162,12 +187,30 @@ internal sealed class RouteNetlink : IDisposable
         }
     }
 
+    /// <summary>The permanent neighbours of a link, as they were set.</summary>
+    public IReadOnlyList<(IPAddress Address, byte[] Mac)> ListNeighbours(int linkIndex, bool isForwarding, bool isV6)
+    {
+        const ushort getNeighbour = 30, permanent = 0x80;
+        var neighbours = new List<(IPAddress, byte[])>();
+        var request = new NetlinkMessage(12);
+        request.Head[0] = isForwarding ? BridgeFamily : isV6 ? (byte)10 : (byte)2;
+        _socket.Dump(getNeighbour, request.Body, (type, body) =>
+        {
+            var span = body.Span;
+            if (type != NewNeighbour || BinaryPrimitives.ReadInt32LittleEndian(span[4..]) != linkIndex || (BinaryPrimitives.ReadUInt16LittleEndian(span[8..]) & permanent) == 0) return;
+            var address = NetlinkAttributes.Find(span[12..], 1);
+            var mac = NetlinkAttributes.Find(span[12..], 2);
+            if (address.Length is 4 or 16 && mac.Length == 6) neighbours.Add((new IPAddress(address), mac.ToArray()));
+        });
+        return neighbours;
+    }
+
     private static NetlinkMessage NeighbourMessage(int linkIndex, IPAddress address, ReadOnlySpan<byte> mac, bool isForwarding)
     {
-        const byte bridgeFamily = 7, self = 0x02;
+        const byte self = 0x02;
         const ushort permanent = 0x80;
         var message = new NetlinkMessage(12);
-        message.Head[0] = isForwarding ? bridgeFamily : Family(address);
+        message.Head[0] = isForwarding ? BridgeFamily : Family(address);
         BinaryPrimitives.WriteInt32LittleEndian(message.Head[4..], linkIndex);
         BinaryPrimitives.WriteUInt16LittleEndian(message.Head[8..], permanent);
         message.Head[10] = isForwarding ? self : (byte)0;
@@ -189,13 +232,16 @@ internal sealed class RouteNetlink : IDisposable
     public void EnsureAddress(int linkIndex, IPAddress address, int prefixLength)
     {
         var message = new NetlinkMessage(8);
+        const byte noDuplicateDetection = 0x02;
         message.Head[0] = Family(address);
         message.Head[1] = (byte)prefixLength;
+        // IPv6 would wait a second for a neighbour who has it, on a bridge without ports for ever.
+        if (address.AddressFamily == AddressFamily.InterNetworkV6) message.Head[2] = noDuplicateDetection;
         BinaryPrimitives.WriteInt32LittleEndian(message.Head[4..], linkIndex);
         var bytes = address.GetAddressBytes();
         message.Add(2, bytes).Add(1, bytes);
         if (bytes.Length == 4 && prefixLength < 31) message.Add(4, Broadcast(bytes, prefixLength));
-        _socket.Request(NewAddress, Create | Replace, message.Body);
+        _socket.Request(NewAddress, MayCreate | Replace, message.Body);
     }
 
     public void Dispose() => _socket.Dispose();

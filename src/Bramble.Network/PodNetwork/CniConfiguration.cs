@@ -12,26 +12,25 @@ internal static class CniConfiguration
     public const string Bridge = "cni0";
 
     /// <summary>The bridge plugin with host-local addresses. hostPorts are elements of our own rules, so there is no portmap plugin (which would need iptables).</summary>
-    public static string Conflist(IReadOnlyList<IPNetwork> podCidrs, int mtu, string stateDir)
+    /// <param name="isBridged">False: the ptp plugin gives each pod a link of its own, so that packets between neighbours are routed and meet the rules,
+    /// where the kernel does not show bridged ones to them.</param>
+    public static string Conflist(IReadOnlyList<IPNetwork> podCidrs, int mtu, string stateDir, bool isBridged = true)
     {
         var ranges = new JsonArray();
         foreach (var cidr in podCidrs) ranges.Add((JsonNode)new JsonArray(new JsonObject { ["subnet"] = cidr.ToString() }));
-        return new JsonObject
+        var plugin = new JsonObject { ["type"] = isBridged ? "bridge" : "ptp", ["mtu"] = mtu, ["ipMasq"] = false };
+        var ipam = new JsonObject { ["type"] = "host-local", ["dataDir"] = stateDir, ["ranges"] = ranges };
+        plugin["ipam"] = ipam;
+        if (isBridged)
         {
-            ["name"] = "cbr0",
-            ["cniVersion"] = "1.0.0",
-            ["plugins"] = new JsonArray(new JsonObject
-            {
-                ["type"] = "bridge",
-                ["bridge"] = Bridge,
-                ["mtu"] = mtu,
-                ["hairpinMode"] = true,
-                ["forceAddress"] = true,
-                ["isDefaultGateway"] = true,
-                ["ipMasq"] = false,
-                ["ipam"] = new JsonObject { ["type"] = "host-local", ["dataDir"] = stateDir, ["ranges"] = ranges },
-            }),
-        }.ToJsonString() + "\n";
+            plugin["bridge"] = Bridge;
+            plugin["hairpinMode"] = true;
+            plugin["forceAddress"] = true;
+            plugin["isDefaultGateway"] = true;
+        }
+        // The bridge plugin adds these itself, ptp does not.
+        else ipam["routes"] = new JsonArray([.. podCidrs.Select(cidr => (JsonNode)new JsonObject { ["dst"] = cidr.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6 ? "::/0" : "0.0.0.0/0" })]);
+        return new JsonObject { ["name"] = "cbr0", ["cniVersion"] = "1.0.0", ["plugins"] = new JsonArray(plugin) }.ToJsonString() + "\n";
     }
 
     /// <summary>flannel's subnet.env, line by line as flannel writes it.</summary>

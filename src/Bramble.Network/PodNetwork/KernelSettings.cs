@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using Bramble.Network.Services;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Network.PodNetwork;
@@ -24,13 +26,43 @@ internal static class KernelSettings
         ("net/ipv6/conf/default/forwarding", "1", "IPv6 pods reach nothing outside their node"),
     ];
 
-    public static void Apply(bool withV6, ILogger logger)
+    /// <param name="uplink">The link to other machines; null: not known.</param>
+    public static void Apply(bool withV6, string? uplink, ILogger logger)
     {
-        foreach (var (path, value, purpose) in withV6 ? [.. Settings, .. SettingsV6] : Settings)
+        if (withV6 && uplink is not null) KeepRouterAdvertisements(uplink, logger);
+        Apply(withV6 ? [.. Settings, .. SettingsV6] : Settings, logger);
+    }
+
+    // A kernel that forwards stops listening to routers (ip-sysctl: accept_ra), and the board would lose its IPv6 default route; 2 means: all the same. On the
+    // uplink only: a pod must not play the router (CVE-2020-13401).
+    private static void KeepRouterAdvertisements(string uplink, ILogger logger)
+    {
+        var path = $"net/ipv6/conf/{uplink}/accept_ra";
+        if (!File.Exists("/proc/sys/" + path) || File.ReadAllText("/proc/sys/" + path).Trim() != "1") return;
+        Apply([(path, "2", "this board may lose its IPv6 default route")], logger);
+    }
+
+    /// <summary>The limits of connection tracking that <c>--kube-proxy-arg</c> names; without a name the kernel's stay.</summary>
+    public static void ApplyConntrack(ProxyOptions options, ILogger logger)
+    {
+        var settings = new List<(string, string, string)>();
+        void Set(string name, int value)
+        {
+            if (value > 0) settings.Add(($"net/netfilter/nf_conntrack_{name}", value.ToString(CultureInfo.InvariantCulture), "the limit of --kube-proxy-arg does not hold"));
+        }
+        Set("max", options.ConntrackMax);
+        Set("tcp_timeout_established", (int)options.EstablishedTimeout.TotalSeconds);
+        Set("tcp_timeout_close_wait", (int)options.CloseWaitTimeout.TotalSeconds);
+        Apply(settings, logger);
+    }
+
+    private static void Apply(IEnumerable<(string Path, string Value, string Purpose)> settings, ILogger logger)
+    {
+        foreach (var (path, value, purpose) in settings)
             if (Write("/proc/sys/" + path, value) is { } error) Log.SettingRefused(logger, path, value, purpose, error);
     }
 
-    /// <summary>Makes bridged packets pass the IP rules, loading the module where it is one. False: this kernel has no bridge netfilter.</summary>
+    /// <summary>Makes bridged packets pass the IP rules, loading the module where it is one. False: this kernel has no bridge netfilter, so pods must not be neighbours on a bridge.</summary>
     public static bool EnableBridgeNetfilter()
     {
         if (!File.Exists(BridgeNetfilter)) LoadModule("br_netfilter");

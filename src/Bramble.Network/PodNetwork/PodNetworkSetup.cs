@@ -8,7 +8,7 @@ namespace Bramble.Network.PodNetwork;
 
 /// <summary>Makes this node's part of the pod network as soon as the node has its podCIDR: kernel settings, bridge, CNI configuration, and the route by
 /// which the host itself reaches service addresses. Level-triggered: each change of the Node looks at everything again.</summary>
-internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers, ILogger logger)
+internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers, bool hasBridgeNetfilter, ILogger logger)
 {
     private readonly SemaphoreSlim _changed = new(1);
     private readonly TaskCompletionSource _configured = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -18,8 +18,11 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
 
     public async Task RunAsync(CancellationToken cancel)
     {
-        KernelSettings.Apply(UsesV6, logger);
-        using (var routes = new RouteNetlink()) SetServiceRoutes(routes);
+        using (var routes = new RouteNetlink())
+        {
+            KernelSettings.Apply(UsesV6, Uplink.Find(routes, config.FlannelInterface, config.NodeIps)?.Name, logger);
+            SetServiceRoutes(routes);
+        }
         if (config.Backend == FlannelBackend.None)
         {
             _configured.TrySetResult();
@@ -62,13 +65,13 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
     private void Configure(IReadOnlyList<IPNetwork> podCidrs)
     {
         using var routes = new RouteNetlink();
-        var mtu = Uplink.PodMtu(Uplink.Find(routes, config.FlannelInterface, config.NodeIps), config.Backend);
+        var mtu = Uplink.PodMtu(Uplink.Find(routes, config.FlannelInterface, config.NodeIps), config);
         var mac = CniConfiguration.BridgeMac(CniConfiguration.Gateway(podCidrs[0]));
         var bridge = routes.EnsureBridge(CniConfiguration.Bridge, mtu, mac);
         foreach (var cidr in podCidrs) routes.EnsureAddress(bridge.Index, CniConfiguration.Gateway(cidr), cidr.PrefixLength);
         WriteWhole(config.SubnetFile, CniConfiguration.SubnetFile(config.ClusterCidrs, podCidrs, mtu));
         // Last: from here on the runtime connects pods.
-        WriteWhole(Path.Combine(config.CniConfDir, CniConfiguration.FileName), CniConfiguration.Conflist(podCidrs, mtu, config.CniStateDir));
+        WriteWhole(Path.Combine(config.CniConfDir, CniConfiguration.FileName), config.CniConf ?? CniConfiguration.Conflist(podCidrs, mtu, config.CniStateDir, hasBridgeNetfilter));
         Log.PodNetworkReady(logger, string.Join(", ", podCidrs), CniConfiguration.Bridge, mtu);
     }
 
@@ -79,7 +82,7 @@ internal sealed class PodNetworkSetup(NetworkConfig config, IInformers informers
         var loopback = routes.FindLink("lo") ?? throw new InvalidOperationException("this machine has no loopback interface \"lo\"");
         if (!loopback.IsUp) routes.SetUp(loopback.Index);
         // Else connections would begin with the loopback's 64 KB packets.
-        var mtu = Uplink.PodMtu(Uplink.Find(routes, config.FlannelInterface, config.NodeIps), config.Backend);
+        var mtu = Uplink.PodMtu(Uplink.Find(routes, config.FlannelInterface, config.NodeIps), config);
         foreach (var cidr in config.ServiceCidrs)
         {
             var source = config.NodeIps.FirstOrDefault(ip => ip.AddressFamily == cidr.BaseAddress.AddressFamily);

@@ -19,11 +19,17 @@ internal static class Uplink
         return links.FirstOrDefault(l => l.Index == byAddress.LinkIndex);
     }
 
-    /// <summary>What fits into a pod's packet, so that it and the overlay's header fit into the uplink's. Example: 1500 and VXLAN's 50 bytes: 1450.</summary>
-    public static int PodMtu(Link? uplink, FlannelBackend backend) => (uplink?.Mtu ?? EthernetMtu) - backend switch
+    /// <summary>What fits into a pod's packet, so that it and the overlay's header fit into the uplink's. Examples: 1500 and VXLAN's 50 bytes: 1450; with
+    /// IPv6, whose outer header is 20 bytes longer: 1430. Ethernet's smallest MTU for IPv6 is the floor.</summary>
+    public static int PodMtu(Link? uplink, NetworkConfig config)
     {
-        FlannelBackend.Vxlan => 50,
-        FlannelBackend.WireguardNative => 80,
-        _ => 0,
-    };
+        var hasV6 = config.ClusterCidrs.Any(cidr => cidr.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6);
+        var mtu = (uplink?.Mtu ?? EthernetMtu) - config.Backend switch
+        {
+            FlannelBackend.Vxlan => hasV6 ? 70 : 50,
+            FlannelBackend.WireguardNative => 80,
+            _ => 0,
+        };
+        return hasV6 ? Math.Max(mtu, 1280) : mtu;
+    }
 }

@@ -11,6 +11,9 @@ internal enum TrafficScope
 
     /// <summary>Only what enters the node from outside the cluster; looked up before <see cref="All"/> (externalTrafficPolicy: Local).</summary>
     External,
+
+    /// <summary>Everybody's, at a hostPort: asked after the NodePorts, and where NodePorts are limited to some addresses of the node it is not.</summary>
+    HostPort,
 }
 
 /// <summary>Where packets arrive: an address, or every address of the node (<paramref name="Address"/> empty), a protocol (<c>tcp</c>) and a port.</summary>

@@ -3,7 +3,7 @@ using k8s.Models;
 
 namespace Bramble.Network.Services;
 
-/// <summary>hostPort and hostIP of a Pod of this node. Pure. They live in the same maps as Services, which win when both want a port.</summary>
+/// <summary>hostPort and hostIP of a Pod of this node. Pure. They live beside Services, which win when both want a port.</summary>
 internal static class PodFrontEnds
 {
     public static Dictionary<FrontKey, FrontEnd> Decide(V1Pod pod)
@@ -24,7 +24,7 @@ internal static class PodFrontEnds
                         if (ServiceFrontEnds.FamilyOf(hostIp) != family) continue;
                         address = hostIp.ToString();
                     }
-                    var key = new FrontKey(family, TrafficScope.All, address, (port.Protocol ?? "TCP").ToLowerInvariant(), port.HostPort.Value);
+                    var key = new FrontKey(family, address.Length == 0 ? TrafficScope.HostPort : TrafficScope.All, address, (port.Protocol ?? "TCP").ToLowerInvariant(), port.HostPort.Value);
                     fronts[key] = new FrontEnd(FrontVerdict.Balance, [new Backend(podIp.ToString(), port.ContainerPort, IsLocal: true)], KeepsSource: true, IsExternal: true);
                 }
             }

@@ -42,7 +42,8 @@ internal static class RuleElements
             foreach (var range in allowed) yield return new("allowed", $"{place} . {range}", "");
             yield return new("guarded", place, "");
         }
-        yield return new((isNode ? "nodeports" : "services") + (key.Scope == TrafficScope.External ? "_external" : ""), place, front.Verdict switch
+        var map = !isNode ? "services" : key.Scope == TrafficScope.HostPort ? "hostports" : "nodeports";
+        yield return new(map + (key.Scope == TrafficScope.External ? "_external" : ""), place, front.Verdict switch
         {
             FrontVerdict.Refuse => "goto refuse",
             FrontVerdict.Drop => "drop",
@@ -80,8 +81,9 @@ internal static class RuleElements
         yield return new(ChainName(key, front), [$"numgen random mod {Number(front.Backends.Count)} vmap {{ {string.Join(", ", choices)} }}"], []);
     }
 
-    // The four kinds of front ends look up different keys, or from different places.
-    private static string Kind(FrontKey key) => (key.Address.Length == 0 ? "node-" : "") + (key.Scope == TrafficScope.External ? "external-" : "");
+    // The kinds of front ends look up different keys, or from different places.
+    private static string Kind(FrontKey key) =>
+        (key.Address.Length > 0 ? "" : key.Scope == TrafficScope.HostPort ? "host-" : "node-") + (key.Scope == TrafficScope.External ? "external-" : "");
 
     private static string ChainName(FrontKey key, FrontEnd front) => front.Affinity is { } affinity
         ? AffinityChainName(key, front, affinity)

@@ -24,6 +24,8 @@ internal sealed class RuleSet(IpFamily family)
     private readonly Dictionary<string, RuleChain?> _touchedChains = [];
     private readonly HashSet<StaleFlow> _stale = [];
 
+    public IpFamily Family => family;
+
     private string Ip => family == IpFamily.V6 ? "ip6" : "ip";
 
     /// <summary>Number of elements wanted now.</summary>
@@ -199,7 +201,7 @@ internal sealed class RuleSet(IpFamily family)
         }
     }
 
-    private static bool IsVerdictMap(string set) => set.StartsWith("services", StringComparison.Ordinal) || set.StartsWith("nodeports", StringComparison.Ordinal);
+    private static bool IsVerdictMap(string set) => set.StartsWith("services", StringComparison.Ordinal) || set.StartsWith("nodeports", StringComparison.Ordinal) || set == "hostports";
 
     private void ForgetTouched()
     {

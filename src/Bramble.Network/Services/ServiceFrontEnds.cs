@@ -116,10 +116,10 @@ internal readonly record struct EndpointChoice(IReadOnlyList<Backend> Cluster, I
                 }
             }
         }
-        var usable = ready.Count > 0 ? ready : ending;
         var localReady = ready.Where(e => e.Backend.IsLocal).ToList();
         var local = localReady.Count > 0 ? localReady : ending.Where(e => e.Backend.IsLocal).ToList();
-        return new EndpointChoice(Sorted(Hinted(usable, node)), Sorted(local));
+        // Hints speak of ready endpoints; of those that are ending any will do.
+        return new EndpointChoice(Sorted(ready.Count > 0 ? Hinted(ready, node) : ending), Sorted(local));
     }
 
     // Hints count only when every endpoint has one and somebody is hinted for here: else some would get no traffic, or we would have nobody.

@@ -5,6 +5,7 @@ using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
+using Bramble.Network.Services.Health;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 
@@ -12,7 +13,7 @@ namespace Bramble.Network.Services;
 
 /// <summary>Keeps the kernel's service rules equal to Services, EndpointSlices and the hostPorts of this node's Pods. One loop owns all state; informers
 /// only say what changed; changes that come together become one transaction.</summary>
-internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, INftables nftables, bool hasBridgeNetfilter, TimeProvider time, ILogger logger)
+internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, INftables nftables, bool masqueradesNeighbours, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryLast = TimeSpan.FromSeconds(60);
@@ -24,15 +25,18 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     // Unbounded, but each entry is a reference to what the informer holds anyway, and the loop drains it whole.
     private readonly Channel<Change> _changes = Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly HealthCheckNodePorts _health = new(time, logger);
+    private readonly ProxyHealth _state = new(time);
     private NodePlace _place = new(config.NodeName, Zone: null);
+    // The node's pod networks, blanks between.
+    private string _podCidrs = "";
+    private bool _hasNewPodCidrs;
 
     private abstract record Change
     {
         public sealed record Service(NamespacedName Name, V1Service? Now) : Change;
         public sealed record Slice(V1EndpointSlice? Old, V1EndpointSlice? Now) : Change;
         public sealed record Pod(NamespacedName Name, V1Pod? Now) : Change;
-        public sealed record Place(NodePlace Now) : Change;
+        public sealed record Place(NodePlace Now, string PodCidrs) : Change;
         public sealed record Reload : Change;
     }
 
@@ -45,7 +49,20 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     public async Task RunAsync(CancellationToken cancel)
     {
         Prepare();
-        using var health = _health;
+        var ports = _state.Open(config.Proxy, logger);
+        using var health = new HealthCheckNodePorts(_state, time, logger);
+        try
+        {
+            await FollowAsync(health, cancel);
+        }
+        finally
+        {
+            foreach (var port in ports) port.Dispose();
+        }
+    }
+
+    private async Task FollowAsync(HealthCheckNodePorts health, CancellationToken cancel)
+    {
         using var services = informers.For(Resources.Services).Subscribe(c => _changes.Writer.TryWrite(new Change.Service(c.Name, c.New)));
         using var slices = informers.For(Resources.EndpointSlices).Subscribe(c => _changes.Writer.TryWrite(new Change.Slice(c.Old, c.New)));
         using var pods = informers.For(Resources.Pods).Subscribe(NotePod);
@@ -59,11 +76,13 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
         var retry = RetryFirst;
         while (!cancel.IsCancellationRequested)
         {
-            mustReload |= Observe();
+            mustReload |= Observe(health);
             try
             {
+                var started = time.GetTimestamp();
                 if (mustReload) LoadAll();
                 else LoadChanges();
+                _state.Updated([.. _families.Select(family => family.Family == IpFamily.V6 ? "IPv6" : "IPv4")], time.GetElapsedTime(started));
                 mustReload = false;
                 retry = RetryFirst;
                 _loaded.TrySetResult();
@@ -73,10 +92,12 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
             {
                 // Most likely the tables are no longer as we left them: all of it again, at once.
                 Log.RefusedCommands(logger, refused.Message + "\n" + refused.Commands);
+                _state.Failed();
                 mustReload = true;
             }
             catch (NftablesException refused)
             {
+                _state.Failed();
                 Log.RulesRefused(logger, refused.Message, (int)retry.TotalSeconds);
                 Log.RefusedCommands(logger, refused.Commands);
                 await Task.Delay(retry, time, cancel);
@@ -93,7 +114,14 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
             if (!isUsed) continue;
             _families.Add(new RuleSet(family));
             var dns = DnsTarget(family);
-            _baseRules.Add(BaseRules.Of(family, config.ClusterCidrs, config.ServiceCidrs, dns, hasBridgeNetfilter, family == IpFamily.V4 || config.MasqueradesIPv6Pods));
+            _baseRules.Add(BaseRules.Of(family, new BasePlan(config.ClusterCidrs, config.ServiceCidrs)
+            {
+                DnsTarget = dns,
+                MasqueradesPods = family == IpFamily.V4 || config.MasqueradesIPv6Pods,
+                MasqueradesNeighbours = masqueradesNeighbours,
+                MasqueradesAll = config.Proxy.MasqueradesAll,
+                NodePortAddresses = config.Proxy.NodePortAddresses,
+            }));
             if (dns is not null) _families[^1].Set(ClaimRank.ClusterDns, "cluster-dns", ClusterDnsFronts(family));
         }
     }
@@ -132,28 +160,33 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     private void NoteNode(ObjectChange<V1Node> change)
     {
         if (change.Name.Name != config.NodeName) return;
+        _state.NodeIs(change.New);
         string? zone = null;
         change.New?.Metadata.Labels?.TryGetValue("topology.kubernetes.io/zone", out zone);
-        _changes.Writer.TryWrite(new Change.Place(new NodePlace(config.NodeName, zone)));
+        var podCidrs = change.New?.Spec?.PodCIDRs is { Count: > 0 } several ? string.Join(' ', several) : change.New?.Spec?.PodCIDR ?? "";
+        _changes.Writer.TryWrite(new Change.Place(new NodePlace(config.NodeName, zone), podCidrs));
     }
 
     private static bool HasHostPorts(V1Pod? pod) =>
         pod?.Spec?.Containers?.Concat(pod.Spec.InitContainers ?? []).Any(c => c.Ports?.Any(p => p.HostPort is > 0) == true) == true;
 
     // Takes in all that has come; true when the tables themselves must be made again.
-    private bool Observe()
+    private bool Observe(HealthCheckNodePorts health)
     {
         var touched = new HashSet<NamespacedName>();
         var mustReload = false;
+        var (serviceChanges, endpointChanges) = (0, 0);
         while (_changes.Reader.TryRead(out var change))
             switch (change)
             {
                 case Change.Service(var name, var now):
+                    serviceChanges++;
                     if (now is null) _services.Remove(name);
                     else _services[name] = now;
                     touched.Add(name);
                     break;
                 case Change.Slice(var old, var now):
+                    endpointChanges++;
                     if (old is not null && ServiceOf(old) is { } left && _slices.TryGetValue(left, out var leftSlices))
                     {
                         leftSlices.Remove(old.Metadata.Name);
@@ -171,7 +204,9 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
                     var fronts = now is null ? [] : PodFrontEnds.Decide(now);
                     foreach (var family in _families) family.Set(ClaimRank.HostPort, name.ToString(), fronts);
                     break;
-                case Change.Place(var place) when place != _place:
+                case Change.Place(var place, var podCidrs):
+                    if (podCidrs != _podCidrs) (_podCidrs, _hasNewPodCidrs) = (podCidrs, true);
+                    if (place == _place) break;
                     _place = place;
                     touched.UnionWith(_services.Keys);
                     break;
@@ -179,11 +214,12 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
                     mustReload = true;
                     break;
             }
+        if (touched.Count > 0) _state.Queued(serviceChanges, endpointChanges);
         foreach (var name in touched)
         {
             IReadOnlyCollection<V1EndpointSlice> slices = _slices.TryGetValue(name, out var own) ? own.Values : [];
             var fronts = _services.TryGetValue(name, out var service) ? ServiceFrontEnds.Decide(service, slices, _place) : [];
-            _health.Set(name, HealthCheckNodePorts.PortOf(service), HealthCheckNodePorts.CountLocal(slices, config.NodeName));
+            health.Set(name, HealthCheckNodePorts.PortOf(service), HealthCheckNodePorts.CountLocal(slices, config.NodeName));
             foreach (var family in _families) family.Set(ClaimRank.Service, name.ToString(), fronts);
         }
         return mustReload;
@@ -198,7 +234,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     {
         for (var i = 0; i < _families.Count; i++)
         {
-            foreach (var part in _families[i].TakeAll(_baseRules[i])) nftables.Apply(part);
+            foreach (var part in _families[i].TakeAll(_baseRules[i] + LocalPods(_families[i].Family))) nftables.Apply(part);
             _families[i].TakeStaleFlows();
             Log.RulesLoaded(logger, _families[i].Count, i == 0 ? "first" : "second");
         }
@@ -208,11 +244,15 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     {
         foreach (var family in _families)
         {
-            var transaction = family.TakeChanges();
+            var transaction = (_hasNewPodCidrs ? LocalPods(family.Family) : "") + family.TakeChanges();
             if (transaction.Length > 0) nftables.Apply(transaction);
             ForgetFlows(family.TakeStaleFlows());
         }
+        _hasNewPodCidrs = false;
     }
+
+    private string LocalPods(IpFamily family) =>
+        BaseRules.LocalPods(family, [.. _podCidrs.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => IPNetwork.TryParse(text, out var cidr) ? cidr : (IPNetwork?)null).OfType<IPNetwork>()]);
 
     // A UDP client keeps its flow, and with it a backend that is gone, until the kernel forgets it; TCP notices by itself.
     private void ForgetFlows(IReadOnlyList<StaleFlow> stale)

@@ -3,39 +3,100 @@ using k8s.Models;
 
 namespace Bramble.Scheduler.State;
 
-/// <summary>Amounts of what a node has and pods ask for. CPU in thousandths, everything else in units (bytes, pieces).</summary>
+/// <summary>Amounts of what a node has and pods ask for: CPU in thousandths, bytes, pieces. The everyday resources are fields, so that comparing costs no look-up.</summary>
 internal sealed class ResourceAmounts
 {
-    private readonly Dictionary<string, long> _amounts = new(StringComparer.Ordinal);
+    public const string Cpu = "cpu", Memory = "memory", EphemeralStorage = "ephemeral-storage", Pods = "pods";
 
-    public IReadOnlyDictionary<string, long> All => _amounts;
+    public long CpuMillicores { get; set; }
+    public long MemoryBytes { get; set; }
+    public long EphemeralBytes { get; set; }
 
-    public long this[string resource] => _amounts.GetValueOrDefault(resource);
+    /// <summary>How many Pods a node takes; 0 in what a Pod asks for.</summary>
+    public long PodCount { get; set; }
+
+    /// <summary>Extended resources, huge pages, attachable volumes; null: none.</summary>
+    public Dictionary<string, long>? Scalars { get; private set; }
+
+    public long this[string resource]
+    {
+        get => resource switch
+        {
+            Cpu => CpuMillicores,
+            Memory => MemoryBytes,
+            EphemeralStorage => EphemeralBytes,
+            Pods => PodCount,
+            _ => Scalars is not null && Scalars.TryGetValue(resource, out var amount) ? amount : 0,
+        };
+        set
+        {
+            switch (resource)
+            {
+                case Cpu: CpuMillicores = value; break;
+                case Memory: MemoryBytes = value; break;
+                case EphemeralStorage: EphemeralBytes = value; break;
+                case Pods: PodCount = value; break;
+                default:
+                    if (IsScalar(resource)) (Scalars ??= new(StringComparer.Ordinal))[resource] = value;
+                    break;
+            }
+        }
+    }
+
+    /// <summary>The scheduler counts extended resources (<c>vendor.com/gpu</c>), huge pages and attachable volumes; other plain names mean nothing to it.</summary>
+    public static bool IsScalar(string resource) =>
+        resource.Contains('/') || resource.StartsWith("hugepages-", StringComparison.Ordinal) || resource.StartsWith("attachable-volumes-", StringComparison.Ordinal);
 
     public static ResourceAmounts Of(IDictionary<string, ResourceQuantity>? quantities)
     {
         var amounts = new ResourceAmounts();
-        foreach (var (name, quantity) in quantities ?? new Dictionary<string, ResourceQuantity>()) amounts._amounts[name] = Amount(name, quantity);
+        if (quantities is null) return amounts;
+        foreach (var (name, quantity) in quantities) amounts[name] = Amount(name, quantity);
         return amounts;
+    }
+
+    /// <summary>CPU in thousandths, all else in units; both rounded up.</summary>
+    public static long Amount(string name, ResourceQuantity quantity)
+    {
+        if (!Quantity.TryParse(quantity.ToString(), out var parsed, out _)) return 0;
+        return name == Cpu ? parsed.ToMillis() : parsed.ToUnits();
     }
 
     public void Add(ResourceAmounts other, int sign = 1)
     {
-        foreach (var (name, amount) in other._amounts) _amounts[name] = _amounts.GetValueOrDefault(name) + (sign * amount);
+        CpuMillicores += sign * other.CpuMillicores;
+        MemoryBytes += sign * other.MemoryBytes;
+        EphemeralBytes += sign * other.EphemeralBytes;
+        PodCount += sign * other.PodCount;
+        if (other.Scalars is null) return;
+        foreach (var (name, amount) in other.Scalars) this[name] += sign * amount;
     }
 
-    public void Add(string resource, long amount) => _amounts[resource] = _amounts.GetValueOrDefault(resource) + amount;
-
-    public void Set(string resource, long amount) => _amounts[resource] = amount;
-
+    /// <summary>Each amount at least that of <paramref name="other"/>.</summary>
     public void RaiseTo(ResourceAmounts other)
     {
-        foreach (var (name, amount) in other._amounts) _amounts[name] = Math.Max(_amounts.GetValueOrDefault(name), amount);
+        CpuMillicores = Math.Max(CpuMillicores, other.CpuMillicores);
+        MemoryBytes = Math.Max(MemoryBytes, other.MemoryBytes);
+        EphemeralBytes = Math.Max(EphemeralBytes, other.EphemeralBytes);
+        if (other.Scalars is null) return;
+        foreach (var (name, amount) in other.Scalars)
+            if (amount > this[name] || Scalars?.ContainsKey(name) != true) this[name] = amount;
     }
 
-    private static long Amount(string name, ResourceQuantity quantity)
+    public ResourceAmounts Copy()
     {
-        if (!Quantity.TryParse(quantity.ToString(), out var parsed, out _)) return 0;
-        return name == "cpu" ? parsed.ToMillis() : parsed.ToUnits();
+        var copy = new ResourceAmounts();
+        copy.Add(this);
+        return copy;
+    }
+
+    /// <summary>True when something is less than in <paramref name="before"/>.</summary>
+    public bool IsLessAnywhereThan(ResourceAmounts before)
+    {
+        if (CpuMillicores < before.CpuMillicores || MemoryBytes < before.MemoryBytes || EphemeralBytes < before.EphemeralBytes) return true;
+        if (before.Scalars is null) return false;
+        foreach (var (name, amount) in before.Scalars)
+            if (this[name] < amount) return true;
+        return false;
     }
 }

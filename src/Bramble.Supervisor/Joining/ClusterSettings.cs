@@ -19,6 +19,12 @@ public sealed record ClusterSettings
     /// <summary>As <c>--flannel-backend</c> names it.</summary>
     public required string FlannelBackend { get; init; }
 
+    /// <summary><c>--flannel-ipv6-masq</c>: IPv6 pods go out with the node's address.</summary>
+    public bool MasqueradesIPv6Pods { get; init; }
+
+    /// <summary><c>--flannel-external-ip</c>: nodes send each other pods' packets at their external addresses.</summary>
+    public bool UsesExternalIps { get; init; }
+
     /// <summary>As <c>--egress-selector-mode</c> names it.</summary>
     public required string EgressSelectorMode { get; init; }
 
@@ -47,13 +53,13 @@ public sealed record ClusterSettings
         ["Skips"] = new JsonObject(),
         ["DisableNPC"] = DisablesNetworkPolicy,
         ["DisableServiceLB"] = Disabled.Contains("servicelb"),
-        ["DisableKubeProxy"] = false,
+        ["DisableKubeProxy"] = Disabled.Contains("kube-proxy"),
         ["DisableCCM"] = false,
         ["DisableHelmController"] = true,
         ["EmbeddedRegistry"] = false,
         ["SupervisorMetrics"] = false,
-        ["FlannelIPv6Masq"] = false,
-        ["FlannelExternalIP"] = false,
+        ["FlannelIPv6Masq"] = MasqueradesIPv6Pods,
+        ["FlannelExternalIP"] = UsesExternalIps,
         ["NoLeaderElect"] = true,
     };
 
@@ -77,6 +83,8 @@ public sealed record ClusterSettings
                 ClusterDns = [.. (document["ClusterDNSs"] as JsonArray ?? []).Select(a => IPAddress.Parse(a!.GetValue<string>()))],
                 ClusterDomain = Text(document, "ClusterDomain"),
                 FlannelBackend = Text(document, "FlannelBackend"),
+                MasqueradesIPv6Pods = document["FlannelIPv6Masq"]?.GetValue<bool>() == true,
+                UsesExternalIps = document["FlannelExternalIP"]?.GetValue<bool>() == true,
                 EgressSelectorMode = Text(document, "EgressSelectorMode"),
                 Disabled = (document["Disables"] as JsonObject ?? []).Where(d => d.Value?.GetValue<bool>() == true).Select(d => d.Key).ToHashSet(StringComparer.Ordinal),
                 DisablesNetworkPolicy = document["DisableNPC"]?.GetValue<bool>() == true,

@@ -17,6 +17,12 @@ internal static partial class JoinLog
     [LoggerMessage(8115, LogLevel.Warning, "This machine's clock differs from the server's by {Seconds} s. Set it: timedatectl set-ntp true.")]
     public static partial void ClockDiffers(ILogger logger, int seconds);
 
+    [LoggerMessage(8131, LogLevel.Information, "The node has new certificates, good until {NotAfter:yyyy-MM-dd}; its parts start again with them, pods go on.")]
+    public static partial void Renewed(ILogger logger, DateTimeOffset notAfter);
+
+    [LoggerMessage(8132, LogLevel.Warning, "The node's certificates end on {NotAfter:yyyy-MM-dd} and cannot be renewed: {Reason} Trying again in 12 hours.")]
+    public static partial void NotRenewed(ILogger logger, DateTimeOffset notAfter, string reason);
+
     [LoggerMessage(8121, LogLevel.Information, "API traffic of this node goes to server {Server}.")]
     public static partial void ServerChosen(ILogger logger, string server);
 

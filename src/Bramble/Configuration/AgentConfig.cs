@@ -18,6 +18,12 @@ internal sealed record AgentConfig
     public required string NodeName { get; init; }
     public required IReadOnlyList<IPAddress> NodeIps { get; init; }
     public required IReadOnlyList<IPAddress> NodeExternalIps { get; init; }
+
+    /// <summary>The addresses were found on the machine, not given: they follow it.</summary>
+    public required bool FindsIps { get; init; }
+
+    public required FlannelConf Flannel { get; init; }
+    public required string? CniConf { get; init; }
     public required bool IsDebug { get; init; }
     private FlagSet Flags { get; init; } = null!;
 
@@ -38,13 +44,16 @@ internal sealed record AgentConfig
             LoadBalancerPort = Port(flags, AgentFlags.LbServerPort),
             NodeName = NodeNameOf(flags),
             NodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)),
+            FindsIps = flags.Split(ServerFlags.NodeIp).Count == 0,
+            Flannel = FlannelConf.Read(flags.Text(ServerFlags.FlannelConf)),
+            CniConf = FlannelConf.CniConf(flags.Text(ServerFlags.FlannelCniConf)),
             NodeExternalIps = Addresses(flags.Split(ServerFlags.NodeExternalIp), "--node-external-ip"),
             IsDebug = flags.Switch(ServerFlags.Debug) || flags.Number(ServerFlags.Verbosity) >= 4,
             Flags = flags,
         };
         // Wrong values are told before anything is done, not after the join.
         _ = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet);
-        _ = ComponentArguments.Parse("--kube-proxy-arg", flags.List(ServerFlags.KubeProxyArg), ComponentArguments.None);
+        _ = ProxyArguments.Read(flags.List(ServerFlags.KubeProxyArg), config.NodeIps, Environment.ProcessorCount);
         _ = (Labels(flags.List(ServerFlags.NodeLabel)), flags.List(ServerFlags.NodeTaint).Select(Taint).ToList());
         return config;
     }
@@ -54,13 +63,17 @@ internal sealed record AgentConfig
     {
         Layout = Layout,
         Name = NodeName,
-        Ips = NodeIps,
+        Ips = FindsIps ? NodeAddresses.OfFamilies(NodeIps, cluster.ClusterCidrs) : NodeIps,
         ExternalIps = NodeExternalIps,
         Labels = Labels(Flags.List(ServerFlags.NodeLabel)),
         Taints = [.. Flags.List(ServerFlags.NodeTaint).Select(Taint)],
+        Annotations = NodeAnnotations.Of("agent", Flags.Line, FlagSet.Variables("K3S_"), NodeName, FindsIps ? NodeAddresses.OfFamilies(NodeIps, cluster.ClusterCidrs) : NodeIps, NodeExternalIps),
         Cluster = cluster,
         FlannelInterface = Flags.Text(ServerFlags.FlannelIface),
+        Flannel = Flannel,
+        CniConf = CniConf,
         Kubelet = ComponentArguments.Parse("--kubelet-arg", Flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet),
+        Proxy = ProxyArguments.Read(Flags.List(ServerFlags.KubeProxyArg), NodeIps, Environment.ProcessorCount),
         RuntimeEndpoint = Flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
         PauseImage = Flags.Text(ServerFlags.PauseImage)!,
         Snapshotter = Flags.Text(ServerFlags.Snapshotter)!,
@@ -68,6 +81,13 @@ internal sealed record AgentConfig
         ResolvConf = Bramble.Configuration.ResolvConf.Choose(Flags.Text(ServerFlags.ResolvConf)),
         IsServer = false,
     };
+
+    /// <summary>Waits until the machine has other addresses than these, and returns what it is then.</summary>
+    public async Task<AgentConfig> MovedAsync(ClusterSettings cluster, TimeProvider time, CancellationToken cancel)
+    {
+        if (!FindsIps) await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
+        return this with { NodeIps = await NodeAddresses.MovedAsync(NodeIps, cluster.ClusterCidrs, Flags.Text(ServerFlags.FlannelIface), time, cancel) };
+    }
 
     private static JoinToken Parsed(string token)
     {

@@ -12,9 +12,9 @@ internal static class AgentFlags
     public static readonly IReadOnlyList<Flag> All =
     [
         ServerFlags.Config, ServerFlags.Debug, ServerFlags.Verbosity, ServerFlags.LogFile, ServerFlags.AlsoLogToStderr, Server, ServerFlags.Token, ServerFlags.TokenFile, ServerFlags.DataDir,
-        ServerFlags.NodeName, ServerFlags.WithNodeId, ServerFlags.NodeLabel, ServerFlags.NodeTaint, ServerFlags.NodeIp, ServerFlags.NodeExternalIp, ServerFlags.FlannelIface, LbServerPort,
+        ServerFlags.NodeName, ServerFlags.WithNodeId, ServerFlags.NodeLabel, ServerFlags.NodeTaint, ServerFlags.NodeIp, ServerFlags.NodeExternalIp, ServerFlags.FlannelIface, ServerFlags.FlannelConf, ServerFlags.FlannelCniConf, LbServerPort,
         ServerFlags.KubeletArg, ServerFlags.KubeProxyArg, ServerFlags.ContainerRuntimeEndpoint, ServerFlags.PauseImage, ServerFlags.Snapshotter, ServerFlags.NonrootDevices, ServerFlags.ResolvConf,
-        .. ServerFlags.Missing("docs/roadmap.md says what comes next", "bind-address", "flannel-conf", "flannel-cni-conf", "node-internal-dns", "node-external-dns", "vpn-auth", "vpn-auth-file", "image-credential-provider-bin-dir",
+        .. ServerFlags.Missing("docs/roadmap.md says what comes next", "bind-address", "node-internal-dns", "node-external-dns", "vpn-auth", "vpn-auth-file", "image-credential-provider-bin-dir",
             "image-credential-provider-config", "selinux", "protect-kernel-defaults", "default-runtime", "image-service-endpoint", "disable-default-registry-endpoint", "private-registry",
             "airgap-extra-registry", "enable-pprof", "rootless", "prefer-bundled-bin", "vmodule", "disable-apiserver-lb", "supervisor-metrics"),
         .. ServerFlags.Missing("Docker is no CRI runtime; leave the flag out to use Bramble's own containerd", "docker"),

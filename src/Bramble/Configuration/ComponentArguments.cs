@@ -18,10 +18,13 @@ internal sealed class ComponentArguments
     public static readonly IReadOnlySet<string> OfControllerManager = new HashSet<string>(StringComparer.Ordinal)
     {
         "node-monitor-grace-period", "terminated-pod-gc-threshold", "node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6",
+        "horizontal-pod-autoscaler-cpu-initialization-period", "horizontal-pod-autoscaler-downscale-stabilization", "horizontal-pod-autoscaler-initial-readiness-delay",
+        "horizontal-pod-autoscaler-sync-period", "horizontal-pod-autoscaler-tolerance",
+        "large-cluster-size-threshold", "node-eviction-rate", "secondary-node-eviction-rate", "unhealthy-zone-threshold",
     };
 
-    /// <summary>kube-scheduler's and kube-proxy's: they are parts of one process here, without a port or a mode of their own.</summary>
-    public static readonly IReadOnlySet<string> None = new HashSet<string>(StringComparer.Ordinal);
+    /// <summary>kube-scheduler's: a KubeSchedulerConfiguration file.</summary>
+    public static readonly IReadOnlySet<string> OfScheduler = new HashSet<string>(StringComparer.Ordinal) { "config" };
 
     /// <summary>The kubelet's.</summary>
     public static readonly IReadOnlySet<string> OfKubelet = new HashSet<string>(StringComparer.Ordinal)
@@ -52,6 +55,11 @@ internal sealed class ComponentArguments
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
         : throw new UsageException($"{_flag}: {name}=\"{text}\" is not a whole number");
 
+    /// <exception cref="UsageException">It is none.</exception>
+    public double Fraction(string name, double otherwise) => Text(name) is not { } text ? otherwise
+        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number
+        : throw new UsageException($"{_flag}: {name}=\"{text}\" is not a number like 0.1");
+
     /// <summary>The duration of a setting, as Go writes it: <c>1h30m</c>, <c>40s</c>.</summary>
     /// <exception cref="UsageException">It is none.</exception>
     public TimeSpan Duration(string name, TimeSpan otherwise) => Text(name) is not { } text ? otherwise
@@ -67,7 +75,6 @@ internal sealed class ComponentArguments
             var parts = text.TrimStart('-').Split('=', 2);
             // key+=v and key-=v add to K3s' own defaults; Bramble sets none of its own for these components.
             var name = parts[0].TrimEnd('+', '-');
-            if (known.Count == 0) throw new UsageException($"{flag}: Bramble's has no settings (\"{name}\"): leave it out");
             if (!known.Contains(name))
             {
                 var nearest = known.MinBy(candidate => FlagSet.Distance(candidate, name));

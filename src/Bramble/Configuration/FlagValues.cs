@@ -11,7 +11,7 @@ internal static class FlagValues
     {
         var name = flags.Text(ServerFlags.NodeName, Environment.MachineName).ToLowerInvariant();
         if (flags.Switch(ServerFlags.WithNodeId)) name += "-" + MachineId.Own();
-        return Bramble.ApiServer.Strategies.Names.DnsSubdomain(name).FirstOrDefault() is { } complaint
+        return Bramble.Api.Naming.Names.DnsSubdomain(name).FirstOrDefault() is { } complaint
             ? throw new UsageException($"\"{name}\" cannot be a node's name: {complaint}. Fix: --node-name NAME")
             : name;
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using Bramble.Network.Services;
 using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Layout;
 
@@ -13,9 +14,13 @@ internal sealed record NodeConfig
     public required IReadOnlyList<IPAddress> ExternalIps { get; init; }
     public required IReadOnlyDictionary<string, string> Labels { get; init; }
     public required IReadOnlyList<(string Key, string? Value, string Effect)> Taints { get; init; }
+    public required IReadOnlyDictionary<string, string> Annotations { get; init; }
     public required ClusterSettings Cluster { get; init; }
     public required string? FlannelInterface { get; init; }
+    public required FlannelConf Flannel { get; init; }
+    public required string? CniConf { get; init; }
     public required ComponentArguments Kubelet { get; init; }
+    public required ProxyOptions Proxy { get; init; }
     public required string? RuntimeEndpoint { get; init; }
     public required string PauseImage { get; init; }
     public required string Snapshotter { get; init; }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Bramble.Flags;
 using Bramble.Network;
+using Bramble.Network.Services;
 using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Layout;
 using static Bramble.Configuration.FlagValues;
@@ -16,6 +17,7 @@ internal sealed record ServerConfig
     public required string NodeName { get; init; }
     public required IReadOnlyList<IPAddress> NodeIps { get; init; }
     public required IReadOnlyList<IPAddress> NodeExternalIps { get; init; }
+    public required IReadOnlyList<string> Line { get; init; }
     public required IReadOnlyDictionary<string, string> NodeLabels { get; init; }
     public required IReadOnlyList<(string Key, string? Value, string Effect)> NodeTaints { get; init; }
     public required IPEndPoint Listen { get; init; }
@@ -29,6 +31,10 @@ internal sealed record ServerConfig
     public required string ClusterDomain { get; init; }
     public required FlannelBackend FlannelBackend { get; init; }
     public required string? FlannelInterface { get; init; }
+    public required FlannelConf Flannel { get; init; }
+    public required string? CniConf { get; init; }
+    public required bool MasqueradesIPv6Pods { get; init; }
+    public required bool UsesExternalIps { get; init; }
     public required bool UsesTunnels { get; init; }
     public required bool DisablesNetworkPolicy { get; init; }
     public required IReadOnlySet<string> Disabled { get; init; }
@@ -44,12 +50,16 @@ internal sealed record ServerConfig
     public required ComponentArguments ControllerManager { get; init; }
     public required ComponentArguments Scheduler { get; init; }
     public required ComponentArguments Kubelet { get; init; }
+    public required ProxyOptions Proxy { get; init; }
     public required string? RuntimeEndpoint { get; init; }
     public required string PauseImage { get; init; }
     public required string Snapshotter { get; init; }
     public required bool NonrootDevices { get; init; }
     public required string ResolvConf { get; init; }
     public required bool IsDebug { get; init; }
+
+    /// <summary>Where volumes of the class local-path lie on every node.</summary>
+    public required string LocalStoragePath { get; init; }
 
     /// <summary>Addresses of the <c>kubernetes</c> Service: the first of each service range.</summary>
     public IReadOnlyList<IPAddress> ServiceAddresses => [.. ServiceCidrs.Select(range => Nth(range, 1))];
@@ -77,6 +87,8 @@ internal sealed record ServerConfig
         ClusterDns = ClusterDns,
         ClusterDomain = ClusterDomain,
         FlannelBackend = FlagValues.BackendName(FlannelBackend),
+        MasqueradesIPv6Pods = MasqueradesIPv6Pods,
+        UsesExternalIps = UsesExternalIps,
         EgressSelectorMode = UsesTunnels ? "agent" : "disabled",
         Disabled = Disabled,
         DisablesNetworkPolicy = DisablesNetworkPolicy,
@@ -91,9 +103,13 @@ internal sealed record ServerConfig
         ExternalIps = NodeExternalIps,
         Labels = NodeLabels,
         Taints = NodeTaints,
+        Annotations = NodeAnnotations.Of("server", Line, FlagSet.Variables("K3S_"), NodeName, NodeIps, NodeExternalIps),
         Cluster = Cluster,
         FlannelInterface = FlannelInterface,
+        Flannel = Flannel,
+        CniConf = CniConf,
         Kubelet = Kubelet,
+        Proxy = Proxy,
         RuntimeEndpoint = RuntimeEndpoint,
         PauseImage = PauseImage,
         Snapshotter = Snapshotter,
@@ -105,7 +121,6 @@ internal sealed record ServerConfig
     /// <exception cref="UsageException">A value is wrong: one line with cause and fix.</exception>
     public static ServerConfig From(FlagSet flags)
     {
-        var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface));
         var external = Addresses(flags.Split(ServerFlags.NodeExternalIp), "--node-external-ip");
         var bind = Address(flags.Text(ServerFlags.BindAddress, "0.0.0.0"), "--bind-address");
         var port = Port(flags, ServerFlags.HttpsListenPort);
@@ -113,13 +128,15 @@ internal sealed record ServerConfig
         var clusters = Networks(flags.Split(ServerFlags.ClusterCidr), "--cluster-cidr");
         if (!services.Select(range => range.BaseAddress.AddressFamily).Order().SequenceEqual(clusters.Select(range => range.BaseAddress.AddressFamily).Order()))
             throw new UsageException("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both");
-        _ = ComponentArguments.Parse("--kube-proxy-arg", flags.List(ServerFlags.KubeProxyArg), ComponentArguments.None);
+        var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip")
+            : NodeAddresses.OfFamilies(NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)), clusters);
         var advertisePort = flags.Number(ServerFlags.AdvertisePort);
         return new ServerConfig
         {
             Layout = new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default)),
             NodeName = NodeNameOf(flags),
             NodeIps = nodeIps,
+            Line = flags.Line,
             NodeExternalIps = external,
             NodeLabels = Labels(flags.List(ServerFlags.NodeLabel)),
             NodeTaints = [.. flags.List(ServerFlags.NodeTaint).Select(Taint)],
@@ -135,6 +152,10 @@ internal sealed record ServerConfig
             ClusterDomain = flags.Text(ServerFlags.ClusterDomain)!,
             FlannelBackend = Backend(flags.Text(ServerFlags.FlannelBackend)!),
             FlannelInterface = flags.Text(ServerFlags.FlannelIface),
+            Flannel = FlannelConf.Read(flags.Text(ServerFlags.FlannelConf)),
+            CniConf = FlannelConf.CniConf(flags.Text(ServerFlags.FlannelCniConf)),
+            MasqueradesIPv6Pods = flags.Switch(ServerFlags.FlannelIpv6Masq),
+            UsesExternalIps = flags.Switch(ServerFlags.FlannelExternalIp),
             UsesTunnels = EgressMode(flags.Text(ServerFlags.EgressSelectorMode)!),
             DisablesNetworkPolicy = flags.Switch(ServerFlags.DisableNetworkPolicy),
             Disabled = DisabledParts(flags),
@@ -148,14 +169,16 @@ internal sealed record ServerConfig
             AgentToken = Secret(flags, ServerFlags.AgentToken, ServerFlags.AgentTokenFile),
             ApiServer = ComponentArguments.Parse("--kube-apiserver-arg", flags.List(ServerFlags.ApiServerArg), ComponentArguments.OfApiServer),
             ControllerManager = ComponentArguments.Parse("--kube-controller-manager-arg", flags.List(ServerFlags.ControllerManagerArg), ComponentArguments.OfControllerManager),
-            Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.None),
+            Scheduler = ComponentArguments.Parse("--kube-scheduler-arg", flags.List(ServerFlags.SchedulerArg), ComponentArguments.OfScheduler),
             Kubelet = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet),
+            Proxy = ProxyArguments.Read(flags.List(ServerFlags.KubeProxyArg), nodeIps, Environment.ProcessorCount),
             RuntimeEndpoint = flags.Text(ServerFlags.ContainerRuntimeEndpoint) is { Length: > 0 } endpoint ? endpoint : null,
             PauseImage = flags.Text(ServerFlags.PauseImage)!,
             Snapshotter = flags.Text(ServerFlags.Snapshotter)!,
             NonrootDevices = flags.Switch(ServerFlags.NonrootDevices),
             ResolvConf = Bramble.Configuration.ResolvConf.Choose(flags.Text(ServerFlags.ResolvConf)),
             IsDebug = flags.Switch(ServerFlags.Debug) || flags.Number(ServerFlags.Verbosity) >= 4,
+            LocalStoragePath = Path.GetFullPath(flags.Text(ServerFlags.DefaultLocalStoragePath) is { Length: > 0 } storage ? storage : new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default)).Storage),
         };
     }
 

@@ -28,6 +28,10 @@ internal static class ServerFlags
     public static readonly Flag ClusterDomain = new("cluster-domain", FlagKind.Text, "Domain of the cluster", null, null, "cluster.local");
     public static readonly Flag FlannelBackend = new("flannel-backend", FlagKind.Text, "Pod network: vxlan, host-gw, wireguard-native or none", null, null, "vxlan");
     public static readonly Flag FlannelIface = new("flannel-iface", FlagKind.Text, "Interface that carries the pod network (default: that of the default route)");
+    public static readonly Flag FlannelIpv6Masq = new("flannel-ipv6-masq", FlagKind.Switch, "Let IPv6 pods go out with the node's address");
+    public static readonly Flag FlannelExternalIp = new("flannel-external-ip", FlagKind.Switch, "Send pods' packets between nodes to their external addresses");
+    public static readonly Flag FlannelConf = new("flannel-conf", FlagKind.Text, "File with flannel's net-conf.json (backend, VNI, port) in place of the cluster's");
+    public static readonly Flag FlannelCniConf = new("flannel-cni-conf", FlagKind.Text, "File with a CNI configuration in place of the generated one");
     public static readonly Flag EgressSelectorMode = new("egress-selector-mode", FlagKind.Text, "How kubelets are reached: agent (through their tunnel) or disabled (directly)", null, null, "agent");
 
     public static readonly Flag WriteKubeconfig = new("write-kubeconfig", FlagKind.Text, "Where to write the admin's kubeconfig", ["o"], "K3S_KUBECONFIG_OUTPUT", "/etc/rancher/k3s/k3s.yaml");
@@ -71,12 +75,12 @@ internal static class ServerFlags
     public static readonly IReadOnlyList<Flag> All =
     [
         Config, Debug, Verbosity, LogFile, AlsoLogToStderr, BindAddress, HttpsListenPort, AdvertiseAddress, AdvertisePort, TlsSan, DataDir,
-        ClusterCidr, ServiceCidr, ServiceNodePortRange, ClusterDns, ClusterDomain, FlannelBackend, FlannelIface, EgressSelectorMode,
+        ClusterCidr, ServiceCidr, ServiceNodePortRange, ClusterDns, ClusterDomain, FlannelBackend, FlannelIface, FlannelIpv6Masq, FlannelExternalIp, FlannelConf, FlannelCniConf, EgressSelectorMode,
         WriteKubeconfig, WriteKubeconfigMode, WriteKubeconfigGroup, Token, TokenFile, AgentToken, AgentTokenFile,
         ApiServerArg, ControllerManagerArg, SchedulerArg, KubeletArg, KubeProxyArg,
         Disable, DisableAgent, DisableScheduler, DisableControllerManager, DisableKubeProxy, DisableNetworkPolicy, DisableCloudController, DisableHelmController,
         NodeName, WithNodeId, NodeLabel, NodeTaint, NodeIp, NodeExternalIp, ContainerRuntimeEndpoint, PauseImage, Snapshotter, NonrootDevices, ResolvConf, DefaultLocalStoragePath,
-        .. Missing(Agents, "server", "flannel-ipv6-masq", "flannel-external-ip", "flannel-conf", "flannel-cni-conf",
+        .. Missing(Agents, "server",
             "node-internal-dns", "node-external-dns", "lb-server-port", "vpn-auth", "vpn-auth-file", "supervisor-port", "apiserver-port", "apiserver-bind-address", "disable-apiserver"),
         .. Missing(ExternalStores, "datastore-endpoint", "datastore-cafile", "datastore-certfile", "datastore-keyfile", "kine-tls", "cluster-init", "cluster-reset",
             "cluster-reset-restore-path", "etcd-arg", "etcd-expose-metrics", "etcd-disable-snapshots", "etcd-snapshot-name", "etcd-snapshot-schedule-cron",

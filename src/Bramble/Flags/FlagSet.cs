@@ -20,13 +20,20 @@ internal sealed class FlagSet
         }
     }
 
+    /// <summary>The words as they were given, the config file's among them.</summary>
+    public IReadOnlyList<string> Line { get; private init; } = [];
+
+    /// <summary>The environment's variables with a prefix.</summary>
+    public static IReadOnlyDictionary<string, string> Variables(string prefix) => Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
+        .Where(entry => entry.Key is string name && name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(entry => (string)entry.Key, entry => (string)(entry.Value ?? ""));
+
     /// <summary>Arguments that are no flags.</summary>
     public List<string> Arguments { get; } = [];
 
     /// <exception cref="UsageException">Unknown flag, missing value, wrong type.</exception>
     public static FlagSet Parse(IEnumerable<Flag> flags, IReadOnlyList<string> line, Func<string, string?> variable)
     {
-        var set = new FlagSet(flags, variable);
+        var set = new FlagSet(flags, variable) { Line = line };
         for (var i = 0; i < line.Count; i++)
         {
             var word = line[i];

@@ -20,8 +20,6 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private const int KubeletPort = 10250;
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan JoinRetry = TimeSpan.FromSeconds(4);
-    // A timer's longest rest; also how soon a failed renewal is tried again, of which there are months.
-    private static readonly TimeSpan RenewalLook = TimeSpan.FromHours(12);
 
     private readonly ILogger _log = logs.CreateLogger("agent");
     private readonly NodeCredentials _credentials = new(config.Layout);
@@ -29,7 +27,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     public async Task RunAsync(CancellationToken stop)
     {
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
-        var claim = new NodeClaim(config.NodeName, NodePasswords.OwnPassword(), [.. config.NodeIps, .. config.NodeExternalIps]);
+        var claim = Claim(config, NodePasswords.OwnPassword());
         using var balancer = new ServerLoadBalancer(
             new IPEndPoint(IPAddress.Loopback, config.LoadBalancerPort), $"{config.Server.Host}:{config.Server.Port.ToString(CultureInfo.InvariantCulture)}",
             Path.Combine(config.Layout.AgentEtc, "k3s-agent-load-balancer.json"), logs.CreateLogger("loadbalancer"));
@@ -41,7 +39,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         using var sockets = NodeSockets.Open(config.Layout, time, logs);
         using var running = new RunningParts(time, _log, stop);
         running.Start("load balancer", balancer.RunAsync);
-        running.Start("node", cancel => RunNodeAsync(cluster, servers, balancer, claim, sockets, cancel));
+        running.Start("node", cancel => RunNodeAsync(cluster, servers, balancer, claim.Password, sockets, cancel));
         ServiceNotify.Ready();
         try
         {
@@ -86,22 +84,32 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         return (cluster, [.. servers.Select(s => s!.GetValue<string>())]);
     }
 
-    /// <summary>The node, made again with new certificates before the old ones end.</summary>
-    private async Task RunNodeAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeClaim claim, NodeSockets sockets, CancellationToken cancel)
+    private static NodeClaim Claim(AgentConfig own, string password) => new(own.NodeName, password, [.. own.NodeIps, .. own.NodeExternalIps]);
+
+    /// <summary>The node, made again with new certificates before the old ones end, and when the machine has moved to another address.</summary>
+    private async Task RunNodeAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, string password, NodeSockets sockets, CancellationToken cancel)
     {
+        var own = config;
         while (true)
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            var node = RunPartsAsync(cluster, servers, balancer, sockets, stop.Token);
-            var renewal = RenewAsync(claim, stop.Token);
-            var first = await Task.WhenAny(node, renewal);
+            var claim = Claim(own, password);
+            var node = RunPartsAsync(own.Node(cluster), cluster, servers, balancer, sockets, stop.Token);
+            var renewal = new CertificateRenewal(_credentials.NotAfter, token => FetchAsync(claim, token), time, _log).RenewedAsync(stop.Token);
+            var moved = own.MovedAsync(cluster, time, stop.Token);
+            var first = await Task.WhenAny(node, renewal, moved);
             await stop.CancelAsync();
-            await Task.WhenAll(node, renewal).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(node, renewal, moved).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await first;
+            if (first != moved) continue;
+            AgentLog.Moved(_log, string.Join(", ", own.NodeIps), string.Join(", ", (await moved).NodeIps));
+            own = await moved;
+            // The kubelet's certificate names its addresses.
+            await JoinAsync(Claim(own, password), cancel);
         }
     }
 
-    private async Task RunPartsAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeSockets sockets, CancellationToken cancel)
+    private async Task RunPartsAsync(NodeConfig own, ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeSockets sockets, CancellationToken cancel)
     {
         using var kubelet = ClientAs("client-kubelet", balancer.Url, "kubelet");
         using var controller = ClientAs("client-k3s-controller", balancer.Url, "k3s-agent");
@@ -110,7 +118,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         List<Task> parts =
         [
             // A node writes its own annotations with its own rights; the controller's only read.
-            new NodeProcess(config.Node(cluster), kubelet, kubelet, informers, sockets, time, logs).RunAsync(stop.Token),
+            new NodeProcess(own, kubelet, kubelet, informers, sockets, time, logs).RunAsync(stop.Token),
             FollowServersAsync(cluster, servers, informers, balancer, stop.Token),
         ];
         var first = await Task.WhenAny(parts);
@@ -121,30 +129,6 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
 
     private HttpKubeClient ClientAs(string certificate, Uri server, string agent) =>
         new(new HttpKubeClientOptions(server, _credentials.LoadAuthorities("server-ca"), _credentials.Load(certificate), UserAgent: agent));
-
-    private async Task RenewAsync(NodeClaim claim, CancellationToken cancel)
-    {
-        while (true)
-        {
-            var left = _credentials.NotAfter() - NodeCredentials.RenewBefore - time.GetUtcNow();
-            if (left > TimeSpan.Zero)
-            {
-                await Task.Delay(left < RenewalLook ? left : RenewalLook, time, cancel);
-                continue;
-            }
-            try
-            {
-                await FetchAsync(claim, cancel);
-                AgentLog.Renewed(_log, _credentials.NotAfter());
-                return;
-            }
-            catch (JoinException refused)
-            {
-                AgentLog.NotRenewed(_log, _credentials.NotAfter(), refused.Message);
-            }
-            await Task.Delay(RenewalLook, time, cancel);
-        }
-    }
 
     /// <summary>A tunnel to every server that the cluster names, and all of them for the load balancer.</summary>
     private async Task FollowServersAsync(ClusterSettings cluster, IReadOnlyList<string> known, IInformers informers, ServerLoadBalancer balancer, CancellationToken cancel)

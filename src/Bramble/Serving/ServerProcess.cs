@@ -5,6 +5,7 @@ using System.Threading.Channels;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Admission.Quota;
+using Bramble.ApiServer.Aggregation;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Bootstrap;
@@ -22,7 +23,9 @@ using Bramble.ApiServer.Verbs;
 using Bramble.Client;
 using Bramble.Configuration;
 using Bramble.Controllers;
+using Bramble.Controllers.LocalPath;
 using Bramble.Scheduler;
+using Bramble.Scheduler.Configuration;
 using Bramble.Storage.Sqlite;
 using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Kubeconfigs;
@@ -47,6 +50,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
 
     public async Task RunAsync(CancellationToken stop)
     {
+        // A wrong file is told before anything is begun.
+        var profiles = config.Scheduler.Text("config") is { } file ? SchedulerConfiguration.Load(file) : SchedulerConfiguration.Default;
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
         var pki = OpenPki();
         var tokens = ServerTokens.Open(config.Layout, pki.ServerCa.ChainPem, config.Token, config.AgentToken);
@@ -62,20 +67,23 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var options = Options(pki);
         var (authorizer, rbac) = Authorizers.Compose(cache, servesIngress: !config.Disabled.Contains("traefik"));
         var authenticators = Authenticators.Compose(authentication, keys, cache, time);
-        // The strategies write IPAddress objects through the pipeline that is made of them.
+        // Strategies write IPAddress objects, admission writes the quotas it charges: through the pipeline that is made of them.
         InProcessClient? loopback = null;
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         Informers? nodes = null;
         var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), logs.CreateLogger("tunnel"));
         using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null), time);
+        var (proxyCertificate, proxyKey) = pki.Pair("client-auth-proxy");
+        using var aggregator = new Aggregator(cache, () => X509Certificate2.CreateFromPemFile(proxyCertificate, proxyKey));
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
-            Admission = AdmissionPlugins.Compose(authorizer, rbac, time),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,
             VirtualGroups = ServesMetrics ? [streams.Metrics] : [],
+            Aggregator = aggregator,
         };
         var pipeline = new ApiPipeline(cache, store, options, parts, time, logs);
         loopback = new InProcessClient(pipeline, UserInfo.Loopback, "kube-apiserver");
@@ -116,8 +124,10 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         using var running = new RunningParts(time, _log, stop);
         running.Start("bootstrap objects", bootstrap.RunAsync);
         running.Start("custom resource definitions", new DefinitionPublisher(pipeline, loopback, time).RunAsync);
+        running.Start("API services", new AggregationLoop(pipeline, aggregator, loopback, time).RunAsync);
         running.Start("quota status", new QuotaStatusWriter(cache, loopback.As(UserInfo.ServiceAccount("kube-system", "resourcequota-controller"), "kube-controller-manager"), time, _log).RunAsync);
         running.Start("expiry of events", new EventExpiry(cache, loopback, config.ApiServer.Duration("event-ttl", TimeSpan.FromHours(1)), time).RunAsync);
+        running.Start("local storage", cancel => KeepLocalStorageAsync(informers, loopback, cancel));
         running.Start("node names", cancel => FreeNamesAsync(informers, passwords, cancel));
         if (config.RunsControllers)
         {
@@ -129,11 +139,27 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
                 NodeMaskSizeIPv4 = arguments.Number("node-cidr-mask-size-ipv4", maskSize),
                 NodeMaskSizeIPv6 = arguments.Number("node-cidr-mask-size-ipv6", 64),
                 TerminatedPodsMax = arguments.Number("terminated-pod-gc-threshold", 12500),
-                NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(40)),
+                NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(50)),
+                NodeEvictions = new()
+                {
+                    Rate = arguments.Fraction("node-eviction-rate", 0.1),
+                    SecondaryRate = arguments.Fraction("secondary-node-eviction-rate", 0.01),
+                    LargeZoneNodes = arguments.Number("large-cluster-size-threshold", 50),
+                    UnhealthyShare = arguments.Fraction("unhealthy-zone-threshold", 0.55),
+                },
+                Autoscaling = new()
+                {
+                    SyncPeriod = arguments.Duration("horizontal-pod-autoscaler-sync-period", TimeSpan.FromSeconds(15)),
+                    DownscaleStabilization = arguments.Duration("horizontal-pod-autoscaler-downscale-stabilization", TimeSpan.FromMinutes(5)),
+                    CpuInitializationPeriod = arguments.Duration("horizontal-pod-autoscaler-cpu-initialization-period", TimeSpan.FromMinutes(5)),
+                    InitialReadinessDelay = arguments.Duration("horizontal-pod-autoscaler-initial-readiness-delay", TimeSpan.FromSeconds(30)),
+                    Tolerance = arguments.Fraction("horizontal-pod-autoscaler-tolerance", 0.1),
+                },
                 IssueAccountToken = tokenIssuer.IssueLegacy,
                 Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
+                LocalPath = HasLocalStorage ? new(config.LocalStoragePath, new NodeFolders(streams.Kubelets)) : null,
             };
-            InProcessClient ControllerClient(string name) => loopback.As(
+            InProcessClient ControllerClient(string name) => name == "system:apiserver" ? loopback : loopback.As(
                 name.Contains(':') ? new UserInfo(name, ["system:authenticated"]) : UserInfo.ServiceAccount("kube-system", name), "kube-controller-manager");
             var host = new ControllerHost(settings, ControllerClient, informers, time, logs);
             running.Start("controllers", host.RunAsync);
@@ -141,7 +167,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         if (config.RunsScheduler)
         {
             var scheduler = loopback.As(new UserInfo("system:kube-scheduler", ["system:authenticated"]), "kube-scheduler");
-            running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs).RunAsync);
+            running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs, profiles).RunAsync);
         }
         if (config.RunsNode)
         {
@@ -165,6 +191,26 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         using var patience = new CancellationTokenSource(StopPatience);
         await server.StopAsync(patience.Token);
         await loading.CancelAsync();
+    }
+
+    private bool HasLocalStorage => !config.Cluster.Disabled.Contains("local-storage");
+
+    /// <summary>The class local-path and what belongs to it, from the first node on that can hold its volumes: an API server alone has no default class.</summary>
+    private async Task KeepLocalStorageAsync(Informers informers, InProcessClient client, CancellationToken cancel)
+    {
+        if (!HasLocalStorage)
+        {
+            await LocalPathObjects.RemoveAsync(client, cancel);
+            return;
+        }
+        var hasNode = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (config.RunsNode) hasNode.SetResult();
+        using var subscription = informers.For(Resources.Nodes).Subscribe(change =>
+        {
+            if (change.New?.Metadata.Annotations?.ContainsKey("k3s.io/hostname") == true) hasNode.TrySetResult();
+        });
+        await hasNode.Task.WaitAsync(cancel);
+        await LocalPathObjects.EnsureAsync(client, config.LocalStoragePath, cancel);
     }
 
     /// <summary>The node that has an address or is called so.</summary>

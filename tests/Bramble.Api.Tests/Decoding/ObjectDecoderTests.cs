@@ -53,6 +53,14 @@ public class ObjectDecoderTests
     }
 
     [Fact]
+    public void An_eviction_may_be_of_the_version_before() =>
+        Assert.Equal(
+            """{"kind":"Eviction","apiVersion":"policy/v1","metadata":{"name":"p"}}""",
+            ObjectDecoder.Decode(
+                Encoding.UTF8.GetBytes("""{"kind":"Eviction","apiVersion":"policy/v1beta1","metadata":{"name":"p"}}"""),
+                BodyFormat.Json, BuiltInSchemas.FindKind(new("policy", "v1", "Eviction"))!, FieldValidation.Strict).Tree.ToJsonString());
+
+    [Fact]
     public void Strict_names_every_unknown_and_repeated_field()
     {
         const string body = """{"metadata":{"name":"a","name":"a","x":1},"data":{"a":"1","a":"2"},"data":{"b":"3"}}""";

@@ -1,3 +1,5 @@
+using Bramble.IntegrationTests.Support;
+
 namespace Bramble.IntegrationTests.Network;
 
 /// <summary>Names of the cluster, asked from a pod on an agent.</summary>
@@ -20,5 +22,34 @@ public sealed class ClusterDnsTests(ThreeNodes nodes)
 
         // "0 33 8080 name" whatever the weight of three is called.
         static string Numbers(string answer) => System.Text.RegularExpressions.Regex.Replace(answer, @"0 \d+ 8080", "0 33 8080");
+    }
+
+    [Fact]
+    public async Task What_is_written_to_coredns_custom_is_known_on_every_node()
+    {
+        var desk = await nodes.Get();
+        await desk.Cluster.KubectlWithInput("""
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: coredns-custom, namespace: kube-system}
+            data:
+              lab.server: |
+                lab.example:53 {
+                  hosts {
+                    192.0.2.20 nas.lab.example
+                  }
+                }
+            """, "apply", "-f", "-");
+        try
+        {
+            foreach (var host in desk.Hosts)
+                await Eventually.Becomes(async () => (await host.Run("busybox", "nslookup", "nas.lab.example", "10.43.0.10")).Output, answer => answer.Contains("192.0.2.20"), $"{host.Name} knows the name");
+        }
+        finally
+        {
+            await desk.Cluster.Kubectl("delete", "configmap", "-n", "kube-system", "coredns-custom");
+        }
+        foreach (var host in desk.Hosts)
+            await Eventually.Becomes(async () => (await host.Run("busybox", "nslookup", "nas.lab.example", "10.43.0.10")).Output, answer => !answer.Contains("192.0.2.20"), $"{host.Name} has forgotten the name");
     }
 }

@@ -39,5 +39,12 @@ public sealed class IsletTests
         Assert.Contains(address, await cluster.Kubectl("exec", pods[0], "--", "busybox", "nslookup", "web.default.svc.cluster.local"));
         Assert.Contains("192.0.2.77", (await cluster.TryKubectl("exec", pods[0], "--", "busybox", "nslookup", "pi.hole.test")).Output);
         Assert.Contains("192.0.2.77", (await cluster.Host.Run("busybox", "nslookup", "pi.hole.test", "127.0.0.1")).Output);
+
+        // Policies hold between the two pods although nothing shows bridged packets to the rules.
+        var other = await cluster.Kubectl("get", "pod", pods[1], "-o", "jsonpath={.status.podIP}");
+        Assert.Equal(pods[1], (await Desk.CurlInPod(pod, $"http://{other}:8080/")).Succeeded());
+        await cluster.KubectlWithInput("""{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"nobody","namespace":"default"},"spec":{"podSelector":{},"policyTypes":["Ingress"]}}""", "apply", "-f", "-");
+        await Eventually.Becomes(() => Desk.CurlInPod(pod, $"http://{other}:8080/"), result => result.ExitCode == 28, "the neighbour is out of reach");
+        Assert.Equal(pods[1], (await Desk.CurlOnHost(cluster.Host, $"http://{other}:8080/")).Succeeded());
     }
 }

@@ -56,6 +56,9 @@ public sealed class JoiningTests(ThreeNodes nodes)
         Assert.Equal("ok", await As("k3scontroller", "get", "networkpolicies", "-A"));
         Assert.Contains("(Forbidden)", await As("k3scontroller", "get", "secrets", "-A"));
         Assert.Contains("(Forbidden)", await As("kubeproxy", "delete", "service", "web"));
+        // Of ConfigMaps only what people add to the cluster DNS.
+        Assert.Equal("ok", await As("k3scontroller", "get", "configmap", "-n", "kube-system", "coredns-custom", "--ignore-not-found"));
+        Assert.Contains("(Forbidden)", await As("k3scontroller", "get", "configmaps", "-n", "kube-system"));
         await desk.Cluster.Kubectl("delete", "secret", "not-for-desk2");
     }
 
@@ -91,6 +94,29 @@ public sealed class JoiningTests(ThreeNodes nodes)
         await Eventually.Becomes(() => desk.Cluster.TryKubectl("get", "secret", "-n", "kube-system", $"desk4-{id}.node-password.k3s"), result => result.ExitCode != 0, "its name is free");
         Assert.Contains("deleted", (await desk.Cluster.Host.Run(TestFiles.Bramble, "token", "delete", token.Split("::")[1][..6])).Succeeded());
         await Refused("has expired or was deleted", Server, token);
+    }
+
+    [Fact]
+    public async Task An_agent_whose_machine_gets_another_address_is_reached_there()
+    {
+        var desk = await nodes.Get();
+        await using var board = await TestHost.Up("net-move", 150);
+        await Agent.Start(board, Server, desk.PinnedToken);
+        await desk.Cluster.WaitForNode("net-move");
+        await desk.Cluster.Kubectl("run", "mover", "--image=busybox:1", "--overrides", """{"spec":{"nodeName":"net-move"}}""", "--", "sleep", "10000");
+        await desk.Cluster.Kubectl("wait", "--for=condition=Ready", "pod/mover", "--timeout=60s");
+        (await board.Shell("ip address add 10.201.0.151/24 dev eth0; ip address delete 10.201.0.150/24 dev eth0; ip route replace default via 10.201.0.1")).Succeeded();
+        await Agent.Logs(board, "This machine has moved from [10.201.0.150] to [10.201.0.151]");
+        await Eventually.Becomes(() => desk.Cluster.Kubectl("get", "node", "net-move", "-o", "jsonpath={.status.addresses[?(@.type==\"InternalIP\")].address} {.metadata.annotations.flannel\\.alpha\\.coreos\\.com/public-ip}"),
+            addresses => addresses == "10.201.0.151 10.201.0.151", "the node says its new address");
+        await Eventually.Becomes(async () => (await desk.Cluster.Host.Run("bridge", "fdb", "show", "dev", "flannel.1")).Output,
+            entries => entries.Contains("dst 10.201.0.151") && !entries.Contains("dst 10.201.0.150"), "the server's tunnel leads to the new address and to the new one only", TimeSpan.FromSeconds(5));
+        var pod = new WebPod("mover", board, await desk.Cluster.Kubectl("get", "pod", "mover", "-o", "jsonpath={.status.podIP}"), await Desk.PidOf(board, "mover", "mover"));
+        Assert.Equal(desk.Pods[0].Name, (await Desk.CurlInPod(pod, $"http://{desk.Pods[0].Address}:8080/")).Succeeded());
+        await Eventually.Becomes(() => desk.Cluster.TryKubectl("exec", "mover", "--", "busybox", "hostname"), result => result.Output.Trim() == "mover", "exec reaches the pod");
+        await desk.Cluster.Kubectl("delete", "pod", "mover", "--force", "--grace-period=0");
+        await Agent.Stop(board);
+        await desk.Cluster.Kubectl("delete", "node", "net-move");
     }
 
     [Fact]

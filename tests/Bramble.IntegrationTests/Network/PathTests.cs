@@ -77,7 +77,7 @@ public sealed class PathTests(ThreeNodes nodes)
         (await Desk.CurlOutside($"http://{desk.Hosts[0].Address}:8098/")).Failed();
     }
 
-    private static async Task<string> Failures(Desk desk) => string.Join('\n', (await Task.WhenAll(desk.Pods.Select(from => FailuresFrom(desk, from)))).SelectMany(lines => lines));
+    internal static async Task<string> Failures(Desk desk) => string.Join('\n', (await Task.WhenAll(desk.Pods.Select(from => FailuresFrom(desk, from)))).SelectMany(lines => lines));
 
     // One after the other: two cores, and a curl that waits for its turn would look like a lost packet.
     private static async Task<List<string>> FailuresFrom(Desk desk, WebPod from)

@@ -38,14 +38,16 @@ public sealed class ThreeNodes : IAsyncLifetime
         await Agent.Start(late, "https://10.201.0.201:6443", pinned, "--node-label", "disk=ssd", "--node-taint", "slow=yes:PreferNoSchedule");
         await cluster.WaitForNode("desk2");
         await cluster.WaitForNode("desk3");
-        await cluster.KubectlWithInput(Web, "apply", "-f", "-");
+        await cluster.KubectlWithInput(WebPods("8080") + "\n---\n" + Services, "apply", "-f", "-");
         await cluster.Kubectl("rollout", "status", "daemonset/web", "--timeout=60s");
         var desk = new Desk(cluster, [early, late], pinned);
         await desk.FindPods();
         return desk;
     }
 
-    private const string Web = """
+    /// <summary>A pod on each node that answers its name.</summary>
+    /// <param name="listen">What its server listens on: a port, or address and port.</param>
+    internal static string WebPods(string listen) => """
         apiVersion: apps/v1
         kind: DaemonSet
         metadata: {name: web, namespace: default}
@@ -58,10 +60,12 @@ public sealed class ThreeNodes : IAsyncLifetime
               containers:
               - name: web
                 image: busybox:1
-                command: [sh, -c, 'mkdir /w; hostname > /w/index.html; echo up on $(hostname); exec httpd -f -p 8080 -h /w']
+                command: [sh, -c, 'mkdir /w; hostname > /w/index.html; echo up on $(hostname); exec httpd -f -p LISTEN -h /w']
                 ports: [{name: http, containerPort: 8080, hostPort: 8099}, {name: own, containerPort: 8080, hostPort: 8098, hostIP: 127.0.0.1}]
                 readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
-        ---
+        """.Replace("LISTEN", listen);
+
+    private const string Services = """
         apiVersion: v1
         kind: Service
         metadata: {name: web, namespace: default}

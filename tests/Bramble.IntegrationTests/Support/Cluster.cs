@@ -23,10 +23,19 @@ internal sealed class Cluster : IAsyncDisposable
     public static async Task<Cluster> StartOn(TestHost host, params string[] arguments)
     {
         var cluster = new Cluster(host);
-        (await cluster.Host.Shell($"mkdir -p {DataDir}/agent/images && cp {TestFiles.BusyboxImage} {DataDir}/agent/images/")).Succeeded();
-        await cluster.StartServer(arguments);
-        await cluster.WaitForNode(host.Name);
-        return cluster;
+        try
+        {
+            (await cluster.Host.Shell($"mkdir -p {DataDir}/agent/images && cp {TestFiles.BusyboxImage} {DataDir}/agent/images/")).Succeeded();
+            await cluster.StartServer(arguments);
+            await cluster.WaitForNode(host.Name);
+            return cluster;
+        }
+        catch
+        {
+            // Nobody else would take the host down.
+            await cluster.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Starts the server's process and waits for its kubeconfig and /readyz; its log is /run/k3s.log in the host, its pid in /run/server.pid.</summary>

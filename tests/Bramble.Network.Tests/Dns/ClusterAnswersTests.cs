@@ -46,6 +46,27 @@ public sealed class ClusterAnswersTests
         return kind switch { AnswerKind.Forward => "forward", AnswerKind.ForwardTarget => "resolve " + cname, _ => DnsClient.Show(buffer.AsSpan(0, length)) };
     }
 
+    [Fact]
+    public void Before_the_names_are_known_nothing_of_the_cluster_is_denied()
+    {
+        var names = new NameTable();
+        names.Set("zone", ClusterNames.OfZone("cluster.local", [IPAddress.Parse("10.43.0.10")]));
+        var early = new ClusterAnswers(names, "cluster.local", [IPNetwork.Parse("10.42.0.0/16")]) { HasNames = false };
+        Assert.Equal(AnswerKind.NotYet, Kind("web.default.svc.cluster.local"));
+        Assert.Equal(AnswerKind.NotYet, Kind("5.0.42.10.in-addr.arpa"));
+        Assert.Equal(AnswerKind.Answered, Kind("ns.dns.cluster.local"));
+        Assert.Equal(AnswerKind.Forward, Kind("example.org"));
+        early.HasNames = true;
+        Assert.Equal(AnswerKind.Answered, Kind("web.default.svc.cluster.local"));
+
+        AnswerKind Kind(string name)
+        {
+            var request = DnsClient.Query(name, DnsType.A);
+            DnsQuery.Read(request, new char[DnsQuery.NameCharsMax], out var query);
+            return early.Answer(request, query, new byte[512], 512, out _, out _);
+        }
+    }
+
     [Theory]
     [InlineData("web.default.svc.cluster.local", DnsType.A, "NoError A 10.43.0.7")]
     [InlineData("WEB.Default.svc.cluster.LOCAL", DnsType.A, "NoError A 10.43.0.7")]

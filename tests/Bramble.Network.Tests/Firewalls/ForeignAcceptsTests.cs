@@ -50,11 +50,4 @@ public sealed class ForeignAcceptsTests
         Assert.NotEmpty(name);
         Assert.Equal(expected, ForeignAccepts.Missing(JsonNode.Parse($"{{\"nftables\": [{string.Join(",", items)}]}}")!, Pods));
     }
-
-    [Fact]
-    public void Removal_takes_our_rules_and_nobody_elses()
-    {
-        var ruleset = JsonNode.Parse($"{{\"nftables\": [{Rule("FORWARD", Saddr + """, {"accept": null}""", Tagged)},{Rule("FORWARD", Saddr + """, {"accept": null}""")},{Rule("x", """{"accept": null}""", Tagged, table: "bramble")}]}}")!;
-        Assert.Equal("delete rule ip filter FORWARD handle 9\n", ForeignAccepts.Removal(ruleset, Pods));
-    }
 }

@@ -26,6 +26,7 @@ ip route add 10.99.0.0/16 dev lo
 
 nft -f - <<'RULES'
 table ip bramble { }
+table ip bramble-policy { }
 table ip6 bramble { }
 table inet mine {
   chain forward {

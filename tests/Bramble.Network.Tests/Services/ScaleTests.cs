@@ -23,7 +23,7 @@ public sealed class ScaleTests(ITestOutputHelper output)
         for (var i = 0; i < Services; i++) rules.Set(ClaimRank.Service, $"ns/s{i}", Fronts(i, moved: 0));
         var watch = Stopwatch.StartNew();
         var parts = 0;
-        foreach (var part in rules.TakeAll(BaseRules.Of(IpFamily.V6, [IPNetwork.Parse("fd42::/48")], [IPNetwork.Parse("fd43::/108")], null, hasBridgeNetfilter: true, masqueradesPods: true)))
+        foreach (var part in rules.TakeAll(BaseRules.Of(IpFamily.V6, new BasePlan([IPNetwork.Parse("fd42::/48")], [IPNetwork.Parse("fd43::/108")]))))
         {
             nftables.Apply(part);
             parts++;

@@ -81,14 +81,59 @@ public sealed class ServiceFrontEndsTests
             Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2", zone: "attic"), Make.Endpoint("10.42.2.6", node: "board3", zone: "cellar")),
             ["endpoints-0 10.43.0.7 . tcp . 80 : 10.42.2.6 . 80", "services 10.43.0.7 . tcp . 80 : goto lb-1"]
         },
+        {
+            "node hints beat zone hints", Make.Service("web", "10.43.0.7", Make.Port(80)),
+            Make.Slice("web", 80, Make.Endpoint("10.42.0.6", zone: "cellar", forNode: Make.Node), Make.Endpoint("10.42.2.6", node: "board3", zone: "cellar", forNode: "board3")),
+            ["endpoints-0 10.43.0.7 . tcp . 80 : 10.42.0.6 . 80", "hairpin 10.42.0.6 . 10.42.0.6", "services 10.43.0.7 . tcp . 80 : goto lb-1"]
+        },
+        {
+            "a node that nobody is hinted for falls back to its zone", Make.Service("web", "10.43.0.7", Make.Port(80)),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2", zone: "attic", forNode: "board2"), Make.Endpoint("10.42.2.6", node: "board3", zone: "cellar", forNode: "board3")),
+            ["endpoints-0 10.43.0.7 . tcp . 80 : 10.42.2.6 . 80", "services 10.43.0.7 . tcp . 80 : goto lb-1"]
+        },
+        {
+            "one ready endpoint without a hint: hints do not count", Make.Service("web", "10.43.0.7", Make.Port(80)),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2", zone: "attic"), Make.Endpoint("10.42.2.6", node: "board3")),
+            ["endpoints-0 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80", "endpoints-1 10.43.0.7 . tcp . 80 : 10.42.2.6 . 80", "services 10.43.0.7 . tcp . 80 : goto lb-2"]
+        },
+        {
+            "hints of endpoints that are ending do not count", Make.Service("web", "10.43.0.7", Make.Port(80)),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2", ready: false, serving: true, terminating: true, zone: "cellar"),
+                Make.Endpoint("10.42.2.6", node: "board3", ready: false, serving: true, terminating: true, zone: "attic")),
+            ["endpoints-0 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80", "endpoints-1 10.43.0.7 . tcp . 80 : 10.42.2.6 . 80", "services 10.43.0.7 . tcp . 80 : goto lb-2"]
+        },
+        {
+            "a load balancer in front that opens connections itself (ipMode Proxy) is not short-circuited", With(Make.Service("proxied", "10.43.0.7", Make.Port(80)), s => s.Type = "LoadBalancer"),
+            null, ["services 10.43.0.7 . tcp . 80 : goto refuse"]
+        },
+        {
+            "SCTP is one more protocol", Make.Service("web", "10.43.0.7", Make.Port(80, protocol: "SCTP")),
+            Sctp(Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2"))), ["endpoints-0 10.43.0.7 . sctp . 80 : 10.42.1.6 . 80", "services 10.43.0.7 . sctp . 80 : goto lb-1"]
+        },
+        {
+            "another proxy's service is left to it", Labelled(Make.Service("web", "10.43.0.7", Make.Port(80)), "service.kubernetes.io/service-proxy-name", "cilium"),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2")), []
+        },
     };
+
+    private static V1EndpointSlice Sctp(V1EndpointSlice slice)
+    {
+        foreach (var port in slice.Ports) port.Protocol = "SCTP";
+        return slice;
+    }
+
+    private static V1Service Labelled(V1Service service, string key, string value)
+    {
+        service.Metadata.Labels = new Dictionary<string, string> { [key] = value };
+        return service;
+    }
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void A_service_means(string name, V1Service service, V1EndpointSlice? slice, string[] expected)
     {
         Assert.NotEmpty(name);
-        if (service.Spec.Type == "LoadBalancer") service.Status = new() { LoadBalancer = new() { Ingress = [new() { Ip = "192.0.2.60" }] } };
+        if (service.Spec.Type == "LoadBalancer") service.Status = new() { LoadBalancer = new() { Ingress = [new() { Ip = "192.0.2.60", IpMode = service.Metadata.Name == "proxied" ? "Proxy" : "VIP" }] } };
         var fronts = ServiceFrontEnds.Decide(service, slice is null ? [] : [slice], new NodePlace(Make.Node, "cellar"));
         var elements = fronts.SelectMany(f => RuleElements.Of(f.Key, f.Value)).Select(e => $"{e.Set} {e.Key}{(e.Value.Length > 0 ? " : " + e.Value : "")}");
         Assert.Equal(expected, elements.Order(StringComparer.Ordinal));

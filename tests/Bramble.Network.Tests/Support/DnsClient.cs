@@ -56,7 +56,7 @@ internal static class DnsClient
 
     public static string Ask(NetworkNamespace? place, string server, string name, ushort type, bool byTcp = false, int port = 53) => Talk.In(place, () =>
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, byTcp ? SocketType.Stream : SocketType.Dgram, byTcp ? ProtocolType.Tcp : ProtocolType.Udp) { ReceiveTimeout = 5000 };
+        using var socket = new Socket(IPAddress.Parse(server).AddressFamily, byTcp ? SocketType.Stream : SocketType.Dgram, byTcp ? ProtocolType.Tcp : ProtocolType.Udp) { ReceiveTimeout = 5000 };
         socket.Connect(IPAddress.Parse(server), port);
         var query = Query(name, type);
         if (byTcp) query = [0, (byte)query.Length, .. query];

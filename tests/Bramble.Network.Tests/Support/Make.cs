@@ -24,18 +24,27 @@ internal static class Make
         Endpoints = endpoints,
     };
 
+    /// <summary>The same for IPv6.</summary>
+    public static V1EndpointSlice SliceV6(string service, int port, params V1Endpoint[] endpoints)
+    {
+        var slice = Slice(service, port, endpoints);
+        slice.Metadata.Name += "6";
+        slice.AddressType = "IPv6";
+        return slice;
+    }
+
     public static V1EndpointSlice Udp(V1EndpointSlice slice)
     {
         foreach (var port in slice.Ports) port.Protocol = "UDP";
         return slice;
     }
 
-    public static V1Endpoint Endpoint(string address, string node = Node, bool ready = true, bool? serving = null, bool? terminating = null, string? hostname = null, string? zone = null) => new()
+    public static V1Endpoint Endpoint(string address, string node = Node, bool ready = true, bool? serving = null, bool? terminating = null, string? hostname = null, string? zone = null, string? forNode = null) => new()
     {
         Addresses = [address],
         NodeName = node,
         Hostname = hostname,
         Conditions = new() { Ready = ready, Serving = serving ?? ready, Terminating = terminating },
-        Hints = zone is null ? null : new() { ForZones = [new() { Name = zone }] },
+        Hints = zone is null ? null : new() { ForZones = [new() { Name = zone }], ForNodes = forNode is null ? null : [new() { Name = forNode }] },
     };
 }

@@ -50,7 +50,7 @@ internal static class Talk
     /// <summary>What the server says, or <c>refused</c>, <c>timeout</c>, <c>unreachable</c>.</summary>
     public static string Ask(NetworkNamespace? place, string address, int port) => In(place, () =>
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 1500, NoDelay = true };
+        using var socket = new Socket(IPAddress.Parse(address).AddressFamily, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 1500, NoDelay = true };
         try
         {
             if (!socket.ConnectAsync(IPAddress.Parse(address), port).Wait(1500)) return "timeout";
@@ -65,10 +65,10 @@ internal static class Talk
 
     public static string AskUdp(NetworkNamespace? place, string address, int port, int fromPort = 0) => In(place, () =>
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 1500 };
+        using var socket = new Socket(IPAddress.Parse(address).AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 1500 };
         try
         {
-            socket.Bind(new IPEndPoint(IPAddress.Any, fromPort));
+            socket.Bind(new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, fromPort));
             socket.Connect(IPAddress.Parse(address), port);
             socket.Send("?"u8);
             var buffer = new byte[256];

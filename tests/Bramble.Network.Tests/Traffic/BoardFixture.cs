@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Bramble.Network.Tests.Traffic;
 
-/// <summary>A board on a LAN with the real network running on it: the process' namespace is the board (192.0.2.2, no default route), <c>Lan</c> a
-/// neighbour (192.0.2.9), and pods are namespaces on the board's bridge. Objects come from memory.</summary>
+/// <summary>A board on a LAN with the real network running on it: the process' namespace is the board (192.0.2.2, fd00:2::2, no default route), <c>Lan</c> a
+/// neighbour (192.0.2.9, fd00:2::9), and pods are namespaces on the board's bridge. Objects come from memory.</summary>
 public sealed class BoardFixture : IAsyncLifetime
 {
     private readonly CancellationTokenSource _stop = new();
@@ -30,17 +30,23 @@ public sealed class BoardFixture : IAsyncLifetime
         Lan = new NetworkNamespace();
         NetworkNamespace.Run("ip", $"link add eth0 type veth peer name eth0 netns {Lan.Path}");
         NetworkNamespace.Run("ip", "addr add 192.0.2.2/24 dev eth0");
+        NetworkNamespace.Run("ip", "addr add fd00:2::2/64 dev eth0 nodad");
         NetworkNamespace.Run("ip", "link set eth0 up");
         Lan.Ip("addr add 192.0.2.9/24 dev eth0");
+        Lan.Ip("addr add fd00:2::9/64 dev eth0 nodad");
         Lan.Ip("link set eth0 up");
         // A neighbour that knows the way to the service range, as people set it on their router.
         Lan.Ip("route add default via 192.0.2.2");
+        Lan.Ip("route add default via fd00:2::2");
 
         File.WriteAllText(Path.Combine(DataDir, "resolv.conf"), "nameserver 192.0.2.9\n");
         Config = new NetworkConfig
         {
             NodeName = Make.Node,
-            NodeIps = [IPAddress.Parse("192.0.2.2")],
+            NodeIps = [IPAddress.Parse("192.0.2.2"), IPAddress.Parse("fd00:2::2")],
+            ClusterCidrs = [IPNetwork.Parse("10.42.0.0/16"), IPNetwork.Parse("fd00:42::/56")],
+            ServiceCidrs = [IPNetwork.Parse("10.43.0.0/16"), IPNetwork.Parse("fd00:43::/112")],
+            ClusterDns = [IPAddress.Parse("10.43.0.10"), IPAddress.Parse("fd00:43::a")],
             DataDir = DataDir,
             SubnetFile = Path.Combine(DataDir, "subnet.env"),
             Disabled = new HashSet<string> { "traefik" },
@@ -49,8 +55,8 @@ public sealed class BoardFixture : IAsyncLifetime
         Cluster.Objects(Resources.Nodes).Set(new V1Node
         {
             Metadata = new() { Name = Make.Node },
-            Spec = new() { PodCIDR = "10.42.0.0/24", PodCIDRs = ["10.42.0.0/24"] },
-            Status = new() { Addresses = [new() { Type = "InternalIP", Address = "192.0.2.2" }, new() { Type = "Hostname", Address = Make.Node }] },
+            Spec = new() { PodCIDR = "10.42.0.0/24", PodCIDRs = ["10.42.0.0/24", "fd00:42::/64"] },
+            Status = new() { Addresses = [new() { Type = "InternalIP", Address = "192.0.2.2" }, new() { Type = "InternalIP", Address = "fd00:2::2" }, new() { Type = "Hostname", Address = Make.Node }] },
         });
         Cluster.Objects(Resources.Services);
         Cluster.Objects(Resources.EndpointSlices);
@@ -61,12 +67,14 @@ public sealed class BoardFixture : IAsyncLifetime
         _running = network.RunAsync(_stop.Token);
         await (await Task.WhenAny(network.Ready, _running)).WaitAsync(TimeSpan.FromSeconds(20));
 
-        PodA = AddPod("a", "10.42.0.5");
-        PodB = AddPod("b", "10.42.0.6");
+        PodA = AddPod("a", "10.42.0.5", "fd00:42::5");
+        PodB = AddPod("b", "10.42.0.6", "fd00:42::6");
         _open.Add(Talk.Serve(PodA, "a", 8080));
         _open.Add(Talk.Serve(PodB, "b", 8080));
         _open.Add(Talk.Serve(null, "host", 9090));
         _open.Add(Talk.Serve(Lan, "lan", 7070));
+        _open.Add(Talk.Serve(PodA, "a6", 8086, "::"));
+        _open.Add(Talk.Serve(PodB, "b6", 8086, "::"));
     }
 
     public async ValueTask DisposeAsync()
@@ -101,22 +109,24 @@ public sealed class BoardFixture : IAsyncLifetime
         {
             // The network that has ended says why; a test then need not wait.
             if (_running.IsFaulted) await _running;
-            Assert.True(DateTime.UtcNow < until, $"waited 10 s for {what}");
+            Assert.True(DateTime.UtcNow < until, $"waited 10 s for {what}\n{string.Join("\n", Warnings)}");
             await Task.Delay(10);
         }
     }
 
     private int _marker;
 
-    private static NetworkNamespace AddPod(string name, string address)
+    private static NetworkNamespace AddPod(string name, string address, string addressV6)
     {
         var pod = new NetworkNamespace();
         NetworkNamespace.Run("ip", $"link add veth{name} type veth peer name eth0 netns {pod.Path}");
         NetworkNamespace.Run("ip", $"link set veth{name} master cni0 up");
         NetworkNamespace.Run("ip", $"link set veth{name} type bridge_slave hairpin on");
         pod.Ip($"addr add {address}/24 dev eth0");
+        pod.Ip($"addr add {addressV6}/64 dev eth0 nodad");
         pod.Ip("link set eth0 up");
         pod.Ip("route add default via 10.42.0.1");
+        pod.Ip("route add default via fd00:42::1");
         return pod;
     }
 }

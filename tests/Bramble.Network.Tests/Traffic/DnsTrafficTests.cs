@@ -48,15 +48,13 @@ public sealed class DnsTrafficTests(BoardFixture board)
         Assert.Equal("timeout", Talk.AskUdp(board.Lan, "192.0.2.2", board.Config.DnsPort));
     }
 
-    [Fact]
-    public async Task Other_names_come_from_the_boards_resolver_once_and_then_from_the_cache()
+    // A DNS server on the LAN's neighbour that gives every name one address.
+    private Socket Resolver(int port, byte[] address, Action asked)
     {
-        await PrepareAsync();
-        var questions = 0;
-        using var resolver = board.Lan.Inside(() =>
+        var resolver = board.Lan.Inside(() =>
         {
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            socket.Bind(new IPEndPoint(IPAddress.Any, 53));
+            socket.Bind(new IPEndPoint(IPAddress.Any, port));
             return socket;
         });
         _ = Task.Run(async () =>
@@ -70,14 +68,41 @@ public sealed class DnsTrafficTests(BoardFixture board)
                     from = await resolver.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0));
                 }
                 catch (Exception closed) when (closed is SocketException or ObjectDisposedException) { return; }
-                Interlocked.Increment(ref questions);
+                asked();
                 var answer = new byte[512];
                 DnsQuery.Read(buffer.AsSpan(0, from.ReceivedBytes), new char[DnsQuery.NameCharsMax], out var query);
                 var writer = new DnsWriter(answer, buffer, query.QuestionEnd, query.HasEdns, 512);
-                writer.Address([203, 0, 113, 5], 300);
+                writer.Address(address, 300);
                 await resolver.SendToAsync(answer.AsMemory(0, writer.Finish(DnsCode.NoError, false)), from.RemoteEndPoint);
             }
         });
+        return resolver;
+    }
+
+    [Fact]
+    public async Task A_stub_domain_of_coredns_custom_is_asked_at_its_own_server_from_the_moment_it_is_written()
+    {
+        await PrepareAsync();
+        using var office = Resolver(5300, [198, 51, 100, 7], () => { });
+        var map = new V1ConfigMap
+        {
+            Metadata = new() { Name = "coredns-custom", NamespaceProperty = "kube-system" },
+            Data = new Dictionary<string, string> { ["office.server"] = "corp.example:53 {\n  forward . 192.0.2.9:5300\n}\n", ["names.override"] = "hosts {\n  192.0.2.77 printer.home\n  fallthrough\n}\n" },
+        };
+        board.Cluster.Objects(Resources.ConfigMaps).Set(map);
+        await board.EventuallyAsync(() => DnsClient.Ask(board.PodA, Address, "www.corp.example", DnsType.A) == "NoError A 198.51.100.7", "the office's server");
+        Assert.Equal("NoError A 192.0.2.77", DnsClient.Ask(board.PodA, Address, "printer.home", DnsType.A));
+        Assert.Equal("NoError A 10.43.0.7", DnsClient.Ask(board.PodA, Address, "web.default.svc.cluster.local", DnsType.A));
+        board.Cluster.Objects(Resources.ConfigMaps).Delete(map);
+        await board.EventuallyAsync(() => DnsClient.Ask(board.PodA, Address, "www.corp.example", DnsType.A) == "ServerFailure", "nobody who knows the office");
+    }
+
+    [Fact]
+    public async Task Other_names_come_from_the_boards_resolver_once_and_then_from_the_cache()
+    {
+        await PrepareAsync();
+        var questions = 0;
+        using var resolver = Resolver(53, [203, 0, 113, 5], () => Interlocked.Increment(ref questions));
         Assert.Equal("NoError A 203.0.113.5", DnsClient.Ask(board.PodA, Address, "example.org", DnsType.A));
         Assert.Equal("NoError A 203.0.113.5", DnsClient.Ask(board.PodB, Address, "EXAMPLE.org", DnsType.A));
         Assert.Equal(1, questions);

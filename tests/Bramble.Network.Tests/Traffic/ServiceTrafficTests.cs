@@ -1,4 +1,6 @@
 using Bramble.Client;
+using Bramble.Network.Nftables;
+using Bramble.Network.Services;
 using Bramble.Network.Tests.Support;
 using k8s.Models;
 
@@ -59,6 +61,53 @@ public sealed class ServiceTrafficTests(BoardFixture board)
         Assert.StartsWith("b ", Talk.Ask(null, "192.0.2.2", 30080), StringComparison.Ordinal);
         Assert.Equal("b 10.42.0.5", Talk.Ask(board.PodA, "192.0.2.2", 30080));
         Assert.StartsWith("b ", Talk.Ask(null, "10.42.0.1", 30080), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Node_ports_can_be_limited_to_some_addresses_and_host_ports_are_not()
+    {
+        NeedsKernel();
+        await board.ServeAsync(Make.Service("whole", "10.43.1.14", Make.Port(80)), Make.Slice("whole", 8080, Make.Endpoint("10.42.0.6")));
+        var rules = new RuleSet(IpFamily.V4);
+        var place = new NodePlace(Make.Node, Zone: null);
+        rules.Set(ClaimRank.Service, "np", ServiceFrontEnds.Decide(NodePort("np", "10.43.1.15", 30095), [Make.Slice("np", 8080, Make.Endpoint("10.42.0.6"))], place));
+        rules.Set(ClaimRank.HostPort, "b", PodFrontEnds.Decide(PodWithHostPort(8082)));
+        using var nftables = new NftablesLibrary();
+        var plan = new BasePlan(board.Config.ClusterCidrs, board.Config.ServiceCidrs) { MasqueradesPods = true, NodePortAddresses = [System.Net.IPNetwork.Parse("192.0.2.0/24")] };
+        try
+        {
+            foreach (var part in rules.TakeAll(BaseRules.Of(IpFamily.V4, plan))) nftables.Apply(part);
+            Assert.Equal("b 10.42.0.1", Talk.Ask(board.Lan, "192.0.2.2", 30095));
+            Assert.Equal("refused", Talk.Ask(null, "127.0.0.1", 30095));
+            Assert.Equal("refused", Talk.Ask(board.PodA, "10.42.0.1", 30095));
+            Assert.StartsWith("b ", Talk.Ask(null, "127.0.0.1", 8082), StringComparison.Ordinal);
+            Assert.Equal("b 192.0.2.9", Talk.Ask(board.Lan, "192.0.2.2", 8082));
+        }
+        finally
+        {
+            nftables.Apply("flush ruleset");
+        }
+        await board.EventuallyAsync(() => Talk.Ask(board.PodA, "10.43.1.14", 80) == "b 10.42.0.5", "the rules as they were");
+    }
+
+    private static V1Pod PodWithHostPort(int port) => new()
+    {
+        Metadata = new() { Name = "b", NamespaceProperty = "default" },
+        Spec = new() { NodeName = Make.Node, Containers = [new() { Name = "c", Ports = [new() { ContainerPort = 8080, HostPort = port }] }] },
+        Status = new() { Phase = "Running", PodIP = "10.42.0.6", PodIPs = [new() { Ip = "10.42.0.6" }] },
+    };
+
+    [Fact]
+    public async Task The_proxys_own_state_is_on_the_loopback_where_kube_proxy_has_it()
+    {
+        NeedsKernel();
+        await board.SettledAsync();
+        using var http = new HttpClient();
+        var health = System.Text.Json.Nodes.JsonNode.Parse(await http.GetStringAsync("http://127.0.0.1:10256/healthz"))!;
+        Assert.True(health["nodeEligible"]!.GetValue<bool>());
+        Assert.Equal("nftables", await http.GetStringAsync("http://127.0.0.1:10249/proxyMode"));
+        Assert.Contains("kubeproxy_sync_proxy_rules_last_timestamp_seconds", await http.GetStringAsync("http://127.0.0.1:10249/metrics"));
+        Assert.Equal("refused", Talk.Ask(board.Lan, "192.0.2.2", 10256));
     }
 
     [Fact]
@@ -148,12 +197,7 @@ public sealed class ServiceTrafficTests(BoardFixture board)
     public async Task A_host_port_keeps_the_clients_address_and_answers_on_the_loopback()
     {
         NeedsKernel();
-        var pod = new V1Pod
-        {
-            Metadata = new() { Name = "b", NamespaceProperty = "default" },
-            Spec = new() { NodeName = Make.Node, Containers = [new() { Name = "c", Ports = [new() { ContainerPort = 8080, HostPort = 8081 }] }] },
-            Status = new() { Phase = "Running", PodIP = "10.42.0.6", PodIPs = [new() { Ip = "10.42.0.6" }] },
-        };
+        var pod = PodWithHostPort(8081);
         board.Cluster.Objects(Resources.Pods).Set(pod);
         await board.SettledAsync();
         Assert.Equal("b 192.0.2.9", Talk.Ask(board.Lan, "192.0.2.2", 8081));
@@ -219,7 +263,7 @@ public sealed class ServiceTrafficTests(BoardFixture board)
         NeedsKernel();
         var conflist = File.ReadAllText(Path.Combine(board.Config.CniConfDir, "10-flannel.conflist"));
         Assert.Contains("\"subnet\":\"10.42.0.0/24\"", conflist);
-        Assert.Contains("\"mtu\":1450", conflist);
-        Assert.Equal("FLANNEL_NETWORK=10.42.0.0/16\nFLANNEL_SUBNET=10.42.0.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n", File.ReadAllText(board.Config.SubnetFile));
+        Assert.Contains("\"mtu\":1430", conflist);
+        Assert.Equal("FLANNEL_NETWORK=10.42.0.0/16\nFLANNEL_SUBNET=10.42.0.1/24\nFLANNEL_IPV6_NETWORK=fd00:42::/56\nFLANNEL_IPV6_SUBNET=fd00:42::1/64\nFLANNEL_MTU=1430\nFLANNEL_IPMASQ=true\n", File.ReadAllText(board.Config.SubnetFile));
     }
 }

@@ -20,6 +20,8 @@ public sealed class ClusterSettingsTests
         EgressSelectorMode = "agent",
         Disabled = new HashSet<string> { "traefik" },
         DisablesNetworkPolicy = true,
+        MasqueradesIPv6Pods = true,
+        UsesExternalIps = true,
     };
 
     [Fact]
@@ -42,6 +44,8 @@ public sealed class ClusterSettingsTests
         Assert.Equal(Settings.Disabled, read.Disabled);
         Assert.Equal(Settings.Advertise, read.Advertise);
         Assert.True(read.DisablesNetworkPolicy);
+        Assert.True(read.MasqueradesIPv6Pods);
+        Assert.True(read.UsesExternalIps);
     }
 
     [Fact]

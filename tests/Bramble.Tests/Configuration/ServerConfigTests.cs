@@ -41,10 +41,27 @@ public class ServerConfigTests
     [InlineData("--node-taint: \"a=b\" must be KEY=VALUE:EFFECT with effect NoSchedule, PreferNoSchedule or NoExecute", "--node-taint=a=b")]
     [InlineData("--https-listen-port: 70000 is no port (1 to 65535)", "--https-listen-port=70000")]
     [InlineData("--bind-address: \"here\" is no IP address", "--bind-address=here")]
-    [InlineData("--kube-proxy-arg: Bramble's has no settings (\"proxy-mode\"): leave it out", "--kube-proxy-arg=proxy-mode=ipvs")]
-    [InlineData("--kube-scheduler-arg: Bramble's has no settings (\"bind-address\"): leave it out", "--kube-scheduler-arg=bind-address=0.0.0.0")]
+    [InlineData("--kube-proxy-arg: proxy-mode=\"ipvs\": Bramble's service proxy is nftables and has no other mode; leave it out", "--kube-proxy-arg=proxy-mode=ipvs")]
+    [InlineData("--kube-proxy-arg: nodeport-addresses=\"eth0\" is no network like 192.168.1.0/24, and \"primary\" stands alone", "--kube-proxy-arg=nodeport-addresses=eth0")]
+    [InlineData("--kube-proxy-arg: metrics-bind-address=\"here\" is no address and port like 127.0.0.1:10249", "--kube-proxy-arg=metrics-bind-address=here")]
+    [InlineData("--kube-scheduler-arg: Bramble has no setting \"bind-address\"; nearest is \"config\" (all: config)", "--kube-scheduler-arg=bind-address=0.0.0.0")]
     public void A_wrong_value_is_one_sentence_with_cause_and_fix(string message, string flag) =>
         Assert.Equal(message, Assert.Throws<UsageException>(() => Read(flag)).Message);
+
+    [Fact]
+    public void Settings_of_the_service_proxy_are_kube_proxys()
+    {
+        Assert.Equal(new Bramble.Network.Services.ProxyOptions().ToString(), (Read().Proxy with { NodePortAddresses = new Bramble.Network.Services.ProxyOptions().NodePortAddresses }).ToString());
+        var proxy = Read("--kube-proxy-arg=proxy-mode=nftables", "--kube-proxy-arg=nodeport-addresses=10.0.0.0/8,fd00::/8", "--kube-proxy-arg=masquerade-all", "--kube-proxy-arg=metrics-bind-address=0.0.0.0:10249",
+            "--kube-proxy-arg=healthz-bind-address=", "--kube-proxy-arg=conntrack-min=5000", "--kube-proxy-arg=conntrack-max-per-core=1", "--kube-proxy-arg=conntrack-tcp-timeout-established=24h").Proxy;
+        Assert.Equal("10.0.0.0/8 fd00::/8", string.Join(' ', proxy.NodePortAddresses));
+        Assert.True(proxy.MasqueradesAll);
+        Assert.Equal("0.0.0.0:10249", proxy.MetricsAddress!.ToString());
+        Assert.Null(proxy.HealthzAddress);
+        Assert.Equal(5000, proxy.ConntrackMax);
+        Assert.Equal(TimeSpan.FromDays(1), proxy.EstablishedTimeout);
+        Assert.Equal("192.168.1.10/32", Assert.Single(Read("--kube-proxy-arg=nodeport-addresses=primary").Proxy.NodePortAddresses).ToString());
+    }
 
     [Fact]
     public void A_setting_that_no_component_has_is_refused() =>
@@ -68,8 +85,13 @@ public class ServerConfigTests
     }
 
     [Fact]
-    public void Parts_with_a_flag_of_their_own_are_disabled_like_the_others() =>
-        Assert.Equal(["coredns", "kube-proxy", "network-policy", "servicelb"], Read("--disable=servicelb,coredns", "--disable-kube-proxy", "--disable-network-policy").Disabled.Order());
+    public void Parts_with_a_flag_of_their_own_are_disabled_like_the_others()
+    {
+        Assert.Equal(["coredns", "kube-proxy", "servicelb"], Read("--disable=servicelb,coredns", "--disable-kube-proxy").Disabled.Order());
+        // Policies are the cluster's setting: agents are told.
+        Assert.True(Read("--disable-network-policy").Cluster.DisablesNetworkPolicy);
+        Assert.False(Read("--disable=servicelb").Cluster.DisablesNetworkPolicy);
+    }
 
     [Theory]
     [InlineData("10.43.0.0/16", 10, "10.43.0.10")]

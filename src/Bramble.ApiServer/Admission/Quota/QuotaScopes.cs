@@ -1,29 +1,59 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission.Quota;
 
-/// <summary>Which pods a quota with scopes is about. Pure.</summary>
+/// <summary>Which pods, or claims of volumes, a quota with scopes is about. Pure.</summary>
 internal static class QuotaScopes
 {
     public static bool Has(JsonObject? spec) => spec.Count("scopes") > 0 || spec.Object("scopeSelector").Count("matchExpressions") > 0;
 
-    /// <summary>All scopes and all expressions hold.</summary>
-    public static bool Match(JsonObject? spec, JsonObject pod)
+    /// <summary>All scopes and all expressions hold. Objects of other resources are in no scope.</summary>
+    public static bool Match(JsonObject? spec, GroupResource resource, JsonObject obj)
     {
-        if (!spec.Texts("scopes").All(scope => Matches(scope, "Exists", [], pod))) return false;
+        if (!spec.Texts("scopes").All(scope => Matches(resource, scope, "Exists", [], obj))) return false;
         foreach (var (_, expression) in spec.Object("scopeSelector").Items("matchExpressions"))
-            if (!Matches(expression.Text("scopeName"), expression.Text("operator"), [.. expression.Texts("values")], pod)) return false;
+            if (!Matches(resource, expression.Text("scopeName"), expression.Text("operator"), [.. expression.Texts("values")], obj)) return false;
         return true;
     }
+
+    private static bool Matches(GroupResource resource, string scope, string op, IReadOnlyList<string> values, JsonObject obj)
+    {
+        if (resource.Group.Length > 0) return false;
+        return resource.Resource switch
+        {
+            "pods" => Matches(scope, op, values, obj),
+            "persistentvolumeclaims" => scope == "VolumeAttributesClass" && MatchesClasses(op, values, obj),
+            _ => false,
+        };
+    }
+
+    /// <summary>KEP-3751: the classes a claim asks for, has, and is on its way to.</summary>
+    private static bool MatchesClasses(string op, IReadOnlyList<string> values, JsonObject claim)
+    {
+        var status = claim.Object("status");
+        string[] all = [claim.Object("spec").Text("volumeAttributesClassName"), status.Text("currentVolumeAttributesClassName"), status.Object("modifyVolumeStatus").Text("targetVolumeAttributesClassName")];
+        var classes = all.Where(name => name.Length > 0).ToList();
+        return op switch
+        {
+            "In" => classes.Exists(values.Contains),
+            "NotIn" => classes.Count == 0 || classes.Exists(name => !values.Contains(name)),
+            "DoesNotExist" => classes.Count == 0,
+            _ => classes.Count > 0,
+        };
+    }
+
+    /// <summary>The pod has a deadline.</summary>
+    public static bool IsTerminating(JsonObject? pod) => pod.Object("spec").Has("activeDeadlineSeconds");
 
     private static bool Matches(string scope, string op, IReadOnlyList<string> values, JsonObject pod)
     {
         var spec = pod.Object("spec");
         switch (scope)
         {
-            case "Terminating": return spec.Has("activeDeadlineSeconds");
-            case "NotTerminating": return !spec.Has("activeDeadlineSeconds");
+            case "Terminating": return IsTerminating(pod);
+            case "NotTerminating": return !IsTerminating(pod);
             case "BestEffort": return IsBestEffort(spec);
             case "NotBestEffort": return !IsBestEffort(spec);
             case "CrossNamespacePodAffinity": return HasCrossNamespaceTerms(spec.Object("affinity"));

@@ -10,6 +10,7 @@ namespace Bramble.ApiServer.Admission.Quota;
 internal static class QuotaStatus
 {
     private static readonly GroupResource Pods = new("", "pods");
+    private static readonly GroupResource DeviceClaims = new("resource.k8s.io", "resourceclaims");
     private static readonly GroupResource Claims = new("", "persistentvolumeclaims");
 
     /// <summary>The resources whose objects a quota counts.</summary>
@@ -27,12 +28,10 @@ internal static class QuotaStatus
             if (ResourceOf(name) is not null) used[name] = Quantity.FromUnits(0);
         foreach (var resource in ResourcesOf(spec))
         {
-            // Scopes are about pods.
-            if (hasScopes && resource != Pods) continue;
             foreach (var obj in reader.List(resource, quota.ObjectNamespace()))
             {
                 var tree = obj.ToTree();
-                if (hasScopes && !QuotaScopes.Match(spec, tree)) continue;
+                if (hasScopes && !QuotaScopes.Match(spec, resource, tree)) continue;
                 foreach (var (name, quantity) in QuotaUsage.Of(resource, tree))
                     if (used.TryGetValue(name, out var sum)) used[name] = sum + quantity;
             }
@@ -51,6 +50,7 @@ internal static class QuotaStatus
             var dot = name.IndexOf('.');
             return dot < 0 ? new GroupResource("", name["count/".Length..]) : new GroupResource(name[(dot + 1)..], name["count/".Length..dot]);
         }
+        if (name.EndsWith(QuotaUsage.OfDeviceClass, StringComparison.Ordinal)) return DeviceClaims;
         if (name == "requests.storage" || name == "persistentvolumeclaims" || name.Contains(".storageclass.storage.k8s.io/", StringComparison.Ordinal)) return Claims;
         if (name is "pods" or "cpu" or "memory" or "ephemeral-storage" || name.StartsWith("requests.", StringComparison.Ordinal) || name.StartsWith("limits.", StringComparison.Ordinal)
             || name.StartsWith("hugepages-", StringComparison.Ordinal)) return Pods;

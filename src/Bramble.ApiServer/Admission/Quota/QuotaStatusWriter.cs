@@ -8,21 +8,20 @@ using Microsoft.Extensions.Logging;
 
 namespace Bramble.ApiServer.Admission.Quota;
 
-/// <summary>Keeps the status of ResourceQuotas current. Refusing is admission's work, which counts for itself: the status is for people and tools.</summary>
-/// <remarks>One task. Without quotas it sleeps until there is one; with quotas it looks at most a hundred times a second, and only at those that count a resource that changed.</remarks>
+/// <summary>Keeps the status of ResourceQuotas current: what admission has added for writes that failed, or of objects that are gone, is given back.</summary>
+/// <remarks>One task. Without quotas it sleeps until there is one; with quotas it looks at most five times a second, and only at those that count a resource that changed.</remarks>
 public sealed class QuotaStatusWriter(WatchCache cache, IKubeClient client, TimeProvider time, ILogger log)
 {
     private static readonly ResourceId Quotas = new("", "v1", "resourcequotas", "ResourceQuota", true);
 
-    /// <summary>Short, because upstream's admission writes what a create uses before it answers, and clients read it right after.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+    /// <summary>From a change to the count: admission adds a write's share just before the write is stored, and to count between the two would take the share away again.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     private Dictionary<NamespacedName, string> _seen = [];
 
     public async Task RunAsync(CancellationToken cancel)
     {
         var quotas = cache.Of(Quotas.GroupResource);
-        var looked = time.GetTimestamp();
         while (true)
         {
             var changed = quotas.Changed;
@@ -34,10 +33,7 @@ public sealed class QuotaStatusWriter(WatchCache cache, IKubeClient client, Time
             }
             await LookAsync(cancel);
             await cache.WaitForAsync(revision + 1, cancel);
-            // The first change is counted at once, a burst behind it once.
-            var now = time.GetTimestamp();
-            if (time.GetElapsedTime(looked, now) < Pause) await Task.Delay(Pause, time, cancel);
-            looked = time.GetTimestamp();
+            await Task.Delay(Pause, time, cancel);
         }
     }
 

@@ -19,6 +19,7 @@ internal static class QuotaUsage
     public static Dictionary<string, Quantity> Of(GroupResource resource, JsonObject obj)
     {
         Dictionary<string, Quantity> usage = new(StringComparer.Ordinal) { [$"count/{resource}"] = One };
+        if (resource is ("resource.k8s.io", "resourceclaims")) AddDevices(usage, obj.Object("spec").Object("devices"));
         if (resource.Group.Length > 0) return usage;
         if (resource.Resource == "pods") AddPod(usage, obj);
         else if (CountedByName.Contains(resource.Resource)) usage[resource.Resource] = One;
@@ -41,6 +42,28 @@ internal static class QuotaUsage
             if (name is "cpu" or "memory" or "ephemeral-storage") usage[$"limits.{name}"] = quantity;
     }
 
+    /// <summary>How a quota names the devices of a class: <c>gpu.deviceclass.resource.k8s.io/devices</c>.</summary>
+    public const string OfDeviceClass = ".deviceclass.resource.k8s.io/devices";
+
+    private static void AddDevices(Dictionary<string, Quantity> usage, JsonObject? devices)
+    {
+        foreach (var (_, request) in devices.Items("requests"))
+        {
+            // Of alternatives of one class the largest counts.
+            Dictionary<string, Quantity> wanted = new(StringComparer.Ordinal);
+            if (request.Count("firstAvailable") == 0) AddDevice(wanted, request.Object("exactly"));
+            foreach (var (_, alternative) in request.Items("firstAvailable")) AddDevice(wanted, alternative);
+            PodResources.Add(usage, wanted);
+        }
+    }
+
+    private static void AddDevice(Dictionary<string, Quantity> wanted, JsonObject? request)
+    {
+        if (request is null) return;
+        var (name, count) = (request.Text("deviceClassName") + OfDeviceClass, Quantity.FromUnits(request.Text("allocationMode") switch { "ExactCount" => request.Long("count"), "All" => DeviceRules.ListMax, _ => 0 }));
+        if (!wanted.TryGetValue(name, out var known) || count > known) wanted[name] = count;
+    }
+
     private static void AddService(Dictionary<string, Quantity> usage, JsonObject? spec)
     {
         var ports = Quantity.FromUnits(spec.Count("ports"));
@@ -51,7 +74,10 @@ internal static class QuotaUsage
                 break;
             case "LoadBalancer":
                 usage["services.loadbalancers"] = One;
-                if (spec.BoolOrNull("allocateLoadBalancerNodePorts") ?? true) usage["services.nodeports"] = ports;
+                // Where none are allocated those count that are asked for by number.
+                usage["services.nodeports"] = spec.BoolOrNull("allocateLoadBalancerNodePorts") ?? true
+                    ? ports
+                    : Quantity.FromUnits(spec.Array("ports")?.Count(port => (port as JsonObject).Long("nodePort") != 0) ?? 0);
                 break;
         }
     }

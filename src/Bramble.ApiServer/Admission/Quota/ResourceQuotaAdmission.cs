@@ -1,84 +1,111 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Quantities;
 using Bramble.ApiServer.Strategies;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Admission.Quota;
 
-/// <summary>A namespace's ResourceQuotas: nothing is created, and nothing grows, beyond them. What is used is counted from the caches at that moment, which hold
-/// every write of this server; the quota's status is the controller's to write.</summary>
-internal sealed class ResourceQuotaAdmission : IAdmissionPlugin
+/// <summary>A namespace's ResourceQuotas: nothing is created, and nothing grows, beyond them. What a write takes is added to the quotas' status before the
+/// write is stored, with their resourceVersion as the condition: of two writes at once that fit only one by one, one is refused, also with several servers.</summary>
+/// <remarks>A write that fails afterwards leaves its share in the status; <see cref="QuotaStatusWriter"/> counts anew and gives it back.</remarks>
+internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client) : IAdmissionPlugin
 {
+    private const int WriteAttemptsMax = 10;
+
+    private static readonly ResourceId QuotaId = new("", "v1", "resourcequotas", "ResourceQuota", true);
     private static readonly GroupResource Quotas = new("", "resourcequotas");
     private static readonly GroupResource Pods = new("", "pods");
 
     /// <summary>A quota on these obliges every container to say what it wants.</summary>
     private static readonly string[] MustBeSaid = ["cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory"];
 
+    /// <summary>No quota limits these.</summary>
+    private static readonly HashSet<GroupResource> Uncounted = [new("", "namespaces"), new("", "bindings"), new("", "events"), new("events.k8s.io", "events"), new("authorization.k8s.io", "localsubjectaccessreviews")];
+
     public string Name => "ResourceQuota";
 
     public bool Handles(AdmissionRequest request)
     {
-        if (request.Object is null || request.Namespace.Length == 0 || request.Resource.Resource == "namespaces") return false;
+        if (request.Object is null || request.Namespace.Length == 0 || Uncounted.Contains(request.Resource)) return false;
         if (request.Operation == AdmissionOperation.Create) return request.Subresource.Length == 0;
-        return request.Operation == AdmissionOperation.Update && (request.Is("", "services") || request.Is("", "persistentvolumeclaims") || request.Is("", "pods", "resize"));
+        if (request.Operation != AdmissionOperation.Update) return false;
+        // A pod that gets a deadline, or loses it, falls under other quotas.
+        if (request.Is("", "pods")) return QuotaScopes.IsTerminating(request.Object) != QuotaScopes.IsTerminating(request.OldObject);
+        return request.Is("", "services") || request.Is("", "persistentvolumeclaims") || request.Is("", "pods", "resize") || request.Is("resource.k8s.io", "resourceclaims");
     }
 
-    public ValueTask ValidateAsync(AdmissionRequest request, CancellationToken cancel)
+    public async ValueTask ValidateAsync(AdmissionRequest request, CancellationToken cancel)
     {
-        var quotas = request.Reader.List(Quotas, request.Namespace);
-        if (quotas.Count == 0) return default;
+        if (request.Reader.List(Quotas, request.Namespace).Count == 0) return;
         var wanted = QuotaUsage.Of(request.Resource, request.Object!);
-        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old ? QuotaUsage.Of(request.Resource, old) : [];
-        foreach (var quota in quotas.OrderBy(q => q.Name.Name, StringComparer.Ordinal)) Check(request, quota.ToTree(), wanted, before);
-        return default;
+        // What must be said is asked by all quotas before the first one counts.
+        if (request.Resource == Pods)
+            foreach (var quota in QuotasAbout(request))
+                if (Unsaid(request.Object!, PodResources.Read(quota.Object("spec"), "hard")) is { } unsaid) throw request.Forbidden($"failed quota: {quota.ObjectName()}: {unsaid}");
+        HashSet<string> taken = new(StringComparer.Ordinal);
+        for (var attempt = 1; ; attempt++)
+        {
+            // All are asked before any is written: a refusal takes nothing.
+            List<JsonObject> charged = [];
+            foreach (var quota in QuotasAbout(request))
+                if (!taken.Contains(quota.ObjectName()) && Charge(request, quota, wanted) is { } more) charged.Add(more);
+            if (request.IsDryRun || charged.Count == 0) return;
+            try
+            {
+                foreach (var quota in charged)
+                {
+                    await client().UpdateAsync(QuotaId, new NamespacedName(request.Namespace, quota.ObjectName()), quota, "status", cancel);
+                    taken.Add(quota.ObjectName());
+                }
+                return;
+            }
+            catch (StatusException lost) when (lost.Status.Code is 404 or 409 && attempt < WriteAttemptsMax)
+            {
+                continue; // another write took from this quota meanwhile: what is left of it is looked at again
+            }
+        }
     }
 
-    private static void Check(AdmissionRequest request, JsonObject quota, Dictionary<string, Quantity> wanted, Dictionary<string, Quantity> before)
+    private static IEnumerable<JsonObject> QuotasAbout(AdmissionRequest request) =>
+        request.Reader.List(Quotas, request.Namespace).OrderBy(q => q.Name.Name, StringComparer.Ordinal).Select(quota => quota.ToTree())
+            .Where(quota => QuotaScopes.Match(quota.Object("spec"), request.Resource, request.Object!));
+
+    /// <summary>The quota with this write's share added to what its status says is used; null when the write takes nothing of it. Refuses what does not fit.</summary>
+    private static JsonObject? Charge(AdmissionRequest request, JsonObject quota, Dictionary<string, Quantity> wanted)
     {
         var spec = quota.Object("spec");
-        var hasScopes = QuotaScopes.Has(spec);
-        // Scopes are about pods.
-        if (hasScopes && (request.Resource != Pods || !QuotaScopes.Match(spec, request.Object!))) return;
         var hard = PodResources.Read(spec, "hard");
-        if (request.Resource == Pods && Unsaid(request.Object!, hard) is { } unsaid) throw request.Forbidden($"failed quota: {quota.ObjectName()}: {unsaid}");
-
+        // What the object used before counts where the quota was about it before.
+        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old && QuotaScopes.Match(spec, request.Resource, old) ? QuotaUsage.Of(request.Resource, old) : [];
         SortedDictionary<string, Quantity> asked = new(StringComparer.Ordinal);
         foreach (var (name, quantity) in wanted)
         {
             var more = before.TryGetValue(name, out var had) ? quantity - had : quantity;
             if (hard.ContainsKey(name) && more.Sign > 0) asked[name] = more;
         }
-        if (asked.Count == 0) return;
-        var used = Used(request, spec, hasScopes, asked.Keys);
-        var exceeded = asked.Where(a => (used.TryGetValue(a.Key, out var u) ? u + a.Value : a.Value) > hard[a.Key]).Select(a => a.Key).ToList();
-        if (exceeded.Count == 0) return;
+        if (asked.Count == 0) return null;
+        // A quota that is new, or whose limits changed, has no status that counts yet.
+        if (!JsonNode.DeepEquals(quota.Object("status").Object("hard"), spec.Object("hard"))) quota["status"] = QuotaStatus.Decide(quota, request.Reader);
+        var used = PodResources.Read(quota.Object("status"), "used");
+        Quantity Used(string name) => used.GetValueOrDefault(name, Quantity.FromUnits(0));
+        var exceeded = asked.Where(a => Used(a.Key) + a.Value > hard[a.Key]).Select(a => a.Key).ToList();
         string Show(Func<string, Quantity> of) => string.Join(',', exceeded.Select(name => $"{name}={of(name)}"));
-        throw request.Forbidden(
-            $"exceeded quota: {quota.ObjectName()}, requested: {Show(name => asked[name])}, used: {Show(name => used.GetValueOrDefault(name, Quantity.FromUnits(0)))}, limited: {Show(name => hard[name])}");
-    }
-
-    private static Dictionary<string, Quantity> Used(AdmissionRequest request, JsonObject? spec, bool hasScopes, IReadOnlyCollection<string> names)
-    {
-        var objects = request.Reader.List(request.Resource, request.Namespace);
-        if (!hasScopes && names.All(name => name.StartsWith("count/", StringComparison.Ordinal)))
-            return names.ToDictionary(name => name, _ => Quantity.FromUnits(objects.Count), StringComparer.Ordinal); // nothing to read
-        Dictionary<string, Quantity> sum = new(StringComparer.Ordinal);
-        foreach (var stored in objects)
-        {
-            var tree = stored.ToTree();
-            if (!hasScopes || QuotaScopes.Match(spec, tree)) PodResources.Add(sum, QuotaUsage.Of(request.Resource, tree));
-        }
-        return sum;
+        if (exceeded.Count > 0)
+            throw request.Forbidden($"exceeded quota: {quota.ObjectName()}, requested: {Show(name => asked[name])}, used: {Show(Used)}, limited: {Show(name => hard[name])}");
+        var shown = quota.Object("status").Object("used")!;
+        foreach (var (name, more) in asked) shown[name] = (Used(name) + more).ToString();
+        return quota;
     }
 
     private static string? Unsaid(JsonObject pod, Dictionary<string, Quantity> hard)
     {
+        if (PodResources.IsSaidForPod(pod.Object("spec"))) return null;
         List<string> missing = [];
         foreach (var name in MustBeSaid.Where(hard.ContainsKey))
         {
             var (field, resource) = name.StartsWith("limits.", StringComparison.Ordinal) ? ("limits", name["limits.".Length..]) : ("requests", name.Replace("requests.", "", StringComparison.Ordinal));
-            if (pod.Object("spec").Object("resources").Object(field).Has(resource)) continue; // said for the whole pod
             SortedSet<string> containers = new(StringComparer.Ordinal);
             foreach (var list in (ReadOnlySpan<string>)["containers", "initContainers"])
                 foreach (var (_, container) in pod.Object("spec").Items(list))

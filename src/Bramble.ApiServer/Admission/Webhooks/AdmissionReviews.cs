@@ -28,8 +28,8 @@ internal static class AdmissionReviews
         if (request.Namespace.Length > 0) question["namespace"] = request.Namespace;
         question["operation"] = request.Operation.ToString().ToUpperInvariant();
         question["userInfo"] = UserTree.Write(request.User);
-        question["object"] = request.Object?.DeepClone();
-        question["oldObject"] = request.OldObject?.DeepClone();
+        question["object"] = request.AsRequested(request.Object)?.DeepClone();
+        question["oldObject"] = request.AsRequested(request.OldObject)?.DeepClone();
         question["dryRun"] = request.IsDryRun;
         question["options"] = request.Options?.DeepClone();
         return new JsonObject { ["kind"] = "AdmissionReview", ["apiVersion"] = $"admission.k8s.io/{version}", ["request"] = question };

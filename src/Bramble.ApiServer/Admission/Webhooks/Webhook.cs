@@ -1,15 +1,17 @@
 using System.Text.Json.Nodes;
-using Bramble.Api.Cel;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
+using Bramble.ApiServer.Admission.Policies;
+using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission.Webhooks;
 
 /// <summary>One webhook of a configuration: whom to call, when, and what its failure means.</summary>
 /// <param name="Tree">The webhook as configured; its defaults are set.</param>
-internal sealed record Webhook(JsonObject Tree)
+/// <param name="Authorizer">Answers what matchConditions ask.</param>
+internal sealed record Webhook(JsonObject Tree, IAuthorizer? Authorizer = null)
 {
     private static readonly GroupResource Namespaces = new("", "namespaces");
 
@@ -21,42 +23,16 @@ internal sealed record Webhook(JsonObject Tree)
     /// <summary>A dry run must leave no trace anywhere.</summary>
     public bool SupportsDryRun => Tree.Text("sideEffects") is "None" or "NoneOnDryRun";
 
-    private readonly Lazy<IReadOnlyList<CelProgram?>> _conditions = new(() => [.. (Tree.Array("matchConditions") ?? []).Select(c => Compile((c as JsonObject).Text("expression")))]);
+    private readonly Lazy<MatchConditions> _conditions = new(() => new MatchConditions(Tree, hasParams: false));
 
     /// <summary>Rules, selectors and matchConditions fit.</summary>
     /// <exception cref="StatusException">A condition cannot be evaluated, and failurePolicy is Fail.</exception>
     public bool Matches(AdmissionRequest request) => MatchesRules(request) && MatchesNamespace(request) && MatchesObject(request) && MatchesConditions(request);
 
-    /// <summary>A condition that is false decides, whatever became of the others. One with a function this server does not have is left out: the webhook is
-    /// then asked more often than it wants, never less.</summary>
     private bool MatchesConditions(AdmissionRequest request)
     {
-        if (_conditions.Value.Count == 0) return true;
-        var variables = ExpressionVariables.Of(request, null);
-        string? failed = null;
-        foreach (var condition in _conditions.Value)
-            try
-            {
-                if (condition is not null && condition.Evaluate(variables) is not true) return false;
-            }
-            catch (CelException e)
-            {
-                failed ??= e.Message;
-            }
-        if (failed is null) return true;
-        return IgnoresFailure ? false : throw StatusErrors.Forbidden(request.Resource, request.Name, failed);
-    }
-
-    private static CelProgram? Compile(string text)
-    {
-        try
-        {
-            return CelProgram.Compile(text);
-        }
-        catch (CelSyntaxException)
-        {
-            return null;
-        }
+        if (_conditions.Value.IsEmpty || _conditions.Value.Match(ExpressionVariables.Of(request, null, Authorizer), out var error)) return true;
+        return error is null || IgnoresFailure ? false : throw request.Forbidden(error);
     }
 
     /// <summary>The selectors fit.</summary>

@@ -1,17 +1,19 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
 using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Patching;
 using Bramble.Api.Schemas;
+using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
 using Bramble.Client;
 
 namespace Bramble.ApiServer.Admission.Webhooks;
 
 /// <summary>What both kinds of webhook plugins share: the configured webhooks that a request concerns, and one call.</summary>
-internal abstract class WebhookAdmission(string configurations) : IAdmissionPlugin
+internal abstract class WebhookAdmission(string configurations, IAuthorizer authorizer) : IAdmissionPlugin
 {
     private static readonly HashSet<string> ExemptKinds = new(StringComparer.Ordinal)
     {
@@ -35,7 +37,7 @@ internal abstract class WebhookAdmission(string configurations) : IAdmissionPlug
     protected IEnumerable<Webhook> Configured(AdmissionRequest request) =>
         request.Reader.List(_configurations).OrderBy(c => c.Name.Name, StringComparer.Ordinal).SelectMany(c => _known.GetValue(c, Read));
 
-    private static IReadOnlyList<Webhook> Read(KubeObject configuration) => [.. (configuration.ToTree().Array("webhooks") ?? []).OfType<JsonObject>().Select(tree => new Webhook(tree))];
+    private IReadOnlyList<Webhook> Read(KubeObject configuration) => [.. (configuration.ToTree().Array("webhooks") ?? []).OfType<JsonObject>().Select(tree => new Webhook(tree, authorizer))];
 
     /// <returns>Null: the call failed and the webhook's policy is to go on.</returns>
     /// <exception cref="StatusException">Refused, or failed where that is a refusal.</exception>
@@ -74,24 +76,20 @@ internal abstract class WebhookAdmission(string configurations) : IAdmissionPlug
 }
 
 /// <summary>MutatingAdmissionWebhook: one after the other; who asked for it (reinvocationPolicy IfNeeded) is called once more when a later one changed the object.</summary>
-internal sealed class MutatingAdmissionWebhook() : WebhookAdmission("mutatingwebhookconfigurations")
+internal sealed class MutatingAdmissionWebhook(IAuthorizer authorizer) : WebhookAdmission("mutatingwebhookconfigurations", authorizer)
 {
     public override string Name => "MutatingAdmissionWebhook";
 
     public override async ValueTask MutateAsync(AdmissionRequest request, CancellationToken cancel)
     {
-        var lastChange = -1;
-        var index = 0;
-        List<(Webhook Webhook, int Index)> called = [];
+        request.Reinvocation.Enter(request.Object);
         foreach (var webhook in Configured(request))
         {
-            if (!webhook.Matches(request)) continue;
-            called.Add((webhook, index));
-            if (await ApplyAsync(webhook, request, cancel)) lastChange = index;
-            index++;
+            if (!webhook.Matches(request) || !request.Reinvocation.MayCall(webhook)) continue;
+            request.Reinvocation.Called(webhook, await ApplyAsync(webhook, request, cancel));
         }
-        var again = called.Where(c => c.Webhook.MayBeReinvoked && c.Index < lastChange).Select(c => c.Webhook).ToList();
-        foreach (var webhook in again) await ApplyAsync(webhook, request, cancel);
+
+        request.Reinvocation.Leave(request.Object);
     }
 
     /// <returns>True: the object is another one now.</returns>
@@ -99,16 +97,31 @@ internal sealed class MutatingAdmissionWebhook() : WebhookAdmission("mutatingweb
     {
         if (await CallAsync(webhook, request, isMutating: true, cancel) is not { Patch: { Length: > 0 } patch }) return false;
         if (request.Object is not { } obj) throw StatusErrors.Internal($"admission webhook \"{webhook.Name}\" attempted to modify the object, which is not supported for this operation");
-        if (BuiltInSchemas.FindKind(request.Kind) is not { } type) throw StatusErrors.Internal($"no schema for {request.Kind}");
-        var patched = ObjectPatcher.Patch(obj, patch, Bramble.Api.Patching.PatchType.Json, type, request.Kind, FieldValidation.Ignore).Tree;
+        var asked = request.AsRequested(obj)!;
+        if ((ReferenceEquals(asked, obj) ? request.ObjectType : BuiltInSchemas.FindKind(request.Kind)) is not { } type) throw StatusErrors.Internal($"no schema for {request.Kind}");
+        var patched = Patched(asked, patch, type, request);
+        if (!ReferenceEquals(asked, obj) && GroupVersion.TryParse(obj.Text("apiVersion"), out var working)) KindConversion.Convert(patched, new(working.Group, working.Version, request.Kind.Kind));
         var changed = !TreeEquality.Same(obj, patched);
         request.Object = patched;
         return changed;
     }
+
+    /// <summary>A patch that does not apply is the webhook's fault, not the client's.</summary>
+    private static JsonObject Patched(JsonObject obj, byte[] patch, SchemaType type, AdmissionRequest request)
+    {
+        try
+        {
+            return ObjectPatcher.Patch(obj, patch, Bramble.Api.Patching.PatchType.Json, type, request.Kind, FieldValidation.Ignore).Tree;
+        }
+        catch (StatusException e)
+        {
+            throw StatusErrors.Internal(e.Message);
+        }
+    }
 }
 
 /// <summary>ValidatingAdmissionWebhook: all at the same time; the first refusal is the answer.</summary>
-internal sealed class ValidatingAdmissionWebhook() : WebhookAdmission("validatingwebhookconfigurations")
+internal sealed class ValidatingAdmissionWebhook(IAuthorizer authorizer) : WebhookAdmission("validatingwebhookconfigurations", authorizer)
 {
     public override string Name => "ValidatingAdmissionWebhook";
 

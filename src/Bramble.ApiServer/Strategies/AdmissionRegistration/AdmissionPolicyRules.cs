@@ -1,11 +1,13 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Bramble.Api.Cel;
 using Bramble.Api.Errors;
+using Bramble.ApiServer.Admission.Policies;
 
 namespace Bramble.ApiServer.Strategies;
 
-/// <summary>Validation of admission policies and their bindings, but for the compilation of their expressions.</summary>
+/// <summary>Validation of admission policies and their bindings; an expression that does not compile is refused with each of its faults.</summary>
 internal static partial class AdmissionPolicyRules
 {
     private static readonly string[] ReservedWords =
@@ -15,7 +17,8 @@ internal static partial class AdmissionPolicyRules
 
     private static readonly string[] Actions = ["Audit", "Deny", "Warn"];
 
-    public static void Validate(JsonObject policy, bool isMutating, FieldErrors errors)
+    /// <param name="old">Null on create.</param>
+    public static void Validate(JsonObject policy, JsonObject? old, bool isMutating, FieldErrors errors)
     {
         var (spec, path) = (policy.Object("spec") ?? [], FieldPath.Spec);
         if (spec.TextOrNull("failurePolicy") is null) errors.Required(path.Child("failurePolicy"));
@@ -23,10 +26,22 @@ internal static partial class AdmissionPolicyRules
         if (spec.Object("paramKind") is { } kind) ParamKind(kind, path.Child("paramKind"), errors);
         if (spec.Object("matchConstraints") is { } match) AdmissionRuleRules.MatchResources(match, isMutating, path.Child("matchConstraints"), errors, needsRules: true);
         else errors.Required(path.Child("matchConstraints"));
-        AdmissionRuleRules.MatchConditions(spec, path.Child("matchConditions"), errors);
-        foreach (var (index, variable) in spec.Items("variables")) Variable(variable, path.Child("variables").Index(index), errors);
-        if (isMutating) Mutations(spec, path, errors);
-        else Validations(policy, spec, path, errors);
+        var hasParams = spec.Has("paramKind");
+        var before = old.Object("spec");
+        // Conditions that were stored before are not looked at again.
+        if (before is null || !JsonNode.DeepEquals(spec["paramKind"], before["paramKind"]) || !JsonNode.DeepEquals(spec["matchConditions"], before["matchConditions"]))
+            AdmissionRuleRules.MatchConditions(spec, CelEnvironment.ForAdmission(hasParams, hasAuthorizer: true, hasVariables: false), path.Child("matchConditions"), errors);
+        var hasVariables = isMutating || spec.Count("variables") > 0;
+        var environment = CelEnvironment.ForAdmission(hasParams, hasAuthorizer: true, isMutating, hasVariables);
+        foreach (var (index, variable) in spec.Items("variables")) Variable(variable, environment, path.Child("variables").Index(index), errors);
+        if (isMutating)
+        {
+            Mutations(spec, environment, path, errors);
+            return;
+        }
+        var messages = CelEnvironment.ForAdmission(hasParams, hasAuthorizer: false, hasVariables: hasVariables);
+        messages.TakePolicyVariables(environment);
+        Validations(policy, spec, environment, messages, path, errors);
     }
 
     public static void ValidateBinding(JsonObject binding, bool isMutating, FieldErrors errors)
@@ -94,15 +109,27 @@ internal static partial class AdmissionPolicyRules
         else EnumRules.Optional(reference, "parameterNotFoundAction", path, errors, "Deny", "Allow");
     }
 
-    private static void Variable(JsonObject variable, FieldPath path, FieldErrors errors)
+    private static void Variable(JsonObject variable, CelEnvironment environment, FieldPath path, FieldErrors errors)
     {
         var name = variable.Text("name");
         if (string.IsNullOrWhiteSpace(name)) errors.Required(path.Child("name"), "name is not specified");
         else if (!Identifier().IsMatch(name) || ReservedWords.Contains(name)) errors.Invalid(path.Child("name"), name, "must be a valid CEL identifier");
-        if (string.IsNullOrWhiteSpace(variable.Text("expression"))) errors.Required(path.Child("expression"), "expression is not specified");
+        if (string.IsNullOrWhiteSpace(variable.Text("expression")))
+        {
+            errors.Required(path.Child("expression"), "expression is not specified");
+            return;
+        }
+        var compiled = AdmissionExpression.Compile(variable.Text("expression"), environment);
+        environment.AddPolicyVariable(name, compiled.Program);
+        if (compiled.Fault is { } fault) errors.Invalid(path.Child("expression"), compiled.Text, fault);
     }
 
-    private static void Validations(JsonObject policy, JsonObject spec, FieldPath path, FieldErrors errors)
+    private static void Expression(string text, CelEnvironment environment, FieldPath path, FieldErrors errors, params ReadOnlySpan<string> types)
+    {
+        if (AdmissionExpression.Compile(text, environment, types).Fault is { } fault) errors.Invalid(path, text, fault);
+    }
+
+    private static void Validations(JsonObject policy, JsonObject spec, CelEnvironment environment, CelEnvironment messages, FieldPath path, FieldErrors errors)
     {
         if (spec.Count("validations") == 0 && spec.Count("auditAnnotations") == 0)
         {
@@ -115,20 +142,22 @@ internal static partial class AdmissionPolicyRules
         {
             var at = path.Child("validations").Index(index);
             if (string.IsNullOrWhiteSpace(validation.Text("expression"))) errors.Required(at.Child("expression"), "expression is not specified");
+            else Expression(validation.Text("expression"), environment, at.Child("expression"), errors, "bool");
             foreach (var field in (ReadOnlySpan<string>)["messageExpression", "message"])
             {
                 var text = validation.Text(field);
                 if (text.Length > 0 && string.IsNullOrWhiteSpace(text)) errors.Invalid(at.Child(field), text, "must be non-empty if specified");
+                else if (field == "messageExpression" && text.Length > 0) Expression(text, messages, at.Child(field), errors, "string");
                 else if (field == "message" && text.Trim().AsSpan().ContainsAny('\n', '\r')) errors.Invalid(at.Child(field), text, "must not contain line breaks");
             }
 
             EnumRules.Optional(validation, "reason", at, errors, "Forbidden", "Invalid", "RequestEntityTooLarge");
         }
 
-        AuditAnnotations(policy, spec, path.Child("auditAnnotations"), errors);
+        AuditAnnotations(policy, spec, environment, path.Child("auditAnnotations"), errors);
     }
 
-    private static void AuditAnnotations(JsonObject policy, JsonObject spec, FieldPath path, FieldErrors errors)
+    private static void AuditAnnotations(JsonObject policy, JsonObject spec, CelEnvironment environment, FieldPath path, FieldErrors errors)
     {
         const int mostAnnotations = 20;
         const int longestExpression = 5 * 1024;
@@ -142,11 +171,12 @@ internal static partial class AdmissionPolicyRules
             var expression = annotation.Text("valueExpression").Trim();
             if (expression.Length == 0) errors.Required(at.Child("valueExpression"), "valueExpression is not specified");
             else if (Encoding.UTF8.GetByteCount(expression) > longestExpression) errors.Required(at.Child("valueExpression"), $"must not exceed {longestExpression} bytes in length");
+            else if (AdmissionExpression.Compile(expression, environment, "string", "null_type").Fault is { } fault) errors.Invalid(at.Child("valueExpression"), annotation.Text("valueExpression"), fault);
             if (!seen.Add(key)) errors.Duplicate(at.Child("key"), key);
         }
     }
 
-    private static void Mutations(JsonObject spec, FieldPath path, FieldErrors errors)
+    private static void Mutations(JsonObject spec, CelEnvironment environment, FieldPath path, FieldErrors errors)
     {
         if (spec.Count("mutations") == 0) errors.Required(path.Child("mutations"), "mutations must contain at least one item");
         foreach (var (index, mutation) in spec.Items("mutations"))
@@ -158,10 +188,10 @@ internal static partial class AdmissionPolicyRules
                     errors.Required(at.Child("patchType"));
                     break;
                 case "JSONPatch":
-                    Mutation(mutation, type, "jsonPatch", "applyConfiguration", at, errors);
+                    Mutation(mutation, type, "jsonPatch", "applyConfiguration", MutatingPolicy.PatchTypeName, environment, at, errors);
                     break;
                 case "ApplyConfiguration":
-                    Mutation(mutation, type, "applyConfiguration", "jsonPatch", at, errors);
+                    Mutation(mutation, type, "applyConfiguration", "jsonPatch", MutatingPolicy.ObjectTypeName, environment, at, errors);
                     break;
                 default:
                     errors.NotSupported(at.Child("patchType"), type, ["ApplyConfiguration", "JSONPatch"]);
@@ -173,10 +203,11 @@ internal static partial class AdmissionPolicyRules
         else EnumRules.Optional(spec, "reinvocationPolicy", path, errors, "IfNeeded", "Never");
     }
 
-    private static void Mutation(JsonObject mutation, string type, string expected, string other, FieldPath path, FieldErrors errors)
+    private static void Mutation(JsonObject mutation, string type, string expected, string other, string result, CelEnvironment environment, FieldPath path, FieldErrors errors)
     {
         if (mutation.Object(expected) is not { } patch) errors.Required(path.Child(expected), $"must be specified when patchType is {type}");
         else if (string.IsNullOrWhiteSpace(patch.Text("expression"))) errors.Required(path.Child(expected, "expression"));
+        else Expression(patch.Text("expression").Trim(), environment, path.Child(expected, "expression"), errors, result);
         if (mutation.Has(other)) errors.Invalid(path.Child(other), $"{{{other}}}", $"must not be specified when patchType is {type}");
     }
 

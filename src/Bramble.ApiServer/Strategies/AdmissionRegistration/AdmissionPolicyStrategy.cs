@@ -19,5 +19,7 @@ internal sealed class AdmissionPolicyStrategy(bool isMutating) : KindStrategy
         AdmissionDefaults.ApplyToResources(spec.Object("matchConstraints"));
     }
 
-    public override void Validate(JsonObject policy, FieldErrors errors, StrategyContext context) => AdmissionPolicyRules.Validate(policy, isMutating, errors);
+    public override void Validate(JsonObject policy, FieldErrors errors, StrategyContext context) => AdmissionPolicyRules.Validate(policy, null, isMutating, errors);
+
+    public override void ValidateUpdate(JsonObject policy, JsonObject old, FieldErrors errors, StrategyContext context) => AdmissionPolicyRules.Validate(policy, old, isMutating, errors);
 }

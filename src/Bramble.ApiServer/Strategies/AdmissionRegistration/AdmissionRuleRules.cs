@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Cel;
 using Bramble.Api.Errors;
+using Bramble.ApiServer.Admission.Policies;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -105,15 +107,17 @@ internal static class AdmissionRuleRules
         Rule(rule, path, errors);
     }
 
-    /// <summary>Names and presence; the expressions are compiled when they are used.</summary>
-    public static void MatchConditions(JsonObject match, FieldPath path, FieldErrors errors)
+    /// <param name="environment">What the expressions may name.</param>
+    public static void MatchConditions(JsonObject match, CelEnvironment environment, FieldPath path, FieldErrors errors)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         if (match.Count("matchConditions") > 64) errors.TooMany(path, match.Count("matchConditions"), 64);
         foreach (var (index, condition) in match.Items("matchConditions"))
         {
             var (at, name) = (path.Index(index), condition.Text("name"));
-            if (string.IsNullOrWhiteSpace(condition.Text("expression"))) errors.Required(at.Child("expression"));
+            var expression = condition.Text("expression").Trim();
+            if (expression.Length == 0) errors.Required(at.Child("expression"));
+            else if (AdmissionExpression.Compile(expression, environment, "bool").Fault is { } fault) errors.Invalid(at.Child("expression"), expression, fault);
             if (name.Length == 0)
             {
                 errors.Required(at.Child("name"));

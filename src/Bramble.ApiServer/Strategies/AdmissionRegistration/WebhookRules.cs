@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Cel;
 using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
@@ -19,6 +20,7 @@ internal static class WebhookRules
         var needsUniqueNames = before.Select(webhook => webhook.Text("name")).Distinct().Count() == before.Count;
         var allowsInvalidValues = before.Exists(HasInvalidSelector);
         var names = new HashSet<string>(StringComparer.Ordinal);
+        var keepsConditions = KeepsConditions(configuration, before);
         foreach (var (index, webhook) in configuration.Items("webhooks"))
         {
             var (path, name) = (FieldPath.Of("webhooks").Index(index), webhook.Text("name"));
@@ -33,10 +35,19 @@ internal static class WebhookRules
                 SelectorRules.Validate(webhook.Object(selector), path.Child(selector), errors, allowsInvalidValues);
             if (isMutating) EnumRules.Optional(webhook, "reinvocationPolicy", path, errors, "IfNeeded", "Never");
             Client(webhook.Object("clientConfig"), path.Child("clientConfig"), errors);
-            AdmissionRuleRules.MatchConditions(webhook, path.Child("matchConditions"), errors);
+            if (!keepsConditions) AdmissionRuleRules.MatchConditions(webhook, CelEnvironment.ForAdmission(hasParams: false, hasAuthorizer: true, hasVariables: false), path.Child("matchConditions"), errors);
             Versions(webhook, needsVersion, path.Child("admissionReviewVersions"), errors);
             if (needsUniqueNames && name.Length > 0 && !names.Add(name)) errors.Duplicate(path.Child("name"), name);
         }
+    }
+
+    /// <summary>Conditions that were stored before are not looked at again.</summary>
+    private static bool KeepsConditions(JsonObject configuration, List<JsonObject> before)
+    {
+        if (before.Count == 0 || configuration.Count("webhooks") != before.Count) return false;
+        foreach (var (index, webhook) in configuration.Items("webhooks"))
+            if (!JsonNode.DeepEquals(webhook["matchConditions"], before[index]["matchConditions"])) return false;
+        return true;
     }
 
     private static bool HasInvalidSelector(JsonObject webhook)

@@ -42,10 +42,12 @@ internal sealed class CustomResourceDefinitionStrategy : KindStrategy
     public override void OnDeletionStarted(JsonObject definition, StrategyContext context) => CustomResources.DefinitionNaming.SetCondition(
         definition.Child("status"), "Terminating", true, "InstanceDeletionPending", "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon", context.Now);
 
-    public override void Validate(JsonObject definition, FieldErrors errors, StrategyContext context) => CustomResources.DefinitionRules.Validate(definition, errors);
+    public override void Validate(JsonObject definition, FieldErrors errors, StrategyContext context) => CustomResources.DefinitionRules.Validate(definition, null, errors);
 
     public override void ValidateUpdate(JsonObject definition, JsonObject old, FieldErrors errors, StrategyContext context) =>
-        CustomResources.DefinitionRules.ValidateUpdate(definition, old, errors);
+        CustomResources.DefinitionRules.Validate(definition, old, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject definition, JsonObject? old) => CustomResources.DefinitionFormats.Warnings(definition, old);
 
     private static void AddStoredVersion(JsonObject definition, JsonObject status)
     {

@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to APIServices: one without a service is served here and available at once.</summary>
 internal sealed class APIServiceStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesThenWhole;
     public override bool HasStatus => true;
     public override bool AllowsUnconditionalUpdate => false;
 

@@ -6,6 +6,8 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to ControllerRevisions: their data never changes.</summary>
 internal sealed class ControllerRevisionStrategy : KindStrategy
 {
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesThenWhole;
+
     public override void Validate(JsonObject revision, FieldErrors errors, StrategyContext context)
     {
         NumberRules.NonNegative(revision.Long("revision"), FieldPath.Of("revision"), errors);

@@ -12,7 +12,7 @@ internal static class DaemonSetRules
         var (selector, at) = (spec.Object("selector"), path.Child("template"));
         SelectorRules.Validate(selector, path.Child("selector"), errors);
         if (selector is null || (WorkloadRules.IsReadable(selector) && !SelectorRules.Matches(selector, spec.Object("template").Labels())))
-            errors.Invalid(at.Child("metadata", "labels"), spec.Object("template").Labels()?.DeepClone(), "`selector` does not match template `labels`");
+            errors.Invalid(at.Child("metadata", "labels"), InternalStruct.ShowMap(spec.Object("template").Labels()), "`selector` does not match template `labels`");
         if (selector is not null && SelectorRules.IsEmpty(selector)) errors.Invalid(path.Child("selector"), selector.DeepClone(), "empty selector is invalid for daemonset");
         PodTemplateRules.Validate(spec.Object("template"), at, errors);
         WorkloadRules.RunsForEver(spec, "DaemonSet", at, errors);
@@ -30,7 +30,7 @@ internal static class DaemonSetRules
             case "RollingUpdate":
                 break;
             default:
-                errors.NotSupported(path, GoStruct.Show(strategy, ("Type", ""), ("RollingUpdate", null)), ["RollingUpdate", "OnDelete"]);
+                errors.NotSupported(path, InternalStruct.Show(strategy, "apps.v1.DaemonSetUpdateStrategy"), ["RollingUpdate", "OnDelete"]);
                 return;
         }
 

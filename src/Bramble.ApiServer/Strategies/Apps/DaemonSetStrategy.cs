@@ -45,6 +45,13 @@ internal sealed class DaemonSetStrategy : KindStrategy
         SetTemplateGeneration(set, TemplateGenerationOf(old) + (set.Differs(old, "spec", "template") ? 1 : 0));
     }
 
+    public override void PrepareForSubresourceUpdate(string subresource, JsonObject set, JsonObject old, StrategyContext context)
+    {
+        base.PrepareForSubresourceUpdate(subresource, set, old, context);
+        // It is part of the spec upstream: a status write does not touch it.
+        SetTemplateGeneration(set, TemplateGenerationOf(old));
+    }
+
     private static long TemplateGenerationOf(JsonObject set) =>
         long.TryParse(set.Annotations().Text(TemplateGeneration), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : 0;
 

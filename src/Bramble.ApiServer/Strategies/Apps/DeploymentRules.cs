@@ -12,7 +12,7 @@ internal static class DeploymentRules
         NumberRules.NonNegative(spec.Long("replicas"), path.Child("replicas"), errors);
         WorkloadRules.Selector(spec, "deployment", errors);
         if (WorkloadRules.IsReadable(spec.Object("selector"))) WorkloadRules.ReplicaSetTemplate(spec, errors);
-        else errors.Invalid(path.Child("selector"), spec["selector"]?.DeepClone(), "invalid label selector");
+        else errors.Invalid(path.Child("selector"), InternalStruct.ShowSelector(spec["selector"]), "invalid label selector");
         Strategy(spec.Object("strategy") ?? [], path.Child("strategy"), errors);
         NumberRules.NonNegative(spec.Long("minReadySeconds"), path.Child("minReadySeconds"), errors);
         NumberRules.NonNegative(spec.Long("revisionHistoryLimit"), path.Child("revisionHistoryLimit"), errors);
@@ -42,7 +42,7 @@ internal static class DeploymentRules
                 IntOrPercentRules.NotMoreThanAll(unavailable, at.Child("maxUnavailable"), errors);
                 break;
             default:
-                errors.NotSupported(path, GoStruct.Show(strategy, ("Type", ""), ("RollingUpdate", null)), ["Recreate", "RollingUpdate"]);
+                errors.NotSupported(path, InternalStruct.Show(strategy, "apps.v1.DeploymentStrategy"), ["Recreate", "RollingUpdate"]);
                 break;
         }
     }

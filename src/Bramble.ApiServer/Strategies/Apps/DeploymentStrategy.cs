@@ -40,8 +40,6 @@ internal sealed class DeploymentStrategy : KindStrategy
         if (subresource == "status") deployment.Child("metadata").KeepFrom(old.Object("metadata") ?? [], "labels");
     }
 
-    public override IReadOnlyList<string> ResetFields(string subresource) => subresource == "status" ? ["spec", "metadata.labels"] : base.ResetFields(subresource);
-
     public override void Validate(JsonObject deployment, FieldErrors errors, StrategyContext context) => DeploymentRules.Validate(deployment, errors);
 
     public override void ValidateUpdate(JsonObject deployment, JsonObject old, FieldErrors errors, StrategyContext context)

@@ -11,9 +11,10 @@ internal static class ReplicaSetRules
         var (spec, path) = (set.Object("spec") ?? [], FieldPath.Spec);
         NumberRules.NonNegative(spec.Long("replicas"), path.Child("replicas"), errors);
         NumberRules.NonNegative(spec.Long("minReadySeconds"), path.Child("minReadySeconds"), errors);
-        WorkloadRules.Selector(spec, "replicaset", errors);
+        // "deployment" is upstream's word here too.
+        WorkloadRules.Selector(spec, "deployment", errors);
         if (WorkloadRules.IsReadable(spec.Object("selector"))) WorkloadRules.ReplicaSetTemplate(spec, errors);
-        else errors.Invalid(path.Child("selector"), spec["selector"]?.DeepClone(), "invalid label selector");
+        else errors.Invalid(path.Child("selector"), InternalStruct.ShowSelector(spec["selector"]), "invalid label selector");
     }
 
     public static void ValidateController(JsonObject controller, FieldErrors errors)

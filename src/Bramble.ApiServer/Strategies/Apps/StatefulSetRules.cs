@@ -24,7 +24,7 @@ internal static class StatefulSetRules
         if (!isUpdate && spec.Text("serviceName") is { Length: > 0 } service) errors.InvalidEach(path.Child("serviceName"), service, Formats.DnsLabel(service));
         WorkloadRules.Selector(spec, "statefulset", errors);
         if (WorkloadRules.IsReadable(spec.Object("selector"))) Template(spec, path.Child("template"), errors);
-        else errors.Invalid(path.Child("selector"), spec["selector"]?.DeepClone(), "");
+        else errors.Invalid(path.Child("selector"), InternalStruct.ShowSelector(spec["selector"]), "");
         WorkloadRules.RunsForEver(spec, "StatefulSet", path.Child("template"), errors);
     }
 
@@ -64,7 +64,7 @@ internal static class StatefulSetRules
                 errors.Required(path);
                 break;
             case "OnDelete":
-                if (rolling is not null) errors.Invalid(at, GoStruct.Show(rolling, ("Partition", 0), ("MaxUnavailable", null)), "only allowed for updateStrategy 'RollingUpdate'");
+                if (rolling is not null) errors.Invalid(at, InternalStruct.Show(rolling, "apps.v1.RollingUpdateStatefulSetStrategy"), "only allowed for updateStrategy 'RollingUpdate'");
                 break;
             case "RollingUpdate":
                 if (rolling is null) break;
@@ -75,7 +75,7 @@ internal static class StatefulSetRules
                 IntOrPercentRules.NotMoreThanAll(rolling["maxUnavailable"], at.Child("maxUnavailable"), errors);
                 break;
             default:
-                errors.Invalid(path, GoStruct.Show(strategy, ("Type", ""), ("RollingUpdate", null)), "must be 'RollingUpdate' or 'OnDelete'");
+                errors.Invalid(path, InternalStruct.Show(strategy, "apps.v1.StatefulSetUpdateStrategy"), "must be 'RollingUpdate' or 'OnDelete'");
                 break;
         }
     }

@@ -36,6 +36,26 @@ internal sealed class StatefulSetStrategy : KindStrategy
         }
     }
 
+    public override void PrepareForCreate(JsonObject set, StrategyContext context)
+    {
+        base.PrepareForCreate(set, context);
+        DropMaxUnavailable(set, null);
+    }
+
+    public override void PrepareForUpdate(JsonObject set, JsonObject old, StrategyContext context)
+    {
+        DropMaxUnavailable(set, old);
+        base.PrepareForUpdate(set, old, context);
+    }
+
+    /// <summary>Of a feature that is off (MaxUnavailableStatefulSet): only what has it keeps it.</summary>
+    private static void DropMaxUnavailable(JsonObject set, JsonObject? old)
+    {
+        if (!RollingUpdate(old).Has("maxUnavailable")) RollingUpdate(set)?.Remove("maxUnavailable");
+    }
+
+    private static JsonObject? RollingUpdate(JsonObject? set) => set.Object("spec").Object("updateStrategy").Object("rollingUpdate");
+
     protected override JsonObject NewStatus(JsonObject set, StrategyContext context) => new() { ["replicas"] = 0, ["availableReplicas"] = 0 };
 
     public override void Validate(JsonObject set, FieldErrors errors, StrategyContext context) => StatefulSetRules.Validate(set, errors);

@@ -30,7 +30,7 @@ internal static partial class CronJobRules
         EnumRules.Required(spec, "concurrencyPolicy", path, errors, "Allow", "Forbid", "Replace");
         var (template, at) = (spec.Object("jobTemplate").Object("spec") ?? [], path.Child("jobTemplate", "spec"));
         JobRules.ValidateSpec(template, at, errors);
-        if (template.Has("selector")) errors.Invalid(at.Child("selector"), template["selector"]!.DeepClone(), "`selector` will be auto-generated");
+        if (template.Has("selector")) errors.Invalid(at.Child("selector"), InternalStruct.ShowSelector(template["selector"]), "`selector` will be auto-generated");
         if (template.Bool("manualSelector")) errors.NotSupported(at.Child("manualSelector"), true, ["nil", "false"]);
         foreach (var name in (ReadOnlySpan<string>)["successfulJobsHistoryLimit", "failedJobsHistoryLimit"])
             if (spec.LongOrNull(name) is { } limit) NumberRules.NonNegative(limit, path.Child(name), errors);

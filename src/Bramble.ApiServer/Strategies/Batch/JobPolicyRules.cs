@@ -80,7 +80,7 @@ internal static class JobPolicyRules
         if (spec.Object("successPolicy") is not { } policy) return;
         if (spec.Text("completionMode") != "Indexed")
         {
-            errors.Invalid(path, GoStruct.Show(policy, ("Rules", null)), "requires indexed completion mode");
+            errors.Invalid(path, InternalStruct.Show(policy, "batch.v1.SuccessPolicy"), "requires indexed completion mode");
             return;
         }
 

@@ -26,7 +26,7 @@ internal static class JobRules
         SelectorRules.Validate(selector, path.Child("selector"), errors);
         var labels = spec.Object("template").Labels();
         if (selector is null || (WorkloadRules.IsReadable(selector) && !SelectorRules.Matches(selector, labels)))
-            errors.Invalid(path.Child("template", "metadata").Child("labels"), labels?.DeepClone(), "`selector` does not match template `labels`");
+            errors.Invalid(path.Child("template", "metadata").Child("labels"), InternalStruct.ShowMap(labels), "`selector` does not match template `labels`");
     }
 
     private static void GeneratedSelector(JsonObject job, JsonObject spec, JsonObject? old, FieldErrors errors)
@@ -45,14 +45,14 @@ internal static class JobRules
             expected[key] = value;
         }
 
-        if (WorkloadRules.IsReadable(selector) && !SelectorRules.Matches(selector, expected)) errors.Invalid(FieldPath.Spec.Child("selector"), selector.DeepClone(), "`selector` not auto-generated");
+        if (WorkloadRules.IsReadable(selector) && !SelectorRules.Matches(selector, expected)) errors.Invalid(FieldPath.Spec.Child("selector"), InternalStruct.ShowSelector(selector), "`selector` not auto-generated");
     }
 
     private static void HasLabel(JsonObject? labels, string key, string value, FieldErrors errors)
     {
         var path = FieldPath.Spec.Child("template", "metadata").Child("labels");
         if (labels.TextOrNull(key) is not { } actual) errors.Required(path.Key(key), $"must be '{value}'");
-        else if (actual != value) errors.Invalid(path.Key(key), labels!.DeepClone(), $"must be '{value}'");
+        else if (actual != value) errors.Invalid(path.Key(key), InternalStruct.ShowMap(labels), $"must be '{value}'");
     }
 
     public static void ValidateSpec(JsonObject spec, FieldPath path, FieldErrors errors)

@@ -51,6 +51,11 @@ internal sealed class JobStrategy : KindStrategy
     public override void ValidateUpdate(JsonObject job, JsonObject old, FieldErrors errors, StrategyContext context) =>
         JobUpdateRules.Validate(job, old, errors);
 
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject job, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") JobStatusRules.ValidateUpdate(job, old, errors);
+    }
+
     public override IEnumerable<string> Warnings(JsonObject job, JsonObject? old)
     {
         if (old is null)

@@ -12,10 +12,13 @@ internal static class JobUpdateRules
         var (spec, before, path) = (job.Object("spec") ?? [], old.Object("spec") ?? [], FieldPath.Spec);
         JobRules.ValidateSpecWithSelector(spec, path, errors);
         Completions(spec, before, path.Child("completions"), errors);
-        ImmutableRules.Field(spec, before, "selector", path.Child("selector"), errors);
+        ImmutableRules.Field(spec, before, "selector", path.Child("selector"), errors, InternalStruct.ShowSelector);
         Template(spec, before, old, path.Child("template"), errors);
-        foreach (var name in (ReadOnlySpan<string>)["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"])
-            ImmutableRules.Field(spec, before, name, path.Child(name), errors);
+        ImmutableRules.Field(spec, before, "completionMode", path.Child("completionMode"), errors);
+        ImmutableRules.Field(spec, before, "podFailurePolicy", path.Child("podFailurePolicy"), errors, policy => InternalStruct.ShowPointer(policy, "batch.v1.PodFailurePolicy"));
+        ImmutableRules.Field(spec, before, "backoffLimitPerIndex", path.Child("backoffLimitPerIndex"), errors);
+        ImmutableRules.Field(spec, before, "managedBy", path.Child("managedBy"), errors);
+        ImmutableRules.Field(spec, before, "successPolicy", path.Child("successPolicy"), errors, policy => InternalStruct.ShowPointer(policy, "batch.v1.SuccessPolicy"));
     }
 
     private static void Completions(JsonObject spec, JsonObject before, FieldPath path, FieldErrors errors)
@@ -27,27 +30,30 @@ internal static class JobUpdateRules
 
     private static void Template(JsonObject spec, JsonObject before, JsonObject old, FieldPath path, FieldErrors errors)
     {
-        var template = (JsonObject)(spec.Object("template") ?? []).DeepClone();
-        if (MayChangeTemplate(old))
+        var (template, was) = (spec.Object("template") ?? [], (JsonObject)(before.Object("template") ?? []).DeepClone());
+        if (!MayChangeTemplate(old))
         {
-            var (pod, was) = (template.Child("spec"), before.Object("template").Object("spec") ?? []);
-            if (pod.Has("affinity") || was.Has("affinity"))
-            {
-                pod.Child("affinity").KeepFrom(was.Object("affinity") ?? [], "nodeAffinity");
-                if (pod.Object("affinity") is { Count: 0 } && !was.Has("affinity")) pod.Remove("affinity");
-            }
-
-            foreach (var name in (ReadOnlySpan<string>)["nodeSelector", "tolerations", "schedulingGates"]) pod.KeepFrom(was, name);
-            var (metadata, wasMetadata) = (template.Child("metadata"), before.Object("template").Object("metadata") ?? []);
-            metadata.KeepFrom(wasMetadata, "annotations");
-            metadata.KeepFrom(wasMetadata, "labels");
-            foreach (var list in (ReadOnlySpan<string>)["containers", "initContainers"])
-                foreach (var (index, container) in pod.Items(list))
-                    if (index < was.Count(list) && was.Array(list)![index] is JsonObject known && known.Text("name") == container.Text("name")) container.KeepFrom(known, "resources");
-            pod.KeepFrom(was, "resources");
+            if (!TreeEquality.Same(template, was)) errors.Invalid(path, InternalStruct.Show(template, "core.v1.PodTemplateSpec"), ImmutableRules.Message);
+            return;
         }
 
-        if (!TreeEquality.Same(template, before.Object("template"))) errors.Invalid(path, spec["template"]?.DeepClone(), ImmutableRules.Message);
+        var (pod, wasPod) = (template.Object("spec") ?? [], was.Child("spec"));
+        if (pod.Has("affinity") || wasPod.Has("affinity"))
+        {
+            wasPod.Child("affinity").KeepFrom(pod.Object("affinity") ?? [], "nodeAffinity");
+            if (wasPod.Object("affinity") is { Count: 0 } && !pod.Has("affinity")) wasPod.Remove("affinity");
+        }
+
+        foreach (var name in (ReadOnlySpan<string>)["nodeSelector", "tolerations", "schedulingGates"]) wasPod.KeepFrom(pod, name);
+        foreach (var list in (ReadOnlySpan<string>)["containers", "initContainers"])
+        {
+            if (pod.Count(list) != wasPod.Count(list)) continue;
+            foreach (var (index, container) in wasPod.Items(list))
+                if (pod.Array(list)![index] is JsonObject now && now.Text("name") == container.Text("name")) container.KeepFrom(now, "resources");
+        }
+
+        // Labels and annotations are free here; the rest of the metadata of a template says nothing.
+        if (!TreeEquality.Same(pod, wasPod)) errors.Invalid(path.Child("spec"), InternalStruct.Show(pod, "core.v1.PodSpec"), ImmutableRules.Message);
     }
 
     /// <summary>Suspended, and not running any more.</summary>

@@ -49,13 +49,6 @@ internal sealed class CertificateSigningRequestStrategy : KindStrategy
         }
     }
 
-    public override IReadOnlyList<string> ResetFields(string subresource) => subresource switch
-    {
-        "" => ["spec", "status"],
-        "status" => ["spec", "status.conditions"],
-        _ => ["spec", "status.certificate"],
-    };
-
     /// <summary>Only the approval endpoint decides: a status write keeps these conditions where they are.</summary>
     private static void KeepConditions(JsonObject request, JsonObject old, params ReadOnlySpan<string> types)
     {

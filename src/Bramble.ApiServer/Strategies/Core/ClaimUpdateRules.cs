@@ -6,6 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What may change in a PersistentVolumeClaim: its volume and class once, and the storage and attributes class of a bound one.</summary>
 internal static class ClaimUpdateRules
 {
+    private const string Shape = "PersistentVolumeClaimSpec";
     private const string BetaClass = "volume.beta.kubernetes.io/storage-class";
 
     public static void Validate(JsonObject claim, JsonObject old, FieldErrors errors)
@@ -34,7 +35,9 @@ internal static class ClaimUpdateRules
         }
 
         if (!TreeEquality.Same(now, then))
-            errors.Forbidden(FieldPath.Spec, "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n");
+            errors.Forbidden(
+                FieldPath.Spec,
+                $"spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n{UnifiedDiff.Of(GoShapes.Show(Shape, then), GoShapes.Show(Shape, now))}");
         var (size, was) = (Storage(spec.Object("resources").Object("requests")), Storage(before.Object("resources").Object("requests")));
         if (size < was && size <= Storage(old.Object("status").Object("capacity")))
             errors.Forbidden(FieldPath.Spec.Child("resources", "requests").Child("storage"), "field can not be less than status.capacity");

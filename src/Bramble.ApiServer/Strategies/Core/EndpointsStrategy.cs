@@ -17,5 +17,11 @@ internal sealed class EndpointsStrategy : KindStrategy
 
     public override void Validate(JsonObject endpoints, FieldErrors errors, StrategyContext context) => EndpointsRules.Validate(endpoints, errors);
 
+    public override void ValidateUpdate(JsonObject endpoints, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        // What was stored before a rule was made may stay.
+        if (endpoints.Differs(old, "subsets")) EndpointsRules.Validate(endpoints, errors);
+    }
+
     public override IEnumerable<string> Warnings(JsonObject endpoints, JsonObject? old) => EndpointsRules.Warnings(endpoints);
 }

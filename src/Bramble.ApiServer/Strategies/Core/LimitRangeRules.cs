@@ -55,10 +55,14 @@ internal static class LimitRangeRules
         if (request > limit) Invalid("defaultRequest", request.Value, $"default request value {request} is greater than default limit value {limit}");
         if (min > limit) Invalid("default", min.Value, $"min value {min} is greater than default value {limit}");
         if (limit > max) Invalid("default", max.Value, $"default value {limit} is greater than max value {max}");
-        if (ratio is not { } factor) return;
-        if (factor < Quantity.FromUnits(1)) Invalid("maxLimitRequestRatio", factor, $"ratio {factor} is less than 1");
-        if (min is not { } low || max is not { } high) return;
-        var most = high.ToDouble() / low.ToDouble();
-        if (factor.ToDouble() > most) Invalid("maxLimitRequestRatio", factor, $"ratio {factor} is greater than max/min = {most.ToString("F6", CultureInfo.InvariantCulture)}");
+        if (ratio is { } factor)
+        {
+            if (factor < Quantity.FromUnits(1)) Invalid("maxLimitRequestRatio", factor, $"ratio {factor} is less than 1");
+            if (min is { } low && max is { } high && high.ToDouble() / low.ToDouble() is var most && factor.ToDouble() > most)
+                Invalid("maxLimitRequestRatio", factor, $"ratio {factor} is greater than max/min = {most.ToString("F6", CultureInfo.InvariantCulture)}");
+        }
+
+        if (!ResourceRules.AllowsOvercommit(key) && limit is { } given && request is { } asked && given != asked)
+            Invalid("defaultRequest", asked, $"default value {given} must equal to defaultRequest value {asked} in {key}");
     }
 }

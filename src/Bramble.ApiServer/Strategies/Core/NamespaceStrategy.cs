@@ -37,8 +37,6 @@ internal sealed class NamespaceStrategy : KindStrategy
         else base.PrepareForSubresourceUpdate(subresource, ns, old, context);
     }
 
-    public override IReadOnlyList<string> ResetFields(string subresource) => subresource == "finalize" ? ["status"] : base.ResetFields(subresource);
-
     public override bool MayBeRemovedWhenFinalized(JsonObject ns) => ns.Object("spec").Count("finalizers") == 0;
 
     public override void OnDeletionStarted(JsonObject ns, StrategyContext context) => ns.Child("status")["phase"] = "Terminating";

@@ -1,10 +1,11 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>Validation of Nodes.</summary>
-internal static class NodeRules
+internal static partial class NodeRules
 {
     public static void Validate(JsonObject node, FieldErrors errors)
     {
@@ -12,6 +13,9 @@ internal static class NodeRules
         // Upstream looks for taints below metadata.
         Taints(spec, FieldPath.Metadata.Child("taints"), errors);
         Resources(node, errors);
+        // Upstream names the place so.
+        if (node.Object("status").Object("nodeInfo").Object("swap").LongOrNull("capacity") is { } swap)
+            NumberRules.MustBePositive(swap, FieldPath.Metadata.Child("nodeSwapStatus", "capacity"), errors);
         DeclaredFeatures(node, errors);
         var (cidrs, path, index) = (spec.Texts("podCIDRs").ToList(), FieldPath.Spec.Child("podCIDRs"), 0);
         foreach (var cidr in cidrs) IpRules.LegacyCidr(errors, path.Index(index++), cidr);
@@ -68,15 +72,24 @@ internal static class NodeRules
 
     private static void DeclaredFeatures(JsonObject node, FieldErrors errors)
     {
-        var (path, index, last) = (FieldPath.Status.Child("declaredFeatures"), 0, (string?)null);
-        foreach (var feature in node.Object("status").Texts("declaredFeatures"))
+        var (path, features) = (FieldPath.Status.Child("declaredFeatures"), node.Object("status").Texts("declaredFeatures").ToList());
+        for (var i = 0; i < features.Count; i++)
         {
-            if (last is not null && feature == last) errors.Duplicate(path.Index(index), feature);
-            else if (last is not null && string.CompareOrdinal(last, feature) > 0) errors.Invalid(path.Index(index), feature, "list must be sorted alphabetically");
-            last = feature;
-            index++;
+            var feature = features[i];
+            if (feature.Length > 253) errors.Invalid(path.Index(i), feature, $"invalid feature name {FieldError.Quote(feature)}: must be no more than 253 characters");
+            else if (!FeatureName().IsMatch(feature))
+                errors.Invalid(
+                    path.Index(i),
+                    feature,
+                    $"invalid feature name {FieldError.Quote(feature)}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes");
+            if (i + 1 == features.Count) break;
+            if (feature == features[i + 1]) errors.Duplicate(path.Index(i + 1), features[i + 1]);
+            else if (string.CompareOrdinal(feature, features[i + 1]) > 0) errors.Invalid(path.Index(i + 1), features[i + 1], "list must be sorted alphabetically");
         }
     }
+
+    [GeneratedRegex("^[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*\\z")]
+    private static partial Regex FeatureName();
 
     public static IEnumerable<string> Warnings(JsonObject node)
     {

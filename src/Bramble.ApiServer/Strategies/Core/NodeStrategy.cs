@@ -40,8 +40,6 @@ internal sealed class NodeStrategy : KindStrategy
         if (!old.Object("status").Has("config")) node.Object("status")?.Remove("config");
     }
 
-    public override IReadOnlyList<string> ResetFields(string subresource) => subresource switch { "" => ["status"], "status" => ["spec"], _ => [] };
-
     public override IReadOnlyList<string> SelectableFields { get; } = ["spec.unschedulable"];
 
     public override string? FieldValue(JsonObject node, string fieldPath) =>

@@ -20,12 +20,14 @@ internal sealed class PersistentVolumeClaimStrategy : KindStrategy
     public override void PrepareForCreate(JsonObject claim, StrategyContext context)
     {
         base.PrepareForCreate(claim, context);
+        ClaimDefaults.DropUnknownSources(claim.Child("spec"), null);
         ClaimDefaults.NormalizeDataSources(claim.Child("spec"));
     }
 
     public override void PrepareForUpdate(JsonObject claim, JsonObject old, StrategyContext context)
     {
         base.PrepareForUpdate(claim, old, context);
+        ClaimDefaults.DropUnknownSources(claim.Child("spec"), old.Object("spec"));
         ClaimDefaults.NormalizeDataSources(claim.Child("spec"));
     }
 
@@ -33,6 +35,11 @@ internal sealed class PersistentVolumeClaimStrategy : KindStrategy
 
     public override void ValidateUpdate(JsonObject claim, JsonObject old, FieldErrors errors, StrategyContext context) =>
         ClaimUpdateRules.Validate(claim, old, errors);
+
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject claim, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        if (subresource == "status") ClaimStatusRules.Validate(claim, errors);
+    }
 
     public override IEnumerable<string> Warnings(JsonObject claim, JsonObject? old)
     {

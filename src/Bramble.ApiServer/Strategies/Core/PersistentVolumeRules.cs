@@ -14,6 +14,7 @@ internal static class PersistentVolumeRules
         ("azureDisk", null, null), ("scaleIO", null, null), ("local", null, null), ("storageos", null, null), ("csi", null, null),
     ];
 
+    private const string SourceShape = "PersistentVolumeSource";
     private const string Inline = "in the context of inline volumes";
 
     public static void ValidateSpec(JsonObject spec, string name, bool isInline, FieldPath path, FieldErrors errors)
@@ -79,7 +80,7 @@ internal static class PersistentVolumeRules
         foreach (var (name, _) in capacity ?? [])
         {
             if (ResourceRules.Amount(capacity, name) is not { Sign: <= 0 } amount) continue;
-            if (amount.Sign < 0) errors.Invalid(path.Key(name), amount.ToUnits(), "must be a valid resource quantity");
+            ResourceRules.Basic(amount, path.Key(name), errors);
             errors.Invalid(path.Key(name), amount.ToString(), NumberRules.Positive);
         }
     }
@@ -140,23 +141,66 @@ internal static class PersistentVolumeRules
         else errors.Required(path.Child("namespace"));
     }
 
+    public static void Validate(JsonObject volume, FieldErrors errors)
+    {
+        ValidateSpec(volume.Object("spec") ?? [], volume.ObjectName(), isInline: false, FieldPath.Spec, errors);
+        MountOptions(volume, errors);
+    }
+
+    /// <summary>The annotation is from before the field; of these sources only.</summary>
+    private static void MountOptions(JsonObject volume, FieldErrors errors)
+    {
+        const string annotation = "volume.beta.kubernetes.io/mount-options";
+        if (!volume.Annotations().Has(annotation)) return;
+        foreach (var source in MountableSources)
+            if (volume.Object("spec").Has(source)) return;
+        errors.Forbidden(FieldPath.Metadata.Child("annotations", annotation), "may not specify mount options for this volume type");
+    }
+
+    private static readonly string[] MountableSources =
+    [
+        "gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "nfs", "rbd", "quobyte", "iscsi", "cinder", "cephfs", "azureFile", "vsphereVolume", "azureDisk", "photonPersistentDisk",
+    ];
+
     public static void ValidateUpdate(JsonObject volume, JsonObject old, FieldErrors errors)
     {
         var (spec, before) = (volume.Object("spec") ?? [], old.Object("spec") ?? []);
-        ValidateSpec(spec, volume.ObjectName(), false, FieldPath.Spec, errors);
-        foreach (var (source, _, _) in Sources)
-        {
-            var (now, then) = (spec.Object(source)?.DeepClone() as JsonObject, before.Object(source));
-            // A secret for expansion may be added later.
-            if (source == "csi" && then is not null && !then.Has("controllerExpandSecretRef")) now?.Remove("controllerExpandSecretRef");
-            if (TreeEquality.Same(now, then) && now is null == then is null) continue;
-            errors.Forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation\n");
-            break;
-        }
-
+        // Upstream's strategy validates the object and so does the validation of the update that it calls next: each complaint is there twice.
+        Validate(volume, errors);
+        ValidateSpec(spec, volume.ObjectName(), isInline: false, FieldPath.Spec, errors);
+        var now = (JsonObject)spec.DeepClone();
+        // A secret for expansion may be added later.
+        if (before.Object("csi") is { } csi && !csi.Has("controllerExpandSecretRef")) now.Object("csi")?.Remove("controllerExpandSecretRef");
+        if (Sources.Any(source => now.Has(source.Name) != before.Has(source.Name) || now.Differs(before, source.Name)))
+            errors.Forbidden(
+                "spec.persistentvolumesource",
+                $"spec.persistentvolumesource is immutable after creation\n{UnifiedDiff.Of(GoShapes.Show(SourceShape, before), GoShapes.Show(SourceShape, now))}");
         ImmutableRules.Field(spec, before, "volumeMode", FieldPath.Of("volumeMode"), errors);
-        if (before.Has("nodeAffinity") && spec.Differs(before, "nodeAffinity")) errors.Invalid("nodeAffinity", spec["nodeAffinity"]?.DeepClone(), ImmutableRules.Message);
+        if (before.Has("nodeAffinity") && !TreeEquality.Same(spec.Object("nodeAffinity"), WithStableLabels(before.Object("nodeAffinity")!, spec.Object("nodeAffinity"))))
+            errors.Invalid(
+                "nodeAffinity",
+                spec.Object("nodeAffinity") is { } affinity ? GoShapes.Show("VolumeNodeAffinity", affinity) : null,
+                $"{ImmutableRules.Message}, except for updating from beta label to GA");
         if (before.Has("volumeAttributesClassName") && !spec.Has("volumeAttributesClassName"))
             errors.Forbidden(FieldPath.Spec.Child("volumeAttributesClassName"), "update from non-nil value to nil is forbidden");
+    }
+
+    /// <summary>The old affinity with the names that labels got when they left beta, where the new one has them in the same place.</summary>
+    private static JsonObject WithStableLabels(JsonObject affinity, JsonObject? now)
+    {
+        var renamed = (JsonObject)affinity.DeepClone();
+        foreach (var (term, requirements) in renamed.Object("required").Items("nodeSelectorTerms"))
+        {
+            foreach (var list in (ReadOnlySpan<string>)["matchExpressions", "matchFields"])
+            {
+                foreach (var (index, requirement) in requirements.Items(list))
+                {
+                    var key = (now.Object("required").Array("nodeSelectorTerms")?.ElementAtOrDefault(term) as JsonObject).Array(list)?.ElementAtOrDefault(index) as JsonObject;
+                    if (NodeLabels.StableName(requirement.Text("key")) is { } stable && stable == key.Text("key")) requirement["key"] = stable;
+                }
+            }
+        }
+
+        return renamed;
     }
 }

@@ -6,7 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>What is special to PersistentVolumes: Pending at first, and when the phase last changed.</summary>
 internal sealed class PersistentVolumeStrategy : KindStrategy
 {
-    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate { get; } = [MetadataPass.Whole, MetadataPass.Whole];
     public override bool HasStatus => true;
 
     public override void Default(JsonObject volume)
@@ -32,8 +32,7 @@ internal sealed class PersistentVolumeStrategy : KindStrategy
             status["lastPhaseTransitionTime"] = KubernetesTime.Write(context.Now);
     }
 
-    public override void Validate(JsonObject volume, FieldErrors errors, StrategyContext context) => 
-        PersistentVolumeRules.ValidateSpec(volume.Object("spec") ?? [], volume.ObjectName(), isInline: false, FieldPath.Spec, errors);
+    public override void Validate(JsonObject volume, FieldErrors errors, StrategyContext context) => PersistentVolumeRules.Validate(volume, errors);
 
     public override void ValidateUpdate(JsonObject volume, JsonObject old, FieldErrors errors, StrategyContext context) =>
         PersistentVolumeRules.ValidateUpdate(volume, old, errors);

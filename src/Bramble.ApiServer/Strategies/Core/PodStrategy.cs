@@ -78,9 +78,6 @@ internal sealed class PodStrategy : KindStrategy
 
     public override IEnumerable<string> SubresourceWarnings(string subresource, JsonObject pod, JsonObject old) => subresource == "status" ? PodStatusRules.Warnings(pod) : [];
 
-    public override IReadOnlyList<string> ResetFields(string subresource) =>
-        subresource == "status" ? ["spec", "metadata.deletionTimestamp", "metadata.ownerReferences"] : base.ResetFields(subresource);
-
     public override long? GracePeriodSeconds(JsonObject pod, long? requestedSeconds)
     {
         var seconds = requestedSeconds ?? pod.Object("spec").Long("terminationGracePeriodSeconds");

@@ -27,13 +27,13 @@ internal static class FlowSchemaRules
         if (precedence > 10000) errors.Invalid(path.Child("matchingPrecedence"), precedence, "must not be greater than 10000");
         if (precedence == 1 && name != "exempt") errors.Invalid(path.Child("matchingPrecedence"), precedence, "only the schema named 'exempt' may have matchingPrecedence 1");
         if (spec.Object("distinguisherMethod") is { } method && method.Text("type") is not ("ByNamespace" or "ByUser"))
-            errors.NotSupported(path.Child("distinguisherMethod", "type"), GoStruct.Show(method, ("Type", "")), ["ByNamespace", "ByUser"]);
+            errors.NotSupported(path.Child("distinguisherMethod", "type"), InternalStruct.Show(method, "flowcontrol.v1.FlowDistinguisherMethod"), ["ByNamespace", "ByUser"]);
         var at = path.Child("priorityLevelConfiguration", "name");
         if (spec.Object("priorityLevelConfiguration").Text("name") is { Length: > 0 } level) errors.InvalidEach(at, level, Formats.DnsSubdomain(level));
         else errors.Required(at, "must reference a priority level");
         foreach (var (index, rule) in spec.Items("rules")) Rule(rule, path.Child("rules").Index(index), errors);
         if (name is "exempt" or "catch-all" && !TreeEquality.Same(spec, name == "exempt" ? Exempt : CatchAll))
-            errors.Invalid(path, spec.DeepClone(), $"spec of '{name}' must equal the fixed value");
+            errors.Invalid(path, InternalStruct.Show(spec, "flowcontrol.v1.FlowSchemaSpec"), $"spec of '{name}' must equal the fixed value");
         FlowControlStatus.Validate(schema, errors);
     }
 

@@ -33,10 +33,12 @@ internal static class PriorityLevelRules
                 break;
         }
 
-        if (name == "exempt" && (type != "Exempt" || spec.Has("limited"))) errors.Invalid(path, spec.DeepClone(), "spec of 'exempt' except the 'spec.exempt' field must equal the fixed value");
-        if (name == "catch-all" && !TreeEquality.Same(spec, CatchAll)) errors.Invalid(path, spec.DeepClone(), "spec of 'catch-all' must equal the fixed value");
+        if (name == "exempt" && (type != "Exempt" || spec.Has("limited"))) errors.Invalid(path, Shown(spec), "spec of 'exempt' except the 'spec.exempt' field must equal the fixed value");
+        if (name == "catch-all" && !TreeEquality.Same(spec, CatchAll)) errors.Invalid(path, Shown(spec), "spec of 'catch-all' must equal the fixed value");
         FlowControlStatus.Validate(level, errors);
     }
+
+    private static JsonNode? Shown(JsonObject spec) => InternalStruct.Show(spec, "flowcontrol.v1.PriorityLevelConfigurationSpec");
 
     private static void Limited(JsonObject limited, FieldPath path, FieldErrors errors)
     {

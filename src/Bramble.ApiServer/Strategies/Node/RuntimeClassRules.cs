@@ -19,6 +19,6 @@ internal static class RuntimeClassRules
         var seen = new HashSet<(string, string, string, string)>();
         foreach (var (index, toleration) in scheduling.Items("tolerations"))
             if (!seen.Add((toleration.Text("key"), toleration.Text("operator"), toleration.Text("value"), toleration.Text("effect"))))
-                errors.Duplicate(path.Child("tolerations").Index(index), GoStruct.Show(toleration, ("Key", ""), ("Operator", ""), ("Value", ""), ("Effect", ""), ("TolerationSeconds", null)));
+                errors.Duplicate(path.Child("tolerations").Index(index), InternalStruct.Show(toleration, "core.v1.Toleration"));
     }
 }

@@ -12,6 +12,15 @@ internal sealed class RuntimeClassStrategy : KindStrategy
 
     public override void Validate(JsonObject @class, FieldErrors errors, StrategyContext context) => RuntimeClassRules.Validate(@class, errors);
 
-    public override void ValidateUpdate(JsonObject @class, JsonObject old, FieldErrors errors, StrategyContext context) =>
+    public override void ValidateUpdate(JsonObject @class, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        RuntimeClassRules.Validate(@class, errors);
         ImmutableRules.Field(@class, old, "handler", FieldPath.Of("handler"), errors);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject @class, JsonObject? old)
+    {
+        foreach (var (key, _) in @class.Object("scheduling").TextMap("nodeSelector"))
+            if (NodeLabels.Deprecation(key) is { } message) yield return $"{FieldPath.Of("scheduling").Child("nodeSelector")}: {message}";
+    }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -19,6 +20,31 @@ internal static class AppArmor
                 if (annotations.TextOrNull(AnnotationPrefix + container.Text("name")) is not { } annotation) continue;
                 if (container.Object("securityContext").Has("appArmorProfile") || Profile(annotation) is not { } profile) continue;
                 if (!TreeEquality.Same(profile, podProfile)) container.Child("securityContext")["appArmorProfile"] = profile;
+            }
+        }
+    }
+
+    public static void AnnotationsAgreeWithFields(JsonObject annotations, JsonObject spec, FieldPath path, FieldErrors errors)
+    {
+        const string local = "localhost/";
+        if (spec.Text("os", "name") == "windows") return;
+        foreach (var list in PodDefaults.ContainerLists)
+        {
+            foreach (var (index, container) in spec.Items(list))
+            {
+                var profile = container.Object("securityContext").Object("appArmorProfile") ?? spec.Object("securityContext").Object("appArmorProfile");
+                if (profile is null || annotations.TextOrNull(AnnotationPrefix + container.Text("name")) is not { } annotation) continue;
+                var at = path.Child(list).Index(index).Child("securityContext", "appArmorProfile");
+                var isSameType = profile.Text("type") switch
+                {
+                    "Unconfined" => annotation == "unconfined",
+                    "RuntimeDefault" => annotation == "runtime/default",
+                    "Localhost" => annotation.StartsWith(local, StringComparison.Ordinal),
+                    _ => true,
+                };
+                if (!isSameType) errors.Forbidden(at.Child("type"), "apparmor type in annotation and field must match");
+                else if (profile.Text("type") == "Localhost" && profile.TextOrNull("localhostProfile") != annotation[local.Length..])
+                    errors.Forbidden(at.Child("localhostProfile"), "apparmor profile in annotation and field must match");
             }
         }
     }

@@ -7,14 +7,16 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>Annotations of pods that mean something to the cluster.</summary>
 internal static class PodAnnotationRules
 {
-    private const string Mirror = "kubernetes.io/config.mirror";
+    public const string Mirror = "kubernetes.io/config.mirror";
     private const string DeletionCost = "controller.kubernetes.io/pod-deletion-cost";
 
     public static void Validate(JsonObject? annotations, JsonObject spec, FieldPath path, FieldErrors errors)
     {
         if (annotations is null) return;
-        if (annotations.TextOrNull(Mirror) is { Length: > 0 } && spec.Text("nodeName").Length == 0)
+        if (annotations.Has(Mirror) && spec.Text("nodeName").Length == 0)
             errors.Invalid(path.Key(Mirror), annotations.Text(Mirror), "must set spec.nodeName if mirror pod annotation is set");
+        if (annotations.TextOrNull(DeletionCost) is { } cost && !IsInt32(cost)) errors.Invalid(path.Key(DeletionCost), cost, "must be a 32bit integer");
+        SeccompAnnotations.Validate(annotations, path, errors);
         foreach (var (key, value) in annotations)
         {
             if (!key.StartsWith(AppArmor.AnnotationPrefix, StringComparison.Ordinal)) continue;
@@ -24,8 +26,14 @@ internal static class PodAnnotationRules
             if (profile is not ("" or "runtime/default" or "unconfined") && !profile.StartsWith("localhost/", StringComparison.Ordinal))
                 errors.Invalid(path.Key(key), profile, $"invalid AppArmor profile name: {FieldError.Quote(profile)}");
         }
+    }
 
-        if (annotations.TextOrNull(DeletionCost) is { } cost && !IsInt32(cost)) errors.Invalid(path.Key(DeletionCost), cost, "must be a 32bit integer");
+    /// <summary>An annotation and the field that replaced it must say the same, in Pods and templates.</summary>
+    public static void AgreesWithFields(JsonObject? annotations, JsonObject spec, FieldPath path, FieldErrors errors)
+    {
+        if (annotations is null) return;
+        SeccompAnnotations.AgreeWithFields(annotations, spec, path, errors);
+        AppArmor.AnnotationsAgreeWithFields(annotations, spec, path, errors);
     }
 
     private static bool HasContainer(JsonObject spec, string name)

@@ -16,7 +16,7 @@ internal static class PodGatedUpdate
             foreach (var (key, value) in before.TextMap("nodeSelector"))
             {
                 if (munged.Object("nodeSelector").TextOrNull(key) == value) continue;
-                errors.Invalid(FieldPath.Spec.Child("nodeSelector"), munged["nodeSelector"]?.DeepClone(), "only additions are allowed");
+                errors.Invalid(FieldPath.Spec.Child("nodeSelector"), munged["nodeSelector"]?.DeepClone(), "only additions to spec.nodeSelector are allowed (no mutations or deletions)");
                 break;
             }
 
@@ -41,16 +41,17 @@ internal static class PodGatedUpdate
         var path = FieldPath.Spec.Child("affinity", "nodeAffinity").Child(Required, "nodeSelectorTerms");
         if (then.Object(Required) is not { } required) return;
         var (terms, old) = (now.Object(Required).Array("nodeSelectorTerms"), required.Array("nodeSelectorTerms"));
-        if ((terms?.Count ?? 0) != (old?.Count ?? 0))
+        if (old is not { Count: > 0 }) return;
+        if ((terms?.Count ?? 0) != old.Count)
         {
-            errors.Invalid(path, terms?.DeepClone(), "no additions/deletions to non-empty NodeSelectorTerms list are allowed");
+            errors.Invalid(path, terms is null ? null : GoShapes.ShowAll("NodeSelectorTerm", terms), "no additions/deletions to non-empty NodeSelectorTerms list are allowed");
             return;
         }
 
-        for (var i = 0; i < (old?.Count ?? 0); i++)
+        for (var i = 0; i < old.Count; i++)
         {
-            if (HasOnlyAdditions(terms![i] as JsonObject, old![i] as JsonObject)) continue;
-            errors.Invalid(path.Index(i), terms[i]?.DeepClone(), "only additions are allowed (no mutations or deletions)");
+            if (HasOnlyAdditions(terms![i] as JsonObject, old[i] as JsonObject)) continue;
+            errors.Invalid(path.Index(i), GoShapes.Show("NodeSelectorTerm", terms[i] as JsonObject), "only additions are allowed (no mutations or deletions)");
         }
     }
 

@@ -11,13 +11,13 @@ internal static class PodResizeRules
         var (spec, before, path) = (pod.Object("spec") ?? [], old.Object("spec") ?? [], FieldPath.Spec);
         if (old.Annotations().Has("kubernetes.io/config.mirror"))
         {
-            errors.Forbidden("", "static pods cannot be resized");
+            errors.Forbidden("[]", "static pods cannot be resized");
             return;
         }
 
         if (before.Text("os", "name") == "windows")
         {
-            errors.Forbidden("", "windows pods cannot be resized");
+            errors.Forbidden("[]", "windows pods cannot be resized");
             return;
         }
 

@@ -15,13 +15,14 @@ internal static class PodRules
         if (spec.Count("ephemeralContainers") > 0) errors.Forbidden(FieldPath.Spec.Child("ephemeralContainers"), "cannot be set on create");
         if (spec.Text("nodeName").Length > 0 && spec.Count("schedulingGates") > 0)
             errors.Forbidden(FieldPath.Spec.Child("nodeName"), "cannot be set until all schedulingGates have been cleared");
+        PodAnnotationRules.AgreesWithFields(pod.Annotations(), spec, FieldPath.Spec, errors);
     }
 
     public static void Validate(JsonObject pod, FieldErrors errors)
     {
         var spec = pod.Object("spec") ?? [];
         PodAnnotationRules.Validate(pod.Annotations(), spec, Annotations, errors);
-        PodSpecRules.Validate(spec, FieldPath.Spec, errors, isPod: true, pod.ObjectName());
+        PodSpecRules.Validate(spec, FieldPath.Spec, errors, isPod: true, pod.ObjectName(), pod.Annotations().Has(PodAnnotationRules.Mirror));
         if (spec.Text("serviceAccountName").Length == 0)
         {
             foreach (var (index, volume) in spec.Items("volumes"))
@@ -38,20 +39,19 @@ internal static class PodRules
 
     public static void ValidateAnnotationsUpdate(JsonObject pod, JsonObject old, FieldErrors errors)
     {
-        const string mirror = "kubernetes.io/config.mirror";
         var (now, before) = (pod.Annotations(), old.Annotations());
         foreach (var (key, value) in before.AllTexts())
         {
             if (now.TextOrNull(key) == value) continue;
             if (key.StartsWith(AppArmor.AnnotationPrefix, StringComparison.Ordinal)) errors.Forbidden(Annotations.Key(key), "may not remove or update AppArmor annotations");
-            if (key == mirror) errors.Forbidden(Annotations.Key(key), "may not remove or update mirror pod annotation");
+            if (key == PodAnnotationRules.Mirror) errors.Forbidden(Annotations.Key(key), "may not remove or update mirror pod annotation");
         }
 
         foreach (var (key, _) in now.AllTexts())
         {
             if (before.Has(key)) continue;
             if (key.StartsWith(AppArmor.AnnotationPrefix, StringComparison.Ordinal)) errors.Forbidden(Annotations.Key(key), "may not add AppArmor annotations");
-            if (key == mirror) errors.Forbidden(Annotations.Key(key), "may not add mirror pod annotation");
+            if (key == PodAnnotationRules.Mirror) errors.Forbidden(Annotations.Key(key), "may not add mirror pod annotation");
         }
 
         PodAnnotationRules.Validate(now, pod.Object("spec") ?? [], Annotations, errors);

@@ -7,12 +7,14 @@ namespace Bramble.ApiServer.Strategies;
 internal static class PodSpecRules
 {
     /// <param name="podName">Name of the Pod; null in a template.</param>
-    public static void Validate(JsonObject spec, FieldPath path, FieldErrors errors, bool isPod = false, string? podName = null)
+    /// <param name="isMirror">The Pod stands for one that a kubelet runs from a file.</param>
+    public static void Validate(JsonObject spec, FieldPath path, FieldErrors errors, bool isPod = false, string? podName = null, bool isMirror = false)
     {
         var scope = new PodScope(spec, errors, isPod, podName);
         if (scope.GracePeriodSeconds is null) errors.Required(path.Child("terminationGracePeriodSeconds"));
         VolumeRules.Validate(scope, path.Child("volumes"));
-        ResourceClaims(scope, path.Child("resourceClaims"));
+        if (!isMirror) ResourceClaims(scope, path.Child("resourceClaims"));
+        else foreach (var _ in spec.Items("resourceClaims")) errors.Forbidden("[]", "static pods do not support resource claims");
         ContainerRules.Validate(scope, path);
         PodLevelResourceRules.Validate(spec, path, errors);
         HostNetworkPorts(spec, path, errors, isPod);

@@ -40,6 +40,8 @@ internal static class PodStatusRules
             if (status.Text("hostIP") != first) errors.Invalid(path.Child("hostIPs").Index(0).Child("ip"), first, "must be equal to `hostIP`");
             Addresses(status, before, "hostIPs", path.Child("hostIPs"), errors);
         }
+
+        ContainerStatusRules.Validate(status, spec, errors);
     }
 
     /// <summary>A container that has ended for good does not run again.</summary>

@@ -13,6 +13,7 @@ internal static class PodTemplateRules
         var spec = template.Object("spec") ?? [];
         PodAnnotationRules.Validate(template.Annotations(), spec, path.Child("annotations"), errors);
         PodSpecRules.Validate(spec, path.Child("spec"), errors);
+        PodAnnotationRules.AgreesWithFields(template.Annotations(), spec, path.Child("spec"), errors);
         if (spec.Count("ephemeralContainers") > 0) errors.Forbidden(path.Child("spec", "ephemeralContainers"), "ephemeral containers not allowed in pod template");
     }
 
@@ -22,7 +23,7 @@ internal static class PodTemplateRules
         if (selector is not null && SelectorRules.IsEmpty(selector)) return;
         var labels = template.Labels();
         if (selector is null || !SelectorRules.Matches(selector, labels))
-            errors.Invalid(path.Child("metadata", "labels"), labels?.DeepClone(), "`selector` does not match template `labels`");
+            errors.Invalid(path.Child("metadata", "labels"), InternalStruct.ShowMap(labels), "`selector` does not match template `labels`");
     }
 
     /// <summary>Pods of a controller are restarted for ever, and have no deadline.</summary>

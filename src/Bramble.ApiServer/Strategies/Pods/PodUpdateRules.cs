@@ -27,7 +27,7 @@ internal static class PodUpdateRules
     {
         if (old.Annotations().Has("kubernetes.io/config.mirror"))
         {
-            errors.Forbidden("", "static pods do not support ephemeral containers");
+            errors.Forbidden("[]", "static pods do not support ephemeral containers");
             return;
         }
 
@@ -41,7 +41,10 @@ internal static class PodUpdateRules
             foreach (var (_, container) in pod.Object("spec").Items("ephemeralContainers"))
                 if (container.Text("name") == name) now = container;
             if (now is null) errors.Forbidden(path, $"existing ephemeral containers {FieldError.Quote(name)} may not be removed\n");
-            else if (!TreeEquality.Same(now, before)) errors.Forbidden(path, $"existing ephemeral containers {FieldError.Quote(name)} may not be changed\n");
+            else if (!TreeEquality.Same(now, before))
+                errors.Forbidden(
+                    path,
+                    $"existing ephemeral containers {FieldError.Quote(name)} may not be changed\n{UnifiedDiff.Of(GoShapes.Show("EphemeralContainer", before), GoShapes.Show("EphemeralContainer", now))}");
         }
     }
 
@@ -58,6 +61,7 @@ internal static class PodUpdateRules
         foreach (var (index, container) in spec.Items(list))
         {
             if (container.Text("image").Length == 0) errors.Required(path.Index(index).Child("image"));
+            ContainerRules.ImageHasNoSpace(container, path.Index(index), errors);
         }
 
         return true;

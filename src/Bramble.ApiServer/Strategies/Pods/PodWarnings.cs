@@ -26,9 +26,6 @@ internal static class PodWarnings
         ("rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+"),
     ];
 
-    private const string SeccompPod = "seccomp.security.alpha.kubernetes.io/pod";
-    private const string SeccompContainer = "container.seccomp.security.alpha.kubernetes.io/";
-
     public static IEnumerable<string> OfPod(JsonObject pod)
     {
         if (Formats.DnsLabel(pod.ObjectName()) is { Count: > 0 } complaints)
@@ -71,13 +68,14 @@ internal static class PodWarnings
                 StorageWarnings.OfClaim(claim, specPath.Child("volumes").Index(index).Child("ephemeral", "volumeClaimTemplate").Child("spec"), warnings);
         }
 
+        OverlappingPaths.Add(spec, warnings);
         Duplicates(spec, "hostAliases", "ip", specPath, warnings);
         Duplicates(spec, "imagePullSecrets", "name", specPath, warnings);
         foreach (var (index, secret) in spec.Items("imagePullSecrets"))
             if (secret.Text("name").Length == 0) warnings.Add($"{specPath.Child("imagePullSecrets").Index(index).Child("name")}: invalid empty name \"\"");
         Fractions(spec.Object("overhead"), specPath.Child("overhead"), warnings);
-        if (!spec.Object("securityContext").Has("seccompProfile") && annotations.Has(SeccompPod))
-            warnings.Add($"{annotationPath.Key(SeccompPod)}: non-functional in v1.27+; use the \"seccompProfile\" field instead");
+        if (!spec.Object("securityContext").Has("seccompProfile") && annotations.Has(SeccompAnnotations.Pod))
+            warnings.Add($"{annotationPath.Key(SeccompAnnotations.Pod)}: non-functional in v1.27+; use the \"seccompProfile\" field instead");
         foreach (var list in PodDefaults.ContainerLists)
             foreach (var (index, container) in spec.Items(list)) Container(container, spec, annotations, path is not null, annotationPath, specPath.Child(list).Index(index), warnings);
         PortWarnings.Add(spec, specPath, warnings);
@@ -127,8 +125,8 @@ internal static class PodWarnings
     private static void Container(JsonObject container, JsonObject spec, JsonObject? annotations, bool isTemplate, FieldPath annotationPath, FieldPath path, List<string> warnings)
     {
         var name = container.Text("name");
-        if (!container.Object("securityContext").Has("seccompProfile") && annotations.Has(SeccompContainer + name))
-            warnings.Add($"{annotationPath.Key(SeccompContainer + name)}: non-functional in v1.27+; use the \"seccompProfile\" field instead");
+        if (!container.Object("securityContext").Has("seccompProfile") && annotations.Has(SeccompAnnotations.ContainerPrefix + name))
+            warnings.Add($"{annotationPath.Key(SeccompAnnotations.ContainerPrefix + name)}: non-functional in v1.27+; use the \"seccompProfile\" field instead");
         var (key, pod) = (AppArmor.AnnotationPrefix + name, spec.Object("securityContext").Object("appArmorProfile"));
         // In a Pod the annotation has become the field by now: there a field that says the same is the annotation's.
         var field = container.Object("securityContext").Object("appArmorProfile");

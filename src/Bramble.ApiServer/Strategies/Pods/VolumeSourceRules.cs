@@ -217,7 +217,7 @@ internal static partial class VolumeSourceRules
         if (isPersistent && secret.Text("namespace").Length == 0) errors.Required(path.Child("secretRef", "namespace"));
     }
 
-    [GeneratedRegex("iqn\\.\\d{4}-\\d{2}\\.([a-zA-Z0-9][-a-zA-Z0-9.]*[a-zA-Z0-9])(:[^,;*&$|\\s]+)$")]
+    [GeneratedRegex("iqn\\.[0-9]{4}-[0-9]{2}\\.([-a-zA-Z0-9.]+)(:[^,;*&$|\\s]+)\\z")]
     private static partial Regex Iqn();
 
     [GeneratedRegex("^eui.[a-zA-Z0-9]{16}$")]

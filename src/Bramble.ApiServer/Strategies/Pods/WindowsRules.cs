@@ -79,18 +79,22 @@ internal static partial class WindowsRules
     {
         var pod = spec.Object("securityContext").Object("windowsOptions").BoolOrNull("hostProcess");
         var (count, hostCount) = (0, 0);
-        foreach (var list in PodDefaults.ContainerLists) count += spec.Count(list);
-        foreach (var (context, at) in ContainerContexts(spec, path))
+        foreach (var list in PodDefaults.ContainerLists)
         {
-            var own = context.Object("windowsOptions").BoolOrNull("hostProcess");
-            if (pod is not null && own is not null && own != pod)
-                errors.Invalid(at.Child("windowsOptions", "hostProcess"), own.Value, $"pod hostProcess value must be identical if both are specified, was {(pod.Value ? "true" : "false")}");
-            if (own == true) hostCount++;
-            else if (own == false && pod == true) hostCount--;
+            foreach (var (index, container) in spec.Items(list))
+            {
+                count++;
+                var own = container.Object("securityContext").Object("windowsOptions").BoolOrNull("hostProcess");
+                if (pod is not null && own is not null && own != pod)
+                    errors.Invalid(
+                        path.Child(list).Index(index).Child("securityContext").Child("windowsOptions", "hostProcess"),
+                        own.Value,
+                        $"pod hostProcess value must be identical if both are specified, was {(pod.Value ? "true" : "false")}");
+                if (own ?? pod ?? false) hostCount++;
+            }
         }
 
-        if (pod == true) hostCount = Math.Max(hostCount, count);
-        if (hostCount <= 0) return;
+        if (hostCount == 0) return;
         if (hostCount != count) errors.Invalid(path, "", "If pod contains any hostProcess containers then all containers must be HostProcess containers");
         if (!spec.Bool("hostNetwork")) errors.Invalid(path.Child("hostNetwork"), false, "hostNetwork must be true if pod contains any hostProcess containers");
     }

@@ -12,7 +12,7 @@ internal static class PodDisruptionBudgetRules
         if (spec.Has("minAvailable") && spec.Has("maxUnavailable"))
             errors.Invalid(
                 path,
-                GoStruct.Show(spec, ("MinAvailable", null), ("Selector", null), ("MaxUnavailable", null), ("UnhealthyPodEvictionPolicy", null)),
+                InternalStruct.Show(spec, "policy.v1.PodDisruptionBudgetSpec"),
                 "minAvailable and maxUnavailable cannot be both set");
         foreach (var name in (ReadOnlySpan<string>)["minAvailable", "maxUnavailable"])
         {
@@ -25,6 +25,9 @@ internal static class PodDisruptionBudgetRules
         EnumRules.Optional(spec, "unhealthyPodEvictionPolicy", path, errors, "AlwaysAllow", "IfHealthyBudget");
     }
 
-    public static void ValidateStatus(JsonObject budget, FieldErrors errors) =>
+    public static void ValidateStatus(JsonObject budget, FieldErrors errors)
+    {
+        ConditionRules.Validate(budget.Object("status"), FieldPath.Status.Child("conditions"), errors);
         WorkloadRules.CountsAreNotNegative(budget.Object("status") ?? [], errors, "disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods");
+    }
 }

@@ -10,6 +10,13 @@ internal sealed class PodDisruptionBudgetStrategy : KindStrategy
     public override bool CountsGeneration => true;
     public override bool AllowsUnconditionalUpdate => false;
 
+    /// <summary>Upstream's own validation of budgets does not look at metadata: what holds for every object is all that holds.</summary>
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => [];
+
+    public override bool AllowsPlainFinalizers => true;
+
+    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.PathSegment(name, isPrefix);
+
     protected override JsonObject NewStatus(JsonObject budget, StrategyContext context) =>
         new() { ["disruptionsAllowed"] = 0, ["currentHealthy"] = 0, ["desiredHealthy"] = 0, ["expectedPods"] = 0 };
 

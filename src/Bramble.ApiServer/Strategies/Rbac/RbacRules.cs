@@ -71,6 +71,6 @@ internal static class RbacRules
     public static void RoleRefStays(JsonObject binding, JsonObject old, FieldErrors errors)
     {
         if (!binding.Differs(old, "roleRef")) return;
-        errors.Invalid("roleRef", GoStruct.Show(binding.Object("roleRef"), ("APIGroup", ""), ("Kind", ""), ("Name", "")), "cannot change roleRef");
+        errors.Invalid("roleRef", InternalStruct.Show(binding.Object("roleRef"), "rbac.v1.RoleRef"), "cannot change roleRef");
     }
 }

@@ -8,14 +8,27 @@ internal static class ClaimRules
 {
     public static readonly string[] AccessModes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
+    /// <summary>All of ObjectMeta but annotations and labels, in the order of its declaration.</summary>
+    private static readonly string[] OtherMetadata =
+    [
+        "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+        "ownerReferences", "finalizers", "managedFields",
+    ];
+
     public static void ValidateTemplate(JsonObject template, FieldPath path, FieldErrors errors)
     {
-        var metadata = template.Object("metadata");
-        AnnotationRules.Validate(template.Annotations(), path.Child("metadata", "annotations"), errors);
-        LabelRules.Validate(template.Labels(), path.Child("metadata", "labels"), errors);
-        foreach (var (name, value) in metadata ?? [])
-            if (name is not ("annotations" or "labels") && value is not null) errors.Forbidden(path.Child("metadata", name), "cannot be set");
+        TemplateMetadata(template, path.Child("metadata"), errors);
         ValidateSpec(template.Object("spec") ?? [], path.Child("spec"), errors);
+    }
+
+    /// <summary>The metadata of a template of claims (of volumes or devices): labels and annotations only.</summary>
+    public static void TemplateMetadata(JsonObject? template, FieldPath path, FieldErrors errors)
+    {
+        AnnotationRules.Validate(template.Annotations(), path.Child("annotations"), errors);
+        LabelRules.Validate(template.Labels(), path.Child("labels"), errors);
+        var metadata = template.Object("metadata");
+        foreach (var name in OtherMetadata)
+            if (metadata.Has(name) && metadata!.TextOrNull(name) is not "") errors.Forbidden(path.Child(name == "uid" ? "uID" : name), "cannot be set");
     }
 
     public static void ValidateSpec(JsonObject spec, FieldPath path, FieldErrors errors)

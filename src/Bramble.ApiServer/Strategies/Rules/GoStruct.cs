@@ -42,7 +42,7 @@ internal static class GoStruct
         }
     }
 
-    private static string JsonName(string name)
+    public static string JsonName(string name)
     {
         // SELinuxOptions → seLinuxOptions, APIGroup → apiGroup, UID → uid
         var capitals = name.TakeWhile(char.IsAsciiLetterUpper).Count();

@@ -14,6 +14,8 @@ internal static class ImmutableRules
         if (!tree.Differs(old, name)) return;
         JsonNode? value = null;
         tree?.TryGetPropertyValue(name, out value);
-        errors.Invalid(path, shown is null ? value?.DeepClone() : shown(value), Message);
+        errors.Invalid(path, shown is not null ? shown(value) : IsTextMap(value) ? InternalStruct.ShowMap((JsonObject)value!) : value?.DeepClone(), Message);
     }
+
+    private static bool IsTextMap(JsonNode? value) => value is JsonObject map && map.All(member => member.Value.AsText() is not null);
 }

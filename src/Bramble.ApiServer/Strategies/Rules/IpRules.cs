@@ -70,6 +70,20 @@ internal static class IpRules
         return null;
     }
 
+    /// <summary>An address of an interface, with the length of its network: <c>192.168.1.5/24</c>.</summary>
+    public static void InterfaceAddress(FieldErrors errors, FieldPath path, string value)
+    {
+        if (IpText.ParseCidr(value) is not { } network)
+        {
+            errors.Invalid(path, value, "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)");
+            return;
+        }
+
+        var length = network.Address.IsIPv4MappedToIPv6 && network.Length > 32 ? network.Length - 96 : network.Length;
+        var canonical = $"{IpText.Canonical(network.Address)}/{length}";
+        if (value != canonical) errors.Invalid(path, value, $"must be in canonical form ({FieldError.Quote(canonical)})");
+    }
+
     /// <summary>An address that traffic may be sent to: not unspecified, loopback, link-local (upstream's ValidateEndpointIP).</summary>
     public static void EndpointIp(FieldErrors errors, FieldPath path, string value)
     {

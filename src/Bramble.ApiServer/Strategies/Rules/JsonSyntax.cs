@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Bramble.Api.Decoding;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -7,24 +8,15 @@ internal static class JsonSyntax
 {
     public static string? Error(byte[] text)
     {
-        if (text.Length == 0) return "unexpected end of JSON input";
-        try
+        if (GoJsonSyntax.FindError(text) is { } wrong) return wrong;
+        using var document = JsonDocument.Parse(text);
+        return document.RootElement.ValueKind switch
         {
-            using var document = JsonDocument.Parse(text);
-            return document.RootElement.ValueKind switch
-            {
-                JsonValueKind.Object or JsonValueKind.Null => null,
-                JsonValueKind.Array => "json: cannot unmarshal array into Go value of type map[string]interface {}",
-                JsonValueKind.String => "json: cannot unmarshal string into Go value of type map[string]interface {}",
-                JsonValueKind.Number => "json: cannot unmarshal number into Go value of type map[string]interface {}",
-                _ => "json: cannot unmarshal bool into Go value of type map[string]interface {}",
-            };
-        }
-        catch (JsonException)
-        {
-            // The caller's document is wrong: that is the answer, not a failure of ours.
-            var at = Array.FindIndex(text, b => b is not ((byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n'));
-            return at < 0 ? "unexpected end of JSON input" : $"invalid character '{(char)text[at]}' looking for beginning of value";
-        }
+            JsonValueKind.Object or JsonValueKind.Null => null,
+            JsonValueKind.Array => "json: cannot unmarshal array into Go value of type map[string]interface {}",
+            JsonValueKind.String => "json: cannot unmarshal string into Go value of type map[string]interface {}",
+            JsonValueKind.Number => "json: cannot unmarshal number into Go value of type map[string]interface {}",
+            _ => "json: cannot unmarshal bool into Go value of type map[string]interface {}",
+        };
     }
 }

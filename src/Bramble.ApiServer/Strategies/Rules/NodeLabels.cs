@@ -18,6 +18,18 @@ internal static class NodeLabels
         ["node-role.kubernetes.io/master"] = "use \"node-role.kubernetes.io/control-plane\" instead",
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
+    private static readonly FrozenDictionary<string, string> Stable = new Dictionary<string, string>
+    {
+        ["failure-domain.beta.kubernetes.io/zone"] = "topology.kubernetes.io/zone",
+        ["failure-domain.beta.kubernetes.io/region"] = "topology.kubernetes.io/region",
+        ["beta.kubernetes.io/os"] = "kubernetes.io/os",
+        ["beta.kubernetes.io/arch"] = "kubernetes.io/arch",
+        ["beta.kubernetes.io/instance-type"] = "node.kubernetes.io/instance-type",
+    }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>The name that a beta label has now.</summary>
+    public static string? StableName(string label) => Stable.GetValueOrDefault(label);
+
     public static string? Deprecation(string label) => Deprecated.GetValueOrDefault(label);
 
     public static void Term(JsonObject? term, bool checksValues, FieldPath path, List<string> warnings)

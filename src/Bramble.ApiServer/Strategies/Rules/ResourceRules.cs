@@ -64,6 +64,12 @@ internal static class ResourceRules
         if (errors.Count == before && name is not ("cpu" or "memory") && !IsHugePages(name)) errors.NotSupported(path, name, ["cpu", "hugepages-", "memory"]);
     }
 
+    /// <summary>Not negative, said in units (upstream's validateBasicResource).</summary>
+    public static void Basic(Quantity? amount, FieldPath path, FieldErrors errors)
+    {
+        if (amount is { Sign: < 0 } negative) errors.Invalid(path, negative.ToUnits(), "must be a valid resource quantity");
+    }
+
     /// <summary>Not negative; whole numbers where only those make sense.</summary>
     public static void Value(string resource, Quantity value, FieldPath path, FieldErrors errors)
     {

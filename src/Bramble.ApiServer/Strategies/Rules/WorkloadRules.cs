@@ -49,22 +49,11 @@ internal static class WorkloadRules
         var path = FieldPath.Spec.Child("template");
         PodTemplateRules.LabelsMatch(spec.Object("selector"), spec.Object("template"), path, errors);
         PodTemplateRules.Validate(spec.Object("template"), path, errors);
-        if (spec.Long("replicas") > 1) NoDisksSharedReadWrite(spec.Object("template").Object("spec"), path.Child("spec", "volumes"), errors);
         RunsForEver(spec, "ReplicaSet", path, errors);
     }
 
-    /// <summary>A GCE disk is attached for writing to one node only.</summary>
-    private static void NoDisksSharedReadWrite(JsonObject? pod, FieldPath path, FieldErrors errors)
-    {
-        foreach (var (index, volume) in pod.Items("volumes"))
-        {
-            if (volume.Object("gcePersistentDisk") is not { } disk || disk.Bool("readOnly")) continue;
-            errors.Invalid(path.Index(index).Child("gcePersistentDisk", "readOnly"), false, "must be true for replicated pods > 1; GCE PD can only be mounted on multiple machines if it is read-only");
-        }
-    }
-
     public static void SelectorIsImmutable(JsonObject obj, JsonObject old, FieldErrors errors) =>
-        ImmutableRules.Field(obj.Object("spec"), old.Object("spec"), "selector", SelectorPath, errors);
+        ImmutableRules.Field(obj.Object("spec"), old.Object("spec"), "selector", SelectorPath, errors, InternalStruct.ShowSelector);
 
     public static void CountsAreNotNegative(JsonObject status, FieldErrors errors, params ReadOnlySpan<string> names)
     {

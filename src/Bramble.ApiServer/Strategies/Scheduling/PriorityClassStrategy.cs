@@ -3,11 +3,14 @@ using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
-/// <summary>What is special to PriorityClasses: generation 1 for ever.</summary>
+/// <summary>What is special to PriorityClasses: generation 1 for ever, and two that stay.</summary>
 internal sealed class PriorityClassStrategy : KindStrategy
 {
     public override bool CountsGeneration => true;
     protected override IReadOnlyList<string> GenerationFields => [];
+
+    public override string? WhyNotDeletable(string name) =>
+        name is "system-node-critical" or "system-cluster-critical" ? "this is a system priority class and cannot be deleted" : null;
 
     public override void Default(JsonObject @class) => @class.DefaultTo("preemptionPolicy", "PreemptLowerPriority");
 

@@ -21,7 +21,16 @@ internal sealed class CSIDriverStrategy : KindStrategy
         spec.DefaultTo("seLinuxMount", false);
     }
 
-    public override void PrepareForCreate(JsonObject driver, StrategyContext context) { }
+    public override void PrepareForCreate(JsonObject driver, StrategyContext context) => driver.Object("spec")?.Remove(OfDisabledFeature);
+
+    public override void PrepareForUpdate(JsonObject driver, JsonObject old, StrategyContext context)
+    {
+        if (!old.Object("spec").Has(OfDisabledFeature)) driver.Object("spec")?.Remove(OfDisabledFeature);
+        base.PrepareForUpdate(driver, old, context);
+    }
+
+    /// <summary>VolumeLimitScaling is off: only what has the field keeps it.</summary>
+    private const string OfDisabledFeature = "preventPodSchedulingIfMissing";
 
     public override IEnumerable<string> Warnings(JsonObject driver, JsonObject? old)
     {

@@ -11,6 +11,16 @@ internal sealed class CSIStorageCapacityStrategy : KindStrategy
 
     public override void Validate(JsonObject capacity, FieldErrors errors, StrategyContext context) => CsiRules.ValidateCapacity(capacity, errors);
 
-    public override void ValidateUpdate(JsonObject capacity, JsonObject old, FieldErrors errors, StrategyContext context) =>
+    public override void ValidateUpdate(JsonObject capacity, JsonObject old, FieldErrors errors, StrategyContext context)
+    {
+        CsiRules.ValidateCapacity(capacity, errors);
         CsiRules.ValidateCapacityUpdate(capacity, old, errors);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject capacity, JsonObject? old)
+    {
+        var warnings = new List<string>();
+        NodeLabels.Selector(capacity.Object("nodeTopology"), FieldPath.Of("nodeTopology"), warnings);
+        return warnings;
+    }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 
@@ -6,6 +7,9 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>Validation of CSI's kinds: drivers, nodes, capacities, attachments.</summary>
 internal static class CsiRules
 {
+    private const int AttachmentMetadataBytesMax = 256 << 10;
+    private const int VolumeErrorBytesMax = 1024;
+
     public static void ValidateDriver(JsonObject driver, FieldErrors errors)
     {
         var (spec, path) = (driver.Object("spec") ?? [], FieldPath.Spec);
@@ -78,7 +82,7 @@ internal static class CsiRules
                 if (!TreeEquality.Same(now, then))
                     errors.Invalid(
                         FieldPath.Spec.Child("drivers"),
-                        GoStruct.Show(now, ("Name", ""), ("NodeID", ""), ("TopologyKeys", null), ("Allocatable", null)),
+                        InternalStruct.Show(now, "storage.v1.CSINodeDriver"),
                         ImmutableRules.Message);
             }
         }
@@ -109,6 +113,20 @@ internal static class CsiRules
         else if (name is { Length: 0 }) errors.Required(at.Child("persistentVolumeName"), "must specify non empty persistentVolumeName");
         else if (inline is not null) PersistentVolumeRules.ValidateSpec(inline, "", true, at.Child("inlineVolumeSpec"), errors);
         errors.InvalidEach(path.Child("nodeName"), spec.Text("nodeName"), Formats.DnsSubdomain(spec.Text("nodeName")));
+        ValidateAttachmentStatus(attachment.Object("status"), errors);
         if (name is not null) errors.InvalidEach("spec.source.persistentVolumeName", name, Formats.DnsSubdomain(name));
+    }
+
+    private static void ValidateAttachmentStatus(JsonObject? status, FieldErrors errors)
+    {
+        if (status.TextMap("attachmentMetadata").Sum(pair => Encoding.UTF8.GetByteCount(pair.Key) + Encoding.UTF8.GetByteCount(pair.Value)) > AttachmentMetadataBytesMax)
+            errors.TooLong(FieldPath.Status.Child("attachmentMetadata"), AttachmentMetadataBytesMax);
+        foreach (var field in (ReadOnlySpan<string>)["attachError", "detachError"])
+        {
+            var (error, at) = (status.Object(field), FieldPath.Status.Child(field));
+            // Upstream names the other limit.
+            if (Encoding.UTF8.GetByteCount(error.Text("message")) > VolumeErrorBytesMax) errors.TooLong(at.Child("message"), AttachmentMetadataBytesMax);
+            if (error.LongOrNull("errorCode") is < 0 and { } code) errors.Invalid(at.Child("errorCode"), code, "must be between 0 and 2147483647, inclusive");
+        }
     }
 }

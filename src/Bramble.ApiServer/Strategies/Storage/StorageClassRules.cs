@@ -11,14 +11,19 @@ internal static class StorageClassRules
 
     public static void Validate(JsonObject @class, FieldErrors errors)
     {
-        if (@class.Text("provisioner") is { Length: > 0 } provisioner) errors.InvalidEach("provisioner", provisioner.ToLowerInvariant(), Formats.LabelKey(provisioner.ToLowerInvariant()));
-        else errors.Required("provisioner");
+        Provisioner(@class, "provisioner", errors);
         Parameters(@class, allowsEmpty: true, errors);
         if (@class.Text("reclaimPolicy") is { Length: > 0 } policy and not ("Delete" or "Retain")) errors.NotSupported("reclaimPolicy", policy, ["Delete", "Retain"]);
         var mode = @class.TextOrNull("volumeBindingMode");
         if (mode is null) errors.Required("volumeBindingMode");
         else if (mode is not ("Immediate" or "WaitForFirstConsumer")) errors.NotSupported("volumeBindingMode", mode, ["Immediate", "WaitForFirstConsumer"]);
         Topologies(@class, errors);
+    }
+
+    private static void Provisioner(JsonObject @class, string field, FieldErrors errors)
+    {
+        if (@class.Text(field).ToLowerInvariant() is { Length: > 0 } provisioner) errors.InvalidEach(field, provisioner, Formats.LabelKey(provisioner));
+        else errors.Required(field);
     }
 
     private static void Parameters(JsonObject @class, bool allowsEmpty, FieldErrors errors)
@@ -42,7 +47,8 @@ internal static class StorageClassRules
 
     private static void Topologies(JsonObject @class, FieldErrors errors)
     {
-        var terms = new List<string>();
+        // Upstream begins with one empty term for each that is given: a term without requirements is a duplicate at once.
+        var terms = Enumerable.Repeat("", @class.Count("allowedTopologies")).ToList();
         foreach (var (index, term) in @class.Items("allowedTopologies"))
         {
             var (path, keys) = (FieldPath.Of("allowedTopologies").Index(index).Child("matchLabelExpressions"), new SortedDictionary<string, string>(StringComparer.Ordinal));
@@ -69,12 +75,13 @@ internal static class StorageClassRules
 
     public static void ValidateUpdate(JsonObject @class, JsonObject old, FieldErrors errors)
     {
+        Validate(@class, errors);
         foreach (var field in ImmutableFields) ImmutableRules.Field(@class, old, field, FieldPath.Of(field), errors);
     }
 
     public static void ValidateAttributes(JsonObject @class, FieldErrors errors)
     {
-        VolumeSourceRules.CsiDriverName(@class.Text("driverName"), FieldPath.Of("driverName"), errors);
+        Provisioner(@class, "driverName", errors);
         Parameters(@class, allowsEmpty: false, errors);
     }
 
@@ -82,6 +89,7 @@ internal static class StorageClassRules
     {
         foreach (var (field, what) in (ReadOnlySpan<(string, string)>)[("driverName", "updates to driverName are forbidden."), ("parameters", "updates to parameters are forbidden.")])
             if (@class.Differs(old, field)) errors.Forbidden(field, what);
+        ValidateAttributes(@class, errors);
     }
 
     public static IEnumerable<string> Warnings(JsonObject @class)
@@ -90,7 +98,7 @@ internal static class StorageClassRules
         foreach (var (index, term) in @class.Items("allowedTopologies"))
             foreach (var (position, requirement) in term.Items("matchLabelExpressions"))
                 if (NodeLabels.Deprecation(requirement.Text("key")) is { } message)
-                    warnings.Add($"{FieldPath.Of("allowedTopologies").Index(index).Child("matchLabelExpressions").Index(position).Child("key")}: {requirement.Text("key")} is {message}");
+                    warnings.Add($"{FieldPath.Of("allowedTopologies").Index(index).Child("matchLabelExpressions").Index(position).Child("key")}: {message}");
         return warnings;
     }
 }

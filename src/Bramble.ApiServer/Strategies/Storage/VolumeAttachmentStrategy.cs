@@ -18,6 +18,10 @@ internal sealed class VolumeAttachmentStrategy : KindStrategy
     public override void ValidateUpdate(JsonObject attachment, JsonObject old, FieldErrors errors, StrategyContext context)
     {
         CsiRules.ValidateAttachment(attachment, errors);
-        ImmutableRules.Field(attachment, old, "spec", FieldPath.Spec, errors);
+        ImmutableRules.Field(attachment, old, "spec", FieldPath.Spec, errors, spec => InternalStruct.Show(spec, "storage.v1.VolumeAttachmentSpec"));
     }
+
+    /// <summary>Upstream's strategy of the status is the attachment's own but for what it keeps.</summary>
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject attachment, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        CsiRules.ValidateAttachment(attachment, errors);
 }

@@ -1,0 +1,73 @@
+using System.Security.Cryptography.X509Certificates;
+using Bramble.Api.Discovery;
+using Bramble.ApiServer.Authentication;
+using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.Proxying;
+using Bramble.ApiServer.Requests;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Bramble.ApiServer.Aggregation;
+
+/// <summary>The API aggregation layer: requests of a group version that an APIService gives to another server go there, as the user who asked.
+/// <see cref="AggregationLoop"/> keeps watch over those servers. Owns the connections to them: dispose it after the server has stopped.</summary>
+/// <param name="proxyCertificate">The front proxy's client certificate with its key; called for each pool of connections.</param>
+public sealed class Aggregator(IResourceReader reader, Func<X509Certificate2> proxyCertificate) : IDisposable
+{
+    private readonly RemoteServiceIndex _index = new(reader);
+    private RemoteDiscovery? _discovery;
+
+    internal IReadOnlyCollection<RemoteService> Services => _index.All;
+
+    internal RemoteDiscovery Known => LazyInitializer.EnsureInitialized(ref _discovery, () => new RemoteDiscovery(_index));
+
+    internal RemoteConnections Connections { get; } = new(proxyCertificate);
+
+    /// <summary>What discovery shows of the remote group versions; the same list until something changes.</summary>
+    internal IReadOnlyList<RemoteGroupVersion> Discovery => Known.Current;
+
+    /// <summary>Who answers a request; null: this server.</summary>
+    internal RemoteService? Find(RequestInfo info) => _index.Find(info);
+
+    /// <summary>Passes the request on and the answer back. Authorized before.</summary>
+    internal async Task ForwardAsync(HttpContext http, RemoteService remote, UserInfo user, CancellationToken cancel)
+    {
+        if (!remote.IsAvailable || ServiceResolver.Resolve(reader, remote) is not { } endpoint)
+        {
+            await RefuseAsync(http, "service unavailable", cancel);
+            return;
+        }
+
+        var target = http.Features.Get<IHttpRequestFeature>()!.RawTarget;
+        try
+        {
+            if (UpgradeTunnel.IsUpgrade(http))
+            {
+                var tls = Connections.Tls(remote);
+                tls.TargetHost = remote.Host;
+                await UpgradeTunnel.RunAsync(http, endpoint.Host, endpoint.Port, target, tls, null, [.. RemoteUser.Headers(user)], cancel);
+                return;
+            }
+
+            using var message = ForwardedRequest.Make(http, new Uri($"https://{remote.Host}:{remote.Port}{target}"), RemoteUser.Prefix);
+            SeparateLines.Add(message, RemoteUser.Headers(user));
+            message.Options.Set(RemoteConnections.Endpoint, endpoint);
+            using var answer = await Connections.Of(remote).SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancel);
+            await ForwardedRequest.CopyAsync(answer, http, cancel);
+        }
+        catch (HttpRequestException e) when (!http.Response.HasStarted)
+        {
+            await RefuseAsync(http, RemoteConnections.Explain(e, endpoint), cancel);
+        }
+    }
+
+    public void Dispose() => Connections.Dispose();
+
+    private static async Task RefuseAsync(HttpContext http, string why, CancellationToken cancel)
+    {
+        http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        http.Response.Headers["X-Content-Type-Options"] = "nosniff";
+        await http.Response.WriteAsync(why + "\n", cancel);
+    }
+}

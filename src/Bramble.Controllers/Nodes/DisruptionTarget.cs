@@ -1,0 +1,18 @@
+using System.Text.Json.Nodes;
+using Bramble.Client;
+using k8s.Models;
+
+namespace Bramble.Controllers.Nodes;
+
+/// <summary>The condition that says why a Pod is about to be ended from outside. KEP-3329.</summary>
+internal static class DisruptionTarget
+{
+    public const string Type = "DisruptionTarget";
+
+    public static JsonObject Condition(V1Pod pod, string reason, string message, DateTimeOffset now)
+    {
+        var condition = new JsonObject { ["type"] = Type, ["status"] = "True", ["reason"] = reason, ["message"] = message, ["lastTransitionTime"] = KubeTime.Seconds(now) };
+        if (pod.Metadata.Generation is { } generation and > 0) condition["observedGeneration"] = generation;
+        return condition;
+    }
+}

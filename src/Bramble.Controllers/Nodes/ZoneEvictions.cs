@@ -1,0 +1,111 @@
+using k8s.Models;
+
+namespace Bramble.Controllers.Nodes;
+
+/// <summary>How fast Pods of failed nodes are evicted. Upstream's defaults.</summary>
+public sealed record NodeEvictionSettings
+{
+    /// <summary>Nodes a second whose Pods are evicted while the zone is healthy (<c>node-eviction-rate</c>): one every ten seconds.</summary>
+    public double Rate { get; init; } = 0.1;
+
+    /// <summary>While many nodes of a large zone are down (<c>secondary-node-eviction-rate</c>).</summary>
+    public double SecondaryRate { get; init; } = 0.01;
+
+    /// <summary>In a zone of so many nodes or fewer nobody is evicted while many are down (<c>large-cluster-size-threshold</c>).</summary>
+    public int LargeZoneNodes { get; init; } = 50;
+
+    /// <summary>From this share of nodes that are down a zone counts as unhealthy (<c>unhealthy-zone-threshold</c>); at least three.</summary>
+    public double UnhealthyShare { get; init; } = 0.55;
+}
+
+internal enum ZoneState { Normal, PartialDisruption, FullDisruption }
+
+/// <summary>How the zones are, from their nodes. Pure.</summary>
+internal static class ZoneStates
+{
+    private const string ExcludedLabel = "node.kubernetes.io/exclude-disruption";
+
+    public static ZoneState Of(int ready, int notReady, double unhealthyShare) =>
+        ready == 0 && notReady > 0 ? ZoneState.FullDisruption
+        : notReady > 2 && (double)notReady / (notReady + ready) >= unhealthyShare ? ZoneState.PartialDisruption
+        : ZoneState.Normal;
+
+    /// <summary>Nodes a second whose Pods may be evicted. A zone that is down as a whole is evicted at the normal rate: the others take its Pods.</summary>
+    public static double Rate(ZoneState state, int nodes, NodeEvictionSettings settings) =>
+        state != ZoneState.PartialDisruption ? settings.Rate : nodes > settings.LargeZoneNodes ? settings.SecondaryRate : 0;
+
+    /// <summary>Region and zone of a node; empty without labels.</summary>
+    public static string KeyOf(V1Node node)
+    {
+        var labels = node.Metadata.Labels ?? new Dictionary<string, string>();
+        string region = Value("topology.kubernetes.io/region"), zone = Value("topology.kubernetes.io/zone");
+        return region.Length + zone.Length == 0 ? "" : $"{region}:\0:{zone}";
+
+        string Value(string label) => labels.TryGetValue(label, out var value) ? value : "";
+    }
+
+    public static Dictionary<string, (ZoneState State, int Nodes)> All(IEnumerable<V1Node> nodes, double unhealthyShare) => nodes
+        .Where(n => n.Metadata.Labels?.ContainsKey(ExcludedLabel) != true).GroupBy(KeyOf)
+        .ToDictionary(
+            zone => zone.Key,
+            zone =>
+            {
+                var ready = zone.Count(IsReady);
+                return (Of(ready, zone.Count() - ready, unhealthyShare), zone.Count());
+            },
+            StringComparer.Ordinal);
+
+    public static bool IsReady(V1Node? node) => node?.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true;
+}
+
+/// <summary>Lets the nodes of each zone be evicted one after the other. Thread-safe.</summary>
+internal sealed class ZoneEvictions(NodeEvictionSettings settings, TimeProvider time)
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Pace> _paces = new(StringComparer.Ordinal);
+    private bool _isAllDown;
+
+    /// <summary>No node anywhere is ready.</summary>
+    public bool IsAllDown
+    {
+        get
+        {
+            lock (_gate) return _isAllDown;
+        }
+    }
+
+    /// <summary>Notes how the zones are.</summary>
+    /// <returns>True: until now all were down, and no longer.</returns>
+    public bool Observe(IReadOnlyCollection<V1Node> nodes)
+    {
+        var zones = ZoneStates.All(nodes, settings.UnhealthyShare);
+        lock (_gate)
+        {
+            var wasAllDown = _isAllDown;
+            _isAllDown = zones.Count > 0 && zones.Values.All(z => z.State == ZoneState.FullDisruption);
+            foreach (var (zone, (state, count)) in zones)
+            {
+                var rate = ZoneStates.Rate(state, count, settings);
+                // A new rate starts with nothing saved up, but for a zone that is seen for the first time.
+                if (!_paces.TryGetValue(zone, out var pace)) _paces[zone] = new Pace(rate, null);
+                else if (pace.Rate != rate) _paces[zone] = pace with { Rate = rate };
+            }
+            return wasAllDown && !_isAllDown;
+        }
+    }
+
+    /// <summary>Zero: a node of this zone may be evicted now, and that is noted; else when to ask again, null: not before something changes.</summary>
+    public TimeSpan? Next(string zone)
+    {
+        lock (_gate)
+        {
+            if (_isAllDown || !_paces.TryGetValue(zone, out var pace) || pace.Rate <= 0) return null;
+            if (pace.Last is { } last && TimeSpan.FromSeconds(1 / pace.Rate) - time.GetElapsedTime(last) is { Ticks: > 0 } left) return left;
+            _paces[zone] = pace with { Last = time.GetTimestamp() };
+            return TimeSpan.Zero;
+        }
+    }
+
+    /// <param name="Last">When a node of the zone was evicted last.</param>
+    private sealed record Pace(double Rate, long? Last);
+}

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.Hosting;
+using k8s.Models;
+
+namespace Bramble.Controllers.ServiceAccounts;
+
+/// <summary>What becomes of a token Secret that old clusters made for every account. Pure. KEP-2799: a year unused, it is marked as invalid; another year so, it
+/// goes.</summary>
+internal abstract record LegacyToken
+{
+    private const string LastUsed = "kubernetes.io/legacy-token-last-used";
+    public const string InvalidSince = "kubernetes.io/legacy-token-invalid-since";
+    public static readonly TimeSpan Period = TimeSpan.FromDays(365);
+
+    private LegacyToken() { }
+
+    public sealed record Keep : LegacyToken;
+
+    public sealed record MarkInvalid(string Date) : LegacyToken;
+
+    public sealed record Delete : LegacyToken;
+
+    /// <param name="account">The account it is for; null: there is none, or not that one any longer.</param>
+    /// <param name="isMounted">A Pod of its namespace refers to it.</param>
+    public static LegacyToken Decide(V1Secret secret, V1ServiceAccount? account, bool isMounted, DateTimeOffset now)
+    {
+        if (secret.Type != "kubernetes.io/service-account-token" || secret.IsBeingDeleted() || secret.Metadata.CreationTimestamp >= (now - Period).UtcDateTime) return new Keep();
+        // Dates as text: 2025-07-01 sorts as it should.
+        var limit = DateOf(now - Period);
+        if (Label(LastUsed) is { } used && (!IsDate(used) || string.CompareOrdinal(used, limit) >= 0)) return new Keep();
+        // One that a user made by hand is not named by its account: it stays.
+        if (account?.Secrets?.Any(s => s.Name == secret.Metadata.Name) != true || isMounted) return new Keep();
+        if (Label(InvalidSince) is not { } since || !IsDate(since)) return new MarkInvalid(DateOf(now));
+        return string.CompareOrdinal(since, limit) >= 0 ? new Keep() : new Delete();
+
+        string? Label(string name) => secret.Metadata.Labels is { } labels && labels.TryGetValue(name, out var value) ? value : null;
+    }
+
+    public static bool IsDate(string text) => DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
+
+    private static string DateOf(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+}
+
+/// <summary>Once a day, when uses have been noted for long enough.</summary>
+internal sealed class LegacyTokenCleaner(ControllerContext context) : IReconciler
+{
+    private static readonly NamespacedName Tracking = new("kube-system", "kube-apiserver-legacy-service-account-token-tracking");
+    private static readonly TimeSpan Day = TimeSpan.FromDays(1);
+
+    private readonly IInformer<V1Secret> _secrets = context.Reads(Resources.Secrets);
+    private readonly IInformer<V1ServiceAccount> _accounts = context.Reads(Resources.ServiceAccounts);
+    private readonly IInformer<V1Pod> _pods = context.Reads(Resources.Pods);
+
+    public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
+    {
+        var now = context.Time.GetUtcNow();
+        var tracking = (await context.Client.FindAsync(Resources.ConfigMaps, Tracking, cancel))?.Model<V1ConfigMap>();
+        if (tracking?.Data is null || !tracking.Data.TryGetValue("since", out var since) || !LegacyToken.IsDate(since)) return Requeue.After(Day);
+        // The day itself does not count: it may have begun to be noted late on it.
+        if (now < DateTimeOffset.Parse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal) + Day + LegacyToken.Period) return Requeue.After(Day);
+        foreach (var secret in _secrets.List().Where(s => s.Type == "kubernetes.io/service-account-token")) await LookAsync(secret, now, cancel);
+        return Requeue.After(Day);
+    }
+
+    private async Task LookAsync(V1Secret secret, DateTimeOffset now, CancellationToken cancel)
+    {
+        var name = secret.NamespacedName();
+        try
+        {
+            switch (LegacyToken.Decide(secret, AccountOf(secret), _pods.List(name.Namespace).Any(p => Mentions(p, name.Name)), now))
+            {
+                case LegacyToken.MarkInvalid(var date):
+                    var labels = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = secret.Metadata.Uid, ["labels"] = new JsonObject { [LegacyToken.InvalidSince] = date } } };
+                    await context.Client.MergePatchAsync(Resources.Secrets, name, labels, null, cancel);
+                    break;
+                case LegacyToken.Delete:
+                    await context.Client.DeleteAsync(Resources.Secrets, name, new DeleteQuery(ResourceVersion: secret.Metadata.ResourceVersion), cancel);
+                    break;
+            }
+        }
+        catch (StatusException e) when (e.IsConflict || e.IsNotFound)
+        {
+            // Changed this moment: perhaps used. Tomorrow is early enough.
+        }
+    }
+
+    private V1ServiceAccount? AccountOf(V1Secret secret)
+    {
+        var annotations = secret.Metadata.Annotations;
+        if (annotations is null || !annotations.TryGetValue("kubernetes.io/service-account.name", out var account)) return null;
+        var found = _accounts.Find(new NamespacedName(secret.Metadata.NamespaceProperty, account));
+        return annotations.TryGetValue("kubernetes.io/service-account.uid", out var uid) && uid.Length > 0 && found?.Metadata.Uid != uid ? null : found;
+    }
+
+    private static bool Mentions(V1Pod pod, string secret) =>
+        pod.Spec.ImagePullSecrets?.Any(s => s.Name == secret) == true
+        || (pod.Spec.Volumes ?? []).Any(v => v.Secret?.SecretName == secret || v.Projected?.Sources?.Any(s => s.Secret?.Name == secret) == true)
+        || pod.Spec.Containers.Concat(pod.Spec.InitContainers ?? []).Any(c =>
+            c.EnvFrom?.Any(e => e.SecretRef?.Name == secret) == true || c.Env?.Any(e => e.ValueFrom?.SecretKeyRef?.Name == secret) == true);
+}

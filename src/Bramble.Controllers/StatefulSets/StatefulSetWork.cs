@@ -1,0 +1,236 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Client.Events;
+using Bramble.Controllers.History;
+using Bramble.Controllers.Hosting;
+using Bramble.Controllers.Workloads;
+using k8s.Models;
+
+namespace Bramble.Controllers.StatefulSets;
+
+/// <summary>Carries out the steps of one look at one StatefulSet.</summary>
+internal sealed class StatefulSetWork(
+    ControllerContext context, V1StatefulSet set, JsonObject tree, Owner owner, IInformer<V1Pod> pods, IInformer<V1PersistentVolumeClaim> claims, WriteBarrier writes,
+    Func<V1ControllerRevision, JsonObject> templateOf)
+{
+    private const string NameLabel = "statefulset.kubernetes.io/pod-name";
+    private const string IndexLabel = "apps.kubernetes.io/pod-index";
+
+    private readonly ClaimRetention.Policy _retention = ClaimRetention.Policy.Of(tree);
+
+    /// <summary>Pods of the current revision that were deleted for the new one.</summary>
+    public int RemovedForUpdate { get; private set; }
+
+    private IEnumerable<JsonObject> ClaimTemplates => (tree["spec"]!["volumeClaimTemplates"] as JsonArray ?? []).OfType<JsonObject>();
+    private EventSubject About => EventSubject.Of(Resources.StatefulSets, set);
+
+    /// <returns>What went wrong; in order the rest was not tried then.</returns>
+    public async Task<StatusException?> RunAsync(List<StatefulAction> actions, V1ControllerRevision current, V1ControllerRevision update, CancellationToken cancel)
+    {
+        foreach (var action in actions)
+        {
+            try
+            {
+                switch (action)
+                {
+                    case StatefulAction.Create(var ordinal, var isUpdated):
+                        if (HasStaleClaim(ordinal)) return null;
+                        await CreateAsync(ordinal, isUpdated ? update : current, cancel);
+                        break;
+                    case StatefulAction.RestoreClaims(var pod, var ordinal):
+                        await EnsureClaimsAsync(pod.Metadata.Name, ordinal, cancel);
+                        await SetClaimOwnersAsync(pod.Metadata.Name, pod.Metadata.Uid, ordinal, false, cancel);
+                        break;
+                    case StatefulAction.Mend(var pod, var ordinal):
+                        await MendAsync(pod, ordinal, cancel);
+                        break;
+                    case StatefulAction.MendClaims(var pod, var ordinal):
+                        await SetClaimOwnersAsync(pod.Metadata.Name, pod.Metadata.Uid, ordinal, true, cancel);
+                        break;
+                    case StatefulAction.Delete(var pod, var isForUpdate):
+                        await DeleteAsync(pod, cancel);
+                        if (isForUpdate) RemovedForUpdate++;
+                        break;
+                }
+            }
+            catch (StatusException e)
+            {
+                return e;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>The claim still belongs to a Pod of this name that is gone: it goes with it, and only then its successor comes.</summary>
+    private bool HasStaleClaim(int ordinal) => _retention.GoesWithScaling && ClaimTemplates.Any(template =>
+        claims.FindObject(ClaimName(template, ordinal))?.ToTree()["metadata"]!["ownerReferences"] is JsonArray owners
+        && owners.OfType<JsonObject>().Any(o => (string?)o["kind"] == "Pod" && (string?)o["name"] == PodName(ordinal)));
+
+    private async Task CreateAsync(int ordinal, V1ControllerRevision revision, CancellationToken cancel)
+    {
+        var podName = PodName(ordinal);
+        try
+        {
+            await EnsureClaimsAsync(podName, ordinal, cancel);
+        }
+        catch (StatusException e)
+        {
+            Tell("Create", podName, e);
+            throw;
+        }
+        var body = PodFromTemplate.Make(templateOf(revision), owner, null, podName);
+        Identify(body, podName, ordinal);
+        body["metadata"]!["labels"]![Revisions.PodLabel] = revision.Metadata.Name;
+        var spec = body["spec"]!.AsObject();
+        spec["hostname"] = podName;
+        if (!string.IsNullOrEmpty(set.Spec.ServiceName)) spec["subdomain"] = set.Spec.ServiceName;
+        Mount(spec, ordinal);
+        try
+        {
+            var created = await context.Client.CreateAsync(Resources.Pods, body, cancel);
+            writes.Wrote(owner.Name, pods, created);
+            await SetClaimOwnersAsync(podName, created.Uid, ordinal, false, cancel);
+            Tell("Create", podName, null);
+        }
+        catch (StatusException e) when (!e.IsAlreadyExists)
+        {
+            Tell("Create", podName, e);
+            throw;
+        }
+    }
+
+    /// <summary>A Pod that was adopted, or that somebody changed, gets its label and its volumes.</summary>
+    private async Task MendAsync(V1Pod pod, int ordinal, CancellationToken cancel)
+    {
+        var name = pod.Metadata.Name;
+        if (pod.Metadata.Labels is not { } labels || !labels.TryGetValue(NameLabel, out var label) || label != name)
+        {
+            try
+            {
+                var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid, ["labels"] = IdentityLabels(name, ordinal) } };
+                writes.Wrote(owner.Name, pods, await context.Client.StrategicPatchAsync(Resources.Pods, pod.NamespacedName(), patch, null, cancel));
+                Tell("Update", name, null);
+            }
+            catch (StatusException e)
+            {
+                Tell("Update", name, e);
+                throw;
+            }
+        }
+        await SetClaimOwnersAsync(name, pod.Metadata.Uid, ordinal, false, cancel);
+    }
+
+    private async Task DeleteAsync(V1Pod pod, CancellationToken cancel)
+    {
+        try
+        {
+            await context.Client.DeleteAsync(Resources.Pods, pod.NamespacedName(), new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
+        }
+        catch (StatusException e)
+        {
+            Tell("Delete", pod.Metadata.Name, e);
+            throw;
+        }
+        writes.Deleted(owner.Name, pods, pod.NamespacedName(), pod.Metadata.Uid);
+        Tell("Delete", pod.Metadata.Name, null);
+    }
+
+    private async Task EnsureClaimsAsync(string podName, int ordinal, CancellationToken cancel)
+    {
+        foreach (var template in ClaimTemplates)
+        {
+            var name = ClaimName(template, ordinal);
+            // The copy may lag behind a claim that was just made.
+            if ((claims.FindObject(name) ?? await context.Client.FindAsync(Resources.PersistentVolumeClaims, name, cancel)) is { } known)
+            {
+                if (known.Model<V1PersistentVolumeClaim>().IsBeingDeleted()) throw new StatusException(new Status(409, "", $"pvc {name.Name} is being deleted"));
+                continue;
+            }
+            try
+            {
+                writes.Wrote(owner.Name, claims, await context.Client.CreateAsync(Resources.PersistentVolumeClaims, Claim(template, name), cancel));
+                context.Events.Normal(About, "SuccessfulCreate", $"Create Claim {name.Name} Pod {podName} in StatefulSet {owner.Name.Name} success");
+            }
+            catch (StatusException e) when (!e.IsAlreadyExists)
+            {
+                context.Events.Warning(About, "FailedCreate", $"Create Claim {name.Name} for Pod {podName} in StatefulSet {owner.Name.Name} failed error: {e.Message}");
+                throw new StatusException(e.Status with { Message = $"failed to create PVC {name.Name}: {e.Message}" });
+            }
+        }
+    }
+
+    private JsonObject Claim(JsonObject template, NamespacedName name)
+    {
+        var body = template.DeepClone().AsObject();
+        body.Remove("status");
+        body["apiVersion"] = "v1";
+        body["kind"] = "PersistentVolumeClaim";
+        var metadata = body["metadata"]!.AsObject();
+        metadata.Remove("creationTimestamp");
+        metadata["name"] = name.Name;
+        metadata["namespace"] = name.Namespace;
+        if (metadata["labels"] is not JsonObject labels) metadata["labels"] = labels = [];
+        foreach (var (key, value) in set.Spec.Selector.MatchLabels ?? new Dictionary<string, string>()) labels[key] = value;
+        return body;
+    }
+
+    private async Task SetClaimOwnersAsync(string podName, string podUid, int ordinal, bool isCondemned, CancellationToken cancel)
+    {
+        var pod = new Owner(Resources.Pods, new NamespacedName(owner.Name.Namespace, podName), podUid);
+        foreach (var template in ClaimTemplates)
+        {
+            var name = ClaimName(template, ordinal);
+            // Without a policy only what an earlier policy left is looked for, in the copy; a claim of just now is read from the API.
+            var claim = claims.FindObject(name) ?? (_retention.IsRetain ? null : await context.Client.FindAsync(Resources.PersistentVolumeClaims, name, cancel));
+            if (claim?.ToTree() is not { } claimTree) continue;
+            var owners = claimTree["metadata"]!["ownerReferences"] as JsonArray;
+            if (ClaimRetention.HasOtherController((owners ?? []).OfType<JsonObject>(), _retention, owner, pod))
+                context.Events.Warning(About, "ConflictingController",
+                    $"PersistentVolumeClaim {name.Name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim");
+            if (ClaimRetention.Decide(owners, _retention, owner, pod, isCondemned) is not { } wanted) continue;
+            claimTree["metadata"]!["ownerReferences"] = wanted;
+            try
+            {
+                writes.Wrote(owner.Name, claims, await context.Client.UpdateAsync(Resources.PersistentVolumeClaims, claimTree, null, cancel));
+            }
+            catch (StatusException e)
+            {
+                var told = new StatusException(e.Status with { Message = $"could not update claim {name.Name} for delete policy ownerRefs: {e.Message}" });
+                if (!e.IsConflict) Tell("Update", podName, told);
+                throw told;
+            }
+        }
+    }
+
+    private void Mount(JsonObject spec, int ordinal)
+    {
+        var volumes = new JsonArray();
+        foreach (var template in ClaimTemplates)
+            volumes.Add((JsonNode)new JsonObject { ["name"] = (string?)template["metadata"]!["name"], ["persistentVolumeClaim"] = new JsonObject { ["claimName"] = ClaimName(template, ordinal).Name } });
+        var own = volumes.OfType<JsonObject>().Select(v => (string?)v["name"]).ToHashSet();
+        foreach (var volume in (spec["volumes"] as JsonArray ?? []).OfType<JsonObject>())
+            if (!own.Contains((string?)volume["name"])) volumes.Add(volume.DeepClone());
+        if (volumes.Count > 0) spec["volumes"] = volumes;
+    }
+
+    private static void Identify(JsonObject body, string podName, int ordinal)
+    {
+        if (body["metadata"]!["labels"] is not JsonObject labels) body["metadata"]!["labels"] = labels = [];
+        foreach (var (key, value) in IdentityLabels(podName, ordinal)) labels[key] = value!.DeepClone();
+    }
+
+    private static JsonObject IdentityLabels(string podName, int ordinal) => new() { [NameLabel] = podName, [IndexLabel] = ordinal.ToString(CultureInfo.InvariantCulture) };
+
+    private string PodName(int ordinal) => string.Create(CultureInfo.InvariantCulture, $"{owner.Name.Name}-{ordinal}");
+
+    private NamespacedName ClaimName(JsonObject template, int ordinal) => new(owner.Name.Namespace, $"{(string?)template["metadata"]!["name"]}-{PodName(ordinal)}");
+
+    private void Tell(string verb, string podName, StatusException? failure)
+    {
+        if (failure is null) context.Events.Normal(About, $"Successful{verb}", $"{verb} Pod {podName} in StatefulSet {owner.Name.Name} successful");
+        else context.Events.Warning(About, $"Failed{verb}", $"{verb} Pod {podName} in StatefulSet {owner.Name.Name} failed error: {failure.Message}");
+    }
+}

@@ -1,0 +1,331 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Kubelet.Csi.Protocol;
+using Bramble.Kubelet.Native;
+using Bramble.Kubelet.Pods;
+using Bramble.Kubelet.Volumes;
+using k8s.Models;
+using Mode = Bramble.Kubelet.Csi.Protocol.VolumeCapability.Types.AccessMode.Types.Mode;
+
+namespace Bramble.Kubelet.Csi;
+
+/// <summary>Has drivers mount their volumes for pods and unmount them again. What is mounted is what the disk says (<see cref="CsiVolume"/>), so a restart
+/// forgets nothing. Safe to repeat.</summary>
+internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDrivers drivers, Action inUseChanged, TimeProvider time)
+{
+    private const string PodFolder = "kubernetes.io~csi";
+
+    /// <summary>How long a server may take to have a volume attached before the pod is told; how often it is asked: a kubelet may read its own attachments one by
+    /// one, but not watch them.</summary>
+    private static readonly TimeSpan AttachMax = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan AttachLook = TimeSpan.FromSeconds(1);
+
+    private volatile IReadOnlyList<string>? _inUse;
+
+    /// <summary>Staging and unstaging of one volume must not meet.</summary>
+    private readonly SemaphoreSlim _staging = new(1, 1);
+
+    /// <summary>What the node still has mounted or is about to, by unique name: the servers detach nothing of it.</summary>
+    /// <remarks>The disk is read when something has changed, not with each heartbeat.</remarks>
+    public IReadOnlyList<string> InUse => _inUse ??= [.. Published().Concat(Staged()).Where(v => !v.IsEphemeral).Select(v => v.UniqueName).Distinct().Order(StringComparer.Ordinal)];
+
+    /// <exception cref="VolumeException">With upstream's words for the stage that failed.</exception>
+    public async Task<MountedVolume> MountAsync(V1Pod pod, V1Volume volume, V1PersistentVolume pv, string podVolumes, CancellationToken cancel)
+    {
+        var source = pv.Spec.Csi!;
+        var isReadOnly = volume.PersistentVolumeClaim?.ReadOnlyProperty == true || source.ReadOnlyProperty == true;
+        var mounted = new CsiVolume(source.Driver, source.VolumeHandle, pv.Metadata.Name, IsEphemeral: false);
+        var folder = Path.Combine(podVolumes, PodFolder, pv.Metadata.Name);
+        var target = Path.Combine(folder, "mount");
+        if (MountTable.IsMountPoint(target)) return new(target, isReadOnly);
+        if (pv.Spec.VolumeMode == "Block") throw VolumeException.AtStage($"MapVolume.SetUpDevice failed for volume \"{pv.Metadata.Name}\" : raw block volumes of drivers are not supported on this node");
+
+        var about = await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", source.Driver), cancel);
+        var spec = about?.ToTree()["spec"];
+        // On the disk before anything else: the servers see it in use, and an end at any moment is cleaned up.
+        mounted.Save(folder, config.NodeName);
+        Changed();
+        var publishContext = (bool?)spec?["attachRequired"] == false ? [] : await AttachedAsync(volume, mounted, cancel);
+        var driver = drivers.Find(source.Driver) ?? throw VolumeException.AtStage(
+            $"MountVolume.MountDevice failed for volume \"{pv.Metadata.Name}\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name {source.Driver} not found in the list of registered CSI drivers");
+        var group = pod.Spec.SecurityContext?.FsGroup;
+        var capability = Capability(pv, driver, group);
+        var staging = "";
+        if (driver.Stages)
+        {
+            staging = mounted.StagingFolder(config.RootDirectory);
+            await StageAsync(driver, mounted, pv, staging, capability, publishContext, cancel);
+        }
+        var request = new NodePublishVolumeRequest
+        {
+            VolumeId = source.VolumeHandle,
+            StagingTargetPath = staging,
+            TargetPath = target,
+            VolumeCapability = capability,
+            Readonly = isReadOnly,
+        };
+        Fill(request.PublishContext, publishContext);
+        Fill(request.VolumeContext, source.VolumeAttributes);
+        if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, PodInfo(pod, isEphemeral: false));
+        Fill(request.Secrets, await SecretAsync(source.NodePublishSecretRef, pv.Metadata.Name, cancel));
+        await PublishAsync(driver, request, pv.Metadata.Name, cancel);
+        if (group is not null && !isReadOnly && !driver.SetsGroup && MayOwn((string?)spec?["fsGroupPolicy"], pv))
+            VolumeOwnership.Apply(target, group.Value, pod.Spec.SecurityContext!.FsGroupChangePolicy);
+        return new(target, isReadOnly);
+    }
+
+    /// <summary>The storage has grown, the file system on it not yet: the driver grows it, and the claim shows its new size.</summary>
+    /// <returns>What the pod is told; null: nothing was to do.</returns>
+    /// <exception cref="VolumeException">The driver refused.</exception>
+    public async Task<string?> ExpandAsync(V1PersistentVolumeClaim claim, V1PersistentVolume pv, MountedVolume mounted, long? group, CancellationToken cancel)
+    {
+        if (pv.Spec.Csi is not { } source || mounted.IsReadOnly || VolumeGrowth.Of(claim, pv) is not { } size || drivers.Find(source.Driver) is not { Expands: true } driver) return null;
+        var request = new NodeExpandVolumeRequest
+        {
+            VolumeId = source.VolumeHandle,
+            VolumePath = mounted.HostPath,
+            CapacityRange = new CapacityRange { RequiredBytes = size.ToUnits() },
+            StagingTargetPath = driver.Stages ? new CsiVolume(source.Driver, source.VolumeHandle, pv.Metadata.Name, false).StagingFolder(config.RootDirectory) : "",
+            VolumeCapability = Capability(pv, driver, group),
+        };
+        Fill(request.Secrets, await SecretAsync(source.NodeExpandSecretRef, pv.Metadata.Name, cancel));
+        try
+        {
+            await driver.ExpandAsync(request, cancel);
+        }
+        catch (CsiException e)
+        {
+            throw VolumeException.AtStage($"MountVolume.NodeExpandVolume failed for volume \"{pv.Metadata.Name}\" : {e.Message}");
+        }
+        var name = new NamespacedName(claim.Metadata.NamespaceProperty, claim.Metadata.Name);
+        if (await client.FindAsync(Resources.PersistentVolumeClaims, name, cancel) is { } found)
+        {
+            var tree = found.ToTree();
+            tree["status"] = VolumeGrowth.Done(tree["status"]?.DeepClone().AsObject() ?? [], (string)pv.Spec.Capacity["storage"].ToString());
+            await client.UpdateAsync(Resources.PersistentVolumeClaims, tree, "status", cancel);
+        }
+        return $"MountVolume.NodeExpandVolume succeeded for volume \"{pv.Metadata.Name}\" ";
+    }
+
+    /// <summary>A volume that lives and dies with its pod, made by the driver at this very moment.</summary>
+    /// <exception cref="VolumeException">With upstream's words for the stage that failed.</exception>
+    public async Task<MountedVolume> MountEphemeralAsync(V1Pod pod, V1Volume volume, string podVolumes, CancellationToken cancel)
+    {
+        var source = volume.Csi!;
+        var isReadOnly = source.ReadOnlyProperty == true;
+        var folder = Path.Combine(podVolumes, PodFolder, volume.Name);
+        var target = Path.Combine(folder, "mount");
+        if (MountTable.IsMountPoint(target)) return new(target, isReadOnly);
+        var driver = drivers.Find(source.Driver)
+            ?? throw VolumeException.AtStage($"MountVolume.NewMounter initialization failed for volume \"{volume.Name}\" : driver name {source.Driver} not found in the list of registered CSI drivers");
+        var spec = (await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", source.Driver), cancel))?.ToTree()["spec"];
+        if ((spec?["volumeLifecycleModes"] as JsonArray ?? []).All(m => (string?)m != "Ephemeral"))
+            throw VolumeException.AtStage($"MountVolume.SetUp failed for volume \"{volume.Name}\" : kubernetes.io/csi: mounter.SetUpAt failed to check volume lifecycle mode: volume mode \"Ephemeral\" not supported by driver {source.Driver} (only supports [\"Persistent\"])");
+        var mounted = new CsiVolume(source.Driver, CsiVolume.EphemeralHandle(pod.Namespace(), pod.Uid(), volume.Name), volume.Name, IsEphemeral: true);
+        mounted.Save(folder, config.NodeName);
+        var request = new NodePublishVolumeRequest
+        {
+            VolumeId = mounted.Handle,
+            TargetPath = target,
+            Readonly = isReadOnly,
+            VolumeCapability = new VolumeCapability
+            {
+                Mount = new VolumeCapability.Types.MountVolume { FsType = source.FsType ?? "", VolumeMountGroup = driver.SetsGroup ? $"{pod.Spec.SecurityContext?.FsGroup}" : "" },
+                AccessMode = new VolumeCapability.Types.AccessMode { Mode = Mode.SingleNodeWriter },
+            },
+        };
+        Fill(request.VolumeContext, source.VolumeAttributes);
+        if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, PodInfo(pod, isEphemeral: true));
+        var secret = source.NodePublishSecretRef is { } named ? new V1SecretReference { Name = named.Name, NamespaceProperty = pod.Namespace() } : null;
+        Fill(request.Secrets, await SecretAsync(secret, volume.Name, cancel));
+        await PublishAsync(driver, request, volume.Name, cancel);
+        return new(target, isReadOnly);
+    }
+
+    /// <summary>All volumes of drivers that a pod has, and their staging where it was the last.</summary>
+    /// <exception cref="VolumeException">A driver that still has something mounted is not there, or refuses: again later.</exception>
+    public async Task UnmountAsync(string podFolder, CancellationToken cancel)
+    {
+        var folder = Path.Combine(podFolder, "volumes", PodFolder);
+        if (!Directory.Exists(folder)) return;
+        foreach (var place in Directory.EnumerateDirectories(folder))
+        {
+            if (CsiVolume.Load(place) is not { } volume) continue;
+            var target = Path.Combine(place, "mount");
+            try
+            {
+                if (drivers.Find(volume.Driver) is { } driver) await driver.UnpublishAsync(volume.Handle, target, cancel);
+                else if (MountTable.IsMountPoint(target)) throw new CsiException($"driver name {volume.Driver} not found in the list of registered CSI drivers");
+                if (Directory.Exists(target)) Directory.Delete(target);
+                File.Delete(Path.Combine(place, CsiVolume.FileName));
+                if (!volume.IsEphemeral) await UnstageAsync(volume, cancel);
+            }
+            catch (Exception e) when (e is CsiException or IOException)
+            {
+                throw new VolumeException($"UnmountVolume.TearDown failed for volume \"{volume.Name}\" : {e.Message}");
+            }
+            Changed();
+        }
+    }
+
+    private void Changed()
+    {
+        _inUse = null;
+        inUseChanged();
+    }
+
+    private async Task StageAsync(
+        CsiDriver driver, CsiVolume volume, V1PersistentVolume pv, string staging, VolumeCapability capability, IReadOnlyDictionary<string, string> publishContext, CancellationToken cancel)
+    {
+        var request = new NodeStageVolumeRequest { VolumeId = volume.Handle, StagingTargetPath = staging, VolumeCapability = capability };
+        Fill(request.PublishContext, publishContext);
+        Fill(request.VolumeContext, pv.Spec.Csi!.VolumeAttributes);
+        Fill(request.Secrets, await SecretAsync(pv.Spec.Csi.NodeStageSecretRef, pv.Metadata.Name, cancel));
+        await _staging.WaitAsync(cancel);
+        try
+        {
+            volume.Save(Path.GetDirectoryName(staging)!, config.NodeName);
+            Directory.CreateDirectory(staging, (UnixFileMode)0b111_101_000);
+            await driver.StageAsync(request, cancel);
+        }
+        catch (CsiException e)
+        {
+            throw VolumeException.AtStage($"MountVolume.MountDevice failed for volume \"{pv.Metadata.Name}\" : {e.Message}");
+        }
+        finally
+        {
+            _staging.Release();
+        }
+    }
+
+    private async Task UnstageAsync(CsiVolume volume, CancellationToken cancel)
+    {
+        await _staging.WaitAsync(cancel);
+        try
+        {
+            var staging = volume.StagingFolder(config.RootDirectory);
+            if (!Directory.Exists(staging) || Published().Any(v => v.Driver == volume.Driver && v.Handle == volume.Handle)) return;
+            if (drivers.Find(volume.Driver) is { } driver) await driver.UnstageAsync(volume.Handle, staging, cancel);
+            if (MountTable.IsMountPoint(staging)) throw new CsiException($"{staging} is still mounted");
+            Directory.Delete(staging);
+            Directory.Delete(Path.GetDirectoryName(staging)!, recursive: true);
+        }
+        finally
+        {
+            _staging.Release();
+        }
+    }
+
+    private static async Task PublishAsync(CsiDriver driver, NodePublishVolumeRequest request, string name, CancellationToken cancel)
+    {
+        try
+        {
+            await driver.PublishAsync(request, cancel);
+        }
+        catch (CsiException e)
+        {
+            throw VolumeException.AtStage($"MountVolume.SetUp failed for volume \"{name}\" : {e.Message}");
+        }
+    }
+
+    /// <summary>Waits until the driver's attacher has attached the volume to this node.</summary>
+    /// <returns>What the attacher tells the node.</returns>
+    private async Task<Dictionary<string, string>> AttachedAsync(V1Volume volume, CsiVolume mounted, CancellationToken cancel)
+    {
+        var name = new NamespacedName("", mounted.AttachmentOn(config.NodeName));
+        var since = time.GetTimestamp();
+        while (true)
+        {
+            var status = (await FindAttachmentAsync(name, cancel))?.ToTree()["status"];
+            if ((bool?)status?["attached"] == true)
+                return (status["attachmentMetadata"] as JsonObject ?? []).ToDictionary(m => m.Key, m => (string?)m.Value ?? "", StringComparer.Ordinal);
+            if (time.GetElapsedTime(since) > AttachMax)
+                throw VolumeException.AtStage($"Unable to attach or mount volumes: unmounted volumes=[{volume.Name}], unattached volumes=[{volume.Name}], failed to process volumes=[]: context deadline exceeded");
+            await Task.Delay(AttachLook, time, cancel);
+        }
+    }
+
+    /// <summary>A node may read its own attachments; one that is not made yet is nobody's, and asking for it forbidden.</summary>
+    private async Task<KubeObject?> FindAttachmentAsync(NamespacedName name, CancellationToken cancel)
+    {
+        try
+        {
+            return await client.FindAsync(Resources.VolumeAttachments, name, cancel);
+        }
+        catch (StatusException e) when (e.Status.Code == 403)
+        {
+            return null;
+        }
+    }
+
+    private static VolumeCapability Capability(V1PersistentVolume pv, CsiDriver driver, long? group)
+    {
+        var mount = new VolumeCapability.Types.MountVolume { FsType = pv.Spec.Csi!.FsType ?? "", VolumeMountGroup = driver.SetsGroup ? $"{group}" : "" };
+        mount.MountFlags.AddRange(pv.Spec.MountOptions ?? []);
+        return new VolumeCapability { Mount = mount, AccessMode = new VolumeCapability.Types.AccessMode { Mode = ModeOf(pv.Spec.AccessModes?.FirstOrDefault(), driver.TellsWriters) } };
+    }
+
+    /// <summary>Pure. Drivers of old know nothing of writers on one node.</summary>
+    public static Mode ModeOf(string? accessMode, bool tellsWriters) => accessMode switch
+    {
+        "ReadOnlyMany" => Mode.MultiNodeReaderOnly,
+        "ReadWriteMany" => Mode.MultiNodeMultiWriter,
+        "ReadWriteOncePod" => tellsWriters ? Mode.SingleNodeSingleWriter : Mode.SingleNodeWriter,
+        _ => tellsWriters ? Mode.SingleNodeMultiWriter : Mode.SingleNodeWriter,
+    };
+
+    /// <summary>Whether files may be given to a pod's fsGroup: KEP-1682. Unless the driver says otherwise only where it says what file system there is, and one node
+    /// alone has it. Pure.</summary>
+    public static bool MayOwn(string? policy, V1PersistentVolume pv) => policy switch
+    {
+        "None" => false,
+        "File" => true,
+        _ => !string.IsNullOrEmpty(pv.Spec.Csi?.FsType) && pv.Spec.AccessModes?.Any(m => m is "ReadWriteOnce" or "ReadWriteOncePod") == true,
+    };
+
+    private async Task<IEnumerable<KeyValuePair<string, string>>> SecretAsync(V1SecretReference? reference, string volume, CancellationToken cancel)
+    {
+        if (reference is null) return [];
+        var secret = (await client.FindAsync(Resources.Secrets, new NamespacedName(reference.NamespaceProperty ?? "", reference.Name), cancel))?.Model<V1Secret>()
+            ?? throw VolumeException.AtStage($"MountVolume.SetUp failed for volume \"{volume}\" : fetching NodePublishSecretRef {reference.NamespaceProperty}/{reference.Name} failed: secrets \"{reference.Name}\" not found");
+        return (secret.Data ?? new Dictionary<string, byte[]>()).Select(d => KeyValuePair.Create(d.Key, System.Text.Encoding.UTF8.GetString(d.Value)));
+    }
+
+    private static Dictionary<string, string> PodInfo(V1Pod pod, bool isEphemeral) => new(StringComparer.Ordinal)
+    {
+        ["csi.storage.k8s.io/pod.name"] = pod.Name(),
+        ["csi.storage.k8s.io/pod.namespace"] = pod.Namespace(),
+        ["csi.storage.k8s.io/pod.uid"] = pod.Uid(),
+        ["csi.storage.k8s.io/serviceAccount.name"] = pod.Spec.ServiceAccountName ?? "",
+        ["csi.storage.k8s.io/ephemeral"] = isEphemeral ? "true" : "false",
+    };
+
+    private IEnumerable<CsiVolume> Published()
+    {
+        var pods = Path.Combine(config.RootDirectory, "pods");
+        if (!Directory.Exists(pods)) yield break;
+        foreach (var pod in Directory.EnumerateDirectories(pods))
+        {
+            var folder = Path.Combine(pod, "volumes", PodFolder);
+            if (!Directory.Exists(folder)) continue;
+            foreach (var place in Directory.EnumerateDirectories(folder))
+                if (CsiVolume.Load(place) is { } volume) yield return volume;
+        }
+    }
+
+    private IEnumerable<CsiVolume> Staged()
+    {
+        var root = Path.Combine(config.RootDirectory, "plugins", "kubernetes.io", "csi");
+        if (!Directory.Exists(root)) yield break;
+        foreach (var driver in Directory.EnumerateDirectories(root))
+            foreach (var place in Directory.EnumerateDirectories(driver))
+                if (CsiVolume.Load(place) is { } volume) yield return volume;
+    }
+
+    private static void Fill(Google.Protobuf.Collections.MapField<string, string> map, IEnumerable<KeyValuePair<string, string>>? entries)
+    {
+        foreach (var (key, value) in entries ?? []) map[key] = value;
+    }
+}

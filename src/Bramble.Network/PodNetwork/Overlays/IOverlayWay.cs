@@ -1,0 +1,35 @@
+using System.Net;
+using Bramble.Network.Netlink;
+using k8s.Models;
+
+namespace Bramble.Network.PodNetwork.Overlays;
+
+/// <summary>How one family's packets get to the pods of other nodes: through a tunnel or by plain routes. Level-triggered: everything may be asked for again.</summary>
+internal interface IOverlayWay
+{
+    bool IsV6 { get; }
+
+    /// <summary>The interface that it makes; null: it uses the uplink.</summary>
+    string? LinkName { get; }
+
+    /// <summary>Makes what it needs here, or finds it as it should be.</summary>
+    OverlayEnd Ensure(RouteNetlink routes, OverlaySelf self);
+
+    /// <summary>The next hop of the route to a peer's pods; null: the interface itself knows.</summary>
+    IPAddress? GatewayOf(OverlayPeer peer);
+
+    /// <summary>Tells the interface of a peer, before the route leads there.</summary>
+    void Reach(RouteNetlink routes, int link, OverlayPeer peer);
+
+    /// <summary>Makes it forget one.</summary>
+    void Leave(RouteNetlink routes, int link, OverlayPeer peer);
+
+    /// <summary>Makes it forget everybody else, of whom an earlier run told it.</summary>
+    void LeaveOthers(RouteNetlink routes, int link, IReadOnlyCollection<OverlayPeer> peers);
+}
+
+/// <summary>This node, for one family. <c>PublicIp</c>: what others send to. <c>Mtu</c>: of pods' packets.</summary>
+internal sealed record OverlaySelf(V1Node Node, IPNetwork PodCidr, IPAddress Address, IPAddress PublicIp, Link? Uplink, int Mtu);
+
+/// <summary>This node's end. <c>Data</c>: what the others must know of it. <c>IsNew</c>: it knows no peer.</summary>
+internal readonly record struct OverlayEnd(int Link, string? Data, bool IsNew);

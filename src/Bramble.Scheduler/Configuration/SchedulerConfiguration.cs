@@ -1,0 +1,84 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Decoding;
+using Bramble.Scheduler.Queue;
+
+namespace Bramble.Scheduler.Configuration;
+
+/// <summary>What a KubeSchedulerConfiguration file (kubescheduler.config.k8s.io/v1) says. Connection, leader election and profiling are those of the process
+/// and mean nothing here; parallelism neither, one Pod is decided at a time. Immutable.</summary>
+public sealed class SchedulerConfiguration
+{
+    internal const string DefaultName = "default-scheduler";
+    private const string ApiVersion = "kubescheduler.config.k8s.io/v1", Kind = "KubeSchedulerConfiguration";
+
+    public static readonly SchedulerConfiguration Default = new();
+
+    internal IReadOnlyList<ProfileSettings> Profiles { get; private init; } = [new ProfileSettings { SchedulerName = DefaultName }];
+
+    internal BackOff BackOff { get; private init; } = BackOff.Default;
+
+    /// <exception cref="InvalidDataException">One line: where, what is wrong, what would be right.</exception>
+    public static SchedulerConfiguration Load(string file)
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"the scheduler's configuration cannot be read: {e.Message}");
+        }
+        try
+        {
+            return Parse(text);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{file}: {e.Message}");
+        }
+    }
+
+    /// <exception cref="InvalidDataException">What is wrong, with its place in the file.</exception>
+    internal static SchedulerConfiguration Parse(string text)
+    {
+        JsonNode? tree;
+        try
+        {
+            tree = YamlDocuments.ReadOne(text);
+        }
+        catch (Exception e) when (e is FormatException or YamlDotNet.Core.YamlException)
+        {
+            throw new InvalidDataException($"not YAML: {e.Message}");
+        }
+        var root = new ConfigNode(tree, "").Object(
+            "apiVersion", "kind", "profiles", "percentageOfNodesToScore", "podInitialBackoffSeconds", "podMaxBackoffSeconds", "parallelism", "leaderElection", "clientConnection",
+            "enableProfiling", "enableContentionProfiling", "extenders", "delayCacheUntilActive");
+        if (root["apiVersion"].Text() != ApiVersion || root["kind"].Text() != Kind) throw new InvalidDataException($"must begin with apiVersion: {ApiVersion} and kind: {Kind}");
+        if (root["extenders"].Items().Any()) throw new InvalidDataException("extenders: not supported; take them out");
+        _ = root["parallelism"].Number(least: 1);
+        var initial = root["podInitialBackoffSeconds"].Number(least: 1) ?? 1;
+        var max = root["podMaxBackoffSeconds"].Number() ?? 10;
+        if (max < initial) throw new InvalidDataException($"podMaxBackoffSeconds: {max} must be greater than or equal to PodInitialBackoffSeconds");
+        return new SchedulerConfiguration
+        {
+            BackOff = new(TimeSpan.FromSeconds(initial), TimeSpan.FromSeconds(max)),
+            Profiles = ReadProfiles([.. root["profiles"].Items()], root["percentageOfNodesToScore"].Number(0, 100) ?? 0),
+        };
+    }
+
+    private static IReadOnlyList<ProfileSettings> ReadProfiles(List<ConfigNode> nodes, int percentage)
+    {
+        if (nodes.Count == 0) return [new ProfileSettings { SchedulerName = DefaultName, PercentageOfNodesToScore = percentage }];
+        var profiles = new List<ProfileSettings>();
+        foreach (var node in nodes)
+        {
+            // Only a single profile may go without a name.
+            var profile = ProfileSettings.Read(node, nodes.Count == 1 ? DefaultName : null, percentage);
+            var twin = profiles.FindIndex(p => p.SchedulerName == profile.SchedulerName);
+            if (twin >= 0) throw new InvalidDataException($"{node.Path}.schedulerName: \"{profile.SchedulerName}\" is that of profiles[{twin}] already");
+            profiles.Add(profile);
+        }
+        return profiles;
+    }
+}

@@ -1,0 +1,133 @@
+using Bramble.Scheduler.Plugins;
+using Bramble.Scheduler.State;
+
+namespace Bramble.Scheduler.Cycle;
+
+/// <summary>The best node for a Pod: filters, then scores. Holds the buffers of a search; not thread-safe.</summary>
+internal sealed class NodeSearch(Random random)
+{
+    private const int NodesMin = 100;       // so many fitting nodes are always looked for
+    private const int PercentageMin = 5;
+
+    private readonly List<NodeInfo> _fitting = [];
+    private long[] _totals = [];
+    private long[] _scores = [];
+    private int _start;
+
+    /// <param name="filters">The profile's rules with the Pod in mind, for preemption and reservations.</param>
+    /// <returns>The node, or null and why not.</returns>
+    public NodeInfo? Find(Profile profile, PodInfo pod, ClusterState cluster, out PodFilters filters, out Diagnosis diagnosis)
+    {
+        diagnosis = new Diagnosis(cluster.NodeCount);
+        filters = new PodFilters(pod, []);
+        _fitting.Clear();
+        if (cluster.NodeCount == 0) return null;
+        if (!TryPrepare(profile, pod, cluster, diagnosis, out filters, out var only)) return null;
+
+        // A node that was emptied for the Pod is most likely the only one it fits.
+        if (pod.NominatedNode.Length > 0 && cluster.Find(pod.NominatedNode) is { } nominated && only?.Contains(nominated.Name) != false)
+        {
+            if (filters.FilterWithNominated(nominated, cluster.Nominations, out _).DoesFit) return nominated;
+        }
+        Filter(profile, cluster, filters, only, diagnosis);
+        return _fitting.Count switch
+        {
+            0 => null,
+            1 => _fitting[0],
+            _ => Best(profile, pod, cluster),
+        };
+    }
+
+    /// <summary>200 nodes: 50 - 200/125 = 49 % → 98, so 100. 5000 nodes: 10 % → 500.</summary>
+    internal static int NodesToFind(int nodes, int percentage)
+    {
+        if (nodes < NodesMin) return nodes;
+        if (percentage == 0) percentage = Math.Max(PercentageMin, 50 - (nodes / 125));
+        return Math.Max(NodesMin, nodes * percentage / 100);
+    }
+
+    private static bool TryPrepare(Profile profile, PodInfo pod, ClusterState cluster, Diagnosis diagnosis, out PodFilters filters, out HashSet<string>? only)
+    {
+        var prepared = new List<(IFilterPlugin, INodeFilter)>(profile.Filters.Count);
+        filters = new PodFilters(pod, prepared);
+        only = null;
+        List<IFilterPlugin>? restricting = null;
+        foreach (var plugin in profile.Filters)
+        {
+            var preparation = plugin.Prepare(pod, cluster);
+            if (!preparation.Refusal.DoesFit)
+            {
+                Refuse(string.Join(", ", preparation.Refusal.Reasons!), preparation.Refusal);
+                diagnosis.AddRejector(plugin);
+                return false;
+            }
+            if (preparation.Filter is { } filter) prepared.Add((plugin, filter));
+            if (preparation.OnlyNodes is not { } names) continue;
+            (restricting ??= []).Add(plugin);
+            if (only is null) only = new(names, StringComparer.Ordinal);
+            else only.IntersectWith(names);
+            if (only.Count > 0) continue;
+            var who = string.Join(' ', restricting.Select(p => p.Name).Order(StringComparer.Ordinal));
+            Refuse(restricting.Count == 1 ? $"node(s) didn't satisfy plugin {who}" : $"node(s) didn't satisfy plugin(s) [{who}] simultaneously", FilterResult.Unresolvable());
+            foreach (var one in restricting) diagnosis.AddRejector(one);
+            return false;
+        }
+        if (restricting is null) return true;
+        foreach (var one in restricting) diagnosis.AddRejector(one);
+        diagnosis.Others = FilterResult.Unresolvable($"node(s) didn't satisfy plugin(s) [{string.Join(' ', restricting.Select(p => p.Name).Order(StringComparer.Ordinal))}]");
+        return true;
+
+        void Refuse(string message, FilterResult result)
+        {
+            diagnosis.Before = message;
+            diagnosis.Others = result;
+        }
+    }
+
+    private void Filter(Profile profile, ClusterState cluster, PodFilters filters, HashSet<string>? only, Diagnosis diagnosis)
+    {
+        if (only is not null)
+        {
+            foreach (var name in only)
+                if (cluster.Find(name) is { } node) Look(node);
+            return;
+        }
+        var nodes = cluster.Nodes;
+        var wanted = profile.Scores.Count == 0 ? 1 : NodesToFind(nodes.Length, profile.PercentageOfNodesToScore);
+        // The next search begins where this one ends, so that all nodes are looked at alike.
+        var looked = 0;
+        for (; looked < nodes.Length && _fitting.Count < wanted; looked++) Look(nodes[(_start + looked) % nodes.Length]);
+        _start = (_start + looked) % nodes.Length;
+
+        void Look(NodeInfo node)
+        {
+            var result = filters.FilterWithNominated(node, cluster.Nominations, out var by);
+            if (result.DoesFit) _fitting.Add(node);
+            else diagnosis.Refuse(node.Name, result, by);
+        }
+    }
+
+    private NodeInfo Best(Profile profile, PodInfo pod, ClusterState cluster)
+    {
+        var count = _fitting.Count;
+        if (_totals.Length < count) (_totals, _scores) = (new long[count], new long[count]);
+        var totals = _totals.AsSpan(0, count);
+        var scores = _scores.AsSpan(0, count);
+        totals.Clear();
+        foreach (var (plugin, weight) in profile.Scores)
+        {
+            if (plugin.Prepare(pod, _fitting, cluster) is not { } opinion) continue;
+            for (var i = 0; i < count; i++) scores[i] = opinion.Score(_fitting[i]);
+            opinion.Normalize(scores);
+            for (var i = 0; i < count; i++) totals[i] += weight * scores[i];
+        }
+        // Of equally good ones any, so that they fill alike.
+        var (best, equals) = (0, 1);
+        for (var i = 1; i < count; i++)
+        {
+            if (totals[i] > totals[best]) (best, equals) = (i, 1);
+            else if (totals[i] == totals[best] && random.Next(++equals) == 0) best = i;
+        }
+        return _fitting[best];
+    }
+}

@@ -1,0 +1,152 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Quantities;
+
+namespace Bramble.Scheduler.Devices;
+
+/// <summary>A device by the names of its driver, its pool and itself.</summary>
+internal readonly record struct DeviceId(string Driver, string Pool, string Name);
+
+/// <summary>A device as its ResourceSlice describes it. KEP-4381. Immutable.</summary>
+internal sealed class Device(DeviceId id, ResourceSlice slice, JsonObject tree)
+{
+    private DeviceValue? _value;
+
+    public DeviceId Id { get; } = id;
+    public ResourceSlice Slice { get; } = slice;
+    public JsonObject Tree { get; } = tree;
+
+    /// <summary>What selectors call <c>device</c>.</summary>
+    public DeviceValue Value => _value ??= new DeviceValue(this);
+
+    /// <summary>The value of an attribute by its full name (<c>domain/name</c>); names without a domain are of the driver's.</summary>
+    public JsonNode? Attribute(string fullName)
+    {
+        foreach (var (name, value) in Tree["attributes"] as JsonObject ?? [])
+            if (name == fullName || (!name.Contains('/') && $"{Id.Driver}/{name}" == fullName)) return value;
+        return null;
+    }
+}
+
+/// <summary>A ResourceSlice: some devices of a pool, and the nodes that reach them.</summary>
+internal sealed class ResourceSlice
+{
+    private ResourceSlice(JsonObject spec)
+    {
+        Spec = spec;
+        Driver = (string?)spec["driver"] ?? "";
+        Pool = (string?)spec["pool"]?["name"] ?? "";
+        Generation = (long?)spec["pool"]?["generation"] ?? 0;
+        SlicesOfPool = (int?)spec["pool"]?["resourceSliceCount"] ?? 1;
+        Devices = [.. (spec["devices"] as JsonArray ?? []).OfType<JsonObject>().Select(d => new Device(new(Driver, Pool, (string)d["name"]!), this, d))];
+    }
+
+    public JsonObject Spec { get; }
+    public string Driver { get; }
+    public string Pool { get; }
+    public long Generation { get; }
+    public int SlicesOfPool { get; }
+    public IReadOnlyList<Device> Devices { get; }
+
+    public static ResourceSlice? Of(JsonObject tree) => tree["spec"] is JsonObject spec ? new ResourceSlice(spec) : null;
+}
+
+/// <summary>A claim's request for devices; one of several alternatives carries both names (<c>gpu/large</c>).</summary>
+internal sealed record DeviceRequest(string Name, string ClassName, bool WantsAll, int Count, bool IsAdmin, IReadOnlyList<string> Selectors, JsonArray? Tolerations)
+{
+    public static DeviceRequest Of(string name, JsonObject exactly) => new(
+        name, (string?)exactly["deviceClassName"] ?? "", (string?)exactly["allocationMode"] == "All", (int?)exactly["count"] ?? 1, (bool?)exactly["adminAccess"] == true,
+        [.. (exactly["selectors"] as JsonArray ?? []).Select(s => (string?)s?["cel"]?["expression"]).OfType<string>()], exactly["tolerations"] as JsonArray);
+}
+
+/// <summary>A ResourceClaim as allocation sees it. Immutable.</summary>
+internal sealed class DeviceClaim
+{
+    public const int ConsumersMax = 256;
+
+    private DeviceClaim(JsonObject tree)
+    {
+        Tree = tree;
+        Namespace = (string?)tree["metadata"]?["namespace"] ?? "";
+        Name = (string?)tree["metadata"]?["name"] ?? "";
+        Uid = (string?)tree["metadata"]?["uid"] ?? "";
+        Allocation = tree["status"]?["allocation"] as JsonObject;
+        Requests = [.. (tree["spec"]?["devices"]?["requests"] as JsonArray ?? []).OfType<JsonObject>().Select(Alternatives)];
+        Constraints = [.. (tree["spec"]?["devices"]?["constraints"] as JsonArray ?? []).OfType<JsonObject>()];
+    }
+
+    public JsonObject Tree { get; }
+    public string Namespace { get; }
+    public string Name { get; }
+    public string Uid { get; }
+    public JsonObject? Allocation { get; }
+    public bool IsLeaving => Tree["metadata"]?["deletionTimestamp"] is not null;
+
+    /// <summary>Each request with its alternatives, the preferred first.</summary>
+    public IReadOnlyList<IReadOnlyList<DeviceRequest>> Requests { get; }
+    public IReadOnlyList<JsonObject> Constraints { get; }
+
+    public static DeviceClaim Of(JsonObject tree) => new(tree);
+
+    /// <summary>Devices that nobody else can have.</summary>
+    public IEnumerable<DeviceId> Held() => (Allocation?["devices"]?["results"] as JsonArray ?? []).OfType<JsonObject>().Where(r => (bool?)r["adminAccess"] != true)
+        .Select(r => new DeviceId((string)r["driver"]!, (string)r["pool"]!, (string)r["device"]!));
+
+    public bool IsReservedFor(string podUid) => Consumers().Any(c => (string?)c["uid"] == podUid);
+
+    public int ConsumerCount => Consumers().Count();
+
+    private IEnumerable<JsonObject> Consumers() => (Tree["status"]?["reservedFor"] as JsonArray ?? []).OfType<JsonObject>();
+
+    private static IReadOnlyList<DeviceRequest> Alternatives(JsonObject request)
+    {
+        var name = (string)request["name"]!;
+        if (request["exactly"] is JsonObject exactly) return [DeviceRequest.Of(name, exactly)];
+        return [.. (request["firstAvailable"] as JsonArray ?? []).OfType<JsonObject>().Select(r => DeviceRequest.Of($"{name}/{(string)r["name"]!}", r))];
+    }
+}
+
+/// <summary>A device as CEL expressions see it: driver, attributes and capacity by domain and name. A domain that the device does not have is an empty map.</summary>
+internal sealed class DeviceValue(Device device) : Api.Cel.ICelMap
+{
+    public bool TryGet(string key, out object? value)
+    {
+        value = key switch
+        {
+            "driver" => device.Id.Driver,
+            "attributes" => new Domains(device, "attributes"),
+            "capacity" => new Domains(device, "capacity"),
+            "allowMultipleAllocations" => (bool?)device.Tree["allowMultipleAllocations"] == true,
+            _ => null,
+        };
+        return value is not null;
+    }
+
+    private sealed class Domains(Device device, string field) : Api.Cel.ICelMap
+    {
+        public bool TryGet(string key, out object? value)
+        {
+            var values = new Dictionary<string, object?>(StringComparer.Ordinal);
+            foreach (var (domain, name, node) in Entries())
+                if (domain == key) values[name] = ValueOf(node);
+            value = values;
+            return true;
+        }
+
+        private IEnumerable<(string Domain, string Name, JsonNode? Node)> Entries()
+        {
+            foreach (var (full, node) in device.Tree[field] as JsonObject ?? [])
+            {
+                var slash = full.IndexOf('/', StringComparison.Ordinal);
+                yield return slash < 0 ? (device.Id.Driver, full, node) : (full[..slash], full[(slash + 1)..], node);
+            }
+        }
+
+        private static object? ValueOf(JsonNode? node)
+        {
+            if ((string?)(node as JsonObject)?["value"] is { } capacity && Quantity.TryParse(capacity, out var quantity, out _)) return quantity;
+            var value = node as JsonObject;
+            if ((string?)value?["version"] is { } version) return Api.Cel.CelProgram.VersionOf(version);
+            return Api.Cel.CelProgram.ValueOf(value?["string"] ?? value?["int"] ?? value?["bool"]);
+        }
+    }
+}

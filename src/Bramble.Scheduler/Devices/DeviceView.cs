@@ -1,0 +1,86 @@
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Scheduler.Queue;
+
+namespace Bramble.Scheduler.Devices;
+
+/// <summary>Claims, classes and slices, each version read once; and what was promised to Pods that are being bound. Thread-safe.</summary>
+internal sealed class DeviceView(IInformers informers)
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<NamespacedName, DeviceClaim> _claims = [];
+    private readonly Dictionary<string, ResourceSlice> _slices = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DeviceClass> _classes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IReadOnlyList<DeviceId>> _promised = new(StringComparer.Ordinal);     // by the uid of the claim
+
+    private IInformer<KubeObject> Claims { get; } = informers.ForObjects(Resources.ResourceClaims);
+    private IInformer<KubeObject> Slices { get; } = informers.ForObjects(Resources.ResourceSlices);
+    private IInformer<KubeObject> Classes { get; } = informers.ForObjects(Resources.DeviceClasses);
+
+    public Task Synced => Task.WhenAll(Claims.Synced, Slices.Synced, Classes.Synced);
+
+    public IReadOnlyList<IDisposable> Follow(Action<ClusterChange> happened) =>
+    [
+        Claims.Subscribe(c => Set(_claims, c.Name, c, DeviceClaim.Of, (old, now) =>
+        {
+            if (now is { Allocation: not null }) Promise(now.Uid, null);
+            if (now is null && old is not null) Promise(old.Uid, null);
+            happened(new(now is null ? ChangeKinds.ResourceClaimRemoved : old is null ? ChangeKinds.ResourceClaimAdded : ChangeKinds.ResourceClaimChanged, old, now));
+        })),
+        Slices.Subscribe(c => Set(_slices, c.Name.Name, c, ResourceSlice.Of, (_, now) =>
+        {
+            if (now is not null) happened(new(ChangeKinds.DevicesChanged, null, now));
+        })),
+        Classes.Subscribe(c => Set(_classes, c.Name.Name, c, DeviceClass.Of, (_, now) =>
+        {
+            if (now is not null) happened(new(ChangeKinds.DeviceClassChanged, null, now));
+        })),
+    ];
+
+    public DeviceClaim? Find(NamespacedName name)
+    {
+        lock (_gate) return _claims.GetValueOrDefault(name);
+    }
+
+    public bool HasClass(string name)
+    {
+        lock (_gate) return _classes.ContainsKey(name);
+    }
+
+    public bool IsPromised(string uid)
+    {
+        lock (_gate) return _promised.ContainsKey(uid);
+    }
+
+    /// <summary>A promise ends when the claim is seen with its devices.</summary>
+    /// <param name="devices">Null: the promise is kept or void.</param>
+    public void Promise(string uid, IReadOnlyList<DeviceId>? devices)
+    {
+        lock (_gate)
+            if (devices is null) _promised.Remove(uid);
+            else _promised[uid] = devices;
+    }
+
+    public DeviceAllocator Allocator(DeviceSelectors selectors)
+    {
+        lock (_gate)
+        {
+            var held = _claims.Values.SelectMany(c => c.Held()).Concat(_promised.Values.SelectMany(d => d)).ToHashSet();
+            return new DeviceAllocator([.. _slices.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => s.Value)], new Dictionary<string, DeviceClass>(_classes, StringComparer.Ordinal), held, selectors);
+        }
+    }
+
+    private void Set<TKey, TValue>(Dictionary<TKey, TValue> map, TKey key, ObjectChange<KubeObject> change, Func<System.Text.Json.Nodes.JsonObject, TValue?> read, Action<TValue?, TValue?> tell)
+        where TKey : notnull where TValue : class
+    {
+        var now = change.New is null ? null : read(change.New.ToTree());
+        TValue? old;
+        lock (_gate)
+        {
+            map.TryGetValue(key, out old);
+            if (now is null) map.Remove(key);
+            else map[key] = now;
+        }
+        tell(old, now);
+    }
+}

@@ -1,0 +1,345 @@
+using Bramble.Api.Naming;
+using Bramble.Scheduler.Plugins;
+using Bramble.Scheduler.State;
+
+namespace Bramble.Scheduler.Queue;
+
+/// <summary>How long refused Pods wait. KubeSchedulerConfiguration's podInitialBackoffSeconds and podMaxBackoffSeconds; doubled each time in between.</summary>
+internal sealed record BackOff(TimeSpan Initial, TimeSpan Max)
+{
+    public static readonly BackOff Default = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
+
+    /// <param name="count">1: the first time.</param>
+    public TimeSpan After(int count) => count == 0 ? TimeSpan.Zero : count > 30 || Initial.Ticks > Max.Ticks >> (count - 1) ? Max : TimeSpan.FromTicks(Initial.Ticks << (count - 1));
+}
+
+/// <summary>Pods that want a node. Active ones by priority and age; refused ones lie aside until something happens that a rule which refused them says may help
+/// (KEP-4247), then back off, and after five minutes in any case; gated ones until their gates are gone. Thread-safe.</summary>
+/// <remarks>When nothing is active those that back off are taken at once (KEP-5142): a back-off spares a busy scheduler, an idle one need not wait. What failed
+/// with an error waits in any case. What happens while a Pod is being looked at is kept until it is known whether that was what it needed.</remarks>
+internal sealed class SchedulingQueue : IDisposable
+{
+    private static readonly TimeSpan UnschedulableMax = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Window = TimeSpan.FromSeconds(1);     // ends of back-offs are rounded to it, so that priority orders those that end together
+
+    private readonly Lock _gate = new();
+    private readonly TimeProvider _time;
+    private readonly BackOff _backOff;
+    private readonly Func<PodInfo, ChangeKinds> _gateOf;
+    private readonly Dictionary<NamespacedName, QueuedPod> _pods = [];
+    private readonly SortedSet<QueuedPod> _active = new(Comparer<QueuedPod>.Create(QueuedPod.ByPriority));
+    private readonly SortedSet<QueuedPod> _backingOff = new(Comparer<QueuedPod>.Create(ByBackOff));
+    private readonly SortedSet<QueuedPod> _failed = new(Comparer<QueuedPod>.Create(ByBackOff));
+    private readonly SortedSet<QueuedPod> _unschedulable = new(Comparer<QueuedPod>.Create((a, b) => a.Since != b.Since ? a.Since.CompareTo(b.Since) : a.Order.CompareTo(b.Order)));
+    private readonly List<ClusterChange> _changes = [];        // since the first of those in flight was taken
+    private readonly SemaphoreSlim _available = new(0);
+    private readonly ITimer _timer;
+    private int _inFlight;
+    private long _order;
+
+    /// <param name="gateOf">Changes of which a Pod needs one before it is looked at at all; none: it may be.</param>
+    public SchedulingQueue(TimeProvider time, BackOff backOff, Func<PodInfo, ChangeKinds> gateOf)
+    {
+        _time = time;
+        _backOff = backOff;
+        _gateOf = gateOf;
+        _timer = time.CreateTimer(_ => Tick(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public void Add(PodInfo pod)
+    {
+        lock (_gate)
+        {
+            RemoveLocked(pod.Name);
+            var added = new QueuedPod(pod, _order++) { Since = _time.GetTimestamp() };
+            _pods.Add(pod.Name, added);
+            Enqueue(added);
+            SetTimer();
+        }
+    }
+
+    /// <summary>A new version of a Pod that has no node yet.</summary>
+    public void Update(PodInfo old, PodInfo now)
+    {
+        lock (_gate)
+        {
+            if (!_pods.TryGetValue(now.Name, out var known) || known.Pod.Uid != now.Uid)
+            {
+                Add(now);
+                return;
+            }
+            var kinds = PodChanges.Between(old, now);
+            if (known.State == QueueState.InFlight)
+            {
+                foreach (var kind in Each(kinds)) _changes.Add(new(kind, old, now));
+                return;
+            }
+            if (known.State == QueueState.Binding)
+            {
+                known.Pod = now;
+                return;
+            }
+            // The order depends on the priority, which is the Pod's.
+            var set = SetOf(known);
+            set.Remove(known);
+            known.Pod = now;
+            set.Add(known);
+            if (known.State != QueueState.Unschedulable) return;
+            foreach (var kind in Each(kinds))
+            {
+                if (!IsWorthTrying(known, new(kind, old, now))) continue;
+                Requeue(known);
+                break;
+            }
+            SetTimer();
+        }
+    }
+
+    public void Remove(NamespacedName name)
+    {
+        lock (_gate) RemoveLocked(name);
+    }
+
+    /// <summary>The next Pod; <see cref="Done"/>, <see cref="Binds"/>, <see cref="Refused"/> or <see cref="Failed"/> must follow.</summary>
+    public async ValueTask<PodInfo> TakeAsync(CancellationToken cancel)
+    {
+        while (true)
+        {
+            await _available.WaitAsync(cancel);
+            lock (_gate)
+            {
+                if ((_active.Min ?? _backingOff.Min) is not { } next) continue;      // it was removed meanwhile
+                SetOf(next).Remove(next);
+                next.State = QueueState.InFlight;
+                _inFlight++;
+                return next.Pod;
+            }
+        }
+    }
+
+    /// <summary>The Pod is gone, or has a node by somebody else: the queue is through with it.</summary>
+    public void Done(PodInfo pod)
+    {
+        lock (_gate)
+            if (_pods.TryGetValue(pod.Name, out var known) && known.Pod.Uid == pod.Uid) RemoveLocked(pod.Name);
+    }
+
+    /// <summary>A node was found and is being written; <see cref="Remove"/> follows when it shows, <see cref="Failed"/> when it could not be.</summary>
+    public void Binds(PodInfo pod)
+    {
+        lock (_gate)
+        {
+            if (!_pods.TryGetValue(pod.Name, out var known) || known.Pod.Uid != pod.Uid || known.State != QueueState.InFlight) return;
+            known.State = QueueState.Binding;
+            _inFlight--;
+            ForgetChanges();
+        }
+    }
+
+    /// <summary>The rules found no node for the Pod.</summary>
+    /// <param name="now">Its newest version.</param>
+    public void Refused(PodInfo now, IReadOnlyList<IFilterPlugin> rejectors, ChangeKinds mayHelp)
+    {
+        lock (_gate)
+        {
+            var known = BackFromFlight(now);
+            known.Rejectors = rejectors;
+            known.MayHelp = mayHelp;
+            known.RefusedCount++;
+            known.ErrorCount = 0;
+            var isWorthTrying = false;
+            foreach (var change in _changes) isWorthTrying |= IsWorthTrying(known, change);
+            ForgetChanges();
+            if (isWorthTrying) Requeue(known);
+            else LayAside(known);
+            SetTimer();
+        }
+    }
+
+    /// <summary>Something else than a rule stood in the way: a write failed, an object could not be read.</summary>
+    public void Failed(PodInfo now)
+    {
+        lock (_gate)
+        {
+            var known = BackFromFlight(now);
+            known.Rejectors = [];
+            known.MayHelp = ChangeKinds.None;
+            known.ErrorCount++;
+            ForgetChanges();
+            Requeue(known);
+            SetTimer();
+        }
+    }
+
+    /// <summary>Something happened that may help some of the refused.</summary>
+    /// <param name="whom">Null: all.</param>
+    public void Happened(in ClusterChange change, Func<PodInfo, bool>? whom = null)
+    {
+        lock (_gate)
+        {
+            if (_inFlight > 0) _changes.Add(change);
+            if (_unschedulable.Count == 0) return;
+            List<QueuedPod>? helped = null;
+            foreach (var waiting in _unschedulable)
+                if ((waiting.MayHelp & change.Kind) != 0 && whom?.Invoke(waiting.Pod) != false && IsWorthTrying(waiting, change)) (helped ??= []).Add(waiting);
+            if (helped is null) return;
+            foreach (var pod in helped) Requeue(pod);
+            SetTimer();
+        }
+    }
+
+    /// <summary>The Pod is worth a try now, whatever it waits for.</summary>
+    public void Activate(NamespacedName name)
+    {
+        lock (_gate)
+        {
+            if (!_pods.TryGetValue(name, out var known) || known.State is QueueState.InFlight or QueueState.Binding) return;
+            SetOf(known).Remove(known);
+            Enqueue(known);
+        }
+    }
+
+    public void Dispose()
+    {
+        _timer.Dispose();
+        _available.Dispose();
+    }
+
+    private static int ByBackOff(QueuedPod a, QueuedPod b) => a.BackOffUntil != b.BackOffUntil ? a.BackOffUntil.CompareTo(b.BackOffUntil) : QueuedPod.ByPriority(a, b);
+
+    private static IEnumerable<ChangeKinds> Each(ChangeKinds kinds)
+    {
+        for (var bit = 1; bit != 0 && bit <= (int)kinds; bit <<= 1)
+            if (((int)kinds & bit) != 0) yield return (ChangeKinds)bit;
+    }
+
+    private static bool IsWorthTrying(QueuedPod pod, in ClusterChange change)
+    {
+        if ((pod.MayHelp & change.Kind) == 0) return false;
+        if (pod.IsGated) return change.New is not PodInfo now || now.Uid == pod.Pod.Uid;
+        foreach (var rejector in pod.Rejectors)
+            if ((rejector.MayHelp & change.Kind) != 0 && rejector.Helps(pod.Pod, change)) return true;
+        return pod.Rejectors.Count == 0;
+    }
+
+    private SortedSet<QueuedPod> SetOf(QueuedPod pod) => pod.State switch
+    {
+        QueueState.Active => _active,
+        QueueState.Unschedulable => _unschedulable,
+        _ => pod.ErrorCount > 0 ? _failed : _backingOff,
+    };
+
+    private void Enqueue(QueuedPod pod)
+    {
+        var gate = _gateOf(pod.Pod);
+        pod.IsGated = gate != ChangeKinds.None;
+        if (pod.IsGated)
+        {
+            pod.MayHelp = gate;
+            LayAside(pod);
+            return;
+        }
+        pod.State = QueueState.Active;
+        _active.Add(pod);
+        _available.Release();
+    }
+
+    private void LayAside(QueuedPod pod)
+    {
+        pod.State = QueueState.Unschedulable;
+        _unschedulable.Add(pod);
+    }
+
+    /// <summary>To the active ones, or first to those that back off.</summary>
+    private void Requeue(QueuedPod pod)
+    {
+        if (pod.State == QueueState.Unschedulable) _unschedulable.Remove(pod);
+        if (pod.BackOffUntil == 0) pod.BackOffUntil = Aligned(pod.Since + Ticks(_backOff.After(pod.ErrorCount > 0 ? pod.ErrorCount : pod.RefusedCount)));
+        if (pod.IsGated || pod.BackOffUntil < Aligned(_time.GetTimestamp()) || _backOff.Max == TimeSpan.Zero)
+        {
+            Enqueue(pod);
+            return;
+        }
+        pod.State = QueueState.BackingOff;
+        SetOf(pod).Add(pod);
+        if (pod.ErrorCount == 0) _available.Release();
+    }
+
+    private QueuedPod BackFromFlight(PodInfo now)
+    {
+        if (_pods.TryGetValue(now.Name, out var known) && known.Pod.Uid == now.Uid)
+        {
+            if (known.State == QueueState.InFlight) _inFlight--;
+            else if (known.State != QueueState.Binding) SetOf(known).Remove(known);
+        }
+        else
+        {
+            RemoveLocked(now.Name);
+            _pods.Add(now.Name, known = new QueuedPod(now, _order++));
+        }
+        known.State = QueueState.InFlight;
+        known.Pod = now;
+        known.Since = _time.GetTimestamp();
+        known.BackOffUntil = 0;
+        return known;
+    }
+
+    private void RemoveLocked(NamespacedName name)
+    {
+        if (!_pods.Remove(name, out var gone)) return;
+        if (gone.State == QueueState.InFlight)
+        {
+            _inFlight--;
+            ForgetChanges();
+        }
+        else if (gone.State != QueueState.Binding)
+        {
+            SetOf(gone).Remove(gone);
+        }
+    }
+
+    private void ForgetChanges()
+    {
+        if (_inFlight == 0) _changes.Clear();
+    }
+
+    private void Tick()
+    {
+        lock (_gate)
+        {
+            var now = _time.GetTimestamp();
+            foreach (var set in (SortedSet<QueuedPod>[])[_backingOff, _failed])
+            {
+                while (set.Min is { } due && due.BackOffUntil < now)
+                {
+                    set.Remove(due);
+                    Enqueue(due);
+                }
+            }
+            var before = now - Ticks(UnschedulableMax);
+            foreach (var left in _unschedulable.TakeWhile(p => p.Since < before).Where(p => !p.IsGated).ToList()) Requeue(left);
+            SetTimer();
+        }
+    }
+
+    private void SetTimer()
+    {
+        var next = long.MaxValue;
+        if (_backingOff.Min is { } backingOff) next = Math.Min(next, backingOff.BackOffUntil);
+        if (_failed.Min is { } failed) next = Math.Min(next, failed.BackOffUntil);
+        foreach (var waiting in _unschedulable)
+        {
+            if (waiting.IsGated) continue;
+            next = Math.Min(next, waiting.Since + Ticks(UnschedulableMax));
+            break;
+        }
+        if (next == long.MaxValue) return;
+        // A moment after the due time, so that what is due is past.
+        var wait = _time.GetElapsedTime(_time.GetTimestamp(), next) + TimeSpan.FromMilliseconds(1);
+        _timer.Change(wait < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : wait, Timeout.InfiniteTimeSpan);
+    }
+
+    private long Aligned(long timestamp) => timestamp - (timestamp % Ticks(Window));
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
+}

@@ -1,0 +1,49 @@
+namespace Bramble.Scheduler;
+
+/// <summary>Work that the loop has begun and does not wait for. The bounded kind is at most 64 at once: then whoever adds waits. Thread-safe.</summary>
+internal sealed class TaskSet
+{
+    private const int BoundedMax = 64;
+
+    private readonly Lock _gate = new();
+    private readonly HashSet<Task> _running = [];
+    private readonly SemaphoreSlim _slots = new(BoundedMax);
+
+    public void Add(Func<Task> work)
+    {
+        var task = Task.Run(work);
+        lock (_gate) _running.Add(task);
+        _ = task.ContinueWith(Forget, TaskScheduler.Default);
+    }
+
+    public async ValueTask AddAsync(Func<Task> work, bool isBounded, CancellationToken cancel)
+    {
+        if (!isBounded)
+        {
+            Add(work);
+            return;
+        }
+        await _slots.WaitAsync(cancel);
+        Add(async () =>
+        {
+            try
+            {
+                await work();
+            }
+            finally
+            {
+                _slots.Release();
+            }
+        });
+    }
+
+    public Task FinishedAsync()
+    {
+        lock (_gate) return Task.WhenAll(_running);
+    }
+
+    private void Forget(Task task)
+    {
+        lock (_gate) _running.Remove(task);
+    }
+}

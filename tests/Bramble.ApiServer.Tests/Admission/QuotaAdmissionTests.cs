@@ -1,0 +1,72 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Admission.Quota;
+using Bramble.ApiServer.Authentication;
+
+namespace Bramble.ApiServer.Tests.Admission;
+
+/// <summary>What a quota refuses, and in which words.</summary>
+public class QuotaAdmissionTests
+{
+    private const string Pod = """{"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"100m"}}}]}}""";
+
+    /// <summary>What a quota says, group/resource, the object, the old one of an update, the refusal (empty: none).</summary>
+    public static TheoryData<string, string, string, string, string?, string> Writes => new()
+    {
+        { "a pod fits", """{"hard":{"pods":"2"}}""", "/pods", Pod, null, "" },
+        { "one too many", """{"hard":{"pods":"1"}}""", "/pods", Pod, null, "pods \"new\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1" },
+        { "what must be said", """{"hard":{"limits.cpu":"1","requests.memory":"1"}}""", "/pods", Pod, null, "pods \"new\" is forbidden: failed quota: q: must specify limits.cpu for: c; requests.memory for: c" },
+        { "what is said for the pod frees its containers", """{"hard":{"limits.cpu":"1"}}""", "/pods", """{"spec":{"resources":{"limits":{"cpu":"1"}},"containers":[{"name":"c"}]}}""", null, "" },
+        { "a scope the pod is not in", """{"hard":{"pods":"0"},"scopes":["Terminating"]}""", "/pods", Pod, null, "" },
+        { "a deadline brings a pod into a scope", """{"hard":{"pods":"0"},"scopes":["Terminating"]}""", "/pods", """{"spec":{"activeDeadlineSeconds":5}}""", Pod,
+            "pods \"new\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0" },
+        { "a class of volume attributes is a scope of claims", """{"hard":{"persistentvolumeclaims":"0"},"scopeSelector":{"matchExpressions":[{"scopeName":"VolumeAttributesClass","operator":"In","values":["gold"]}]}}""",
+            "/persistentvolumeclaims", """{"spec":{"volumeAttributesClassName":"gold"}}""", null,
+            "persistentvolumeclaims \"new\" is forbidden: exceeded quota: q, requested: persistentvolumeclaims=1, used: persistentvolumeclaims=0, limited: persistentvolumeclaims=0" },
+        { "another class is not in it", """{"hard":{"persistentvolumeclaims":"0"},"scopeSelector":{"matchExpressions":[{"scopeName":"VolumeAttributesClass","operator":"In","values":["gold"]}]}}""",
+            "/persistentvolumeclaims", """{"spec":{"volumeAttributesClassName":"tin"}}""", null, "" },
+        { "devices are counted by class", """{"hard":{"gpu.deviceclass.resource.k8s.io/devices":"3"}}""", "resource.k8s.io/resourceclaims",
+            """{"spec":{"devices":{"requests":[{"exactly":{"deviceClassName":"gpu","allocationMode":"ExactCount","count":2}},{"firstAvailable":[{"deviceClassName":"gpu","allocationMode":"ExactCount","count":2},{"deviceClassName":"gpu","allocationMode":"ExactCount","count":1}]}]}}}""",
+            null, "resourceclaims.resource.k8s.io \"new\" is forbidden: exceeded quota: q, requested: gpu.deviceclass.resource.k8s.io/devices=4, used: gpu.deviceclass.resource.k8s.io/devices=0, limited: gpu.deviceclass.resource.k8s.io/devices=3" },
+        { "node ports asked for by number count without allocation too", """{"hard":{"services.nodeports":"0"}}""", "/services",
+            """{"spec":{"type":"LoadBalancer","allocateLoadBalancerNodePorts":false,"ports":[{"nodePort":30001},{}]}}""", null,
+            "services \"new\" is forbidden: exceeded quota: q, requested: services.nodeports=1, used: services.nodeports=0, limited: services.nodeports=0" },
+        { "events are never counted", """{"hard":{"count/events":"0"}}""", "/events", "{}", null, "" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Writes))]
+    public async Task A_write_within_a_quota(string why, string spec, string resource, string json, string? old, string refusal)
+    {
+        Assert.NotEmpty(why);
+        var reader = new FixedReader().With("", "resourcequotas", $$"""{"metadata":{"name":"q","namespace":"n"},"spec":{{spec}}}""").With("", "pods", """{"metadata":{"name":"old","namespace":"n"},"spec":{}}""");
+        var (group, plural) = (resource.Split('/')[0], resource.Split('/')[1]);
+        var request = new AdmissionRequest
+        {
+            Operation = old is null ? AdmissionOperation.Create : AdmissionOperation.Update,
+            Kind = new(group, "v1", "X"),
+            Resource = new(group, plural),
+            Version = "v1",
+            Namespace = "n",
+            Name = "new",
+            User = new UserInfo("u", []),
+            Object = JsonNode.Parse(json)!.AsObject(),
+            OldObject = old is null ? null : JsonNode.Parse(old)!.AsObject(),
+            IsDryRun = true,
+            Reader = reader,
+        };
+        var plugin = new ResourceQuotaAdmission(() => throw new InvalidOperationException("a dry run charges nothing"));
+        var told = "";
+        try
+        {
+            if (plugin.Handles(request)) await plugin.ValidateAsync(request, default);
+        }
+        catch (StatusException e)
+        {
+            told = e.Message;
+        }
+
+        Assert.Equal(refusal, told);
+    }
+}

@@ -1,0 +1,54 @@
+using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Authentication;
+using Bramble.ApiServer.Authorization;
+using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.InProcess;
+using Bramble.ApiServer.Serving;
+using Bramble.ApiServer.Strategies;
+using Bramble.ApiServer.Verbs;
+using Bramble.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Bramble.ApiServer.Tests;
+
+/// <summary>The real pipeline (strategies, admission, authorization, watch cache) over a store in memory, without HTTP.</summary>
+internal sealed class InMemoryApi : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _loading;
+
+    private InMemoryApi(MemoryStore store, WatchCache cache, TimeProvider time)
+    {
+        Cache = cache;
+        _loading = cache.RunAsync(_stop.Token);
+        var (authorizer, rbac) = Authorizers.Compose(cache, servesIngress: true);
+        InProcessClient? client = null;
+        var parts = new ApiServerParts
+        {
+            Strategies = BuiltInStrategies.All(new ServiceNetwork([System.Net.IPNetwork.Parse("10.43.0.0/16")], 30000, 32767), () => client!),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => client!, time),
+            Authorizer = authorizer,
+        };
+        Client = client = new InProcessClient(new ApiPipeline(cache, store, new ApiServerOptions(), parts, time, NullLoggerFactory.Instance), UserInfo.Loopback, "test");
+    }
+
+    /// <summary>The API as its own administrator.</summary>
+    public InProcessClient Client { get; }
+
+    public WatchCache Cache { get; }
+
+    public static async Task<InMemoryApi> StartAsync()
+    {
+        var store = new MemoryStore();
+        var api = new InMemoryApi(store, new WatchCache(store, TimeProvider.System, NullLoggerFactory.Instance), TimeProvider.System);
+        await Task.WhenAny(api.Cache.Ready, api._loading).Unwrap();
+        return api;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _loading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+}

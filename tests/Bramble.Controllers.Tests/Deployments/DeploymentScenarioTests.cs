@@ -1,0 +1,116 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.Workloads;
+using static Bramble.Controllers.Tests.ControllerScenario;
+
+namespace Bramble.Controllers.Tests.Deployments;
+
+/// <summary>The Deployment controller alone; the test plays the ReplicaSets' controller.</summary>
+public sealed class DeploymentScenarioTests : IAsyncLifetime
+{
+    private static readonly NamespacedName Web = new("d", "web");
+    private readonly ControllerScenario _scenario = Start("deployment-controller");
+
+    public ValueTask InitializeAsync()
+    {
+        _scenario.Api.Clock = _scenario.Time;
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync() => _scenario.DisposeAsync();
+
+    [Fact]
+    public async Task Without_progress_the_deadline_is_exceeded_after_its_seconds_and_a_Pod_that_comes_up_late_still_counts()
+    {
+        await CreateAsync("v1");
+        await EventuallyAsync(async () => (await SetsAsync()).Count == 1);
+        var waited = await _scenario.Time.UntilAsync(5, async () => await ConditionAsync("Progressing") is "False ProgressDeadlineExceeded");
+        Assert.InRange(waited, TimeSpan.FromSeconds(600), TimeSpan.FromSeconds(900));
+        var set = (await SetsAsync())[0];
+        await StatusAsync(set, 2);
+        await EventuallyAsync(async () => await ConditionAsync("Progressing") is "True NewReplicaSetAvailable" && await ConditionAsync("Available") is "True MinimumReplicasAvailable");
+    }
+
+    [Fact]
+    public async Task While_it_is_paused_nothing_is_rolled_out_and_no_deadline_runs()
+    {
+        await CreateAsync("v1");
+        await ReadyAsync();
+        await _scenario.Api.ChangeAsync(Resources.Deployments, Web, t => t["spec"]!["paused"] = true);
+        await EventuallyAsync(async () => await ConditionAsync("Progressing") is "Unknown DeploymentPaused");
+        var since = (string?)(await DeploymentAsync())["status"]!.AsObject().Condition("Progressing")!["lastTransitionTime"];
+        await ImageAsync("v2");
+        for (var i = 0; i < 10; i++)
+        {
+            _scenario.Time.Advance(TimeSpan.FromMinutes(2));
+            await Task.Delay(5);
+        }
+        Assert.Single(await SetsAsync());
+        await _scenario.Api.ChangeAsync(Resources.Deployments, Web, t => t["spec"]!["paused"] = false);
+        await EventuallyAsync(async () => (await SetsAsync()).Count == 2);
+        Assert.NotNull(since);
+    }
+
+    [Fact]
+    public async Task The_old_annotation_rolls_back_and_brings_the_cause_back()
+    {
+        await CreateAsync("v1", """{"kubernetes.io/change-cause":"first"}""");
+        await ReadyAsync();
+        await ImageAsync("v2", "second");
+        await EventuallyAsync(async () => (await SetsAsync()).Count == 2);
+        await _scenario.Api.ChangeAsync(Resources.Deployments, Web, t => t["metadata"]!["annotations"]!["deprecated.deployment.rollback.to"] = "0");
+        await EventuallyAsync(async () => (string?)(await DeploymentAsync())["spec"]!["template"]!["spec"]!["containers"]![0]!["image"] == "v1");
+        var annotations = (await DeploymentAsync())["metadata"]!["annotations"]!;
+        Assert.Equal("first", (string?)annotations["kubernetes.io/change-cause"]);
+        Assert.Null(annotations["deprecated.deployment.rollback.to"]);
+        await EventuallyAsync(async () => (string?)(await DeploymentAsync())["metadata"]!["annotations"]!["deployment.kubernetes.io/revision"] == "3");
+        await EventuallyAsync(async () => (await SetsAsync()).Exists(s => (string?)s["metadata"]!["annotations"]!["deployment.kubernetes.io/revision-history"] == "1"));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("web")).Contains("DeploymentRollback: Rolled back deployment \"web\" to revision 1"));
+    }
+
+    [Fact]
+    public async Task A_name_that_another_set_has_counts_as_a_collision_and_the_next_one_is_taken()
+    {
+        await CreateAsync("v1");
+        await EventuallyAsync(async () => (await SetsAsync()).Count == 1);
+        var name = (string)(await SetsAsync())[0]["metadata"]!["name"]!;
+        await _scenario.Api.DeleteAsync(Resources.Deployments, Web, new DeleteQuery(), default);
+        await _scenario.Api.ChangeAsync(Resources.ReplicaSets, new NamespacedName("d", name), t =>
+        {
+            t["metadata"]!.AsObject().Remove("ownerReferences");
+            t["metadata"]!["labels"] = new JsonObject { ["app"] = "other" };
+        });
+        await CreateAsync("v1");
+        await EventuallyAsync(async () => (await SetsAsync()).Count == 2);
+        Assert.Equal(1, (int?)(await DeploymentAsync())["status"]!["collisionCount"]);
+    }
+
+    private async Task CreateAsync(string image, string annotations = "{}") => await _scenario.CreateAsync(Resources.Deployments, $$$"""
+        {"metadata":{"name":"web","namespace":"d","annotations":{{{annotations}}} },"spec":{"replicas":2,"progressDeadlineSeconds":600,"revisionHistoryLimit":10,"selector":{"matchLabels":{"app":"web"} },
+         "strategy":{"type":"RollingUpdate","rollingUpdate":{"maxSurge":1,"maxUnavailable":0} },"template":{"metadata":{"labels":{"app":"web"} },"spec":{"containers":[{"name":"c","image":"{{{image}}}"}]} } } }
+        """);
+
+    private async Task ImageAsync(string image, string? cause = null) => await _scenario.Api.ChangeAsync(Resources.Deployments, Web, t =>
+    {
+        t["spec"]!["template"]!["spec"]!["containers"]![0]!["image"] = image;
+        if (cause is not null) t["metadata"]!["annotations"]!["kubernetes.io/change-cause"] = cause;
+    });
+
+    private async Task ReadyAsync()
+    {
+        await EventuallyAsync(async () => (await SetsAsync()).Count == 1);
+        await StatusAsync((await SetsAsync())[0], 2);
+        await EventuallyAsync(async () => await ConditionAsync("Progressing") is "True NewReplicaSetAvailable");
+    }
+
+    private async Task StatusAsync(JsonObject set, int replicas) => await _scenario.Api.ChangeAsync(Resources.ReplicaSets, new NamespacedName("d", (string)set["metadata"]!["name"]!), t =>
+        t["status"] = new JsonObject { ["replicas"] = replicas, ["readyReplicas"] = replicas, ["availableReplicas"] = replicas, ["observedGeneration"] = 1, ["terminatingReplicas"] = 0 });
+
+    private async Task<JsonObject> DeploymentAsync() => (await _scenario.FindAsync(Resources.Deployments, "web", "d"))!.AsObject();
+
+    private async Task<List<JsonObject>> SetsAsync() => [.. (await _scenario.Api.ListAsync(Resources.ReplicaSets, new ListQuery("d"), default)).Items.Select(i => i.ToTree())];
+
+    private async Task<string?> ConditionAsync(string type) =>
+        (await DeploymentAsync())["status"] is JsonObject status && status.Condition(type) is { } condition ? $"{condition["status"]} {condition["reason"]}" : null;
+}

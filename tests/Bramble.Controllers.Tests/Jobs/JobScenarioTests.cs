@@ -1,0 +1,127 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.Workloads;
+using k8s.Models;
+using static Bramble.Controllers.Tests.ControllerScenario;
+
+namespace Bramble.Controllers.Tests.Jobs;
+
+/// <summary>Jobs over time: back-offs, deadlines, suspension, clean-up.</summary>
+public sealed class JobScenarioTests : IAsyncLifetime
+{
+    private static readonly NamespacedName Sum = new("d", "sum");
+    private readonly ControllerScenario _scenario = Start("job-controller");
+
+    public ValueTask InitializeAsync()
+    {
+        _scenario.Api.Clock = _scenario.Time;
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync() => _scenario.DisposeAsync();
+
+    [Fact]
+    public async Task After_each_failure_the_next_Pod_waits_twice_as_long_and_in_the_end_the_Job_fails()
+    {
+        await CreateAsync("\"backoffLimit\":2");
+        await FailAsync(await NextAsync());
+        var first = await _scenario.Time.UntilAsync(1, async () => (await ActiveAsync()).Count == 1);
+        Assert.InRange(first, TimeSpan.FromSeconds(9), TimeSpan.FromSeconds(60));
+        await FailAsync(await NextAsync());
+        var second = await _scenario.Time.UntilAsync(1, async () => (await ActiveAsync()).Count == 1);
+        Assert.InRange(second, TimeSpan.FromSeconds(19), TimeSpan.FromSeconds(90));
+        await FailAsync(await NextAsync());
+        await _scenario.Time.UntilAsync(1, async () => await ConditionAsync("Failed") == "BackoffLimitExceeded: Job has reached the specified backoff limit");
+        Assert.Equal((3, 0), ((int?)(await StatusAsync())["failed"], (int?)(await StatusAsync())["active"] ?? 0));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("sum")).Contains("BackoffLimitExceeded: Job has reached the specified backoff limit"));
+    }
+
+    [Fact]
+    public async Task The_deadline_counts_from_the_start_and_ends_what_runs()
+    {
+        await CreateAsync("\"backoffLimit\":6,\"activeDeadlineSeconds\":100");
+        await NextAsync();
+        var waited = await _scenario.Time.UntilAsync(2, async () => await ConditionAsync("FailureTarget") == "DeadlineExceeded: Job was active longer than specified deadline");
+        Assert.InRange(waited, TimeSpan.FromSeconds(96), TimeSpan.FromSeconds(200));
+        Assert.Null(await ConditionAsync("Failed"));        // not before its Pod has ended
+        foreach (var pod in await _scenario.Api.ListModelsAsync(Resources.Pods, new ListQuery("d"), default))
+            await _scenario.Api.ChangeAsync(Resources.Pods, pod.NamespacedName(), t => t["status"] = new JsonObject { ["phase"] = "Failed" });
+        await _scenario.Time.UntilAsync(1, async () => await ConditionAsync("Failed") == "DeadlineExceeded: Job was active longer than specified deadline");
+        Assert.Empty(await ActiveAsync());
+    }
+
+    [Fact]
+    public async Task A_suspended_Job_has_no_Pods_and_its_time_begins_anew_when_it_goes_on()
+    {
+        await CreateAsync("\"backoffLimit\":6,\"activeDeadlineSeconds\":100");
+        await NextAsync();
+        await ChangeAsync(t => t["spec"]!["suspend"] = true);
+        await _scenario.Time.UntilAsync(1, async () => await ConditionAsync("Suspended") == "JobSuspended: Job suspended" && (await ActiveAsync()).Count == 0);
+        Assert.Null((await StatusAsync())["startTime"]);
+        _scenario.Time.Advance(TimeSpan.FromMinutes(10));
+        await ChangeAsync(t => t["spec"]!["suspend"] = false);
+        await _scenario.Time.UntilAsync(1, async () => (await ActiveAsync()).Count == 1);
+        Assert.Null(await ConditionAsync("Failed"));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("sum")) is var events && events.Contains("Suspended: Job suspended") && events.Contains("Resumed: Job resumed"));
+    }
+
+    [Fact]
+    public async Task An_Indexed_Job_counts_each_index_once_and_says_that_it_is_done()
+    {
+        await CreateAsync("\"backoffLimit\":6", completions: 2, mode: "Indexed");
+        foreach (var _ in (int[])[1, 2])
+        {
+            var pod = await NextAsync();
+            await EndAsync(pod, "Succeeded");
+        }
+        await _scenario.Time.UntilAsync(1, async () => await ConditionAsync("Complete") == "CompletionsReached: Reached expected number of succeeded pods");
+        Assert.Equal(("0,1", 2), ((string?)(await StatusAsync())["completedIndexes"], (int?)(await StatusAsync())["succeeded"]));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("sum")).Contains("Completed: Job completed"));
+    }
+
+    [Fact]
+    public async Task A_finished_Job_goes_when_its_time_to_live_is_over()
+    {
+        await using var cleaner = Start("ttl-after-finished-controller", _scenario.Api);
+        var now = cleaner.Time.GetUtcNow();
+        await cleaner.CreateAsync(Resources.Jobs, $$$"""
+            {"metadata":{"name":"done","namespace":"d"},"spec":{"ttlSecondsAfterFinished":60},"status":{"conditions":[{"type":"Complete","status":"True","lastTransitionTime":"{{{KubeTime.Seconds(now)}}}"}]} }
+            """);
+        await cleaner.CreateAsync(Resources.Jobs, """{"metadata":{"name":"kept","namespace":"d"},"spec":{},"status":{"conditions":[{"type":"Complete","status":"True","lastTransitionTime":"2024-01-01T12:00:00Z"}]}}""");
+        var waited = await cleaner.Time.UntilAsync(1, async () => (await cleaner.FindAsync(Resources.Jobs, "done", "d"))?["metadata"]!["deletionTimestamp"] is not null);
+        Assert.InRange(waited, TimeSpan.FromSeconds(59), TimeSpan.FromSeconds(150));
+        Assert.NotNull(await cleaner.FindAsync(Resources.Jobs, "kept", "d"));
+    }
+
+    private async Task CreateAsync(string fields, int completions = 1, string mode = "NonIndexed") => await _scenario.CreateAsync(Resources.Jobs, $$$"""
+        {"metadata":{"name":"sum","namespace":"d"},"spec":{"completions":{{{completions}}},"parallelism":1,"completionMode":"{{{mode}}}",{{{fields}}},"selector":{"matchLabels":{"job":"sum"} },
+         "template":{"metadata":{"labels":{"job":"sum"} },"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]} } } }
+        """);
+
+    private async Task ChangeAsync(Action<JsonObject> change) => await _scenario.Api.ChangeAsync(Resources.Jobs, Sum, change);
+
+    private async Task<V1Pod> NextAsync()
+    {
+        await _scenario.Time.UntilAsync(0.5, async () => (await ActiveAsync()).Count == 1);
+        return (await ActiveAsync())[0];
+    }
+
+    private Task FailAsync(V1Pod pod) => EndAsync(pod, "Failed");
+
+    private async Task EndAsync(V1Pod pod, string phase)
+    {
+        await _scenario.Api.ChangeAsync(Resources.Pods, pod.NamespacedName(), t => t["status"] = new JsonObject
+        {
+            ["phase"] = phase,
+            ["containerStatuses"] = new JsonArray(new JsonObject { ["name"] = "c", ["state"] = new JsonObject { ["terminated"] = new JsonObject { ["exitCode"] = phase == "Failed" ? 1 : 0, ["finishedAt"] = KubeTime.Seconds(_scenario.Time.GetUtcNow()) } } }),
+        });
+        await _scenario.Time.UntilAsync(0.25, async () => (int?)(await StatusAsync())["active"] is null or 0 || (await ActiveAsync()).Exists(p => p.Metadata.Uid != pod.Metadata.Uid));
+    }
+
+    private async Task<List<V1Pod>> ActiveAsync() => [.. (await _scenario.Api.ListModelsAsync(Resources.Pods, new ListQuery("d"), default)).Where(p => p.IsActive())];
+
+    private async Task<JsonObject> StatusAsync() => (await _scenario.FindAsync(Resources.Jobs, "sum", "d"))!["status"] as JsonObject ?? [];
+
+    private async Task<string?> ConditionAsync(string type) => (await StatusAsync()).Condition(type) is { } c && (string?)c["status"] == "True" ? $"{c["reason"]}: {c["message"]}" : null;
+}

@@ -1,0 +1,74 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.ResourceClaims;
+using static Bramble.Controllers.Tests.ControllerScenario;
+
+namespace Bramble.Controllers.Tests.ResourceClaims;
+
+public sealed class ResourceClaimTests
+{
+    private const string Protected = "\"finalizers\":[\"resource.kubernetes.io/delete-protection\"]";
+    private const string Going = Protected + ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"";
+
+    public static TheoryData<string, string, string, string, bool, string?, bool, bool> Cases => new()
+    {
+        { "in use", Protected, """{"allocation":{},"reservedFor":[{"uid":"a"}]}""", "", false, null, false, false },
+        { "one of two is done", Protected, """{"allocation":{},"reservedFor":[{"uid":"a"},{"uid":"b"}]}""", "a", false, """{"allocation":{},"reservedFor":[{"uid":"b"}]}""", false, false },
+        { "the last is done: the devices go back", Protected, """{"allocation":{},"reservedFor":[{"uid":"a"}]}""", "a", false, "{}", true, false },
+        { "allocated and not used yet: it keeps its devices", Protected, """{"allocation":{}}""", "", false, null, false, false },
+        { "deleted and not used: the devices go back and it goes", Going, """{"allocation":{}}""", "", false, "{}", true, false },
+        { "deleted and never allocated", Going, "{}", "", false, null, true, false },
+        { "deleted but in use: it waits", Going, """{"allocation":{},"reservedFor":[{"uid":"a"}]}""", "", false, null, false, false },
+        { "made for a Pod that is done", "\"a\":1", "{}", "", true, null, false, true },
+        { "made for a Pod that is done, and another uses it", Protected, """{"allocation":{},"reservedFor":[{"uid":"b"}]}""", "", true, null, false, false },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Release(string because, string metadata, string status, string done, bool isOwnerDone, string? newStatus, bool dropsFinalizer, bool deletes)
+    {
+        Assert.NotEmpty(because);
+        var claim = JsonNode.Parse("{\"metadata\":{" + metadata + "},\"status\":" + status + "}")!.AsObject();
+        var release = ClaimRelease.Decide(claim, consumer => (string?)consumer["uid"] == done, isOwnerDone);
+        Assert.Equal((newStatus, dropsFinalizer, deletes), (release.Status?.ToJsonString(), release.DropsFinalizer, release.Deletes));
+    }
+
+    [Theory]
+    [InlineData("web", "gpu", "web-gpu-")]
+    [InlineData("a-pod-with-a-name-of-forty-characters-0001", "and-a-claim-of-thirty-chars-01", "a-pod-with-a-name-of-forty-chara-and-a-claim-of-thirty-c")]
+    public void A_name_that_is_too_long_is_cut_on_both_sides(string pod, string claim, string expected)
+    {
+        Assert.Equal(expected, ResourceClaimController.GenerateName(pod, claim));
+        Assert.True(ResourceClaimController.GenerateName(pod, claim).Length <= 58);
+    }
+
+    [Fact]
+    public async Task A_template_that_is_missing_is_told_of_and_used_when_it_comes()
+    {
+        await using var scenario = Start("resource-claim-controller");
+        var pod = await scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"p","namespace":"d"},"spec":{"containers":[],"resourceClaims":[{"name":"gpu","resourceClaimTemplateName":"t"}]}}""");
+        await EventuallyAsync(async () => (await scenario.EventsAsync("p")).Contains(
+            "FailedResourceClaimCreation: PodResourceClaim gpu: resource claim template \"t\": resourceclaimtemplate.resource.k8s.io \"t\" not found"));
+        await scenario.CreateAsync(Resources.ResourceClaimTemplates, """{"metadata":{"name":"t","namespace":"d"},"spec":{"metadata":{"labels":{"l":"1"}},"spec":{"devices":{}}}}""");
+        await EventuallyAsync(async () => (await scenario.FindAsync(Resources.Pods, "p", "d"))!["status"]?["resourceClaimStatuses"] is not null);
+        var claim = Assert.Single((await scenario.Api.ListAsync(Resources.ResourceClaims, new ListQuery("d"), default)).Items);
+        var tree = claim.ToTree();
+        Assert.StartsWith("p-gpu-", claim.Name.Name);
+        Assert.Equal(pod.Uid, (string?)tree["metadata"]!["ownerReferences"]![0]!["uid"]);
+        Assert.Equal("gpu", (string?)tree["metadata"]!["annotations"]!["resource.kubernetes.io/pod-claim-name"]);
+
+        // The Pod has ended: nobody needs its claim, though the Pod stays.
+        await scenario.Api.ChangeAsync(Resources.Pods, new NamespacedName("d", "p"), t => t["status"]!["phase"] = "Succeeded");
+        await EventuallyAsync(async () => await scenario.FindAsync(Resources.ResourceClaims, claim.Name.Name, "d") is null);
+    }
+
+    [Fact]
+    public async Task A_Pod_placed_without_the_scheduler_gets_its_allocated_claim_reserved()
+    {
+        await using var scenario = Start("resource-claim-controller");
+        await scenario.CreateAsync(Resources.ResourceClaims, """{"metadata":{"name":"c","namespace":"d"},"spec":{},"status":{"allocation":{}}}""");
+        var pod = await scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"p","namespace":"d"},"spec":{"nodeName":"n","containers":[],"resourceClaims":[{"name":"gpu","resourceClaimName":"c"}]}}""");
+        await EventuallyAsync(async () => (string?)(await scenario.FindAsync(Resources.ResourceClaims, "c", "d"))!["status"]!["reservedFor"]?[0]?["uid"] == pod.Uid);
+    }
+}

@@ -1,0 +1,99 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using static Bramble.Controllers.Tests.ControllerScenario;
+
+namespace Bramble.Controllers.Tests.StatefulSets;
+
+public sealed class StatefulSetScenarioTests : IAsyncLifetime
+{
+    private readonly ControllerScenario _scenario = Start("statefulset-controller");
+
+    public ValueTask InitializeAsync()
+    {
+        _scenario.Api.Clock = _scenario.Time;
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync() => _scenario.DisposeAsync();
+
+    [Fact]
+    public async Task Claims_go_with_the_set_or_with_the_Pod_that_is_scaled_away()
+    {
+        var set = await CreateAsync("\"whenDeleted\":\"Delete\",\"whenScaled\":\"Delete\"");
+        await RunAsync(0);
+        await RunAsync(1);
+        await EventuallyAsync(async () => (await OwnersAsync("data-db-1")).SequenceEqual([set.Uid]));
+        Assert.Equal("db", (string?)(await _scenario.FindAsync(Resources.PersistentVolumeClaims, "data-db-0", "d"))!["metadata"]!["labels"]!["app"]);
+        var uid = (string)(await _scenario.FindAsync(Resources.Pods, "db-1", "d"))!["metadata"]!["uid"]!;
+        await _scenario.Api.ChangeAsync(Resources.StatefulSets, new NamespacedName("d", "db"), t => t["spec"]!["replicas"] = 1);
+        await EventuallyAsync(async () => (await OwnersAsync("data-db-1")).SequenceEqual([uid]) && await _scenario.FindAsync(Resources.Pods, "db-1", "d") is null);
+        Assert.Equal([set.Uid], await OwnersAsync("data-db-0"));
+        Assert.Contains("SuccessfulCreate: Create Claim data-db-0 Pod db-0 in StatefulSet db success", await _scenario.EventsAsync("db"));
+        Assert.Contains("SuccessfulCreate: Create Pod db-0 in StatefulSet db successful", await _scenario.EventsAsync("db"));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains("SuccessfulDelete: Delete Pod db-1 in StatefulSet db successful"));
+    }
+
+    [Fact]
+    public async Task A_successor_waits_until_its_predecessors_claim_is_gone()
+    {
+        await CreateAsync("\"whenDeleted\":\"Retain\",\"whenScaled\":\"Delete\"");
+        await RunAsync(0);
+        await RunAsync(1);
+        await ScaleAsync(1);
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-1", "d") is null && (await OwnersAsync("data-db-1")).Count == 1);
+        await ScaleAsync(2);
+        await EventuallyAsync(async () => (int?)(await StatusAsync())["observedGeneration"] == 3);
+        Assert.Null(await _scenario.FindAsync(Resources.Pods, "db-1", "d"));
+        // As the garbage collector does.
+        await _scenario.Api.DeleteAsync(Resources.PersistentVolumeClaims, new NamespacedName("d", "data-db-1"), new DeleteQuery(), default);
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-1", "d") is not null);
+
+        Task ScaleAsync(int replicas) => _scenario.Api.ChangeAsync(Resources.StatefulSets, new NamespacedName("d", "db"), t => t["spec"]!["replicas"] = replicas).AsTask();
+    }
+
+    [Fact]
+    public async Task The_next_Pod_waits_for_minReadySeconds_of_the_one_before()
+    {
+        await CreateAsync("", minReadySeconds: 30);
+        await RunAsync(0);
+        var waited = await _scenario.Time.UntilAsync(2, async () => await _scenario.FindAsync(Resources.Pods, "db-1", "d") is not null);
+        Assert.InRange(waited, TimeSpan.FromSeconds(28), TimeSpan.FromSeconds(120));
+        await EventuallyAsync(async () => await StatusAsync() is var s && (int?)s["availableReplicas"] == 1 && (int?)s["readyReplicas"] == 1);
+    }
+
+    [Fact]
+    public async Task Its_revisions_have_the_hash_and_its_Pods_the_revisions_name()
+    {
+        await CreateAsync("");
+        await RunAsync(0);
+        var revision = Assert.Single((await _scenario.Api.ListAsync(Resources.ControllerRevisions, new ListQuery("d"), default)).Items).ToTree();
+        var hash = (string)revision["metadata"]!["labels"]!["controller.kubernetes.io/hash"]!;
+        Assert.Equal($"db-{hash}", (string?)revision["metadata"]!["name"]);
+        var labels = (await _scenario.FindAsync(Resources.Pods, "db-0", "d"))!["metadata"]!["labels"]!;
+        Assert.Equal(($"db-{hash}", "db-0", "0"), ((string?)labels["controller-revision-hash"], (string?)labels["statefulset.kubernetes.io/pod-name"], (string?)labels["apps.kubernetes.io/pod-index"]));
+        await EventuallyAsync(async () => (string?)(await StatusAsync())["currentRevision"] == $"db-{hash}");
+    }
+
+    private async Task<KubeObject> CreateAsync(string retention, int minReadySeconds = 0) => await _scenario.CreateAsync(Resources.StatefulSets, $$$"""
+        {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":2,"serviceName":"db","minReadySeconds":{{{minReadySeconds}}},"selector":{"matchLabels":{"app":"db"} },"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0} },
+         "persistentVolumeClaimRetentionPolicy":{ {{{retention}}} },"volumeClaimTemplates":[{"metadata":{"name":"data"},"spec":{"accessModes":["ReadWriteOnce"]} }],
+         "template":{"metadata":{"labels":{"app":"db"} },"spec":{"containers":[{"name":"c","image":"v1"}]} } } }
+        """);
+
+    /// <summary>As the kubelet.</summary>
+    private async Task RunAsync(int ordinal)
+    {
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, $"db-{ordinal}", "d") is not null);
+        await _scenario.Api.ChangeAsync(Resources.Pods, new NamespacedName("d", $"db-{ordinal}"), t => t["status"] = new JsonObject
+        {
+            ["phase"] = "Running",
+            ["conditions"] = new JsonArray((JsonNode)new JsonObject { ["type"] = "Ready", ["status"] = "True", ["lastTransitionTime"] = KubeTime.Seconds(_scenario.Time.GetUtcNow()) }),
+        });
+    }
+
+    private async Task<JsonObject> StatusAsync() => (await _scenario.FindAsync(Resources.StatefulSets, "db", "d"))!["status"] as JsonObject ?? [];
+
+    private async Task<List<string?>> OwnersAsync(string claim) =>
+        [.. ((await _scenario.FindAsync(Resources.PersistentVolumeClaims, claim, "d"))?["metadata"]!["ownerReferences"] as JsonArray ?? []).Select(o => (string?)o!["uid"])];
+}

@@ -1,0 +1,200 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Kubelet.Csi;
+using Bramble.Kubelet.Csi.Protocol;
+using Bramble.Kubelet.Volumes;
+using k8s;
+using k8s.Models;
+using Microsoft.Extensions.Logging.Abstractions;
+using Mode = Bramble.Kubelet.Csi.Protocol.VolumeCapability.Types.AccessMode.Types.Mode;
+
+namespace Bramble.Kubelet.Tests.Csi;
+
+/// <summary>Storage drivers from their socket to a pod's volume and back, with real gRPC.</summary>
+public sealed class CsiTests : IAsyncLifetime
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("csi").FullName;
+    private readonly InMemoryApi _api = new();
+    private readonly CancellationTokenSource _stop = new();
+    private KubeletConfig _config = null!;
+    private CsiDrivers _drivers = null!;
+    private CsiMounts _mounts = null!;
+    private Task _running = Task.CompletedTask;
+
+    public async ValueTask InitializeAsync()
+    {
+        _config = new KubeletConfig { NodeName = "n1", RootDirectory = _root, NodeIps = [], RuntimeEndpoint = "" };
+        _drivers = new CsiDrivers(_config, _api);
+        _mounts = new CsiMounts(_config, _api, _drivers, () => { }, TimeProvider.System);
+        await CreateAsync(Resources.Nodes, """{"metadata":{"name":"n1","annotations":{},"labels":{}},"spec":{}}""");
+        _running = new PluginSockets(_config, _drivers, TimeProvider.System, NullLogger.Instance).RunAsync(_stop.Token);
+        await EventuallyAsync(() => Directory.Exists(Path.Combine(_root, "plugins_registry")));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        _drivers.Dispose();
+        _stop.Dispose();
+        Directory.Delete(_root, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_driver_that_comes_is_known_to_the_API_and_one_that_goes_is_not()
+    {
+        await _drivers.EnsureNodeAsync(default);
+        Assert.Equal("[]", (await _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default))!.ToTree()["spec"]!["drivers"]!.ToJsonString());
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await driver.RegisterAsync();
+        await EventuallyAsync(() => driver.Told.Any(t => t.PluginRegistered));
+        Assert.NotNull(_drivers.Find(FakeDriver.Name));
+        var node = (await _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default))!.ToTree();
+        Assert.Equal("""[{"name":"disk.example.com","nodeID":"id-of-n1","topologyKeys":["topology.example.com/zone"],"allocatable":{"count":8}}]""", node["spec"]!["drivers"]!.ToJsonString());
+        Assert.Equal("Node", (string?)node["metadata"]!["ownerReferences"]![0]!["kind"]);
+        var labels = (await _api.FindAsync(Resources.Nodes, new NamespacedName("", "n1"), default))!.ToTree()["metadata"]!;
+        Assert.Equal("shelf", (string?)labels["labels"]!["topology.example.com/zone"]);
+        Assert.Equal("""{"disk.example.com":"id-of-n1"}""", (string?)labels["annotations"]!["csi.volume.kubernetes.io/nodeid"]);
+
+        await driver.UnregisterAsync();
+        await EventuallyAsync(() => _drivers.Find(FakeDriver.Name) is null);
+        await EventuallyAsync(() => (_api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default).Result!.ToTree()["spec"]!["drivers"] as JsonArray)!.Count == 0);
+    }
+
+    [Theory]
+    [InlineData("CSIPlugin", "1.0.0", null)]
+    [InlineData("CSIPlugin", "v1.8.0", null)]
+    [InlineData("CSIPlugin", "0.3.0", "CSI driver d supports versions [0.3.0]; 1.x is needed")]
+    [InlineData("DevicePlugin", "1.0.0", "no handler registered for plugin type: DevicePlugin at socket /s")]
+    public void Which_plugins_are_taken(string type, string version, string? why) =>
+        Assert.Equal(why, PluginSockets.WhyNot(new PluginInfo { Type = type, Name = "d", SupportedVersions = { version } }, "/s"));
+
+    [Fact]
+    public async Task A_claims_volume_is_staged_once_published_for_each_pod_and_unstaged_after_the_last()
+    {
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        var volume = new CsiVolume(FakeDriver.Name, "vol-1", "pv1", false);
+        await CreateAsync(Resources.VolumeAttachments, "{\"metadata\":{\"name\":\"" + volume.AttachmentOn("n1") + "\"},\"status\":{\"attached\":true,\"attachmentMetadata\":{\"device\":\"sdb\"}}}");
+        await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{\"podInfoOnMount\":true}}");
+        await CreateAsync(Resources.Secrets, """{"metadata":{"name":"key","namespace":"vault"},"data":{"password":"czNjcmV0"}}""");
+
+        var first = await _mounts.MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default);
+        await _mounts.MountAsync(Pod("p2"), Claimed, Volume(), Volumes("p2"), default);
+        var staging = volume.StagingFolder(_root);
+        Assert.Equal(Path.Combine(Volumes("p1"), "kubernetes.io~csi", "pv1", "mount"), first.HostPath);
+        Assert.Equal([
+            $"stage vol-1 {staging} ext4 [device=sdb] [password=s3cret]",
+            $"publish vol-1 {first.HostPath} SingleNodeWriter readonly=False [csi.storage.k8s.io/ephemeral=false csi.storage.k8s.io/pod.name=p1 csi.storage.k8s.io/pod.namespace=d csi.storage.k8s.io/pod.uid=p1 csi.storage.k8s.io/serviceAccount.name=a size=big]",
+        ], driver.Calls.Take(2));
+        Assert.Equal(["kubernetes.io/csi/disk.example.com^vol-1"], _mounts.InUse);
+
+        driver.Calls.Clear();
+        await _mounts.UnmountAsync(Path.Combine(_root, "pods", "p1"), default);
+        Assert.Equal([$"unpublish vol-1 {first.HostPath}"], driver.Calls);
+        Assert.Single(_mounts.InUse);
+        await _mounts.UnmountAsync(Path.Combine(_root, "pods", "p2"), default);
+        Assert.Equal($"unstage vol-1 {staging}", driver.Calls.Last());
+        Assert.Empty(_mounts.InUse);
+        Assert.False(Directory.Exists(Path.GetDirectoryName(staging)));
+    }
+
+    [Fact]
+    public async Task What_a_driver_refuses_is_told_in_its_words()
+    {
+        await using var driver = await FakeDriver.StartAsync(_root, stages: false);
+        await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{\"attachRequired\":false}}");
+        var missing = await Assert.ThrowsAsync<VolumeException>(() => _mounts.MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default));
+        Assert.Equal("MountVolume.MountDevice failed for volume \"pv1\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name disk.example.com not found in the list of registered CSI drivers", missing.Message);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        driver.Refusal = "no such disk";
+        var refused = await Assert.ThrowsAsync<VolumeException>(() => _mounts.MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default));
+        Assert.Equal("MountVolume.SetUp failed for volume \"pv1\" : rpc error: code = Internal desc = no such disk", refused.Message);
+    }
+
+    [Fact]
+    public async Task A_pods_own_volume_needs_a_driver_that_makes_such()
+    {
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        var own = new V1Volume { Name = "scratch", Csi = new V1CSIVolumeSource { Driver = FakeDriver.Name } };
+        var refused = await Assert.ThrowsAsync<VolumeException>(() => _mounts.MountEphemeralAsync(Pod("p1"), own, Volumes("p1"), default));
+        Assert.Contains("volume mode \"Ephemeral\" not supported by driver disk.example.com", refused.Message);
+        await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{\"volumeLifecycleModes\":[\"Ephemeral\"],\"podInfoOnMount\":true}}");
+        var mounted = await _mounts.MountEphemeralAsync(Pod("p1"), own, Volumes("p1"), default);
+        Assert.StartsWith($"publish {CsiVolume.EphemeralHandle("d", "p1", "scratch")} {mounted.HostPath} SingleNodeWriter", driver.Calls.Single());
+        Assert.Contains("csi.storage.k8s.io/ephemeral=true", driver.Calls.Single());
+        // Nobody attaches it, so nobody waits for it.
+        Assert.Empty(_mounts.InUse);
+    }
+
+    [Fact]
+    public async Task A_file_system_grows_after_its_volume_and_the_claim_says_so()
+    {
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        const string claim = """
+            {"metadata":{"name":"c","namespace":"d"},"spec":{"volumeName":"pv1"},"status":{"phase":"Bound","capacity":{"storage":"1Gi"},"allocatedResourceStatuses":{"storage":"NodeResizePending"},
+             "conditions":[{"type":"FileSystemResizePending","status":"True"},{"type":"Other","status":"True"}]}}
+            """;
+        await CreateAsync(Resources.PersistentVolumeClaims, claim);
+        var grown = Read<V1PersistentVolume>("""{"metadata":{"name":"pv1"},"spec":{"capacity":{"storage":"2Gi"},"csi":{"driver":"disk.example.com","volumeHandle":"vol-1"}}}""");
+        var mounted = new MountedVolume("/target");
+        Assert.Equal("MountVolume.NodeExpandVolume succeeded for volume \"pv1\" ", await _mounts.ExpandAsync(Read<V1PersistentVolumeClaim>(claim), grown, mounted, null, default));
+        Assert.Equal(["expand vol-1 2147483648"], driver.Calls);
+        var after = (await _api.FindAsync(Resources.PersistentVolumeClaims, new NamespacedName("d", "c"), default))!;
+        Assert.Equal("""{"phase":"Bound","capacity":{"storage":"2Gi"},"conditions":[{"type":"Other","status":"True"}]}""", after.ToTree()["status"]!.ToJsonString());
+        Assert.Null(await _mounts.ExpandAsync(after.Model<V1PersistentVolumeClaim>(), grown, mounted, null, default));
+        // Who may only read does not grow, and what was found impossible is not tried again.
+        Assert.Null(await _mounts.ExpandAsync(Read<V1PersistentVolumeClaim>(claim), grown, mounted with { IsReadOnly = true }, null, default));
+        Assert.Null(VolumeGrowth.Of(Read<V1PersistentVolumeClaim>(claim.Replace("NodeResizePending", "NodeResizeInfeasible")), grown));
+    }
+
+    [Theory]
+    [InlineData("ReadWriteOnce", false, "SingleNodeWriter")]
+    [InlineData("ReadWriteOnce", true, "SingleNodeMultiWriter")]
+    [InlineData("ReadWriteOncePod", false, "SingleNodeWriter")]
+    [InlineData("ReadWriteOncePod", true, "SingleNodeSingleWriter")]
+    [InlineData("ReadOnlyMany", true, "MultiNodeReaderOnly")]
+    [InlineData("ReadWriteMany", false, "MultiNodeMultiWriter")]
+    public void Access_modes_in_the_drivers_words(string mode, bool tellsWriters, string expected) => Assert.Equal(Enum.Parse<Mode>(expected), CsiMounts.ModeOf(mode, tellsWriters));
+
+    [Theory]
+    [InlineData(null, "ext4", "ReadWriteOnce", true)]
+    [InlineData(null, "", "ReadWriteOnce", false)]
+    [InlineData(null, "ext4", "ReadWriteMany", false)]
+    [InlineData("File", "", "ReadWriteMany", true)]
+    [InlineData("None", "ext4", "ReadWriteOnce", false)]
+    public void Whose_files_may_be_given_to_a_group(string? policy, string fsType, string mode, bool may) =>
+        Assert.Equal(may, CsiMounts.MayOwn(policy, Read<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":{\"accessModes\":[\"" + mode + "\"],\"csi\":{\"driver\":\"d\",\"volumeHandle\":\"h\",\"fsType\":\"" + fsType + "\"}}}")));
+
+    private static V1Volume Claimed => new() { Name = "data", PersistentVolumeClaim = new V1PersistentVolumeClaimVolumeSource { ClaimName = "c" } };
+
+    private static V1PersistentVolume Volume() => Read<V1PersistentVolume>("""
+        {"metadata":{"name":"pv1"},"spec":{"accessModes":["ReadWriteOnce"],"csi":{"driver":"disk.example.com","volumeHandle":"vol-1","fsType":"ext4","volumeAttributes":{"size":"big"},"nodeStageSecretRef":{"name":"key","namespace":"vault"}}}}
+        """);
+
+    private static V1Pod Pod(string name) => Read<V1Pod>("{\"metadata\":{\"name\":\"" + name + "\",\"namespace\":\"d\",\"uid\":\"" + name + "\"},\"spec\":{\"serviceAccountName\":\"a\",\"containers\":[]}}");
+
+    private string Volumes(string pod) => Path.Combine(_root, "pods", pod, "volumes");
+
+    private async Task CreateAsync(ResourceId resource, string json)
+    {
+        var body = JsonNode.Parse(json)!.AsObject();
+        await _api.CreateAsync(resource, new NamespacedName((string?)body["metadata"]!["namespace"] ?? "", (string)body["metadata"]!["name"]!), body, null, default);
+    }
+
+    private static T Read<T>(string json) where T : class, IKubernetesObject<V1ObjectMeta> => KubeObject.Parse(Encoding.UTF8.GetBytes(json)).Model<T>();
+
+    private static async Task EventuallyAsync(Func<bool> condition, [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(condition))] string what = "")
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!condition())
+        {
+            if (limit.IsCancellationRequested) Assert.Fail($"not within 20 s: {what}");
+            await Task.Delay(10);
+        }
+    }
+}

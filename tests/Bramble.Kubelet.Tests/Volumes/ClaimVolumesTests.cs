@@ -1,0 +1,34 @@
+using Bramble.Client;
+using Bramble.Kubelet.Volumes;
+using k8s;
+using k8s.Models;
+
+namespace Bramble.Kubelet.Tests.Volumes;
+
+public sealed class ClaimVolumesTests
+{
+    private const string Claim = """{"metadata":{"name":"c","namespace":"d","uid":"u"},"spec":{"volumeName":"v"},"status":{"phase":"Bound"}}""";
+    private const string Volume = """{"metadata":{"name":"v"},"spec":{"claimRef":{"uid":"u"}}}""";
+
+    public static TheoryData<string, string, string?, string?> Cases => new()
+    {
+        { "bound to each other", Claim, Volume, null },
+        { "not bound yet", Claim.Replace("Bound", "Pending"), Volume, "PVC is not bound" },
+        { "going away and in nobody's use", Claim.Replace("\"uid\"", "\"deletionTimestamp\":\"2026-01-01T00:00:00Z\",\"uid\""), Volume, "PVC is being deleted" },
+        { "going away but protected: a pod that runs may go on", Claim.Replace("\"uid\"", "\"deletionTimestamp\":\"2026-01-01T00:00:00Z\",\"finalizers\":[\"kubernetes.io/pvc-protection\"],\"uid\""), Volume, null },
+        { "the claim lost its volume's name", Claim.Replace("\"volumeName\":\"v\"", ""), Volume, "PVC has empty pvc.Spec.VolumeName" },
+        { "the volume is gone", Claim, null, "failed to fetch PV v from API server: persistentvolumes \"v\" not found" },
+        { "the volume does not know of it", Claim, """{"metadata":{"name":"v"},"spec":{}}""", "found PV object v but it has a nil pv.Spec.ClaimRef indicating it is not yet bound to the claim" },
+        { "the volume is another's", Claim, Volume.Replace("\"u\"", "\"w\""), "found PV object v but its pv.Spec.ClaimRef.UID w does not point to claim.UID u" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Why_a_claim_cannot_be_used(string because, string claim, string? volume, string? why)
+    {
+        Assert.NotEmpty(because);
+        Assert.Equal(why, ClaimVolumes.WhyNotUsable(Read<V1PersistentVolumeClaim>(claim), volume is null ? null : Read<V1PersistentVolume>(volume)));
+    }
+
+    private static T Read<T>(string json) where T : class, IKubernetesObject<V1ObjectMeta> => KubeObject.Parse(System.Text.Encoding.UTF8.GetBytes(json)).Model<T>();
+}

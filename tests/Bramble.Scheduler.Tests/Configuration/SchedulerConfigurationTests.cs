@@ -1,0 +1,131 @@
+using Bramble.Scheduler.Configuration;
+using Bramble.Scheduler.Plugins;
+
+namespace Bramble.Scheduler.Tests.Configuration;
+
+public sealed class SchedulerConfigurationTests
+{
+    private const string Head = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
+
+    [Fact]
+    public void A_file_that_says_nothing_is_the_default()
+    {
+        var profile = Assert.Single(SchedulerConfiguration.Parse(Head).Profiles);
+        Assert.Equal("default-scheduler", profile.SchedulerName);
+        Assert.Equal("TaintToleration 3, NodeAffinity 2, NodeResourcesFit 1, PodTopologySpread 2, InterPodAffinity 2, NodeResourcesBalancedAllocation 1, ImageLocality 1", Scores(profile));
+        Assert.Equal(
+            "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread InterPodAffinity",
+            string.Join(' ', profile.Filters.Where(f => f != "DynamicResources")));
+    }
+
+    [Fact]
+    public void Plugins_are_switched_off_and_weighed()
+    {
+        var profile = Single("""
+            profiles:
+            - schedulerName: packed
+              percentageOfNodesToScore: 30
+              plugins:
+                score:
+                  disabled: [{name: ImageLocality}, {name: PodTopologySpread}]
+                  enabled: [{name: NodeResourcesFit, weight: 5}]
+                filter:
+                  disabled: [{name: NodePorts}]
+                postFilter:
+                  disabled: [{name: "*"}]
+            """);
+        Assert.Equal("NodeResourcesFit 5, TaintToleration 3, NodeAffinity 2, InterPodAffinity 2, NodeResourcesBalancedAllocation 1", Scores(profile));
+        Assert.DoesNotContain("NodePorts", profile.Filters);
+        Assert.False(profile.HasPreemption);
+        Assert.Equal(("packed", 30), (profile.SchedulerName, profile.PercentageOfNodesToScore));
+    }
+
+    [Fact]
+    public void Everything_may_be_switched_off_but_what_is_named()
+    {
+        var profile = Single("""
+            profiles:
+            - plugins:
+                score:
+                  disabled: [{name: "*"}]
+                  enabled: [{name: ImageLocality, weight: 7}]
+            """);
+        Assert.Equal("ImageLocality 7", Scores(profile));
+    }
+
+    [Fact]
+    public void Settings_of_plugins()
+    {
+        var settings = Single("""
+            profiles:
+            - pluginConfig:
+              - name: NodeResourcesFit
+                args:
+                  apiVersion: kubescheduler.config.k8s.io/v1
+                  kind: NodeResourcesFitArgs
+                  ignoredResourceGroups: [vendor.com]
+                  scoringStrategy:
+                    type: RequestedToCapacityRatio
+                    resources: [{name: cpu, weight: 3}, {name: vendor.com/gpu}]
+                    requestedToCapacityRatio: {shape: [{utilization: 0, score: 0}, {utilization: 100, score: 10}]}
+              - name: PodTopologySpread
+                args:
+                  defaultingType: List
+                  defaultConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]
+              - name: NodeAffinity
+                args:
+                  addedAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: disk, operator: In, values: [ssd]}]}]}}
+              - name: InterPodAffinity
+                args: {hardPodAffinityWeight: 42}
+              - name: VolumeBinding
+                args: {bindTimeoutSeconds: 60}
+            """).Settings;
+        Assert.Equal(ScoringStrategyType.RequestedToCapacityRatio, settings.Fit.Strategy.Type);
+        Assert.Equal([("cpu", 3), ("vendor.com/gpu", 1)], settings.Fit.Strategy.Resources);
+        Assert.Equal(50, settings.Fit.Strategy.ScoreOf(50, 100));
+        Assert.True(settings.Fit.IsIgnored("vendor.com/gpu"));
+        Assert.Equal("zone", Assert.Single(settings.DefaultConstraints!).TopologyKey);
+        Assert.Equal("ssd", settings.AddedAffinity!.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions[0].Values[0]);
+        Assert.Equal((42, TimeSpan.FromMinutes(1)), (settings.RequiredAffinityWeight, settings.BindTimeout));
+    }
+
+    [Fact]
+    public void Back_off()
+    {
+        var backOff = SchedulerConfiguration.Parse(Head + "podInitialBackoffSeconds: 2\npodMaxBackoffSeconds: 5\nparallelism: 4\nleaderElection: {leaderElect: false}\n").BackOff;
+        Assert.Equal([2, 4, 5, 5], Enumerable.Range(1, 4).Select(i => (int)backOff.After(i).TotalSeconds));
+    }
+
+    public static TheoryData<string, string> Wrong => new()
+    {
+        { "profiles: []\nextra: 1", "extra: unknown field; known here: apiVersion, kind, profiles, percentageOfNodesToScore, podInitialBackoffSeconds, podMaxBackoffSeconds, parallelism, leaderElection, clientConnection, enableProfiling, enableContentionProfiling, extenders, delayCacheUntilActive" },
+        { "extenders: [{urlPrefix: x}]", "extenders: not supported; take them out" },
+        { "percentageOfNodesToScore: 101", "percentageOfNodesToScore: 101 not in valid range [0-100]" },
+        { "podInitialBackoffSeconds: 20", "podMaxBackoffSeconds: 10 must be greater than or equal to PodInitialBackoffSeconds" },
+        { "profiles: [{schedulerName: a}, {}]", "profiles[1].schedulerName: Required value" },
+        { "profiles: [{schedulerName: a}, {schedulerName: a}]", "profiles[1].schedulerName: \"a\" is that of profiles[0] already" },
+        { "profiles: [{plugins: {bind: {disabled: [{name: DefaultBinder}]}}}]", "profiles[0].plugins.bind: DefaultBinder is needed there; do not disable it" },
+        { "profiles: [{plugins: {score: {enabled: [{name: NodePorts}]}}}]", "profiles[0].plugins.score.enabled: NodePorts does not extend score" },
+        { "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: Worst}}}]}]",
+            "profiles[0].pluginConfig[0].args.scoringStrategy.type: \"Worst\" not one of LeastAllocated, MostAllocated, RequestedToCapacityRatio" },
+        { "profiles: [{pluginConfig: [{name: InterPodAffinity, args: {hardPodAffinityWeight: 101}}]}]", "profiles[0].pluginConfig[0].args.hardPodAffinityWeight: 101 not in valid range [0-100]" },
+        { "profiles: [{pluginConfig: [{name: PodTopologySpread, args: {defaultConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: ScheduleAnyway}]}}]}]",
+            "profiles[0].pluginConfig[0].args.defaultingType: null must be List when .defaultConstraints are not empty" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Wrong))]
+    public void What_is_wrong_is_told_with_its_place(string text, string expected) =>
+        Assert.Equal(expected, Assert.Throws<InvalidDataException>(() => SchedulerConfiguration.Parse(Head + text)).Message);
+
+    [Fact]
+    public void A_file_of_another_kind_or_none_at_all()
+    {
+        Assert.Equal("must begin with apiVersion: kubescheduler.config.k8s.io/v1 and kind: KubeSchedulerConfiguration", Assert.Throws<InvalidDataException>(() => SchedulerConfiguration.Parse("kind: Pod")).Message);
+        Assert.StartsWith("the scheduler's configuration cannot be read: ", Assert.Throws<InvalidDataException>(() => SchedulerConfiguration.Load("/nowhere/file.yaml")).Message, StringComparison.Ordinal);
+    }
+
+    private static ProfileSettings Single(string text) => Assert.Single(SchedulerConfiguration.Parse(Head + text).Profiles);
+
+    private static string Scores(ProfileSettings profile) => string.Join(", ", profile.Scores.Where(s => s.Name != "DynamicResources").Select(s => $"{s.Name} {s.Weight}"));
+}

@@ -1,0 +1,118 @@
+using Bramble.Scheduler.Plugins;
+using Bramble.Scheduler.Queue;
+using Bramble.Scheduler.State;
+using k8s.Models;
+
+namespace Bramble.Scheduler.Tests.Plugins;
+
+public sealed class InterPodAffinityTests
+{
+    private const string NotNear = "node(s) didn't match pod affinity rules!", NotFar = "node(s) didn't match pod anti-affinity rules", Unwelcome = "node(s) didn't satisfy existing pods anti-affinity rules";
+    private static readonly (string, string)[] Web = [("app", "web")];
+    private static readonly InterPodAffinity Rule = new(new SomeNamespaces(("default", []), ("team", [("team", "a")])));
+
+    public static TheoryData<string, V1PodAffinityTerm, string, string, string> Near => new()
+    {
+        // A web Pod is on a; a and b are in z1, c in z2, d nowhere.
+        { "in the same zone", Term(), "fits", NotNear, NotNear },
+        { "other Pods", Term(selector: Some.Selector(("app", "db"))), NotNear, NotNear, NotNear },
+        { "another namespace", Term(namespaces: ["team"]), NotNear, NotNear, NotNear },
+        { "namespaces by label", Term(namespaceSelector: Some.Selector(("team", "a"))), NotNear, NotNear, NotNear },
+        { "all namespaces", Term(namespaceSelector: new V1LabelSelector()), "fits", NotNear, NotNear },
+        { "no selector selects nobody", new V1PodAffinityTerm { TopologyKey = "zone" }, NotNear, NotNear, NotNear },
+    };
+
+    [Theory]
+    [MemberData(nameof(Near))]
+    public void Required_affinity(string name, V1PodAffinityTerm term, string inZ1, string inZ2, string nowhere)
+    {
+        _ = name;
+        var pod = Wants(near: [term]);
+        Assert.Equal([inZ1, inZ2, nowhere], new[] { "b", "c", "d" }.Select(n => Rule.Says(pod, Zones(), n)));
+    }
+
+    [Fact]
+    public void Namespaces_are_found_by_their_labels() =>
+        Assert.Equal("fits", Rule.Says(Wants(near: [Term(namespaceSelector: Some.Selector(("team", "a")))]), Zones().On("c", Some.Pod("t", ns: "team", labels: Web)), "c"));
+
+    [Fact]
+    public void The_first_of_a_group_that_wants_to_be_together_may_go_anywhere_with_the_key()
+    {
+        var empty = Some.Cluster(Some.Node("a", ("zone", "z1")), Some.Node("d", labels: []));
+        var pod = Wants(near: [Term()], labels: Web);
+        Assert.Equal("fits", Rule.Says(pod, empty, "a"));
+        Assert.Equal(NotNear, Rule.Says(pod, empty, "d"));
+        Assert.Equal(NotNear, Rule.Says(Wants(near: [Term()]), empty, "a"));
+    }
+
+    [Fact]
+    public void Required_anti_affinity_of_the_Pod()
+    {
+        var pod = Wants(far: [Term()]);
+        Assert.Equal([NotFar, NotFar, "fits", "fits"], new[] { "a", "b", "c", "d" }.Select(n => Rule.Says(pod, Zones(), n)));
+    }
+
+    [Fact]
+    public void Required_anti_affinity_of_those_that_are_there()
+    {
+        var cluster = Some.Cluster(Some.Node("a", ("zone", "z1")), Some.Node("c", ("zone", "z2"))).On("a", Wants(far: [Term()], name: "hermit"));
+        Assert.Equal(Unwelcome, Rule.Says(Some.Pod("p", labels: Web), cluster, "a"));
+        Assert.Equal("fits", Rule.Says(Some.Pod("p", labels: Web), cluster, "c"));
+        Assert.Equal("fits", Rule.Says(Some.Pod("p"), cluster, "a"));
+    }
+
+    [Fact]
+    public void Preemption_counts_what_would_go()
+    {
+        var cluster = Zones();
+        var (filter, node) = (Rule.Prepare(Wants(far: [Term()]), cluster).Filter!.Copy(), cluster.Find("a")!);
+        filter.Remove(node.Pods[0], node);
+        Assert.True(filter.Filter(node).DoesFit);
+        filter.Add(node.Pods[0], node);
+        Assert.False(filter.Filter(node).DoesFit);
+    }
+
+    [Fact]
+    public void Preferences_add_up_and_those_of_others_count_too()
+    {
+        var prefers = Wants(prefers: [(10, Term())]);
+        Assert.Equal([100, 100, 0, 0], Rule.Scores(prefers, Zones())!);
+        var avoids = Wants(avoids: [(10, Term())]);
+        Assert.Equal([0, 0, 100, 100], Rule.Scores(avoids, Zones())!);
+        // A Pod on c requires to be near web Pods: that draws them to z2 a little (hardPodAffinityWeight).
+        var cluster = Some.Cluster(Some.Node("a", ("zone", "z1")), Some.Node("c", ("zone", "z2"))).On("c", Wants(near: [Term()], name: "friend"));
+        Assert.Equal([0, 100], Rule.Scores(Some.Pod("p", labels: Web), cluster)!);
+        Assert.Null(new InterPodAffinity(new SomeNamespaces(), requiredWeight: 0).Scores(Some.Pod("p", labels: Web), cluster));
+        Assert.Null(new InterPodAffinity(new SomeNamespaces(), ignoresPreferencesOfOthers: true).Scores(Some.Pod("p", labels: Web), cluster));
+    }
+
+    [Fact]
+    public void Only_Pods_that_the_terms_mean_help()
+    {
+        var (near, far) = (Wants(near: [Term()]), Wants(far: [Term()]));
+        Assert.True(Rule.Helps(near, new(ChangeKinds.PodAdded, null, Some.Pod("x", labels: Web))));
+        Assert.False(Rule.Helps(near, new(ChangeKinds.PodAdded, null, Some.Pod("x"))));
+        Assert.True(Rule.Helps(far, new(ChangeKinds.PodRemoved, Some.Pod("x", labels: Web), null)));
+        Assert.False(Rule.Helps(far, new(ChangeKinds.PodRemoved, Some.Pod("x"), null)));
+        Assert.True(Rule.Helps(Some.Pod("p", labels: Web), new(ChangeKinds.PodRemoved, Wants(far: [Term()], name: "hermit"), null)));
+        Assert.True(Rule.Helps(far, new(ChangeKinds.PodLabels, Some.Pod("x", labels: Web), Some.Pod("x"))));
+        Assert.True(Rule.Helps(near, new(ChangeKinds.NodeAdded, null, Some.Node("n", ("zone", "z3")))));
+        Assert.False(Rule.Helps(near, new(ChangeKinds.NodeAdded, null, Some.Node("n", labels: []))));
+        Assert.True(Rule.Helps(far, new(ChangeKinds.NodeLabels, Some.Node("n", ("zone", "z1")), Some.Node("n", ("zone", "z2")))));
+    }
+
+    private static ClusterState Zones() => Some.Cluster(Some.Node("a", ("zone", "z1")), Some.Node("b", ("zone", "z1")), Some.Node("c", ("zone", "z2")), Some.Node("d", labels: [])).On("a", Some.Pod("x", labels: Web));
+
+    private static V1PodAffinityTerm Term(V1LabelSelector? selector = null, string[]? namespaces = null, V1LabelSelector? namespaceSelector = null) =>
+        new() { TopologyKey = "zone", LabelSelector = selector ?? Some.Selector(Web), Namespaces = namespaces, NamespaceSelector = namespaceSelector };
+
+    private static PodInfo Wants(
+        V1PodAffinityTerm[]? near = null, V1PodAffinityTerm[]? far = null, (int, V1PodAffinityTerm)[]? prefers = null, (int, V1PodAffinityTerm)[]? avoids = null,
+        (string, string)[]? labels = null, string name = "p") => Some.Pod(name, labels: labels, with: p => p.Spec.Affinity = new V1Affinity
+        {
+            PodAffinity = new V1PodAffinity { RequiredDuringSchedulingIgnoredDuringExecution = near, PreferredDuringSchedulingIgnoredDuringExecution = Weighted(prefers) },
+            PodAntiAffinity = new V1PodAntiAffinity { RequiredDuringSchedulingIgnoredDuringExecution = far, PreferredDuringSchedulingIgnoredDuringExecution = Weighted(avoids) },
+        });
+
+    private static List<V1WeightedPodAffinityTerm>? Weighted((int Weight, V1PodAffinityTerm Term)[]? terms) => terms?.Select(t => new V1WeightedPodAffinityTerm { Weight = t.Weight, PodAffinityTerm = t.Term }).ToList();
+}

@@ -1,0 +1,142 @@
+using Bramble.Client;
+using Bramble.Scheduler.Plugins;
+using Bramble.Scheduler.Queue;
+using Bramble.Scheduler.State;
+using k8s.Models;
+
+namespace Bramble.Scheduler.Tests.Plugins;
+
+public sealed class PodTopologySpreadTests
+{
+    private const string Uneven = "node(s) didn't match pod topology spread constraints";
+    private static readonly (string, string)[] App = [("app", "web")];
+
+    private readonly SomeInformers _informers = new();
+
+    public static TheoryData<string, Action<V1TopologySpreadConstraint>, string, string, string> Cases => new()
+    {
+        // z1 has 2, z2 has 1 matching Pods; node d has no zone.
+        { "one ahead is allowed, two are not", _ => { }, Uneven, "fits", Uneven + " (missing required label)!" },
+        { "with a skew of 2 both do", c => c.MaxSkew = 2, "fits", "fits", Uneven + " (missing required label)!" },
+        { "fewer places than minDomains: the emptiest is one that is not there", c => c.MinDomains = 3, Uneven, Uneven, Uneven + " (missing required label)!" },
+        { "a selector that is not the Pod's own", c => c.LabelSelector = Some.Selector(("app", "db")), "fits", "fits", Uneven + " (missing required label)!" },
+        { "ScheduleAnyway refuses nobody", c => c.WhenUnsatisfiable = "ScheduleAnyway", "fits", "fits", "fits" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void No_place_may_be_too_far_ahead(string name, Action<V1TopologySpreadConstraint> change, string inZ1, string inZ2, string without)
+    {
+        _ = name;
+        var cluster = Zones();
+        var pod = Spread("p", change);
+        Assert.Equal([inZ1, inZ2, without], new[] { "a", "c", "d" }.Select(n => Plugin().Says(pod, cluster, n)));
+    }
+
+    [Fact]
+    public void Pods_that_are_leaving_or_of_other_namespaces_do_not_count()
+    {
+        var leaving = Some.Pod("l", labels: App, with: p => p.Metadata.DeletionTimestamp = DateTime.UnixEpoch);
+        var cluster = Some.Cluster(Some.Node("a", ("zone", "z1")), Some.Node("c", ("zone", "z2"))).On("a", leaving, Some.Pod("o", ns: "other", labels: App));
+        Assert.Equal("fits", Plugin().Says(Spread("p"), cluster, "a"));
+    }
+
+    [Fact]
+    public void Nodes_the_Pod_cannot_go_to_count_as_the_policies_say()
+    {
+        // z2 is empty, but tainted and not selected: only when it counts is z1 ahead of it.
+        var cluster = Some.Cluster(Some.Node("a", ("zone", "z1"), ("disk", "ssd")), Some.Node("c", taints: [Some.Taint("k")], labels: [("zone", "z2")])).On("a", Some.Pod("x", labels: App));
+        string Says(Action<V1TopologySpreadConstraint> change, bool selects) => Plugin().Says(Spread("p", change, p => p.Spec.NodeSelector = selects ? Some.Labels(("disk", "ssd")) : null), cluster, "a");
+        Assert.Equal("fits", Says(_ => { }, selects: true));
+        Assert.Equal(Uneven, Says(c => c.NodeAffinityPolicy = "Ignore", selects: true));
+        Assert.Equal(Uneven, Says(_ => { }, selects: false));
+        Assert.Equal("fits", Says(c => c.NodeTaintsPolicy = "Honor", selects: false));
+    }
+
+    [Fact]
+    public void MatchLabelKeys_compares_only_Pods_of_the_same_revision()
+    {
+        var cluster = Zones();
+        var pod = Spread("p", c => c.MatchLabelKeys = ["revision"], p => p.Metadata.Labels["revision"] = "2");
+        Assert.Equal("fits", Plugin().Says(pod, cluster, "a"));
+    }
+
+    [Fact]
+    public void Preemption_counts_what_would_go()
+    {
+        var cluster = Zones();
+        var filter = Plugin().Prepare(Spread("p"), cluster).Filter!.Copy();
+        var node = cluster.Find("a")!;
+        Assert.False(filter.Filter(node).DoesFit);
+        filter.Remove(node.Pods[0], node);
+        Assert.True(filter.Filter(node).DoesFit);
+        filter.Add(node.Pods[0], node);
+        Assert.False(filter.Filter(node).DoesFit);
+    }
+
+    [Fact]
+    public void Emptier_places_are_better()
+    {
+        var pod = Spread("p", c => c.WhenUnsatisfiable = "ScheduleAnyway");
+        // Two places: weight ln(4) = 1.386. z1: 2 * 1.386 = 2.77 → 3; z2: 1.386 → 1; d has no zone. (3 + 1 - 3) / 3 → 33, (3 + 1 - 1) / 3 → 100.
+        Assert.Equal([33, 33, 100, 0], Plugin().Scores(pod, Zones())!);
+    }
+
+    [Fact]
+    public void Pods_without_constraints_are_spread_by_the_system_over_what_their_ReplicaSet_and_Services_select()
+    {
+        _informers.Of(Resources.ReplicaSets).Set(new V1ReplicaSet { Metadata = new V1ObjectMeta { Name = "rs", NamespaceProperty = "default" }, Spec = new V1ReplicaSetSpec { Selector = Some.Selector(App) } });
+        var owned = Some.Pod("p", labels: App, with: p => p.Metadata.OwnerReferences = [new V1OwnerReference { ApiVersion = "apps/v1", Kind = "ReplicaSet", Name = "rs", Uid = "u", Controller = true }]);
+        var served = Some.Pod("q", labels: App);
+        Assert.Null(Plugin().Scores(served, Zones()));
+        // By name: 4 places, weight ln 6 = 1.79, skew 3; by zone: z1, z2 and none are 3, weight ln 5 = 1.61, skew 5.
+        // a: 2 * 1.79 + 2 + 2 * 1.61 + 4 = 13; b: 0 + 2 + 2 * 1.61 + 4 = 9; c: 1.79 + 2 + 1.61 + 4 = 9; d has no zone: 2. (13 + 2 - 13) / 13 → 15.
+        var scores = Plugin().Scores(owned, Zones())!;
+        Assert.Equal([15, 46, 46, 100], scores);
+        _informers.Of(Resources.Services).Set(new V1Service { Metadata = new V1ObjectMeta { Name = "s", NamespaceProperty = "default" }, Spec = new V1ServiceSpec { Selector = Some.Labels(App) } });
+        Assert.Equal(scores, Plugin().Scores(served, Zones())!);
+    }
+
+    [Fact]
+    public void A_profile_may_have_defaults_of_its_own()
+    {
+        V1TopologySpreadConstraint[] own = [new() { MaxSkew = 1, TopologyKey = "zone", WhenUnsatisfiable = "DoNotSchedule" }];
+        _informers.Of(Resources.Services).Set(new V1Service { Metadata = new V1ObjectMeta { Name = "s", NamespaceProperty = "default" }, Spec = new V1ServiceSpec { Selector = Some.Labels(App) } });
+        Assert.Equal(Uneven, Plugin(own).Says(Some.Pod("p", labels: App), Zones(), "a"));
+        Assert.Equal("fits", Plugin([]).Says(Some.Pod("p", labels: App), Zones(), "a"));
+    }
+
+    [Fact]
+    public void Only_changes_of_what_is_counted_help()
+    {
+        var (rule, pod) = (Plugin(), Spread("p"));
+        Assert.True(rule.Helps(pod, new(ChangeKinds.PodRemoved, Some.Pod("x", labels: App), null)));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.PodRemoved, Some.Pod("x"), null)));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.PodRemoved, Some.Pod("x", ns: "other", labels: App), null)));
+        Assert.True(rule.Helps(pod, new(ChangeKinds.NodeAdded, null, Some.Node("n", ("zone", "z3")))));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.NodeAdded, null, Some.Node("n", ("rack", "r1")))));
+        Assert.True(rule.Helps(pod, new(ChangeKinds.NodeLabels, Some.Node("n", ("zone", "z1")), Some.Node("n", ("zone", "z2")))));
+    }
+
+    private static ClusterState Zones() => Some.Cluster(Some.Node("a", ("zone", "z1"), ("topology.kubernetes.io/zone", "z1")), Some.Node("b", ("zone", "z1"), ("topology.kubernetes.io/zone", "z1")),
+            Some.Node("c", ("zone", "z2"), ("topology.kubernetes.io/zone", "z2")), Some.Node("d", labels: []))
+        .On("a", Some.Pod("x", labels: App), Some.Pod("y", labels: App)).On("c", Some.Pod("z", labels: App));
+
+    private static PodInfo Spread(string name, Action<V1TopologySpreadConstraint>? change = null, Action<V1Pod>? with = null)
+    {
+        var constraint = new V1TopologySpreadConstraint { MaxSkew = 1, TopologyKey = "zone", WhenUnsatisfiable = "DoNotSchedule", LabelSelector = Some.Selector(App) };
+        change?.Invoke(constraint);
+        return Some.Pod(name, labels: App, with: p =>
+        {
+            p.Spec.TopologySpreadConstraints = [constraint];
+            with?.Invoke(p);
+        });
+    }
+
+    private PodTopologySpread Plugin(IReadOnlyList<V1TopologySpreadConstraint>? own = null)
+    {
+        var defaults = new SpreadDefaults(own, _informers.Of(Resources.Services), _informers.Of(Resources.ReplicationControllers), _informers.Of(Resources.ReplicaSets), _informers.Of(Resources.StatefulSets));
+        defaults.Index();
+        return new PodTopologySpread(defaults);
+    }
+}

@@ -1,0 +1,174 @@
+using Bramble.Scheduler.Plugins;
+using Bramble.Scheduler.Queue;
+using Bramble.Scheduler.State;
+using k8s.Models;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Bramble.Scheduler.Tests.Queue;
+
+public sealed class SchedulingQueueTests : IDisposable
+{
+    private static readonly IFilterPlugin[] Fit = [new NodeResourcesFit()];
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly SchedulingQueue _queue;
+
+    public SchedulingQueueTests() => _queue = new SchedulingQueue(_time, BackOff.Default, p => p.IsGated ? ChangeKinds.PodGatesGone : ChangeKinds.None);
+
+    public void Dispose() => _queue.Dispose();
+
+    [Fact]
+    public async Task The_more_important_goes_first_then_the_older()
+    {
+        _queue.Add(Some.Pod("old"));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _queue.Add(Some.Pod("young"));
+        _queue.Add(Some.Pod("important", priority: 1));
+        Assert.Equal(["important", "old", "young"], [await Next(), await Next(), await Next()]);
+        Assert.Null(await Next());
+    }
+
+    [Fact]
+    public async Task A_refused_Pod_waits_for_what_its_rules_say_may_help()
+    {
+        await Refuse(Some.Pod("p", "2"));
+        Assert.Null(await Next());
+        _queue.Happened(new(ChangeKinds.NodeTaints, Some.Node("n", labels: []), Some.Node("n", labels: [])));
+        Assert.Null(await Next());
+        _queue.Happened(new(ChangeKinds.NodeAdded, null, Some.Node("n", cpu: "1")));
+        Assert.Null(await Next());
+        _queue.Happened(new(ChangeKinds.NodeAdded, null, Some.Node("n", cpu: "2")));
+        Assert.Equal("p", await Next());
+    }
+
+    [Fact]
+    public async Task What_happens_while_it_is_looked_at_counts()
+    {
+        var pod = Some.Pod("p", "2");
+        _queue.Add(pod);
+        Assert.Equal("p", await Next());
+        _queue.Happened(new(ChangeKinds.PodRemoved, Some.Pod("x"), null));
+        _queue.Refused(pod, Fit, Fit[0].MayHelp);
+        Assert.Equal("p", await Next());
+        _queue.Refused(pod, Fit, Fit[0].MayHelp);
+        Assert.Null(await Next());
+    }
+
+    [Fact]
+    public async Task A_busy_scheduler_lets_the_refused_back_off_and_an_idle_one_takes_them_at_once()
+    {
+        await Refuse(Some.Pod("p", "2"));
+        _queue.Add(Some.Pod("q"));
+        _queue.Happened(new(ChangeKinds.PodRemoved, Some.Pod("x"), null));
+        Assert.Equal("q", await Next());
+        Assert.Equal("p", await Next());
+    }
+
+    [Fact]
+    public async Task After_an_error_only_time_helps_longer_each_time()
+    {
+        var pod = Some.Pod("p");
+        _queue.Add(pod);
+        foreach (var seconds in (int[])[1, 2, 4, 8, 10, 10])
+        {
+            Assert.Equal("p", await Next());
+            _queue.Failed(pod);
+            _queue.Happened(new(ChangeKinds.NodeAdded, null, Some.Node("n", labels: [])));
+            _time.Advance(TimeSpan.FromSeconds(seconds));
+            Assert.Null(await Next());
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+    }
+
+    [Fact]
+    public async Task After_five_minutes_it_is_tried_in_any_case()
+    {
+        await Refuse(Some.Pod("p"));
+        _time.Advance(TimeSpan.FromMinutes(5) - TimeSpan.FromSeconds(1));
+        Assert.Null(await Next());
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal("p", await Next());
+    }
+
+    [Fact]
+    public async Task A_gated_Pod_waits_for_its_gates_only()
+    {
+        PodInfo Gated(params string[] gates) => Some.Pod("p", with: p => p.Spec.SchedulingGates = [.. gates.Select(g => new V1PodSchedulingGate { Name = g })]);
+        var (both, one, none) = (Gated("a", "b"), Gated("a"), Gated());
+        _queue.Add(both);
+        _time.Advance(TimeSpan.FromHours(1));
+        _queue.Happened(new(ChangeKinds.NodeAdded, null, Some.Node("n", labels: [])));
+        Assert.Null(await Next());
+        _queue.Update(both, one);
+        Assert.Null(await Next());
+        _queue.Update(one, none);
+        Assert.Equal("p", await Next());
+    }
+
+    [Fact]
+    public async Task A_change_of_the_Pod_itself_may_help_and_writes_to_its_status_do_not()
+    {
+        var pod = Some.Pod("p");
+        _queue.Add(pod);
+        await Next();
+        IFilterPlugin[] taints = [new TaintToleration()];
+        _queue.Refused(pod, taints, taints[0].MayHelp);
+        var told = Some.Pod("p", with: p => p.Status.Conditions = [new V1PodCondition { Type = "PodScheduled", Status = "False" }]);
+        _queue.Update(pod, told);
+        Assert.Null(await Next());
+        _queue.Update(told, Some.Pod("p", with: p => p.Spec.Tolerations = [new V1Toleration { OperatorProperty = "Exists" }]));
+        Assert.Equal("p", await Next());
+    }
+
+    [Fact]
+    public async Task A_Pod_that_went_is_not_given_out()
+    {
+        var pod = Some.Pod("p");
+        _queue.Add(pod);
+        _queue.Remove(pod.Name);
+        Assert.Null(await Next());
+        await Refuse(Some.Pod("q"));
+        _queue.Remove(Some.Pod("q").Name);
+        _time.Advance(TimeSpan.FromMinutes(6));
+        Assert.Null(await Next());
+    }
+
+    [Fact]
+    public async Task A_binding_that_failed_comes_back_and_one_that_held_does_not()
+    {
+        var (a, b) = (Some.Pod("a"), Some.Pod("b"));
+        _queue.Add(a);
+        _queue.Add(b);
+        await Next();
+        _queue.Binds(a);
+        await Next();
+        _queue.Binds(b);
+        _queue.Remove(a.Name);
+        _queue.Failed(b);
+        _time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal("b", await Next());
+        Assert.Null(await Next());
+    }
+
+    private async Task Refuse(PodInfo pod)
+    {
+        _queue.Add(pod);
+        Assert.Equal(pod.Name.Name, await Next());
+        _queue.Refused(pod, Fit, Fit[0].MayHelp);
+    }
+
+    private async Task<string?> Next()
+    {
+        using var stop = new CancellationTokenSource();
+        var next = _queue.TakeAsync(stop.Token).AsTask();
+        if (!next.IsCompleted) await stop.CancelAsync();
+        try
+        {
+            return (await next).Name.Name;
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
+}

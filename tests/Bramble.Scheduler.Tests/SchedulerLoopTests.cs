@@ -1,0 +1,262 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.Tests;
+using k8s.Models;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Bramble.Scheduler.Tests;
+
+/// <summary>The whole scheduler on the storage semantics of the API, with the rights of system:kube-scheduler and nothing else.</summary>
+public sealed class SchedulerLoopTests : IAsyncLifetime
+{
+    private readonly TestCluster _api = new();
+    private readonly ConcurrentBag<string> _forbidden = [];
+    private readonly CancellationTokenSource _stop = new();
+    private Informers _informers = null!;
+    private Task _running = Task.CompletedTask;
+
+    public ValueTask InitializeAsync()
+    {
+        var scheduler = new RoleCheckedClient(_api, "system:kube-scheduler", RoleCheckedClient.RulesOf("system:kube-scheduler", "system:volume-scheduler", "system:basic-user"), _forbidden);
+        // The informers are the scheduler's own here: what it reads it must be allowed to read.
+        _informers = new Informers(scheduler, TimeProvider.System, NullLoggerFactory.Instance);
+        _running = new SchedulerLoop(scheduler, _informers, TimeProvider.System, NullLoggerFactory.Instance, random: new Random(1)).RunAsync(_stop.Token);
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        await _informers.DisposeAsync();
+        _stop.Dispose();
+        Assert.Empty(_forbidden.Distinct());
+    }
+
+    [Fact]
+    public async Task A_Pod_gets_a_node_and_an_event_says_so()
+    {
+        await NodeAsync("n1");
+        await PodAsync("p");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+        await EventuallyAsync(async () => await EventAsync("Scheduled") is { Message: "Successfully assigned d/p to n1", Action: "Binding", ReportingComponent: "default-scheduler", Type: "Normal" } e
+            && e.ReportingInstance == $"default-scheduler-{Environment.MachineName}");
+    }
+
+    [Fact]
+    public async Task Why_a_Pod_waits_is_in_its_condition_and_an_event_and_a_node_that_fits_ends_it()
+    {
+        const string Message = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
+        await NodeAsync("small", cpu: "1");
+        await NodeAsync("tainted", spec: """{"taints":[{"key":"k","effect":"NoSchedule"}]}""");
+        await PodAsync("p", cpu: "2");
+        await EventuallyAsync(async () => Condition(await Pod("p")) is { Status: "False", Reason: "Unschedulable", Message: Message, ObservedGeneration: 1 });
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", Message) is { Type: "Warning", Action: "Scheduling" });
+        await NodeAsync("large");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "large");
+    }
+
+    [Fact]
+    public async Task Without_any_node()
+    {
+        await PodAsync("p");
+        await EventuallyAsync(async () => Condition(await Pod("p"))?.Message == "no nodes available to schedule pods");
+        await NodeAsync("n1");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+    }
+
+    [Fact]
+    public async Task A_missing_claim_is_named_and_when_it_comes_the_Pod_goes_on()
+    {
+        await NodeAsync("n1");
+        await PodAsync("p", with: p => p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]"""));
+        await EventuallyAsync(async () => Condition(await Pod("p"))?.Message
+            == "0/1 nodes are available: persistentvolumeclaim \"data\" not found. not found");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"none"}}""");
+        await EventuallyAsync(async () => Condition(await Pod("p"))?.Message.StartsWith("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.", StringComparison.Ordinal) == true);
+    }
+
+    [Fact]
+    public async Task Gates_hold_a_Pod_back_until_they_are_gone()
+    {
+        await NodeAsync("n1");
+        await PodAsync("gated", with: p => p["spec"]!["schedulingGates"] = JsonNode.Parse("""[{"name":"a"}]"""));
+        await PodAsync("free");
+        await EventuallyAsync(async () => (await Pod("free")).Spec.NodeName == "n1");
+        Assert.Null((await Pod("gated")).Spec.NodeName);
+        await _api.ChangeAsync(Resources.Pods, new("d", "gated"), p => p["spec"]!.AsObject().Remove("schedulingGates"));
+        await EventuallyAsync(async () => (await Pod("gated")).Spec.NodeName == "n1");
+    }
+
+    [Fact]
+    public async Task A_more_important_Pod_takes_the_place_of_a_less_important_one()
+    {
+        await NodeAsync("n1", cpu: "2");
+        await PodAsync("low", cpu: "2", with: p =>
+        {
+            p["spec"]!["priority"] = 1;
+            p["metadata"]!["finalizers"] = new JsonArray("test/stay");
+        });
+        await EventuallyAsync(async () => (await Pod("low")).Spec.NodeName == "n1");
+        await PodAsync("high", cpu: "2", with: p => p["spec"]!["priority"] = 10);
+        await EventuallyAsync(async () => (await Pod("low")).IsBeingDeleted());
+        var low = await Pod("low");
+        Assert.Contains(low.Status.Conditions, c => c is { Type: "DisruptionTarget", Status: "True", Reason: "PreemptionByScheduler", Message: "default-scheduler: preempting to accommodate a higher priority pod" });
+        await EventuallyAsync(async () => (await Pod("high")) is { Status.NominatedNodeName: "n1" } high && Condition(high)?.Message == "0/1 nodes are available: 1 Insufficient cpu.");
+        var uid = (await Pod("high")).Metadata.Uid;
+        await EventuallyAsync(async () => (await EventAsync("Preempted"))?.Message == $"Preempted by pod {uid} on node n1" && (await EventAsync("Preempted"))!.Related?.Name == "high");
+        Assert.Null((await Pod("high")).Spec.NodeName);
+
+        // Another of the same importance must not take the room that is being made.
+        await PodAsync("rival", cpu: "2", with: p => p["spec"]!["priority"] = 10);
+        await EventuallyAsync(async () => Condition(await Pod("rival")) is not null);
+        await _api.ChangeAsync(Resources.Pods, new("d", "low"), p => p["metadata"]!.AsObject().Remove("finalizers"));
+        await _api.DeleteAsync(Resources.Pods, new("d", "low"), new DeleteQuery(), default);
+        await EventuallyAsync(async () => (await Pod("high")).Spec.NodeName == "n1");
+        Assert.Null((await Pod("rival")).Spec.NodeName);
+    }
+
+    [Fact]
+    public async Task PreemptionPolicy_Never()
+    {
+        await NodeAsync("n1", cpu: "2");
+        await PodAsync("low", cpu: "2");
+        await EventuallyAsync(async () => (await Pod("low")).Spec.NodeName == "n1");
+        await PodAsync("high", cpu: "2", with: p => (p["spec"]!["priority"], p["spec"]!["preemptionPolicy"]) = (10, "Never"));
+        await EventuallyAsync(async () => Condition(await Pod("high"))?.Message == "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.");
+    }
+
+    [Fact]
+    public async Task A_claim_that_waits_for_its_first_Pod_gets_the_node_and_the_Pod_waits_for_the_volume()
+    {
+        await NodeAsync("n1");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("p", with: p => p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]"""));
+        await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.PersistentVolumeClaims, new("d", "data"), default))!.Metadata.Annotations?["volume.kubernetes.io/selected-node"] == "n1");
+        Assert.Equal(("n1", null), ((await Pod("p")).Status.NominatedNodeName, (await Pod("p")).Spec.NodeName));
+        await CreateAsync(Resources.PersistentVolumes, "", """{"metadata":{"name":"v"},"spec":{}}""");
+        await _api.ChangeAsync(Resources.PersistentVolumeClaims, new("d", "data"), c =>
+        {
+            c["spec"]!["volumeName"] = "v";
+            c["metadata"]!["annotations"]!["pv.kubernetes.io/bind-completed"] = "yes";
+        });
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+    }
+
+    [Fact]
+    public async Task A_local_volume_draws_the_Pod_to_its_node()
+    {
+        await NodeAsync("n1");
+        await NodeAsync("n2", labels: """{"disk":"d2"}""");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"local"},"provisioner":"kubernetes.io/no-provisioner","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumes, "", """
+            {"metadata":{"name":"v2"},"spec":{"capacity":{"storage":"5Gi"},"accessModes":["ReadWriteOnce"],"storageClassName":"local",
+            "nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"disk","operator":"In","values":["d2"]}]}]}}},"status":{"phase":"Available"}}
+            """);
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"local","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("p", with: p => p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]"""));
+        await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.PersistentVolumes, new("", "v2"), default))!.Spec.ClaimRef?.Name == "data");
+        await _api.ChangeAsync(Resources.PersistentVolumeClaims, new("d", "data"), c =>
+        {
+            c["spec"]!["volumeName"] = "v2";
+            c["metadata"]!["annotations"] = new JsonObject { ["pv.kubernetes.io/bind-completed"] = "yes" };
+        });
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n2");
+
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"more","namespace":"d"},"spec":{"storageClassName":"local","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("q", with: p => p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"more"}}]"""));
+        await EventuallyAsync(async () => Condition(await Pod("q"))?.Message
+            == "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind. no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
+    }
+
+    [Fact]
+    public async Task A_Pods_claim_is_allocated_before_it_is_bound_and_a_claim_that_comes_late_is_waited_for()
+    {
+        await NodeAsync("n1");
+        await NodeAsync("n2");
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{"selectors":[{"cel":{"expression":"device.driver == 'd.example.com'"}}]}}""");
+        await CreateAsync(Resources.ResourceSlices, "", """{"metadata":{"name":"s"},"spec":{"driver":"d.example.com","nodeName":"n2","pool":{"name":"n2","generation":1,"resourceSliceCount":1},"devices":[{"name":"g0"}]}}""");
+        await PodAsync("p", with: p => p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"one"}]"""));
+        await PodAsync("free");
+        await EventuallyAsync(async () => (await Pod("free")).Spec.NodeName is not null);
+        Assert.Null(Condition(await Pod("p")));
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"one","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n2");
+        var claim = (await _api.FindAsync(Resources.ResourceClaims, new("d", "one"), default))!.ToTree();
+        Assert.Equal("g0", (string?)claim["status"]!["allocation"]!["devices"]!["results"]![0]!["device"]);
+        Assert.Equal(("pods", "p"), ((string?)claim["status"]!["reservedFor"]![0]!["resource"], (string?)claim["status"]!["reservedFor"]![0]!["name"]));
+        Assert.Equal("resource.kubernetes.io/delete-protection", (string?)claim["metadata"]!["finalizers"]![0]);
+
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"two","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        await PodAsync("q", with: p => p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"two"}]"""));
+        await EventuallyAsync(async () => Condition(await Pod("q"))?.Message
+            == "0/2 nodes are available: 2 cannot allocate all claims. still not schedulable, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
+    }
+
+    [Fact]
+    public async Task Another_schedulers_Pods_are_left_alone()
+    {
+        await NodeAsync("n1");
+        await PodAsync("other", with: p => p["spec"]!["schedulerName"] = "mine");
+        await PodAsync("own");
+        await EventuallyAsync(async () => (await Pod("own")).Spec.NodeName == "n1");
+        Assert.Null((await Pod("other")).Spec.NodeName);
+    }
+
+    [Fact]
+    public async Task Many_Pods_never_overfill_a_node()
+    {
+        for (var i = 0; i < 4; i++) await NodeAsync($"n{i}", cpu: "10");
+        await Task.WhenAll(Enumerable.Range(0, 50).Select(i => PodAsync($"p{i}", cpu: "1")));
+        await EventuallyAsync(
+            async () => (await PodsAsync()) is var pods && pods.Count(p => p.Spec.NodeName is not null) == 40 && pods.Where(p => p.Spec.NodeName is null).All(p => Condition(p) is { Status: "False" }),
+            async () => string.Join('\n', (await PodsAsync()).Select(p => $"{p.Metadata.Name} {p.Spec.NodeName} {Condition(p)?.Message}")));
+        Assert.All((await PodsAsync()).Where(p => p.Spec.NodeName is not null).CountBy(p => p.Spec.NodeName), n => Assert.Equal(10, n.Value));
+    }
+
+    private static V1PodCondition? Condition(V1Pod pod) => pod.Status?.Conditions?.FirstOrDefault(c => c.Type == "PodScheduled");
+
+    private static async Task EventuallyAsync(Func<Task<bool>> holds, Func<Task<string>>? saw = null)
+    {
+        var until = DateTime.UtcNow.AddSeconds(20);
+        while (!await holds())
+        {
+            if (DateTime.UtcNow > until) Assert.Fail($"it did not become so within 20 s{(saw is null ? "" : "; last seen:\n" + await saw())}");
+            await Task.Delay(10);
+        }
+    }
+
+    private async Task<V1Pod> Pod(string name) => (await _api.FindModelAsync(Resources.Pods, new NamespacedName("d", name), default))!;
+
+    private async Task<IReadOnlyList<V1Pod>> PodsAsync() => await _api.ListModelsAsync(Resources.Pods, new ListQuery("d"), default);
+
+    private async Task<Corev1Event?> EventAsync(string reason, string? message = null) =>
+        (await _api.ListModelsAsync(Resources.Events, new ListQuery("d"), default)).FirstOrDefault(e => e.Reason == reason && (message is null || e.Message == message));
+
+    private Task PodAsync(string name, string? cpu = null, Action<JsonObject>? with = null)
+    {
+        var pod = JsonNode.Parse($$$$"""{"metadata":{"name":"{{{{name}}}}","namespace":"d"},"spec":{"containers":[{"name":"c","image":"i","resources":{"requests":{}}}]},"status":{}}""")!.AsObject();
+        if (cpu is not null) pod["spec"]!["containers"]![0]!["resources"]!["requests"]!["cpu"] = cpu;
+        with?.Invoke(pod);
+        return _api.CreateAsync(Resources.Pods, new NamespacedName("d", name), pod, null, default).AsTask();
+    }
+
+    private async Task NodeAsync(string name, string cpu = "4", string spec = "{}", string labels = "{}")
+    {
+        var node = JsonNode.Parse($$$$"""{"metadata":{"name":"{{{{name}}}}","labels":{{{{labels}}}}},"spec":{{{{spec}}}},"status":{"allocatable":{"cpu":"{{{{cpu}}}}","memory":"8Gi","pods":"110"}}}""")!.AsObject();
+        await _api.CreateAsync(Resources.Nodes, new NamespacedName("", name), node, null, default);
+        // A Pod that comes before its node is seen is told so first.
+        var nodes = _informers.For(Resources.Nodes);
+        await EventuallyAsync(() => Task.FromResult(nodes.ResourceVersion > 0 && nodes.Find(new("", name)) is not null));
+        await Task.Delay(20);
+    }
+
+    private async Task CreateAsync(ResourceId resource, string ns, string json)
+    {
+        var tree = JsonNode.Parse(json)!.AsObject();
+        await _api.CreateAsync(resource, new NamespacedName(ns, (string)tree["metadata"]!["name"]!), tree, null, default);
+    }
+}
