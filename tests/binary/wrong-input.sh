@@ -25,7 +25,7 @@ expect '--flannel-backend: "ipsec" is not one of' server --flannel-backend ipsec
 expect '--node-taint: "a" must be KEY=VALUE:EFFECT' server --node-taint a
 expect '--kubelet-arg: Bramble has no setting "max-pod"; nearest is "max-pods"' server --kubelet-arg max-pod=3
 expect '--kube-apiserver-arg: Bramble has no setting "anonymous"; nearest is "anonymous-auth"' server --kube-apiserver-arg anonymous=true
-expect '--kube-proxy-arg: Bramble'"'"'s has no settings' server --kube-proxy-arg proxy-mode=ipvs
+expect "--kube-proxy-arg: proxy-mode=\"ipvs\": Bramble's service proxy is nftables and has no other mode; leave it out" server --kube-proxy-arg proxy-mode=ipvs
 expect '--write-kubeconfig-mode: "rw" is no octal mode like 0644' server --write-kubeconfig-mode rw
 expect '--service-node-port-range: "30000" is no range like 30000-32767' server --service-node-port-range 30000
 expect '--cluster-cidr: "10.42" is no network like 10.42.0.0/16' server --cluster-cidr 10.42
