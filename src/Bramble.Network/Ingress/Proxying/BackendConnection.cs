@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 
@@ -13,6 +14,9 @@ internal sealed class BackendConnection : IDisposable
     private int _start, _end;
 
     private BackendConnection(Socket socket) => _socket = socket;
+
+    /// <summary>Where heads are written before they are sent.</summary>
+    public ArrayBufferWriter<byte> Head { get; } = new(1024);
 
     /// <summary>As <see cref="Environment.TickCount64"/>; while it waits for its next request.</summary>
     public long IdleSince { get; set; }

@@ -58,7 +58,8 @@ internal sealed class Http1Forwarder(TimeProvider time) : IDisposable
         try
         {
             var isChunked = exchange is not null && http.Request.ContentLength is null;
-            var head = new ArrayBufferWriter<byte>(1024);
+            var head = connection.Head;
+            head.ResetWrittenCount();
             try
             {
                 Http1Head.WriteRequest(head, http.Request, target, changes.Host ?? http.Request.Host.Value ?? "", isChunked);

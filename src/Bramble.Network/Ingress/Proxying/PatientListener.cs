@@ -81,6 +81,9 @@ internal sealed class PatientListener(IPEndPoint endpoint, IKeptSockets kept, Ti
             catch (SocketException refused)
             {
                 socket.Dispose();
+                // The kernel has IPv6 but may not use it (disable_ipv6): there will be no client to wait for.
+                if (endpoint.AddressFamily == AddressFamily.InterNetworkV6 && refused.SocketErrorCode is SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported)
+                    await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
                 if (!isTold)
                 {
                     if (refused.SocketErrorCode == SocketError.AddressAlreadyInUse) Log.IngressPortTaken(logger, endpoint, PortOwner.Find(endpoint.Port) ?? "a process that cannot be seen from here");
