@@ -131,30 +131,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         running.Start("node names", cancel => FreeNamesAsync(informers, passwords, cancel));
         if (config.RunsControllers)
         {
-            var arguments = config.ControllerManager;
-            var maskSize = arguments.Number("node-cidr-mask-size", 24);
             var tokenIssuer = new ServiceAccountTokenIssuer(keys, authentication.ServiceAccountIssuers[0], time);
-            var settings = new ControllersConfig([.. config.ClusterCidrs.Select(range => range.ToString())], pki.ServerCa.ChainPem)
+            var settings = ControllerSettings.Of(config.ControllerManager, config.ClusterCidrs, pki.ServerCa.ChainPem) with
             {
-                NodeMaskSizeIPv4 = arguments.Number("node-cidr-mask-size-ipv4", maskSize),
-                NodeMaskSizeIPv6 = arguments.Number("node-cidr-mask-size-ipv6", 64),
-                TerminatedPodsMax = arguments.Number("terminated-pod-gc-threshold", 12500),
-                NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(50)),
-                NodeEvictions = new()
-                {
-                    Rate = arguments.Fraction("node-eviction-rate", 0.1),
-                    SecondaryRate = arguments.Fraction("secondary-node-eviction-rate", 0.01),
-                    LargeZoneNodes = arguments.Number("large-cluster-size-threshold", 50),
-                    UnhealthyShare = arguments.Fraction("unhealthy-zone-threshold", 0.55),
-                },
-                Autoscaling = new()
-                {
-                    SyncPeriod = arguments.Duration("horizontal-pod-autoscaler-sync-period", TimeSpan.FromSeconds(15)),
-                    DownscaleStabilization = arguments.Duration("horizontal-pod-autoscaler-downscale-stabilization", TimeSpan.FromMinutes(5)),
-                    CpuInitializationPeriod = arguments.Duration("horizontal-pod-autoscaler-cpu-initialization-period", TimeSpan.FromMinutes(5)),
-                    InitialReadinessDelay = arguments.Duration("horizontal-pod-autoscaler-initial-readiness-delay", TimeSpan.FromSeconds(30)),
-                    Tolerance = arguments.Fraction("horizontal-pod-autoscaler-tolerance", 0.1),
-                },
                 IssueAccountToken = tokenIssuer.IssueLegacy,
                 Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
                 LocalPath = HasLocalStorage ? new(config.LocalStoragePath, new NodeFolders(streams.Kubelets)) : null,
