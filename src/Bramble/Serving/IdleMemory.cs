@@ -28,6 +28,7 @@ internal sealed class IdleMemory(TimeProvider time)
             if (IsWorthwhile(allocated))
             {
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+                ProgramPages.Release();
             }
         }
     }
