@@ -5,30 +5,10 @@
 # Slow (a vCPU is many times slower than a Pi's core): about 15 minutes. Environment: PI_VM_KEEP=1 leaves the VM running.
 set -euo pipefail
 binary=$(realpath "${1:?demonstrate.sh BINARY (packaging/publish.sh linux-arm64 makes it)}")
-here=$(cd "$(dirname "$0")" && pwd); cd "$here"; . ./env.sh
+cd "$(dirname "$0")"; . ./env.sh; . ./page.sh
 vm=${PI_VM_NAME:-pi1}
-kubectl='k3s kubectl'
-
-fail() { echo "demonstrate.sh: $*" >&2; exit 1; }
-in_vm() { ./run.sh "$vm" "$1" </dev/null; }
-# Runs a command in the VM and shows it with its answer.
-show() {
-    local output
-    echo "  $1" >&2
-    output=$(in_vm "$1" 2>&1) || { echo "$output" >&2; fail "this failed: $1"; }
-    printf '    # %s\n' "$1"
-    [ -z "$output" ] || sed 's/^/    /' <<<"$output"
-}
-section() { printf '\n## %s\n\n' "$1"; echo "$1" >&2; }
-# until_true SECONDS COMMAND
-until_true() {
-    local end=$((SECONDS + $1))
-    until in_vm "$2" >/dev/null 2>&1; do
-        [ $SECONDS -lt $end ] || { in_vm "$kubectl get pods -A -o wide; $kubectl get events -A; journalctl -u k3s -n 40 --no-pager" >&2 || true; fail "not so within $1 s: $2"; }
-        sleep 2
-    done
-}
-same() { [ "$1" = "$2" ] && [ -n "$1" ] || fail "$3: before: $1; after: $2"; }
+in_vm() { on "$vm" "$1"; }
+show() { show_on "$vm" "$1"; }
 containers() { in_vm "$kubectl get pods -n default -o jsonpath='{range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID}{\"\\n\"}{end}' | sort"; }
 limits() { in_vm "cd /sys/fs/cgroup/kubepods.slice && for f in \$(find . -path '*-pod*.slice/memory.max' -o -path '*-pod*.slice/cpu.max' | grep -v cri-containerd | sort); do echo \"\$f: \$(cat \$f)\"; done"; }
 
@@ -39,18 +19,6 @@ start() {
     [ "${1:-}" = fresh ] || ! grep -qw 'cgroup_enable=memory' <<<"$(in_vm 'cat /boot/firmware/cmdline.txt')" || append=
     [ "${1:-}" = fresh ] || { printf '    # reboot\n'; PI_VM_DOWN_TIMEOUT=300 ./down.sh "$vm" >&2; }
     PI_VM_APPEND=$append ./up.sh "$vm" >&2
-}
-# Packages of the VM's architecture from the VM's own Debian, as an apt source that needs no network.
-repository() {
-    local work=$PI_VM_DIR/packages apt
-    rm -rf "$work" "$stage/packages" && mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$stage/packages"
-    echo "deb $PI_VM_MIRROR $PI_VM_SUITE main" >"$work/sources.list"
-    apt=(apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
-        -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o Dir::State::status=/dev/null -o Debug::NoLocking=true -o APT::Sandbox::User=root)
-    "${apt[@]}" update
-    (cd "$stage/packages" && "${apt[@]}" download containerd:arm64 runc:arm64 containernetworking-plugins:arm64 nftables:arm64)
-    vendor_package
-    (cd "$stage/packages" && dpkg-scanpackages --multiversion . >Packages 2>/dev/null)
 }
 # A vendor's package as Docker's containerd.io is: containerd and runc in one, in the way of Debian's own, its service enabled, CRI switched off. (Docker's own
 # file is not among Debian's packages; names, relations and configuration are as in theirs, the programs are Debian's.)
@@ -76,10 +44,7 @@ CONTROL
 }
 
 ./down.sh --wipe "$vm" >&2
-stage=$PI_VM_DIR/share/bramble
-rm -rf "$stage" && mkdir -p "$stage/packaging"
-cp "$here/../../install.sh" "$stage/" && cp "$here"/../../packaging/k3s-*.sh "$stage/packaging/" && cp "$binary" "$stage/bramble-linux-arm64"
-[ -f "$PI_VM_DIR/share/busybox.tar" ] || ./busybox-image.sh >&2
+stage "$binary"
 cat >"$stage/web.yaml" <<'YAML'
 apiVersion: apps/v1
 kind: Deployment
@@ -107,7 +72,9 @@ spec:
   selector: { app: web }
   ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }]
 YAML
-repository
+repository containerd runc containernetworking-plugins nftables
+vendor_package
+index_repository
 start fresh
 
 cat <<'HEAD'
@@ -120,8 +87,8 @@ section 'The machine'
 show 'uname -srm; . /etc/os-release; echo "$PRETTY_NAME"; systemctl --version | head -n 1; containerd --version | cut -d" " -f3; stat -fc %T /sys/fs/cgroup'
 
 section 'As Raspberry Pi OS is delivered'
+use_repository "$vm"
 in_vm 'export DEBIAN_FRONTEND=noninteractive; apt-get -qq -y purge containerd runc containernetworking-plugins nftables >/dev/null 2>&1
-    rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*; echo "deb [trusted=yes] file:/host/bramble/packages ./" >/etc/apt/sources.list; apt-get -qq update
     mkdir -p /boot/firmware; echo "console=tty1 root=PARTUUID=1 rootwait" >/boot/firmware/cmdline.txt' >&2
 show 'cat /sys/fs/cgroup/cgroup.controllers; command -v containerd runc nft || echo "no containerd, runc, nft"'
 
@@ -131,7 +98,7 @@ show 'cat /boot/firmware/cmdline.txt /boot/firmware/cmdline.txt.before-bramble; 
 show 'systemctl is-enabled containerd || true; systemctl is-active containerd || true'
 in_vm '! systemctl is-enabled -q containerd && ! systemctl is-active -q containerd' || fail 'the containerd that came for us has its service on'
 start
-until_true 300 "$kubectl get nodes | grep -qw Ready"
+until_true "$vm" 300 "$kubectl get nodes | grep -qw Ready"
 show "cat /sys/fs/cgroup/cgroup.controllers; $kubectl get nodes"
 in_vm '! systemctl is-active -q containerd' || fail 'the containerd that came for us was started by the reboot'
 show 'systemctl is-enabled k3s bramble; systemctl is-active k3s; k3s --version; bramble version | tail -n 1'
@@ -161,7 +128,7 @@ section 'Restart of the service: the same containers'
 ids=$(containers)
 show "$kubectl get pods -n default -o jsonpath='{range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID}{\"\\n\"}{end}'"
 show 'systemctl restart k3s; systemctl is-active k3s'
-until_true 300 "$kubectl get nodes | grep -qw Ready"
+until_true "$vm" 300 "$kubectl get nodes | grep -qw Ready"
 show "$kubectl get pods -n default -o jsonpath='{range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID}{\"\\n\"}{end}'"
 same "$ids" "$(containers)" 'containers after systemctl restart k3s'
 same "$before" "$(limits)" 'limits after systemctl restart k3s'
@@ -173,10 +140,10 @@ same "$ids" "$(containers)" 'containers after an upgrade'
 
 section 'Reboot: it comes up by itself'
 start
-until_true 300 "$kubectl get nodes | grep -qw Ready"
-until_true 300 "[ \$($kubectl get pods -n default --no-headers | grep -cE '^web-.* 1/1 +Running') = 2 ]"
+until_true "$vm" 300 "$kubectl get nodes | grep -qw Ready"
+until_true "$vm" 300 "[ \$($kubectl get pods -n default --no-headers | grep -cE '^web-.* 1/1 +Running +1 ') = 2 ]"
 show "uptime; $kubectl get nodes,pods -A -o wide"
-until_true 120 "curl -sSf -m 60 http://$address/"
+until_true "$vm" 120 "curl -sSf -m 60 http://$address/"
 show "curl -sS -m 60 http://$address/; curl -sS -m 60 http://127.0.0.1:30080/"
 grep -q 'memory.max: 67108864' <<<"$(limits)" || fail "no pod has its memory limit after the reboot: $(limits)"
 
