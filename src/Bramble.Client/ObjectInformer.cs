@@ -90,6 +90,7 @@ internal sealed class ObjectInformer(ResourceId resource, NamespacedName? only, 
 
     public async Task RunAsync(CancellationToken cancel)
     {
+        await Task.Yield();      // whoever asks for the informer does not do its first list
         var backOff = BackOffMin;
         var mustList = true;
         var isTold = false;      // one line an outage, not one an attempt

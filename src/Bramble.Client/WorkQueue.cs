@@ -16,7 +16,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     private readonly Dictionary<TKey, int> _failures = [];
     private readonly Dictionary<TKey, long> _due = [];
     private readonly PriorityQueue<TKey, long> _delayed = new();
-    private readonly SemaphoreSlim _available = new(0);
+    private readonly Permits _available = new(0);
     private readonly ITimer _timer;
 
     public WorkQueue(TimeProvider time)
@@ -88,7 +88,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     /// <summary>The next key; <see cref="Done"/> must follow.</summary>
     public async ValueTask<TKey> TakeAsync(CancellationToken cancel)
     {
-        await _available.WaitAsync(cancel);
+        await _available.TakeAsync(cancel);
         lock (_gate)
         {
             var key = _ready.First!.Value;
@@ -108,11 +108,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         }
     }
 
-    public void Dispose()
-    {
-        _timer.Dispose();
-        _available.Dispose();
-    }
+    public void Dispose() => _timer.Dispose();
 
     private void AddLocked(TKey key)
     {

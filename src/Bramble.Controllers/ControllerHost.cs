@@ -37,7 +37,7 @@ public sealed class ControllerHost(
             await context.Synced.WaitAsync(cancel);
             context.Subscribe();
             foreach (var key in definition.FirstKeys) context.Queue.Add(new NamespacedName("", key));
-            await Task.WhenAll(Enumerable.Range(0, definition.IsSerial ? 1 : Workers).Select(_ => Task.Run(() => WorkAsync(context, reconciler, cancel), cancel)));
+            await Task.WhenAll(Enumerable.Range(0, definition.IsSerial ? 1 : Workers).Select(_ => WorkAsync(context, reconciler, cancel)));
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -51,6 +51,7 @@ public sealed class ControllerHost(
 
     private async Task WorkAsync(ControllerContext context, IReconciler reconciler, CancellationToken cancel)
     {
+        await Task.Yield();      // workers begin side by side
         while (!cancel.IsCancellationRequested)
         {
             NamespacedName key;
