@@ -1,8 +1,7 @@
 namespace Bramble.Client;
 
 /// <summary>A number of things to be taken; who finds none waits in turn. Thread-safe.</summary>
-/// <remarks>Not SemaphoreSlim, because that resumes a waiter on a thread of the pool first: here it goes on where it began to wait, so that a simulation orders
-/// every step.</remarks>
+/// <remarks>Not SemaphoreSlim: see <see cref="Waiting"/>.</remarks>
 public sealed class Permits(int count)
 {
     private readonly Lock _gate = new();
@@ -23,7 +22,7 @@ public sealed class Permits(int count)
             waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiting.Enqueue(waiter);
         }
-        return WaitAsync(waiter, cancel);
+        return waiter.OrUntil(cancel);
     }
 
     public void Release()
@@ -35,11 +34,5 @@ public sealed class Permits(int count)
                 if (waiter.TrySetResult()) return;
             _free++;
         }
-    }
-
-    private static async Task WaitAsync(TaskCompletionSource waiter, CancellationToken cancel)
-    {
-        using var registration = cancel.UnsafeRegister(static (state, token) => ((TaskCompletionSource)state!).TrySetCanceled(token), waiter);
-        await waiter.Task;
     }
 }

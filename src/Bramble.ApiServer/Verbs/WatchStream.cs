@@ -39,13 +39,16 @@ internal sealed class WatchStream(
                 if (options.Selects(resource, obj)) yield return new WatchStep(WatchEventType.Added, obj, null, false, obj.ResourceVersion, false, null);
             if (options.AllowsBookmarks) yield return Bookmark(initialRevision, endsInitial: true);
         }
+        var watcher = new Watcher();
+        using var ended = new Ended(resource.Cache, watcher);
+        using var timer = time.CreateTimer(static watcher => ((Watcher)watcher!).TimeIsUp(), watcher, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        using var registration = cancel.UnsafeRegister(static watcher => ((Watcher)watcher!).Ring(), watcher);
         var began = time.GetTimestamp();
         var bookmarked = began;
         var link = start;
         var seen = Math.Max(initialRevision, afterRevision);
         while (true)
         {
-            var changed = resource.Cache.Changed;
             while (link.Next is { } next)
             {
                 if (resource.Cache.IsTooSlow(link)) yield break;
@@ -56,7 +59,7 @@ internal sealed class WatchStream(
                 if (Select(next) is { } step) yield return step;
                 if (cancel.IsCancellationRequested) yield break;
             }
-            if (resource.Cache.IsTooSlow(link)) yield break;
+            if (cancel.IsCancellationRequested || resource.Cache.IsTooSlow(link)) yield break;
             var left = timeout - time.GetElapsedTime(began);
             if (left <= TimeSpan.Zero) yield break;
             var wait = left;
@@ -66,12 +69,18 @@ internal sealed class WatchStream(
                 if (due <= TimeSpan.Zero)
                 {
                     bookmarked = time.GetTimestamp();
+                    watcher.IsTimed = false;
                     yield return Bookmark(Math.Max(seen, resource.Cache.Current.Revision), endsInitial: false);
                     continue;
                 }
                 if (due < wait) wait = due;
             }
-            if (!await WaitAsync(changed, wait, cancel)) yield break;
+            if (!watcher.IsTimed)
+            {
+                watcher.IsTimed = true;
+                timer.Change(wait, Timeout.InfiniteTimeSpan);
+            }
+            if (resource.Cache.RingAtNext(link, watcher)) await watcher.SleepAsync();
         }
     }
 
@@ -79,22 +88,9 @@ internal sealed class WatchStream(
 
     private static WatchStep Bookmark(long revision, bool endsInitial) => new(WatchEventType.Bookmark, null, null, false, revision, endsInitial, null);
 
-    /// <summary>False: cancelled.</summary>
-    private async Task<bool> WaitAsync(Task changed, TimeSpan wait, CancellationToken cancel)
+    private sealed class Ended(ResourceCache cache, Watcher watcher) : IDisposable
     {
-        try
-        {
-            await changed.WaitAsync(wait, time, cancel);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return true;
-        }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
-        {
-            return false;
-        }
+        public void Dispose() => cache.Forget(watcher);
     }
 
     /// <summary>What an event means to this watcher: objects come and go as they begin and cease to fit the selector.</summary>

@@ -68,7 +68,8 @@ public sealed class EventRecorder : IAsyncDisposable
     {
         try
         {
-            await foreach (var pending in _pending.Reader.ReadAllAsync(_stop.Token)) await WriteAsync(pending);
+            while (await _pending.Reader.WaitToReadAsync(_stop.Token))
+                while (_pending.Reader.TryRead(out var pending)) await WriteAsync(pending);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
