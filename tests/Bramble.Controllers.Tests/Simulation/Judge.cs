@@ -19,6 +19,7 @@ internal sealed class Judge(MemoryStore store, TimeProvider time, bool isCalm)
     private readonly Dictionary<string, V1StatefulSet> _ordered = [];
     private readonly Dictionary<string, V1Job> _jobs = [];
     private readonly Dictionary<string, V1Node> _nodes = [];
+    private readonly Dictionary<string, V1PodDisruptionBudget> _budgets = [];
     private readonly Dictionary<string, int> _mostTold = [];                  // ReplicaSets by uid: the most Pods they were told to have
     private readonly Dictionary<string, (int Wanted, int Surge)> _mostWanted = [];
     private readonly Dictionary<string, int> _floors = [];                    // Deployments by name: Pods that must be ready since they once were
@@ -56,6 +57,7 @@ internal sealed class Judge(MemoryStore store, TimeProvider time, bool isCalm)
             case "replicasets": SeeReplicaSet(change); break;
             case "deployments": SeeDeployment(change); break;
             case "statefulsets": Keep(_ordered, change); break;
+            case "poddisruptionbudgets": Keep(_budgets, change); break;
             case "jobs": Keep(_jobs, change); break;
         }
     }
@@ -130,7 +132,8 @@ internal sealed class Judge(MemoryStore store, TimeProvider time, bool isCalm)
         _mostWanted[now.Metadata.Uid] = (Math.Max(most.Wanted, wanted), Math.Max(most.Surge, Part(now.Spec.Strategy.RollingUpdate?.MaxSurge, wanted, isUp: true)));
         if (now.Spec.Strategy.Type == "Recreate") return;
         // What must stay ready counts from when it once was all ready; a new number of replicas can only lower it until then.
-        var least = wanted - Part(now.Spec.Strategy.RollingUpdate?.MaxUnavailable, wanted, isUp: false);
+        // One that has a budget is touched by evictions only.
+        var least = wanted - Part(_budgets.Values.FirstOrDefault(b => b.Metadata.Name == now.Metadata.Name)?.Spec.MaxUnavailable ?? now.Spec.Strategy.RollingUpdate?.MaxUnavailable, wanted, isUp: false);
         if (old?.Spec.Replicas != now.Spec.Replicas && _floors.TryGetValue(now.Metadata.Uid, out var floor)) _floors[now.Metadata.Uid] = Math.Min(floor, least);
         if (Ready(now.Metadata.Uid) >= wanted && now.Status?.ObservedGeneration == now.Metadata.Generation && now.Status?.AvailableReplicas == wanted && now.Status?.UpdatedReplicas == wanted && now.Status?.Replicas == wanted)
             _floors[now.Metadata.Uid] = least;

@@ -140,6 +140,7 @@ internal sealed class World
     {
         if (!isGuarded) _deployments[name] = replicas;
         Tell($"Deployment {name} of {replicas}");
+        if (isGuarded) await CreateAsync(Resources.PodDisruptionBudgets, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"d"},"spec":{"maxUnavailable":1,"selector":{"matchLabels":{"app":"{{{name}}}"} } } }""");
         var strategy = !isGuarded && _random.Next(6) == 0
             ? """{"type":"Recreate"}"""
             : $$$"""{"type":"RollingUpdate","rollingUpdate":{{{_random.Next(4) switch { 0 => """{"maxSurge":"25%","maxUnavailable":"25%"}""", 1 => """{"maxSurge":1,"maxUnavailable":0}""", 2 => """{"maxSurge":0,"maxUnavailable":2}""", _ => """{"maxSurge":"100%","maxUnavailable":"50%"}""" }}}} }""";
@@ -148,7 +149,6 @@ internal sealed class World
              "minReadySeconds":{{{(_random.Next(3) == 0 ? 5 : 0)}}},"template":{{{Template(name)}}} } }
             """);
         await CreateAsync(Resources.Services, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"d"},"spec":{"selector":{"app":"{{{name}}}"},"ports":[{"port":80}]} }""");
-        if (isGuarded) await CreateAsync(Resources.PodDisruptionBudgets, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"d"},"spec":{"maxUnavailable":1,"selector":{"matchLabels":{"app":"{{{name}}}"} } } }""");
     }
 
     private async Task CreateStatefulSetAsync(string name, int replicas)
