@@ -63,11 +63,13 @@ public sealed class ControllerHost(
             {
                 return;
             }
+            var pause = TimeSpan.Zero;
             try
             {
                 var requeue = await reconciler.ReconcileAsync(key, cancel);
                 context.Queue.Forget(key);
                 if (requeue.Delay is { } delay) context.Queue.AddAfter(key, delay);
+                pause = requeue.Pause;
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -91,7 +93,7 @@ public sealed class ControllerHost(
             }
             finally
             {
-                context.Queue.Done(key);
+                context.Queue.Done(key, pause);
             }
         }
     }

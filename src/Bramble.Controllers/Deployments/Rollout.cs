@@ -15,7 +15,7 @@ internal sealed class Rollout(
     IInformer<V1Deployment> deployments, WriteBarrier writes, Func<V1ReplicaSet, int> activePodsOf)
 {
     private readonly NamespacedName _name = found.Name;
-    private readonly List<ReplicaSetView> _all = [.. owned.Select(s => ReplicaSetView.Of(s, activePodsOf(s)))];
+    private readonly List<ReplicaSetView> _all = [.. owned.Select(s => ReplicaSetView.Of(s, () => activePodsOf(s)))];
     private readonly DateTimeOffset _now = context.Time.GetUtcNow();
     private readonly Dictionary<string, KubeObject> _trees = new(StringComparer.Ordinal);      // sets that were written in this look: newer than the copy
 
@@ -151,7 +151,7 @@ internal sealed class Rollout(
             _trees[name] = created;
             if (replicas > 0)
                 context.Events.Normal(DeploymentController.About(deployment, _name), "ScalingReplicaSet", $"Scaled up replica set {name} from 0 to {replicas}");
-            var view = ReplicaSetView.Of(created.Model<V1ReplicaSet>(), 0);
+            var view = ReplicaSetView.Of(created.Model<V1ReplicaSet>(), () => 0);
             _all.Add(view);
             await NoteRevisionAsync(revision, "NewReplicaSetCreated", $"Created new replica set \"{name}\"", cancel);
             return view;

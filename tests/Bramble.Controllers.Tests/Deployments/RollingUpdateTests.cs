@@ -101,7 +101,7 @@ public sealed class RollingUpdateTests
     [InlineData("1", 0)]
     [InlineData("", 0)]
     public void The_last_revision_is_the_one_before_the_newest(string revisions, long expected) => Assert.Equal(expected, Rollback.LastRevision(
-        revisions.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(r => ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""{"metadata":{"name":"s{{{r}}}","annotations":{"deployment.kubernetes.io/revision":"{{{r}}}"}},"spec":{}}"""), 0))));
+        revisions.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(r => ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""{"metadata":{"name":"s{{{r}}}","annotations":{"deployment.kubernetes.io/revision":"{{{r}}}"}},"spec":{}}"""), () => 0))));
 
     /// <param name="text">replicas/available</param>
     private static ReplicaSetView Set(string name, string text, int? desired = null, int? max = null)
