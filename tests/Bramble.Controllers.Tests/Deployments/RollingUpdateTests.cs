@@ -113,6 +113,6 @@ public sealed class RollingUpdateTests
         return ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""
             {"metadata":{"name":"{{{name}}}","namespace":"d","creationTimestamp":"2024-01-01T00:00:00Z","annotations":{{{annotations.ToJsonString()}}} },
              "spec":{"replicas":{{{numbers[0]}}} },"status":{"replicas":{{{numbers[0]}}},"availableReplicas":{{{numbers[1]}}},"readyReplicas":{{{numbers[1]}}} } }
-            """), int.Parse(numbers[0]));
+            """), () => int.Parse(numbers[0]));
     }
 }

@@ -165,7 +165,7 @@ internal sealed class World
     {
         _daemons.Add(name);
         Tell($"DaemonSet {name}");
-        await CreateAsync(Resources.DaemonSets, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"d"},"spec":{"selector":{"matchLabels":{"app":"{{{name}}}"} },"template":{{{Template(name)}}} } }""");
+        await CreateAsync(Resources.DaemonSets, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"d"},"spec":{"selector":{"matchLabels":{"app":"{{{name}}}"} },"template":{{{Template(name, cpu: "0")}}} } }""");
     }
 
     private async Task CreateJobAsync(string name)
@@ -179,8 +179,8 @@ internal sealed class World
             """);
     }
 
-    private static string Template(string name, string restartPolicy = "Always") => $$$"""
-        {"metadata":{"labels":{"app":"{{{name}}}"} },"spec":{"restartPolicy":"{{{restartPolicy}}}","containers":[{"name":"c","image":"v0","resources":{"requests":{"cpu":"200m"} } }]} }
+    private static string Template(string name, string restartPolicy = "Always", string cpu = "200m") => $$$"""
+        {"metadata":{"labels":{"app":"{{{name}}}"} },"spec":{"restartPolicy":"{{{restartPolicy}}}","containers":[{"name":"c","image":"v0","resources":{"requests":{"cpu":"{{{cpu}}}"} } }]} }
         """;
 
     private Task NewImageAsync(ResourceId resource, string name)
@@ -347,7 +347,7 @@ internal sealed class World
             var deployment = (await _api.FindModelAsync(Resources.Deployments, new NamespacedName("d", name), default))!;
             var image = deployment.Spec.Template.Spec.Containers[0].Image;
             var own = Own(name);
-            if (own.Count != wanted || own.Exists(p => !p.IsReady() || p.Spec.Containers[0].Image != image)) return $"{name} has {own.Count} Pods ({own.Count(p => p.IsReady())} ready) of {wanted}: {string.Join(", ", own.Select(p => $"{p.Metadata.Name} {p.Status?.Phase} on {p.Spec.NodeName} {p.Condition("PodScheduled")?.Message}"))}";
+            if (own.Count != wanted || own.Exists(p => !p.IsReady() || p.Spec.Containers[0].Image != image)) return $"{name} has {own.Count} Pods ({own.Count(p => p.IsReady())} ready) of {wanted}: {Whole(name)}";
             if (Differs(deployment.Status?.AvailableReplicas, wanted) || Differs(deployment.Status?.UpdatedReplicas, wanted) || Differs(deployment.Status?.Replicas, wanted) || deployment.Status?.ObservedGeneration != deployment.Metadata.Generation)
                 return $"{name}'s status says {deployment.Status?.Replicas}/{deployment.Status?.UpdatedReplicas}/{deployment.Status?.AvailableReplicas} of {wanted}";
             if (sets.Count(s => s.IsControlledBy(deployment.Metadata.Uid)) > 3) return $"{name} keeps more than its present and two old sets";
@@ -363,7 +363,7 @@ internal sealed class World
         foreach (var name in _daemons)
         {
             var set = (await _api.FindModelAsync(Resources.DaemonSets, new NamespacedName("d", name), default))!;
-            if (!Own(name).Where(p => p.IsReady()).Select(p => p.Spec.NodeName).Order(StringComparer.Ordinal).SequenceEqual(_nodes.Order(StringComparer.Ordinal))) return $"{name} is not once on every node";
+            if (!Own(name).Where(p => p.IsReady()).Select(p => p.Spec.NodeName).Order(StringComparer.Ordinal).SequenceEqual(_nodes.Order(StringComparer.Ordinal))) return $"{name} is on {Whole(name)} of {string.Join(' ', _nodes)}";
             if (set.Status.NumberReady != _nodes.Count || set.Status.UpdatedNumberScheduled != _nodes.Count) return $"{name}'s status says {set.Status.NumberReady} ready of {_nodes.Count}";
         }
         foreach (var name in _jobs)
@@ -385,6 +385,8 @@ internal sealed class World
         return "";
 
         List<V1Pod> Own(string name) => [.. pods.Where(p => p.Metadata.Labels?.TryGetValue("app", out var app) == true && app == name)];
+
+        string Whole(string name) => string.Join(", ", Own(name).Select(p => $"{p.Metadata.Name} {p.Status?.Phase} {(p.IsReady() ? "ready " : "")}on {p.Spec.NodeName} {p.Condition("PodScheduled")?.Message}"));
 
         bool Exists(V1OwnerReference owner) => owner.Kind == "ReplicaSet" || _ordered.ContainsKey(owner.Name) || _daemons.Contains(owner.Name) || _jobs.Contains(owner.Name);
 
