@@ -4,6 +4,7 @@ using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.InProcess;
 using Bramble.ApiServer.Serving;
+using Bramble.ApiServer.SpecialResources;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Storage;
@@ -28,7 +29,7 @@ internal sealed class InMemoryApi : IAsyncDisposable
             Strategies = BuiltInStrategies.All(new ServiceNetwork([System.Net.IPNetwork.Parse("10.43.0.0/16")], 30000, 32767), () => client!),
             Admission = AdmissionPlugins.Compose(authorizer, rbac, () => client!, time),
             Authorizer = authorizer,
-            SpecialEndpoints = SpecialResources.SpecialEndpoints.OfPods(time),
+            SpecialEndpoints = SpecialEndpoints.OfPods(time),
         };
         Client = client = new InProcessClient(new ApiPipeline(cache, store, new ApiServerOptions { Seeded = seeded }, parts, time, NullLoggerFactory.Instance), UserInfo.Loopback, "test");
     }

@@ -5,10 +5,11 @@ using Bramble.Client;
 
 namespace Bramble.ApiServer.Verbs;
 
-/// <summary>One step of a watch. <c>Link</c>: the event of the cache it comes from, whose encodings are shared; null for initial objects and bookmarks.</summary>
+/// <summary>One step of a watch. <c>Forms</c>: the shared encodings of the event it comes from; null for initial objects and bookmarks. (Not the event itself: the last step
+/// of a watch is kept until its next one, and an event keeps all that follow it.)</summary>
 /// <param name="Object">Null for a bookmark and an error.</param>
 /// <param name="IsPrevious">The object is the version before, because it no longer fits the selector.</param>
-internal readonly record struct WatchStep(WatchEventType Type, KubeObject? Object, ObjectEvent? Link, bool IsPrevious, long Revision, bool EndsInitialEvents, Status? Error);
+internal readonly record struct WatchStep(WatchEventType Type, KubeObject? Object, EventForms? Forms, bool IsPrevious, long Revision, bool EndsInitialEvents, Status? Error);
 
 /// <summary>A watch: initial objects, then the chain of events from a link on, through selectors. It has no queue of its own: it walks the cache's chain,
 /// and is closed when it falls out of the cache's memory.</summary>
@@ -25,17 +26,22 @@ internal sealed class WatchStream(
 {
     private static readonly TimeSpan BookmarkInterval = TimeSpan.FromMinutes(1);
 
-    /// <summary>Steps until the time is over or <paramref name="cancel"/>; an error is the last step.</summary>
+    // Given up when the watch begins: kept, they would keep every event until it ends.
+    private ObjectEvent? _start = start;
+    private ObjectMap? _initial = initial;
+
+    /// <summary>Steps until the time is over or <paramref name="cancel"/>; an error is the last step. To be read once.</summary>
     public async IAsyncEnumerable<WatchStep> StepsAsync([EnumeratorCancellation] CancellationToken cancel)
     {
-        if (start is null)
+        if (_start is not { } link)
         {
             yield return Failed(resource.Cache.TooOld(initialRevision).Status);
             yield break;
         }
-        if (initial is not null)
+        _start = null;
+        if (_initial is not null)
         {
-            foreach (var obj in initial.Range(ns))
+            foreach (var obj in TakeInitial().Range(ns))
                 if (options.Selects(resource, obj)) yield return new WatchStep(WatchEventType.Added, obj, null, false, obj.ResourceVersion, false, null);
             if (options.AllowsBookmarks) yield return Bookmark(initialRevision, endsInitial: true);
         }
@@ -45,7 +51,6 @@ internal sealed class WatchStream(
         using var registration = cancel.UnsafeRegister(static watcher => ((Watcher)watcher!).Ring(), watcher);
         var began = time.GetTimestamp();
         var bookmarked = began;
-        var link = start;
         var seen = Math.Max(initialRevision, afterRevision);
         while (true)
         {
@@ -84,6 +89,13 @@ internal sealed class WatchStream(
         }
     }
 
+    private ObjectMap TakeInitial()
+    {
+        var taken = _initial!;
+        _initial = null;
+        return taken;
+    }
+
     private static WatchStep Failed(Status status) => new(WatchEventType.Bookmark, null, null, false, 0, false, status);
 
     private static WatchStep Bookmark(long revision, bool endsInitial) => new(WatchEventType.Bookmark, null, null, false, revision, endsInitial, null);
@@ -98,13 +110,13 @@ internal sealed class WatchStream(
     {
         var current = change.Object!;
         if (ns.Length > 0 && current.Name.Namespace != ns) return null;
-        if (!options.HasSelector) return new WatchStep(change.Type, current, change, false, change.Revision, false, null);
+        if (!options.HasSelector) return new WatchStep(change.Type, current, change.Forms, false, change.Revision, false, null);
         var fits = change.Type != WatchEventType.Deleted && options.Selects(resource, current);
         var fitted = change.Previous is { } previous && options.Selects(resource, previous);
-        if (fits) return new WatchStep(fitted ? WatchEventType.Modified : WatchEventType.Added, current, change, false, change.Revision, false, null);
+        if (fits) return new WatchStep(fitted ? WatchEventType.Modified : WatchEventType.Added, current, change.Forms, false, change.Revision, false, null);
         if (!fitted) return null;
         return change.Type == WatchEventType.Deleted
-            ? new WatchStep(WatchEventType.Deleted, current, change, false, change.Revision, false, null)
-            : new WatchStep(WatchEventType.Deleted, change.PreviousAtThisRevision, change, true, change.Revision, false, null);
+            ? new WatchStep(WatchEventType.Deleted, current, change.Forms, false, change.Revision, false, null)
+            : new WatchStep(WatchEventType.Deleted, change.PreviousAtThisRevision, change.Forms, true, change.Revision, false, null);
     }
 }
