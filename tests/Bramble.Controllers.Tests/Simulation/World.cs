@@ -17,6 +17,7 @@ internal sealed class World
 {
     private const int Steps = 40;
     private const string Guarded = "guarded";      // the Deployment that only evictions touch
+    private const int GuardedReplicas = 6;
 
     private readonly int _seed;
     private readonly Random _random;
@@ -56,7 +57,7 @@ internal sealed class World
         _parts = new Parts(_api, _random, _time);
         for (var i = 0; i < 3; i++) await AddNodeAsync($"n{i}", _random.Next(2, 6));
         await PassAsync(TimeSpan.FromSeconds(1));       // the namespace has its service account
-        await CreateDeploymentAsync(Guarded, 4, isGuarded: true);
+        await CreateDeploymentAsync(Guarded, GuardedReplicas, isGuarded: true);
         for (_step = 0; _step < Steps; _step++)
         {
             await ActAsync();
@@ -242,20 +243,16 @@ internal sealed class World
         Tell($"drain {node}");
         _cordoned.Add(node);
         await _api.StrategicPatchAsync(Resources.Nodes, new("", node), Tree("""{"spec":{"unschedulable":true} }"""), null, default);
-        foreach (var pod in (await PodsAsync()).Where(p => p.Spec.NodeName == node && p.IsActive()))
-        {
-            // In a calm world only the guarded ones: other Pods have no budget, and would be missed.
-            var isGuarded = pod.Metadata.Labels["app"] == Guarded;
-            if (pod.ControllerRef()?.Kind == "DaemonSet" || (_isCalm && !isGuarded)) continue;
-            for (var attempt = 0; attempt < 5; attempt++)
-            {
-                if (await EvictAsync(pod)) break;
-                await PassAsync(TimeSpan.FromSeconds(5));
-            }
-        }
+        // In a calm world only the guarded ones: other Pods have no budget, and would be missed.
+        await Task.WhenAll((await PodsAsync()).Where(p => p.Spec.NodeName == node && p.IsActive() && p.ControllerRef()?.Kind != "DaemonSet" && (!_isCalm || p.Metadata.Labels["app"] == Guarded)).Select(EvictAsync));
     }
 
-    private async Task<bool> EvictAsync(V1Pod pod)
+    private async Task EvictAsync(V1Pod pod)
+    {
+        for (var attempt = 0; attempt < 5 && !await TryEvictAsync(pod); attempt++) await Task.Delay(TimeSpan.FromSeconds(5), _time);
+    }
+
+    private async Task<bool> TryEvictAsync(V1Pod pod)
     {
         try
         {
@@ -342,7 +339,7 @@ internal sealed class World
     {
         var pods = (await PodsAsync()).Where(p => !p.IsFinished() || p.IsBeingDeleted()).ToList();
         var sets = await _api.ListModelsAsync(Resources.ReplicaSets, new ListQuery("d"), default);
-        foreach (var (name, wanted) in _deployments.Append(new(Guarded, 4)))
+        foreach (var (name, wanted) in _deployments.Append(new(Guarded, GuardedReplicas)))
         {
             var deployment = (await _api.FindModelAsync(Resources.Deployments, new NamespacedName("d", name), default))!;
             var image = deployment.Spec.Template.Spec.Containers[0].Image;
