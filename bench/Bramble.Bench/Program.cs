@@ -78,6 +78,8 @@ async Task MeasureNode()
     using var load = new ApiLoad(cluster, ServerPattern, figures);
     await load.Run();
     figures.Print("RSS after that load", $"{Mb((await ProcessCost.Of(host, ServerPattern)).ResidentKb):0.0} MB");
+    await Task.Delay(TimeSpan.FromSeconds(45));
+    figures.Print("RSS 45 s later", $"{Mb((await ProcessCost.Of(host, ServerPattern)).ResidentKb):0.0} MB");
 }
 
 async Task MeasureIdle(string name, Cluster cluster, CountedDisk disk, bool hasBudget)

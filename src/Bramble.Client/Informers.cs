@@ -23,7 +23,7 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
+        _stop.Cancel();
         Task[] running;
         lock (_gate) running = [.. _informers.Values.Select(i => i.Running), .. _leaving];
         await Task.WhenAll(running);
@@ -43,7 +43,7 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
 
         static async Task EndAsync(Task running, CancellationTokenSource stop)
         {
-            await stop.CancelAsync();
+            stop.Cancel();
             await running;
             stop.Dispose();
         }
@@ -58,7 +58,7 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
             if (_informers.TryGetValue(key, out var known)) return known.Informer;
             var informer = new ObjectInformer(resource, only, client, time, _log);
             var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            _informers.Add(key, (informer, Task.Run(() => informer.RunAsync(stop.Token)), stop));
+            _informers.Add(key, (informer, informer.RunAsync(stop.Token), stop));
             return informer;
         }
     }

@@ -24,11 +24,24 @@ public static class ModelJson
         (JsonTypeInfo<T>?)ModelsContext.Default.GetTypeInfo(typeof(T)) ?? throw new NotSupportedException($"{typeof(T).Name} is not listed in {nameof(ModelsContext)}: add it there, or work with the tree");
 }
 
+/// <summary>metadata.managedFields are for the API server, which works on trees; no reader of a model asks for them. Of a Pod's model they would be the larger half.</summary>
+internal sealed class ManagedFieldsUnread : JsonConverter<IList<V1ManagedFieldsEntry>>
+{
+    public override IList<V1ManagedFieldsEntry>? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        reader.Skip();
+        return null;
+    }
+
+    public override void Write(Utf8JsonWriter writer, IList<V1ManagedFieldsEntry> value, JsonSerializerOptions options) =>
+        throw new NotSupportedException("a model that was read lacks them, and one that was made here has none");
+}
+
 [JsonSourceGenerationOptions(
     GenerationMode = JsonSourceGenerationMode.Metadata,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    Converters = [typeof(KubernetesJson.Iso8601TimeSpanConverter), typeof(KubernetesJson.KubernetesDateTimeConverter), typeof(KubernetesJson.KubernetesDateTimeOffsetConverter)])]
+    Converters = [typeof(ManagedFieldsUnread), typeof(KubernetesJson.Iso8601TimeSpanConverter), typeof(KubernetesJson.KubernetesDateTimeConverter), typeof(KubernetesJson.KubernetesDateTimeOffsetConverter)])]
 // What models hold as "object" (managedFields, JSON defaults).
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(Corev1Event))]

@@ -19,12 +19,16 @@ internal sealed class ObjectInformer(ResourceId resource, NamespacedName? only, 
     private readonly List<Action<ObjectChange<KubeObject>>> _handlers = [];
     private readonly List<Waiter> _waiters = [];
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task? _isSynced;
     private long _resourceVersion;
 
     private ListQuery All { get; } = only is { } one ? new ListQuery(one.Namespace, FieldSelector: $"metadata.name={one.Name}") : new ListQuery();
 
     public ResourceId Resource => resource;
-    public Task Synced => _synced.Task;
+
+    // A task of our own: who waits for several of them goes on where it began to wait.
+    public Task Synced => _isSynced ??= IsSyncedAsync();
+
     public long ResourceVersion => Volatile.Read(ref _resourceVersion);
 
     public KubeObject? Find(NamespacedName name)
@@ -80,7 +84,7 @@ internal sealed class ObjectInformer(ResourceId resource, NamespacedName? only, 
         }
         try
         {
-            await waiter.Done.Task.WaitAsync(cancel);
+            await waiter.Done.OrUntil(cancel);
         }
         finally
         {
@@ -90,6 +94,7 @@ internal sealed class ObjectInformer(ResourceId resource, NamespacedName? only, 
 
     public async Task RunAsync(CancellationToken cancel)
     {
+        await Task.Yield();      // whoever asks for the informer does not do its first list
         var backOff = BackOffMin;
         var mustList = true;
         var isTold = false;      // one line an outage, not one an attempt
@@ -138,6 +143,8 @@ internal sealed class ObjectInformer(ResourceId resource, NamespacedName? only, 
             }
         }
     }
+
+    private async Task IsSyncedAsync() => await _synced.Task;
 
     private async Task ListAsync(string? from, CancellationToken cancel)
     {

@@ -15,8 +15,9 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     private readonly HashSet<TKey> _processing = [];
     private readonly Dictionary<TKey, int> _failures = [];
     private readonly Dictionary<TKey, long> _due = [];
+    private readonly Dictionary<TKey, long> _resting = [];         // done, but not to be taken again yet: they count as being worked on
     private readonly PriorityQueue<TKey, long> _delayed = new();
-    private readonly SemaphoreSlim _available = new(0);
+    private readonly Permits _available = new(0);
     private readonly ITimer _timer;
 
     public WorkQueue(TimeProvider time)
@@ -49,8 +50,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
                 AddLocked(key);
                 return;
             }
-            // Counted on the monotonic clock: the wall clock of a board without a clock battery jumps.
-            var due = _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
+            var due = DueAfter(delay);
             if (_due.TryGetValue(key, out var known) && known <= due) return;
             _due[key] = due;
             _delayed.Enqueue(key, due);
@@ -88,7 +88,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     /// <summary>The next key; <see cref="Done"/> must follow.</summary>
     public async ValueTask<TKey> TakeAsync(CancellationToken cancel)
     {
-        await _available.WaitAsync(cancel);
+        await _available.TakeAsync(cancel);
         lock (_gate)
         {
             var key = _ready.First!.Value;
@@ -99,19 +99,31 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         }
     }
 
-    public void Done(TKey key)
+    /// <param name="pause">Before it is over the key is not taken again, however often it is added.</param>
+    public void Done(TKey key, TimeSpan pause = default)
     {
         lock (_gate)
         {
-            _processing.Remove(key);
-            if (_dirty.Contains(key)) MakeReady(key);
+            if (pause <= TimeSpan.Zero)
+            {
+                DoneLocked(key);
+                return;
+            }
+            _resting[key] = DueAfter(pause);
+            _delayed.Enqueue(key, _resting[key]);
+            SetTimer();
         }
     }
 
-    public void Dispose()
+    public void Dispose() => _timer.Dispose();
+
+    /// <summary>On the monotonic clock: the wall clock of a board without a clock battery jumps.</summary>
+    private long DueAfter(TimeSpan delay) => _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
+
+    private void DoneLocked(TKey key)
     {
-        _timer.Dispose();
-        _available.Dispose();
+        _processing.Remove(key);
+        if (_dirty.Contains(key)) MakeReady(key);
     }
 
     private void AddLocked(TKey key)
@@ -134,6 +146,11 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
             while (_delayed.TryPeek(out var key, out var due) && due <= now)
             {
                 _delayed.Dequeue();
+                if (_resting.TryGetValue(key, out var rested) && rested == due)
+                {
+                    _resting.Remove(key);
+                    DoneLocked(key);
+                }
                 // An entry that an earlier one replaced says nothing.
                 if (!_due.TryGetValue(key, out var known) || known != due) continue;
                 _due.Remove(key);

@@ -37,7 +37,7 @@ public sealed class ControllerHost(
             await context.Synced.WaitAsync(cancel);
             context.Subscribe();
             foreach (var key in definition.FirstKeys) context.Queue.Add(new NamespacedName("", key));
-            await Task.WhenAll(Enumerable.Range(0, definition.IsSerial ? 1 : Workers).Select(_ => Task.Run(() => WorkAsync(context, reconciler, cancel), cancel)));
+            await Task.WhenAll(Enumerable.Range(0, definition.IsSerial ? 1 : Workers).Select(_ => WorkAsync(context, reconciler, cancel)));
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -51,6 +51,7 @@ public sealed class ControllerHost(
 
     private async Task WorkAsync(ControllerContext context, IReconciler reconciler, CancellationToken cancel)
     {
+        await Task.Yield();      // workers begin side by side
         while (!cancel.IsCancellationRequested)
         {
             NamespacedName key;
@@ -62,11 +63,13 @@ public sealed class ControllerHost(
             {
                 return;
             }
+            var pause = TimeSpan.Zero;
             try
             {
                 var requeue = await reconciler.ReconcileAsync(key, cancel);
                 context.Queue.Forget(key);
                 if (requeue.Delay is { } delay) context.Queue.AddAfter(key, delay);
+                pause = requeue.Pause;
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -90,7 +93,7 @@ public sealed class ControllerHost(
             }
             finally
             {
-                context.Queue.Done(key);
+                context.Queue.Done(key, pause);
             }
         }
     }

@@ -63,11 +63,17 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
         {
             await client.CreateAsync(Resources.Pods, pod.Name, body, "binding", bounded.Token);
         }
-        catch (StatusException e)
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException)
         {
+            // An answer that was lost does not say that nothing was done: were the Pod forgotten until it shows, its room would be given away twice.
+            if (e is not StatusException { Status.Code: < 500 } && await IsBoundAsync(pod, assignment.Node, bounded.Token)) return;
+            if (e is not StatusException) throw;
             throw new SchedulingException($"running Bind plugin \"DefaultBinder\": {e.Message}");
         }
     }
+
+    private async Task<bool> IsBoundAsync(PodInfo pod, string node, CancellationToken cancel) =>
+        await client.FindModelAsync(Resources.Pods, pod.Name, cancel) is { } now && now.Metadata.Uid == pod.Uid && now.Spec.NodeName == node;
 
     private static async Task WriteAsync(IReservation reservation, CancellationToken cancel)
     {

@@ -209,7 +209,7 @@ public sealed class SchedulerLoop
 
     private async Task PreemptAsync(PodInfo pod, RunningProfile profile, Victims victims)
     {
-        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30), _time);
         // Less important Pods that waited for this node look for another.
         List<PodInfo> lesser;
         lock (_gate) lesser = [.. _cluster.Nominations.On(victims.Node).Where(p => p.Priority < pod.Priority)];
@@ -230,7 +230,7 @@ public sealed class SchedulerLoop
 
     private async Task FreeAsync(PodInfo pod, DeviceClaim claim)
     {
-        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30), _time);
         try
         {
             await _dynamicResources.FreeAsync(claim, bounded.Token);
@@ -274,7 +274,7 @@ public sealed class SchedulerLoop
 
     private async Task UndoAsync(PodInfo pod, Assignment assignment)
     {
-        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30), _time);
         try
         {
             foreach (var reservation in assignment.Reservations) await reservation.UndoAsync(bounded.Token);

@@ -1,3 +1,5 @@
+using Bramble.Client;
+
 namespace Bramble.Scheduler;
 
 /// <summary>Work that the loop has begun and does not wait for. The bounded kind is at most 64 at once: then whoever adds waits. Thread-safe.</summary>
@@ -7,13 +9,13 @@ internal sealed class TaskSet
 
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _running = [];
-    private readonly SemaphoreSlim _slots = new(BoundedMax);
+    private readonly Permits _slots = new(BoundedMax);
 
     public void Add(Func<Task> work)
     {
-        var task = Task.Run(work);
+        var task = RunAsync(work);
         lock (_gate) _running.Add(task);
-        _ = task.ContinueWith(Forget, TaskScheduler.Default);
+        _ = task.ContinueWith(Forget, TaskContinuationOptions.ExecuteSynchronously);
     }
 
     public async ValueTask AddAsync(Func<Task> work, bool isBounded, CancellationToken cancel)
@@ -23,7 +25,7 @@ internal sealed class TaskSet
             Add(work);
             return;
         }
-        await _slots.WaitAsync(cancel);
+        await _slots.TakeAsync(cancel);
         Add(async () =>
         {
             try
@@ -40,6 +42,12 @@ internal sealed class TaskSet
     public Task FinishedAsync()
     {
         lock (_gate) return Task.WhenAll(_running);
+    }
+
+    private static async Task RunAsync(Func<Task> work)
+    {
+        await Task.Yield();      // the loop goes on
+        await work();
     }
 
     private void Forget(Task task)

@@ -14,7 +14,7 @@ internal sealed class EventLog(long startRevision, int eventsMax = 2048, long by
     private long _bytes;
     private long _oldest = startRevision;       // every event after this revision is remembered
     private long _current = startRevision;
-    private TaskCompletionSource _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<TaskCompletionSource> _waiting = [];      // for more
 
     public long CurrentRevision => Volatile.Read(ref _current);
 
@@ -22,7 +22,6 @@ internal sealed class EventLog(long startRevision, int eventsMax = 2048, long by
     public void Append(IReadOnlyList<StoreEvent> events)
     {
         if (events.Count == 0) return;
-        TaskCompletionSource more;
         lock (_gate)
         {
             foreach (var change in events)
@@ -38,10 +37,9 @@ internal sealed class EventLog(long startRevision, int eventsMax = 2048, long by
                 _forgotten = 0;
             }
             Volatile.Write(ref _current, events[^1].Revision);
-            more = _more;
-            _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            foreach (var waiter in _waiting) waiter.TrySetResult();
+            _waiting.Clear();
         }
-        more.SetResult();
     }
 
     public async IAsyncEnumerable<IReadOnlyList<StoreEvent>> WatchAsync(long afterRevision, [EnumeratorCancellation] CancellationToken cancel)
@@ -50,18 +48,19 @@ internal sealed class EventLog(long startRevision, int eventsMax = 2048, long by
         while (true)
         {
             cancel.ThrowIfCancellationRequested();
-            Task more;
+            TaskCompletionSource? more = null;
             List<StoreEvent>? batch = null;
             lock (_gate)
             {
                 if (position < _oldest) throw new StoreCompactedException(position, _oldest);
-                more = _more.Task;
                 var first = FirstAfter(position);
                 if (first < _events.Count) batch = _events.GetRange(first, Math.Min(BatchEventsMax, _events.Count - first));
+                else _waiting.Add(more = new(TaskCreationOptions.RunContinuationsAsynchronously));
             }
             if (batch is null)
             {
-                await more.WaitAsync(cancel);
+                using var registration = cancel.UnsafeRegister(static (waiter, token) => ((TaskCompletionSource)waiter!).TrySetCanceled(token), more);
+                await more!.Task;
                 continue;
             }
             position = batch[^1].Revision;

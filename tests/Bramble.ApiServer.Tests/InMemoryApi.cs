@@ -4,6 +4,7 @@ using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.InProcess;
 using Bramble.ApiServer.Serving;
+using Bramble.ApiServer.SpecialResources;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Storage;
@@ -17,7 +18,7 @@ internal sealed class InMemoryApi : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loading;
 
-    private InMemoryApi(MemoryStore store, WatchCache cache, TimeProvider time)
+    private InMemoryApi(MemoryStore store, WatchCache cache, TimeProvider time, Random? seeded)
     {
         Cache = cache;
         _loading = cache.RunAsync(_stop.Token);
@@ -28,8 +29,9 @@ internal sealed class InMemoryApi : IAsyncDisposable
             Strategies = BuiltInStrategies.All(new ServiceNetwork([System.Net.IPNetwork.Parse("10.43.0.0/16")], 30000, 32767), () => client!),
             Admission = AdmissionPlugins.Compose(authorizer, rbac, () => client!, time),
             Authorizer = authorizer,
+            SpecialEndpoints = SpecialEndpoints.OfPods(time),
         };
-        Client = client = new InProcessClient(new ApiPipeline(cache, store, new ApiServerOptions(), parts, time, NullLoggerFactory.Instance), UserInfo.Loopback, "test");
+        Client = client = new InProcessClient(new ApiPipeline(cache, store, new ApiServerOptions { Seeded = seeded }, parts, time, NullLoggerFactory.Instance), UserInfo.Loopback, "test");
     }
 
     /// <summary>The API as its own administrator.</summary>
@@ -37,18 +39,20 @@ internal sealed class InMemoryApi : IAsyncDisposable
 
     public WatchCache Cache { get; }
 
-    public static async Task<InMemoryApi> StartAsync()
+    public static Task<InMemoryApi> StartAsync() => StartAsync(new MemoryStore(), TimeProvider.System, null);
+
+    /// <param name="seeded">Decides what else chance does.</param>
+    public static async Task<InMemoryApi> StartAsync(MemoryStore store, TimeProvider time, Random? seeded)
     {
-        var store = new MemoryStore();
-        var api = new InMemoryApi(store, new WatchCache(store, TimeProvider.System, NullLoggerFactory.Instance), TimeProvider.System);
-        await Task.WhenAny(api.Cache.Ready, api._loading).Unwrap();
+        var api = new InMemoryApi(store, new WatchCache(store, time, NullLoggerFactory.Instance), time, seeded);
+        await api.Cache.Ready;
         return api;
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        await _loading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Cancel();
+        await _loading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         _stop.Dispose();
     }
 }

@@ -76,7 +76,13 @@ public sealed class LabelSelector
 
     public bool Matches(IReadOnlyDictionary<string, string> labels) => Matches(labels.GetValueOrDefault);
 
-    public bool Matches(IDictionary<string, string>? labels) => Matches(key => labels is not null && labels.TryGetValue(key, out var value) ? value : null);
+    public bool Matches(IDictionary<string, string>? labels)
+    {
+        if (_matchesNothing) return false;
+        foreach (var requirement in Requirements)
+            if (!requirement.Matches(labels is not null && labels.TryGetValue(requirement.Key, out var value) ? value : null)) return false;
+        return true;
+    }
 
     /// <summary>Looks at <c>metadata.labels</c> of a tree.</summary>
     public bool Matches(JsonObject obj)

@@ -17,7 +17,9 @@ internal sealed class ResourceCache(TimeProvider time)
 
     private State _state = State.Start(0, ObjectMap.Empty);
     private long _eventBytes;
-    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();                        // guards what follows; held for moments
+    private readonly List<Watcher> _asleep = [];
+    private TaskCompletionSource? _changed;
 
     /// <summary>Objects and chain of events, as they belong together.</summary>
     /// <param name="Oldest">First link kept: its revision is the oldest that can be read or watched from.</param>
@@ -46,8 +48,33 @@ internal sealed class ResourceCache(TimeProvider time)
 
     public State Current => Volatile.Read(ref _state);
 
-    /// <summary>Completes at the next change. Take it before looking at <see cref="ObjectEvent.Next"/>, else a change in between is missed.</summary>
-    public Task Changed => Volatile.Read(ref _changed).Task;
+    /// <summary>Completes at the next change. Take it before looking at <see cref="Current"/>, else a change in between is missed.</summary>
+    public Task Changed
+    {
+        get
+        {
+            lock (_gate) return (_changed ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
+
+    /// <summary>Rings the watcher at the next change. False: there has been one since its link, or its link is no longer remembered.</summary>
+    public bool RingAtNext(ObjectEvent link, Watcher watcher)
+    {
+        lock (_gate)
+        {
+            if (link.Next is not null || IsTooSlow(link)) return false;
+            if (!watcher.IsListed) _asleep.Add(watcher);
+            watcher.IsListed = true;
+            return true;
+        }
+    }
+
+    /// <summary>The watch has ended.</summary>
+    public void Forget(Watcher watcher)
+    {
+        lock (_gate)
+            if (watcher.IsListed) _asleep.Remove(watcher);
+    }
 
     /// <summary>True when a watcher standing at <paramref name="link"/> has fallen out of the cache's memory.</summary>
     public bool IsTooSlow(ObjectEvent link) => link.Number < Current.Oldest.Number;
@@ -87,8 +114,20 @@ internal sealed class ResourceCache(TimeProvider time)
         Volatile.Write(ref _state, new State(Trim(state.Oldest, link), link));
     }
 
-    public void Announce() =>
-        Interlocked.Exchange(ref _changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+    public void Announce()
+    {
+        lock (_gate)
+        {
+            foreach (var watcher in _asleep)
+            {
+                watcher.IsListed = false;
+                watcher.Ring();
+            }
+            _asleep.Clear();
+            _changed?.SetResult();
+            _changed = null;
+        }
+    }
 
     private static long BytesOf(ObjectEvent link) => (link.Object?.Json.Length ?? 0) + 500; // the copied leaf and the link itself
 

@@ -88,7 +88,7 @@ public sealed class WatchCache(IStore store, TimeProvider time, ILoggerFactory l
             waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiting.Enqueue(waiter, revision);
         }
-        return waiter.Task.WaitAsync(cancel);
+        return waiter.OrUntil(cancel);
     }
 
     /// <summary>Waits for a revision a client named, at most three seconds; then 504 as upstream.</summary>

@@ -49,4 +49,7 @@ public sealed record ApiServerOptions
 
     /// <summary>A watch without timeoutSeconds lives between this and twice this.</summary>
     public TimeSpan WatchTimeoutMin { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>Decides uids, generated names and lives of watches: a simulation's seed. Null: chance does.</summary>
+    public Random? Seeded { get; init; }
 }

@@ -117,8 +117,8 @@ internal sealed class WatchWriter(HttpContext http, WatchAnswer answer, Negotiat
         if (step.Error is { } error) return TreeText.Write(error.ToTree());
         if (step.Object is not { } obj) return Shown(BookmarkJson(step));
         if (form.Transform == AnswerTransform.None && !_resource.IsConverted) return obj.Json;
-        if (form.Transform == AnswerTransform.Table || step.Link is not { } link) return Shown(_resource.ToServed(obj).Json);
-        return link.Forms.GetOrMake(_formName, step.IsPrevious, () => Shown(_resource.ToServed(obj).Json).ToArray());
+        if (form.Transform == AnswerTransform.Table || step.Forms is not { } forms) return Shown(_resource.ToServed(obj).Json);
+        return forms.GetOrMake(_formName, step.IsPrevious, () => Shown(_resource.ToServed(obj).Json).ToArray());
     }
 
     private ReadOnlyMemory<byte> Shown(ReadOnlyMemory<byte> json)

@@ -17,9 +17,15 @@ public static class SpecialEndpoints
         new AccessReviewEndpoint(AccessReviewScope.AnySubjectInNamespace, authorizer),
         new SelfSubjectRulesReviewEndpoint(rbac),
         new TokenRequestEndpoint(new ServiceAccountTokenIssuer(keys, config.ServiceAccountIssuers[0], time), config, time),
+        .. OfPods(time),
+        new ComponentStatusEndpoint(),
+    ];
+
+    /// <summary>Those that need to know nobody.</summary>
+    public static IReadOnlyList<ISpecialEndpoint> OfPods(TimeProvider time) =>
+    [
         new BindingEndpoint(new("", "pods"), "binding", time),
         new BindingEndpoint(new("", "bindings"), "", time),
         new EvictionEndpoint(time),
-        new ComponentStatusEndpoint(),
     ];
 }

@@ -142,7 +142,7 @@ public sealed class ApiPipeline
     }
 
     internal WriteContext Context(ServedResource resource, NamespacedName name, string subresource, ApiRequest request, WriteOptions options) =>
-        new(resource, name, subresource, request, options, Cache, _time);
+        new(resource, name, subresource, request, options, Cache, _time) { Seeded = Options.Seeded };
 
     internal ValueTask<KubeObject> CreateAsync(WriteContext context, JsonObject served, CancellationToken cancel) =>
         _creates.CreateAsync(context, Defaulted(context.Resource, served), isApplied: false, cancel);
@@ -196,7 +196,7 @@ public sealed class ApiPipeline
         var options = ListOptions.Read(request.Query, resource, isWatch: true, PathName(request));
         var timeout = options.TimeoutSeconds is > 0 and var seconds
             ? TimeSpan.FromSeconds(Math.Min(seconds, (long)int.MaxValue / 1000))
-            : Options.WatchTimeoutMin * (1 + Random.Shared.NextDouble());
+            : Options.WatchTimeoutMin * (1 + (Options.Seeded ?? Random.Shared).NextDouble());
         return new WatchAnswer(resource, await _reads.WatchAsync(resource, resource.IsNamespaced ? request.Info.Namespace : "", options, timeout, cancel));
     }
 

@@ -35,7 +35,7 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         for (var attempt = 1; ; attempt++)
         {
             var named = (JsonObject)mutated.DeepClone();
-            named.Meta()["name"] = ObjectRules.GenerateName(prefix);
+            named.Meta()["name"] = ObjectRules.GenerateName(prefix, context.Seeded ?? Random.Shared);
             try
             {
                 return await StoreAsync(context, named, cancel);
@@ -52,7 +52,7 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         var strategy = context.Resource.Strategy;
         var meta = obj.Meta();
         meta["creationTimestamp"] = Metadata.Time(context.Time.GetUtcNow());
-        meta["uid"] = Guid.NewGuid().ToString();
+        meta["uid"] = NewUid(context.Seeded);
         // Addresses and ports are taken before validation, as upstream does: what it refuses are the values taken.
         strategy.Complete(obj, null);
         await strategy.AllocateAsync(obj, null, context.Strategy, cancel);
@@ -66,6 +66,14 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         {
             if (stored is null || context.IsDryRun) await strategy.ReleaseAsync(obj, null, context.Strategy, CancellationToken.None);
         }
+    }
+
+    private static string NewUid(Random? seeded)
+    {
+        if (seeded is null) return Guid.NewGuid().ToString();
+        Span<byte> bytes = stackalloc byte[16];
+        seeded.NextBytes(bytes);
+        return new Guid(bytes).ToString();
     }
 
     private async ValueTask<KubeObject> PutAsync(WriteContext context, JsonObject obj, CancellationToken cancel)

@@ -34,10 +34,10 @@ internal static class ObjectRules
     }
 
     /// <summary>A name from generateName: its first 58 characters and five random ones that make no words.</summary>
-    public static string GenerateName(string prefix)
+    public static string GenerateName(string prefix, Random random)
     {
         if (prefix.Length > 58) prefix = prefix[..58];
-        return string.Concat(prefix, Random.Shared.GetString(Alphabet, 5));
+        return string.Concat(prefix, random.GetString(Alphabet, 5));
     }
 
     /// <summary>Owners that come twice (same uid and the same in all) are written once, with a warning.</summary>

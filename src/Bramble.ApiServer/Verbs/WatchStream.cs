@@ -5,10 +5,11 @@ using Bramble.Client;
 
 namespace Bramble.ApiServer.Verbs;
 
-/// <summary>One step of a watch. <c>Link</c>: the event of the cache it comes from, whose encodings are shared; null for initial objects and bookmarks.</summary>
+/// <summary>One step of a watch. <c>Forms</c>: the shared encodings of the event it comes from; null for initial objects and bookmarks. (Not the event itself: the last step
+/// of a watch is kept until its next one, and an event keeps all that follow it.)</summary>
 /// <param name="Object">Null for a bookmark and an error.</param>
 /// <param name="IsPrevious">The object is the version before, because it no longer fits the selector.</param>
-internal readonly record struct WatchStep(WatchEventType Type, KubeObject? Object, ObjectEvent? Link, bool IsPrevious, long Revision, bool EndsInitialEvents, Status? Error);
+internal readonly record struct WatchStep(WatchEventType Type, KubeObject? Object, EventForms? Forms, bool IsPrevious, long Revision, bool EndsInitialEvents, Status? Error);
 
 /// <summary>A watch: initial objects, then the chain of events from a link on, through selectors. It has no queue of its own: it walks the cache's chain,
 /// and is closed when it falls out of the cache's memory.</summary>
@@ -25,27 +26,34 @@ internal sealed class WatchStream(
 {
     private static readonly TimeSpan BookmarkInterval = TimeSpan.FromMinutes(1);
 
-    /// <summary>Steps until the time is over or <paramref name="cancel"/>; an error is the last step.</summary>
+    // Given up when the watch begins: kept, they would keep every event until it ends.
+    private ObjectEvent? _start = start;
+    private ObjectMap? _initial = initial;
+
+    /// <summary>Steps until the time is over or <paramref name="cancel"/>; an error is the last step. To be read once.</summary>
     public async IAsyncEnumerable<WatchStep> StepsAsync([EnumeratorCancellation] CancellationToken cancel)
     {
-        if (start is null)
+        if (_start is not { } link)
         {
             yield return Failed(resource.Cache.TooOld(initialRevision).Status);
             yield break;
         }
-        if (initial is not null)
+        _start = null;
+        if (_initial is not null)
         {
-            foreach (var obj in initial.Range(ns))
+            foreach (var obj in TakeInitial().Range(ns))
                 if (options.Selects(resource, obj)) yield return new WatchStep(WatchEventType.Added, obj, null, false, obj.ResourceVersion, false, null);
             if (options.AllowsBookmarks) yield return Bookmark(initialRevision, endsInitial: true);
         }
+        var watcher = new Watcher();
+        using var ended = new Ended(resource.Cache, watcher);
+        using var timer = time.CreateTimer(static watcher => ((Watcher)watcher!).TimeIsUp(), watcher, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        using var registration = cancel.UnsafeRegister(static watcher => ((Watcher)watcher!).Ring(), watcher);
         var began = time.GetTimestamp();
         var bookmarked = began;
-        var link = start;
         var seen = Math.Max(initialRevision, afterRevision);
         while (true)
         {
-            var changed = resource.Cache.Changed;
             while (link.Next is { } next)
             {
                 if (resource.Cache.IsTooSlow(link)) yield break;
@@ -56,7 +64,7 @@ internal sealed class WatchStream(
                 if (Select(next) is { } step) yield return step;
                 if (cancel.IsCancellationRequested) yield break;
             }
-            if (resource.Cache.IsTooSlow(link)) yield break;
+            if (cancel.IsCancellationRequested || resource.Cache.IsTooSlow(link)) yield break;
             var left = timeout - time.GetElapsedTime(began);
             if (left <= TimeSpan.Zero) yield break;
             var wait = left;
@@ -66,35 +74,35 @@ internal sealed class WatchStream(
                 if (due <= TimeSpan.Zero)
                 {
                     bookmarked = time.GetTimestamp();
+                    watcher.IsTimed = false;
                     yield return Bookmark(Math.Max(seen, resource.Cache.Current.Revision), endsInitial: false);
                     continue;
                 }
                 if (due < wait) wait = due;
             }
-            if (!await WaitAsync(changed, wait, cancel)) yield break;
+            if (!watcher.IsTimed)
+            {
+                watcher.IsTimed = true;
+                timer.Change(wait, Timeout.InfiniteTimeSpan);
+            }
+            if (resource.Cache.RingAtNext(link, watcher)) await watcher.SleepAsync();
         }
+    }
+
+    private ObjectMap TakeInitial()
+    {
+        var taken = _initial!;
+        _initial = null;
+        return taken;
     }
 
     private static WatchStep Failed(Status status) => new(WatchEventType.Bookmark, null, null, false, 0, false, status);
 
     private static WatchStep Bookmark(long revision, bool endsInitial) => new(WatchEventType.Bookmark, null, null, false, revision, endsInitial, null);
 
-    /// <summary>False: cancelled.</summary>
-    private async Task<bool> WaitAsync(Task changed, TimeSpan wait, CancellationToken cancel)
+    private sealed class Ended(ResourceCache cache, Watcher watcher) : IDisposable
     {
-        try
-        {
-            await changed.WaitAsync(wait, time, cancel);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return true;
-        }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
-        {
-            return false;
-        }
+        public void Dispose() => cache.Forget(watcher);
     }
 
     /// <summary>What an event means to this watcher: objects come and go as they begin and cease to fit the selector.</summary>
@@ -102,13 +110,13 @@ internal sealed class WatchStream(
     {
         var current = change.Object!;
         if (ns.Length > 0 && current.Name.Namespace != ns) return null;
-        if (!options.HasSelector) return new WatchStep(change.Type, current, change, false, change.Revision, false, null);
+        if (!options.HasSelector) return new WatchStep(change.Type, current, change.Forms, false, change.Revision, false, null);
         var fits = change.Type != WatchEventType.Deleted && options.Selects(resource, current);
         var fitted = change.Previous is { } previous && options.Selects(resource, previous);
-        if (fits) return new WatchStep(fitted ? WatchEventType.Modified : WatchEventType.Added, current, change, false, change.Revision, false, null);
+        if (fits) return new WatchStep(fitted ? WatchEventType.Modified : WatchEventType.Added, current, change.Forms, false, change.Revision, false, null);
         if (!fitted) return null;
         return change.Type == WatchEventType.Deleted
-            ? new WatchStep(WatchEventType.Deleted, current, change, false, change.Revision, false, null)
-            : new WatchStep(WatchEventType.Deleted, change.PreviousAtThisRevision, change, true, change.Revision, false, null);
+            ? new WatchStep(WatchEventType.Deleted, current, change.Forms, false, change.Revision, false, null)
+            : new WatchStep(WatchEventType.Deleted, change.PreviousAtThisRevision, change.Forms, true, change.Revision, false, null);
     }
 }

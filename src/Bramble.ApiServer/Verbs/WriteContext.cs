@@ -11,6 +11,9 @@ namespace Bramble.ApiServer.Verbs;
 /// <summary>The frame of one write: what it is about, who asks, how.</summary>
 internal sealed record WriteContext(ServedResource Resource, NamespacedName Name, string Subresource, ApiRequest Request, WriteOptions Options, IResourceReader Reader, TimeProvider Time)
 {
+    /// <summary>Null: chance decides.</summary>
+    public Random? Seeded { get; init; }
+
     public bool IsDryRun => Options.IsDryRun;
 
     public StrategyContext Strategy => new(Reader, Request.User, Time.GetUtcNow(), Subresource, IsDryRun);

@@ -41,7 +41,7 @@ public sealed class EventRecorder : IAsyncDisposable
         _time = time;
         _log = logs.CreateLogger("events");
         _correlator = new EventCorrelator(time);
-        _writing = Task.Run(WriteAsync);
+        _writing = WriteAsync();
     }
 
     public void Normal(EventSubject about, string reason, string message) => Enqueue(about, "Normal", reason, message, null);
@@ -56,7 +56,7 @@ public sealed class EventRecorder : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _pending.Writer.TryComplete();
-        _stop.CancelAfter(TimeSpan.FromSeconds(2));
+        using var limit = _time.CreateTimer(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop, TimeSpan.FromSeconds(2), Timeout.InfiniteTimeSpan);
         await _writing;
         _stop.Dispose();
     }
@@ -68,7 +68,8 @@ public sealed class EventRecorder : IAsyncDisposable
     {
         try
         {
-            await foreach (var pending in _pending.Reader.ReadAllAsync(_stop.Token)) await WriteAsync(pending);
+            while (await _pending.Reader.WaitToReadAsync(_stop.Token))
+                while (_pending.Reader.TryRead(out var pending)) await WriteAsync(pending);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {

@@ -8,10 +8,10 @@ namespace Bramble.Controllers.Deployments;
 
 /// <summary>A ReplicaSet as its Deployment's decisions see it.</summary>
 internal sealed record ReplicaSetView(
-    string Name, DateTime CreatedAt, int Replicas, int StatusReplicas, int ReadyReplicas, int AvailableReplicas, int? TerminatingReplicas, int ActivePods, V1ReplicaSet Model)
+    string Name, DateTime CreatedAt, int Replicas, int StatusReplicas, int ReadyReplicas, int AvailableReplicas, int? TerminatingReplicas, Func<int> ActivePods, V1ReplicaSet Model)
 {
-    /// <param name="activePods">Pods of the set in the copy: its status may not count those yet that it has just made.</param>
-    public static ReplicaSetView Of(V1ReplicaSet set, int activePods) => new(
+    /// <param name="activePods">Counts the Pods of the set in the copy, where that matters: its status may not count those yet that it has just made.</param>
+    public static ReplicaSetView Of(V1ReplicaSet set, Func<int> activePods) => new(
         set.Metadata.Name, set.Metadata.CreationTimestamp ?? default, set.Spec.Replicas ?? 1,
         set.Status?.Replicas ?? 0, set.Status?.ReadyReplicas ?? 0, set.Status?.AvailableReplicas ?? 0, set.Status?.TerminatingReplicas, activePods, set);
 
@@ -19,7 +19,7 @@ internal sealed record ReplicaSetView(
     public int LastingReplicas => Math.Min(AvailableReplicas, Replicas);
 
     /// <summary>Pods there are or may be any moment: a set that was just told to shrink still has those that are about to go.</summary>
-    public int PodsMax => Math.Max(Math.Max(Replicas, StatusReplicas), ActivePods);
+    public int PodsMax => Math.Max(Math.Max(Replicas, StatusReplicas), ActivePods());
 
     public NamespacedName FullName => Model.NamespacedName();
 

@@ -15,7 +15,7 @@ internal sealed class Rollout(
     IInformer<V1Deployment> deployments, WriteBarrier writes, Func<V1ReplicaSet, int> activePodsOf)
 {
     private readonly NamespacedName _name = found.Name;
-    private readonly List<ReplicaSetView> _all = [.. owned.Select(s => ReplicaSetView.Of(s, activePodsOf(s)))];
+    private readonly List<ReplicaSetView> _all = [.. owned.Select(s => ReplicaSetView.Of(s, () => activePodsOf(s)))];
     private readonly DateTimeOffset _now = context.Time.GetUtcNow();
     private readonly Dictionary<string, KubeObject> _trees = new(StringComparer.Ordinal);      // sets that were written in this look: newer than the copy
 
@@ -95,7 +95,8 @@ internal sealed class Rollout(
         var old = _all.Where(s => s.Name != newSet?.Name).ToList();
         var isScaledDown = false;
         foreach (var set in old.Where(s => s.Replicas > 0)) isScaledDown |= await ApplyAsync(new Scale(set, 0), cancel);
-        if (isScaledDown || old.Any(s => s.StatusReplicas > 0 || hasRunningPods(s))) return await WriteRolloutAsync(newSet, cancel);
+        // A set that has not seen yet that it is to have none may be making Pods this moment.
+        if (isScaledDown || old.Any(s => s.StatusReplicas > 0 || s.Model.Status?.ObservedGeneration < s.Model.Metadata.Generation || hasRunningPods(s))) return await WriteRolloutAsync(newSet, cancel);
         newSet ??= await GetNewSetAsync(mayCreate: true, cancel);
         if (newSet is null) return Requeue.Never;
         await ApplyAsync(new Scale(newSet, Wanted), cancel);
@@ -151,7 +152,7 @@ internal sealed class Rollout(
             _trees[name] = created;
             if (replicas > 0)
                 context.Events.Normal(DeploymentController.About(deployment, _name), "ScalingReplicaSet", $"Scaled up replica set {name} from 0 to {replicas}");
-            var view = ReplicaSetView.Of(created.Model<V1ReplicaSet>(), 0);
+            var view = ReplicaSetView.Of(created.Model<V1ReplicaSet>(), () => 0);
             _all.Add(view);
             await NoteRevisionAsync(revision, "NewReplicaSetCreated", $"Created new replica set \"{name}\"", cancel);
             return view;

@@ -12,6 +12,9 @@ internal readonly record struct Requeue(TimeSpan? Delay)
 {
     public static readonly Requeue Never = new(null);
 
+    /// <summary>Changes that came while the key was being looked at are looked at together when this is over.</summary>
+    public TimeSpan Pause { get; init; }
+
     public static Requeue After(TimeSpan delay) => new(delay);
 
     /// <summary>The earlier of both.</summary>

@@ -27,10 +27,21 @@ internal sealed class WriteBarrier
     public async Task CaughtUpAsync(NamespacedName key, TimeProvider time, CancellationToken cancel)
     {
         if (!_pending.TryRemove(key, out var writes)) return;
-        while (writes.TryDequeue(out var write))
+        while (writes.TryPeek(out var write))
         {
-            if (write.IsSeen()) continue;
-            await write.Wait(write.IsSeen, cancel).WaitAsync(WaitMax, time, cancel);
+            try
+            {
+                if (!write.IsSeen()) await write.Wait(write.IsSeen, cancel).WaitAsync(WaitMax, time, cancel);
+            }
+            catch (TimeoutException)
+            {
+                // It stays, with those after it: the next attempt waits for them again.
+                var waiting = _pending.GetOrAdd(key, writes);
+                if (waiting != writes)
+                    foreach (var left in writes) waiting.Enqueue(left);
+                throw;
+            }
+            writes.TryDequeue(out _);
         }
     }
 

@@ -96,9 +96,9 @@ internal sealed class JobLook(
         {
             return await client.StrategicPatchAsync(Resources.Pods, pod.NamespacedName(), patch, null, cancel);
         }
-        catch (StatusException e) when (e.IsNotFound || e.IsConflict)
+        catch (StatusException e) when (e.IsNotFound)
         {
-            return null;        // gone, or another Pod of this name by now
+            return null;        // gone; a conflict is no such thing: what still has its finalizer would be counted twice
         }
     }
 

@@ -12,7 +12,8 @@ internal static class ReplicaSetStatus
         JsonObject set, IReadOnlyList<V1Pod> active, int terminating, bool hasTerminating, Exception? failure, DateTimeOffset now)
     {
         var minReady = (int?)set["spec"]!["minReadySeconds"] ?? 0;
-        var templateLabels = set["spec"]!["template"]?["metadata"]?["labels"] as JsonObject;
+        var templateLabels = new List<(string Key, string? Value)>();
+        foreach (var (key, value) in set["spec"]!["template"]?["metadata"]?["labels"] as JsonObject ?? []) templateLabels.Add((key, (string?)value));
         int labelled = 0, ready = 0, available = 0;
         TimeSpan? wait = null;
         foreach (var pod in active)
@@ -40,6 +41,10 @@ internal static class ReplicaSetStatus
         return (status, wait);
     }
 
-    private static bool HasLabels(V1Pod pod, JsonObject? labels) =>
-        labels is null || labels.All(l => pod.Metadata.Labels is { } has && has.TryGetValue(l.Key, out var value) && value == (string?)l.Value);
+    private static bool HasLabels(V1Pod pod, List<(string Key, string? Value)> labels)
+    {
+        foreach (var (key, wanted) in labels)
+            if (pod.Metadata.Labels is not { } has || !has.TryGetValue(key, out var value) || value != wanted) return false;
+        return true;
+    }
 }

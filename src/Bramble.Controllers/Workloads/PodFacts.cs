@@ -11,7 +11,14 @@ internal static class PodFacts
     /// <summary>Counts as a replica: neither finished nor going.</summary>
     public static bool IsActive(this V1Pod pod) => !pod.IsFinished() && !pod.IsBeingDeleted();
 
-    public static V1PodCondition? Condition(this V1Pod pod, string type) => pod.Status?.Conditions?.FirstOrDefault(c => c.Type == type);
+    public static V1PodCondition? Condition(this V1Pod pod, string type)
+    {
+        // Asked of each Pod of a set whenever one of them changes.
+        if (pod.Status?.Conditions is { } conditions)
+            for (var i = 0; i < conditions.Count; i++)
+                if (conditions[i].Type == type) return conditions[i];
+        return null;
+    }
 
     public static bool IsReady(this V1Pod pod) => pod.Condition("Ready")?.Status == "True";
 

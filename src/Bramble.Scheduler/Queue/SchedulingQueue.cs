@@ -1,4 +1,5 @@
 using Bramble.Api.Naming;
+using Bramble.Client;
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.State;
 
@@ -32,7 +33,7 @@ internal sealed class SchedulingQueue : IDisposable
     private readonly SortedSet<QueuedPod> _failed = new(Comparer<QueuedPod>.Create(ByBackOff));
     private readonly SortedSet<QueuedPod> _unschedulable = new(Comparer<QueuedPod>.Create((a, b) => a.Since != b.Since ? a.Since.CompareTo(b.Since) : a.Order.CompareTo(b.Order)));
     private readonly List<ClusterChange> _changes = [];        // since the first of those in flight was taken
-    private readonly SemaphoreSlim _available = new(0);
+    private readonly Permits _available = new(0);
     private readonly ITimer _timer;
     private int _inFlight;
     private long _order;
@@ -105,7 +106,7 @@ internal sealed class SchedulingQueue : IDisposable
     {
         while (true)
         {
-            await _available.WaitAsync(cancel);
+            await _available.TakeAsync(cancel);
             lock (_gate)
             {
                 if ((_active.Min ?? _backingOff.Min) is not { } next) continue;      // it was removed meanwhile
@@ -199,11 +200,7 @@ internal sealed class SchedulingQueue : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        _timer.Dispose();
-        _available.Dispose();
-    }
+    public void Dispose() => _timer.Dispose();
 
     private static int ByBackOff(QueuedPod a, QueuedPod b) => a.BackOffUntil != b.BackOffUntil ? a.BackOffUntil.CompareTo(b.BackOffUntil) : QueuedPod.ByPriority(a, b);
 

@@ -9,10 +9,12 @@ internal sealed class IdleMemory(TimeProvider time)
     /// <summary>How often to look. A look costs nothing.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 
-    /// <summary>Bytes allocated in one interval below which the server counts as resting.</summary>
+    /// <summary>Bytes allocated in one interval below which the server counts as resting; of a large heap a sixteenth, because 200 nodes that only renew their leases
+    /// allocate more than this.</summary>
     private const long RestingBytes = 4 << 20;
 
-    /// <summary>Bytes allocated since the last collection of ours that make another one worth its pause (tens of milliseconds on a board).</summary>
+    /// <summary>Bytes allocated since the last collection of ours that make another one worth its pause (tens of milliseconds on a board); of a large heap, whose pause
+    /// is longer, half.</summary>
     private const long WorthwhileBytes = 24 << 20;
 
     private long _atLastLook;
@@ -25,7 +27,7 @@ internal sealed class IdleMemory(TimeProvider time)
         while (await timer.WaitForNextTickAsync(stop))
         {
             var allocated = GC.GetTotalAllocatedBytes();
-            if (IsWorthwhile(allocated))
+            if (IsWorthwhile(allocated, GC.GetGCMemoryInfo(GCKind.Any).TotalCommittedBytes))
             {
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
                 ProgramPages.Release();
@@ -33,12 +35,12 @@ internal sealed class IdleMemory(TimeProvider time)
         }
     }
 
-    /// <summary>Whether to collect now, given all bytes ever allocated.</summary>
-    internal bool IsWorthwhile(long allocated)
+    /// <summary>Whether to collect now, given all bytes ever allocated and those that the heap holds.</summary>
+    internal bool IsWorthwhile(long allocated, long committed)
     {
-        var resting = allocated - _atLastLook < RestingBytes;
+        var resting = allocated - _atLastLook < Math.Max(RestingBytes, committed / 16);
         _atLastLook = allocated;
-        if (!resting || allocated - _atLastCollection < WorthwhileBytes) return false;
+        if (!resting || allocated - _atLastCollection < Math.Max(WorthwhileBytes, committed / 2)) return false;
         _atLastCollection = allocated;
         return true;
     }

@@ -101,7 +101,7 @@ public sealed class RollingUpdateTests
     [InlineData("1", 0)]
     [InlineData("", 0)]
     public void The_last_revision_is_the_one_before_the_newest(string revisions, long expected) => Assert.Equal(expected, Rollback.LastRevision(
-        revisions.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(r => ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""{"metadata":{"name":"s{{{r}}}","annotations":{"deployment.kubernetes.io/revision":"{{{r}}}"}},"spec":{}}"""), 0))));
+        revisions.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(r => ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""{"metadata":{"name":"s{{{r}}}","annotations":{"deployment.kubernetes.io/revision":"{{{r}}}"}},"spec":{}}"""), () => 0))));
 
     /// <param name="text">replicas/available</param>
     private static ReplicaSetView Set(string name, string text, int? desired = null, int? max = null)
@@ -113,6 +113,6 @@ public sealed class RollingUpdateTests
         return ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""
             {"metadata":{"name":"{{{name}}}","namespace":"d","creationTimestamp":"2024-01-01T00:00:00Z","annotations":{{{annotations.ToJsonString()}}} },
              "spec":{"replicas":{{{numbers[0]}}} },"status":{"replicas":{{{numbers[0]}}},"availableReplicas":{{{numbers[1]}}},"readyReplicas":{{{numbers[1]}}} } }
-            """), int.Parse(numbers[0]));
+            """), () => int.Parse(numbers[0]));
     }
 }

@@ -7,23 +7,30 @@ using Bramble.Client;
 namespace Bramble.Controllers.Tests.Simulation;
 
 /// <summary>An API that has bad moments, by a seed: conflicts although nothing changed, writes that are refused, writes that were done but whose answer is lost,
-/// and watches that break off.</summary>
-internal sealed class FaultyClient(IKubeClient inner, int seed) : IKubeClient
+/// slow answers, and watches that lag, break off or have forgotten too much. Its user may die in the middle of a call.</summary>
+internal sealed class FaultyClient(Func<IKubeClient> inner, Random random, TimeProvider time) : IKubeClient
 {
     private readonly Lock _gate = new();
-    private readonly Random _random = new(seed);
 
     /// <summary>False: the bad moments are over, and all must settle.</summary>
     public bool IsFaulty { get; set; } = true;
 
-    public ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) => inner.FindAsync(resource, name, cancel);
+    /// <summary>The user is dead: nothing it asks for is done any more, and it never learns of an answer.</summary>
+    public bool IsDead { get; set; }
 
-    public ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel) => inner.ListAsync(resource, query, cancel);
+    public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) => await Answer(inner().FindAsync(resource, name, await Asked(cancel)));
+
+    public async ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel) => await Answer(inner().ListAsync(resource, query, await Asked(cancel)));
+
+    public async ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel) => await Answer(inner().GetAsync(path, query, await Asked(cancel)));
 
     public async IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await foreach (var change in inner.WatchAsync(resource, query, cancel))
+        if (Happens(300)) throw StatusErrors.Expired("injected: too old resource version");
+        await foreach (var change in inner().WatchAsync(resource, query, cancel))
         {
+            if (Happens(40)) await Task.Delay(Some(2000), time, cancel);
+            if (IsDead) await Forever();
             yield return change;
             if (Happens(50)) yield break;       // the next watch goes on where this one ended
         }
@@ -31,8 +38,9 @@ internal sealed class FaultyClient(IKubeClient inner, int seed) : IKubeClient
 
     public async ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
     {
+        await Asked(cancel);
         Refuse(resource, name);
-        var created = await inner.CreateAsync(resource, name, body, subresource, cancel);
+        var created = await Answer(inner().CreateAsync(resource, name, body, subresource, cancel));
         // What has no name of its own would be made twice: of that no controller can know.
         if (name.Name.Length > 0) LoseAnswer();
         return created;
@@ -40,42 +48,68 @@ internal sealed class FaultyClient(IKubeClient inner, int seed) : IKubeClient
 
     public async ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
     {
+        await Asked(cancel);
         Refuse(resource, name);
-        var updated = await inner.UpdateAsync(resource, name, body, subresource, cancel);
+        var updated = await Answer(inner().UpdateAsync(resource, name, body, subresource, cancel));
         LoseAnswer();
         return updated;
     }
 
     public async ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel)
     {
+        await Asked(cancel);
         Refuse(resource, name);
-        var patched = await inner.PatchAsync(resource, name, patch, subresource, cancel);
+        var patched = await Answer(inner().PatchAsync(resource, name, patch, subresource, cancel));
         LoseAnswer();
         return patched;
     }
 
     public async ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
     {
+        await Asked(cancel);
         Refuse(resource, name);
-        var wasThere = await inner.DeleteAsync(resource, name, query, cancel);
+        var wasThere = await Answer(inner().DeleteAsync(resource, name, query, cancel));
         LoseAnswer();
         return wasThere;
     }
+
+    private async ValueTask<CancellationToken> Asked(CancellationToken cancel)
+    {
+        if (Happens(30)) await Task.Delay(Some(500), time, cancel);
+        if (IsDead) await Forever();
+        return cancel;
+    }
+
+    private async ValueTask<T> Answer<T>(ValueTask<T> call)
+    {
+        var answer = await call;
+        if (IsDead) await Forever();
+        return answer;
+    }
+
+    private static Task Forever() => new TaskCompletionSource().Task;
 
     private void Refuse(ResourceId resource, NamespacedName name)
     {
         if (resource.Plural == "events") return;
         if (Happens(12)) throw StatusErrors.Conflict(resource.GroupResource, name.Name, "injected");
         if (Happens(25)) throw new StatusException(new Status(500, "InternalError", "injected"));
+        if (Happens(40)) throw new HttpRequestException("injected: connection refused");
     }
 
     private void LoseAnswer()
     {
-        if (Happens(40)) throw new StatusException(new Status(504, "Timeout", "injected: done, but the answer is lost"));
+        if (Happens(80)) throw new StatusException(new Status(504, "Timeout", "injected: done, but the answer is lost"));
+        if (Happens(80)) throw new IOException("injected: done, but the connection was reset");
+    }
+
+    private TimeSpan Some(int millisecondsMax)
+    {
+        lock (_gate) return TimeSpan.FromMilliseconds(random.Next(1, millisecondsMax));
     }
 
     private bool Happens(int oneIn)
     {
-        lock (_gate) return IsFaulty && _random.Next(oneIn) == 0;
+        lock (_gate) return IsFaulty && random.Next(oneIn) == 0;
     }
 }

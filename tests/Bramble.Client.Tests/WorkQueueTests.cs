@@ -1,0 +1,55 @@
+using Microsoft.Extensions.Time.Testing;
+
+namespace Bramble.Client.Tests;
+
+public sealed class WorkQueueTests
+{
+    private readonly FakeTimeProvider _time = new();
+
+    [Fact]
+    public async Task A_key_that_rests_is_not_taken_again_however_often_it_is_added()
+    {
+        using var queue = new WorkQueue<string>(_time);
+        queue.Add("large");
+        await queue.TakeAsync(default);
+        queue.Done("large", TimeSpan.FromMilliseconds(100));
+        queue.Add("large");
+        queue.Add("small");
+        Assert.Equal("small", await queue.TakeAsync(default));
+        var next = queue.TakeAsync(default).AsTask();
+        _time.Advance(TimeSpan.FromMilliseconds(99));
+        Assert.False(next.IsCompleted);
+        queue.Add("large");
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Equal("large", await next);
+        Assert.Equal(0, queue.Count);
+    }
+
+    [Fact]
+    public async Task A_key_that_nobody_added_while_it_rested_does_not_come_back()
+    {
+        using var queue = new WorkQueue<string>(_time);
+        queue.Add("a");
+        await queue.TakeAsync(default);
+        queue.Done("a", TimeSpan.FromMilliseconds(100));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(0, queue.Count);
+        queue.Add("a");
+        Assert.Equal("a", await queue.TakeAsync(default));
+    }
+
+    [Fact]
+    public async Task Who_stops_waiting_takes_nothing_away()
+    {
+        var permits = new Permits(0);
+        using var stop = new CancellationTokenSource();
+        var first = permits.TakeAsync(stop.Token);
+        var second = permits.TakeAsync(default);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        permits.Release();
+        await second;
+        permits.Release();
+        await permits.TakeAsync(default);
+    }
+}
