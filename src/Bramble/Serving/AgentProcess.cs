@@ -18,7 +18,8 @@ namespace Bramble.Serving;
 internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILoggerFactory logs)
 {
     private const int KubeletPort = 10250;
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+    // The ingress' requests have ten seconds of it.
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan JoinRetry = TimeSpan.FromSeconds(4);
 
     private readonly ILogger _log = logs.CreateLogger("agent");
@@ -77,6 +78,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> FetchAsync(NodeClaim claim, CancellationToken cancel)
     {
         using var server = await SupervisorClient.ConnectAsync(config.Server, config.Token, time, _log, cancel);
+        await server.CheckVersionAsync(Product.KubernetesVersion, cancel);
         var cluster = await server.SettingsAsync(cancel);
         await _credentials.FetchAsync(server, claim, cancel);
         var servers = JsonNode.Parse(await server.GetAsync("/v1-k3s/apiservers", cancel)) as JsonArray ?? [];
