@@ -162,11 +162,11 @@ public sealed class SupervisorClient : IDisposable
         }
         catch (HttpRequestException failed)
         {
-            throw new JoinException($"{server} is not reached: {Cause(failed, server)}", failed);
+            throw new JoinException($"{server} is not reached: {Cause(failed, server)}", failed) { IsUnreached = true };
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new JoinException(Silent(server));
+            throw new JoinException(Silent(server)) { IsUnreached = true };
         }
     }
 

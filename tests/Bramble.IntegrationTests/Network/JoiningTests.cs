@@ -77,6 +77,9 @@ public sealed class JoiningTests(ThreeNodes nodes)
         await Refused("the token belongs to another cluster", Server, $"K10{new string('0', 64)}::node:token-of-the-desk");
         await Refused("another machine has joined under this name", Server, "token-of-the-desk", "--node-name", "desk2");
         await Refused("nothing listens on port 6444 there", "https://10.201.0.201:6444", "token-of-the-desk");
+        (await stranger.Shell("nft 'add table inet closed; add chain inet closed o { type filter hook output priority 0; policy accept; }; add rule inet closed o tcp dport 6443 drop'")).Succeeded();
+        await Refused("does its firewall let TCP 6443 through (ufw allow 6443/tcp)?", Server, "token-of-the-desk");
+        (await stranger.Shell("nft delete table inet closed")).Succeeded();
         Assert.Contains("an agent needs the cluster's token", (await stranger.Run(TestFiles.Bramble, "agent", "--server", Server)).Failed());
         Assert.Contains("--docker", (await stranger.Run(TestFiles.Bramble, "agent", "--docker", "--server", Server, "--token", "x")).Failed());
 
