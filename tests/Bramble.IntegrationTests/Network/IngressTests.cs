@@ -159,6 +159,15 @@ public sealed class IngressTests(IngressDesk desk)
         Assert.Equal("403", await Ask("?fieldSelector=metadata.name%3Dnamed"));
         await desk.Cluster.Kubectl("delete", "ingress", "-n", ns, "app");
         await Eventually.Becomes(() => Ask("named"), code => code == "403", "nobody names it any more");
+        await desk.Cluster.KubectlWithInput($$$"""
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: gw, namespace: {{{ns}}} }
+            spec: {gatewayClassName: traefik, listeners: [{name: tls, port: 443, protocol: HTTPS, hostname: rights.example, tls: {certificateRefs: [{name: other}]} }]}
+            """, "apply", "-f", "-");
+        await Eventually.Becomes(() => Ask("other"), code => code == "200", "the Secret that a Gateway names");
+        Assert.Equal("403", await Ask("named"));
+        Assert.Equal("403", await Ask(""));
 
         async Task<string> Ask(string what) => (await desk.Agent.Shell(
             $"cd /var/lib/rancher/k3s/agent && curl -s -m 5 -o /dev/null -w '%{{http_code}}' --cacert server-ca.crt --cert client-kubelet.crt --key client-kubelet.key 'https://10.201.0.130:6443/api/v1/namespaces/{ns}/secrets{(what.Length > 0 && what[0] != '?' ? "/" : "")}{what}'")).Succeeded();

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
@@ -45,6 +46,14 @@ public sealed class SupervisorClientTests : IAsyncDisposable
     [Fact]
     public async Task A_clock_that_is_behind_the_certificate_is_told() =>
         Assert.Contains($"but this machine's clock says {Now.AddYears(-2):u}. Set the clock: timedatectl set-ntp true.", await RefusalAsync(await ServeAsync(), clock: Now.AddYears(-2)));
+
+    [Fact]
+    public async Task A_clock_that_is_somewhat_off_is_a_warning()
+    {
+        var log = new Lines();
+        using var client = await JoinAsync(await ServeAsync(), clock: Now.AddMinutes(10), log: log);
+        Assert.Matches("^This machine's clock differs from the server's by (59[5-9]|60[0-5]) s. Set it: timedatectl set-ntp true.$", Assert.Single(log.Written));
+    }
 
     [Fact]
     public async Task A_server_without_a_name_that_it_is_called_by_is_told() =>
@@ -109,8 +118,8 @@ public sealed class SupervisorClientTests : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<SupervisorClient> JoinAsync(Uri server, string? hash = null, DateTimeOffset? clock = null) =>
-        SupervisorClient.ConnectAsync(server, new JoinToken(hash ?? CertificateAuthority.HashOfServedBundle(_ca.ChainPem), "node", "secret"), new FakeTimeProvider(clock ?? Now), NullLogger.Instance, Cancel);
+    private Task<SupervisorClient> JoinAsync(Uri server, string? hash = null, DateTimeOffset? clock = null, ILogger? log = null) =>
+        SupervisorClient.ConnectAsync(server, new JoinToken(hash ?? CertificateAuthority.HashOfServedBundle(_ca.ChainPem), "node", "secret"), new FakeTimeProvider(clock ?? Now), log ?? NullLogger.Instance, Cancel);
 
     private async Task<string> RefusalAsync(Uri server, string? hash = null, DateTimeOffset? clock = null)
     {
@@ -143,5 +152,16 @@ public sealed class SupervisorClientTests : IAsyncDisposable
         });
         await server.StartAsync(Cancel);
         return new Uri($"https://127.0.0.1:{new Uri(server.Urls.Single()).Port}");
+    }
+
+    private sealed class Lines : ILogger
+    {
+        public List<string> Written { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel level) => true;
+
+        public void Log<TState>(LogLevel level, EventId id, TState state, Exception? error, Func<TState, Exception?, string> format) => Written.Add(format(state, error));
     }
 }
