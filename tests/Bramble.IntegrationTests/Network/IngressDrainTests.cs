@@ -40,7 +40,7 @@ public sealed class IngressDrainTests(IngressDesk desk)
         await desk.Cluster.StartServer("--token", "token-of-the-ingress");
         await IngressDesk.Becomes("drain.example", $"{Server}/", text => text.Contains("host: drain.example"));
         var (sent, failures) = await load.Stop();
-        Assert.True(sent > 100, $"only {sent} requests were sent");
+        Assert.True(sent > 20, $"only {sent} requests were sent");
         Assert.Empty(failures);
     }
 
