@@ -12,6 +12,10 @@ internal sealed class Load : IDisposable
     private readonly List<string> _failures = [];
     private readonly Task _running;
     private int _sent;
+    private TimeSpan _slowest;
+
+    /// <summary>The longest that a request waited for its answer.</summary>
+    public TimeSpan Slowest => _slowest;
 
     public Load(string url, string host, int perSecond, bool keepsConnections)
     {
@@ -48,10 +52,13 @@ internal sealed class Load : IDisposable
         {
             try
             {
+                var began = clock.Elapsed;
                 using var request = new HttpRequestMessage(HttpMethod.Get, url) { Headers = { Host = host, ConnectionClose = keepsConnections ? null : true } };
                 using var answer = await _http.SendAsync(request);
                 if (answer.StatusCode != HttpStatusCode.OK) Note($"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
                 else await answer.Content.ReadAsByteArrayAsync();
+                var took = clock.Elapsed - began;
+                lock (_failures) _slowest = took > _slowest ? took : _slowest;
             }
             catch (Exception error) when (error is HttpRequestException or TaskCanceledException or SocketException or IOException)
             {

@@ -19,7 +19,7 @@ internal sealed class PatientTransport(IKeptSockets kept, PriorKnowledge priorKn
 /// <summary>Listens on a port when it is free. Taken ports are looked at again every ten seconds: the kernel tells nobody when one becomes free.</summary>
 internal sealed class PatientListener(IPEndPoint endpoint, IKeptSockets kept, TimeProvider time, ILoggerFactory logs, ILogger logger) : IConnectionListener
 {
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(10), FirstRequest = TimeSpan.FromMilliseconds(200);
 
     private readonly CancellationTokenSource _unbound = new();
     private IConnectionListener? _inner;
@@ -45,7 +45,10 @@ internal sealed class PatientListener(IPEndPoint endpoint, IKeptSockets kept, Ti
     public async ValueTask UnbindAsync(CancellationToken cancel = default)
     {
         await _unbound.CancelAsync();
-        if (_inner is not null) await _inner.UnbindAsync(cancel);
+        if (_inner is null) return;
+        await _inner.UnbindAsync(cancel);
+        // Whoever was accepted last is just sending the request; closed as idle, that client would see a broken connection.
+        await Task.Delay(FirstRequest, time, CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()
