@@ -60,9 +60,9 @@ stop_socket_holder() {
     done
 }
 
-# Up to ten seconds for a process to end by itself.
+# Up to thirty seconds for a process to end by itself: open requests of Bramble's ingress have ten.
 wait_for_end() {
-    tries=100
+    tries=300
     while [ -d "/proc/$1" ] && [ $tries -gt 0 ]; do
         sleep 0.1
         tries=$((tries - 1))

@@ -49,7 +49,9 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
         KernelSettings.ApplyConntrack(config.Proxy, logger);
         var pods = new PodNetworkSetup(config, informers, hasBridgeNetfilter, logger);
         var proxy = new ServiceProxy(config, informers, nftables, masqueradesNeighbours: !hasBridgeNetfilter, time, logger);
-        using var parts = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        // Not linked: on a clean stop the ingress' requests end first, and until then names and routes are kept up.
+        using var parts = new CancellationTokenSource();
+        using var ingressStop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // --disable-kube-proxy: somebody else's proxy (Cilium's) carries the services.
         var proxies = !config.Disabled.Contains("kube-proxy");
         var firewalls = new ForeignFirewalls(config, nftables, RestoreRules, time, logger);
@@ -80,7 +82,10 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
         var servesIngress = !config.Disabled.Contains("traefik");
         // A server makes the Gateway API's definitions first; where an agent is, they are there.
         var published = config.IsServer ? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) : null;
-        if (servesIngress) running.Add(new IngressProxy(config, node, informers, published?.Task ?? Task.CompletedTask, IngressMetrics, time, logs, logger).RunAsync(parts.Token));
+        var ingress = servesIngress
+            ? new IngressProxy(config, node, informers, published?.Task ?? Task.CompletedTask, IngressMetrics, time, logs, logger).RunAsync(ingressStop.Token)
+            : Task.Delay(Timeout.InfiniteTimeSpan, time, ingressStop.Token);
+        running.Add(ingress);
         if (published is not null) running.Add(PublishIngressAsync(servesIngress, published, logger, parts.Token));
         if (config.Backend != FlannelBackend.None) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
         if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, servesIngress ? [config.IngressPorts.Web, config.IngressPorts.WebSecure] : [], time, logger).RunAsync(parts.Token));
@@ -95,6 +100,8 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
         }
         finally
         {
+            await ingressStop.CancelAsync();
+            await ingress.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await parts.CancelAsync();
             await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

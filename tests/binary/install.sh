@@ -100,7 +100,10 @@ expect 'Ready    control-plane' 0 'INSTALL_K3S_EXEC="--node-label upgraded=yes" 
 [ "$first" = "$(ids)" ] || fail "a stop and start changed the containers: $first to $(ids)"
 # A server that cannot start says why in one line.
 expect 'the server ended: bramble: --token is not the token' 1 'K3S_TOKEN=wrong ./install.sh --binary /opt/bramble'
+# The brackets: a pattern must not find the shell that looks for it.
+holds 'pgrep -f "agent/socket-[h]older"'
 expect '' 0 'k3s-killall.sh'
+holds '! pgrep -f "agent/socket-[h]older"'
 holds '! pgrep -x "httpd|containerd.*|k3s|bramble" && [ -e /var/lib/rancher/k3s/server/node-token ] && [ -x /usr/local/bin/k3s ]'
 expect '' 0 'k3s-uninstall.sh'
 after=$(in_host 'rm -rf /etc/rancher; ip -brief link; ip route; nft list ruleset; awk "{print \$5}" /proc/self/mountinfo | sort; find /sys/fs/cgroup -type d -not -path '*/bramble-hosts*' | sort; ls -A /usr/local/bin /etc/systemd/system /etc /run /opt')

@@ -69,18 +69,23 @@ internal sealed class IngressProxy(
         await Task.WhenAny(gateways.Synced, Task.Delay(StartPatience, time, cancel));
 
         await using var certificates = new TlsSecrets(secrets, Wake, time, logger);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // Routes first: a client that comes through a kept socket must not meet an empty table.
-        await RebuildAsync(stop.Token);
+        await RebuildAsync(cancel);
         await Task.WhenAny(certificates.Read, Task.Delay(StartPatience, time, cancel));
-        await RebuildAsync(stop.Token);
-        var server = new IngressServer(config.IngressPorts, _state, metrics, config.KeptSockets, time, logs, logger).RunAsync(stop.Token);
+        await RebuildAsync(cancel);
+        using var serving = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var stop = new CancellationTokenSource();
+        var server = new IngressServer(config.IngressPorts, _state, metrics, config.KeptSockets, time, logs, logger).RunAsync(serving.Token);
         _serving.TrySetResult();
         var following = FollowAsync();
         var first = await Task.WhenAny(server, following);
+        // The table follows until the last request has ended.
+        await serving.CancelAsync();
+        await server.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await stop.CancelAsync();
-        await Task.WhenAll(server, following).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await first;
+        cancel.ThrowIfCancellationRequested();
 
         async Task FollowAsync()
         {

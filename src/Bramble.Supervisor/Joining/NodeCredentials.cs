@@ -39,6 +39,9 @@ public sealed class NodeCredentials(DataLayout layout)
             KubeconfigFile.WriteComponent(layout.AgentFile(file + ".kubeconfig"), server, layout.AgentFile("server-ca.crt"), layout.AgentFile(name + ".crt"), layout.AgentFile(name + ".key"));
     }
 
+    /// <summary>All of them are on the disk and have not ended.</summary>
+    public bool AreUsable(DateTimeOffset now) => Names.All(name => File.Exists(layout.AgentFile(name + ".crt")) && File.Exists(layout.AgentFile(name + ".key"))) && NotAfter() > now;
+
     /// <summary>Certificate and key of one of them, as a client or server needs them.</summary>
     public X509Certificate2 Load(string name) => X509Certificate2.CreateFromPemFile(layout.AgentFile(name + ".crt"), layout.AgentFile(name + ".key"));
 

@@ -25,6 +25,9 @@ public sealed class ServerLoadBalancer(IPEndPoint listen, string defaultServer, 
     /// <summary>Where clients of this machine connect.</summary>
     public Uri Url { get; } = new($"https://{listen}");
 
+    /// <summary>The servers as the cluster named them last, as host:port.</summary>
+    public IReadOnlyList<string> Servers => _servers;
+
     /// <summary>Takes up the servers known at the last run and listens.</summary>
     /// <exception cref="IOException">The port is taken; the message says the fix.</exception>
     public void Open()

@@ -108,12 +108,34 @@ public sealed class SupervisorClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<string> TextAsync(HttpRequestMessage request, CancellationToken cancel)
+    /// <summary>A kubelet must not be newer than its API server (Kubernetes' version skew policy).</summary>
+    /// <param name="own">This machine's version, as v1.36.2.</param>
+    /// <exception cref="JoinException">The server is older.</exception>
+    public async Task CheckVersionAsync(string own, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_server, "/version"));
+        using var answer = await SendAuthorizedAsync(request, cancel);
+        // K3s tells it only to those who have a certificate.
+        if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden) return;
+        var text = await answer.Content.ReadAsStringAsync(cancel);
+        var theirs = (string?)(answer.IsSuccessStatusCode ? JsonNode.Parse(text)?["gitVersion"] : null) ?? throw new JoinException($"{_server}/version answered {(int)answer.StatusCode}: {MessageOf(text)}.");
+        if (Minor(theirs) < Minor(own)) throw new JoinException($"{_server} runs {theirs}, which is older than this machine's {own}. Upgrade the server first, then its agents.");
+    }
+
+    // v1.36.2+k3s1: 36.
+    private static int Minor(string version) => version.Split('.') is [_, var minor, ..] && int.TryParse(minor, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+
+    private Task<HttpResponseMessage> SendAuthorizedAsync(HttpRequestMessage request, CancellationToken cancel)
     {
         request.Headers.Authorization = _token.IsBootstrap
             ? new AuthenticationHeaderValue("Bearer", $"{_token.BootstrapId}.{_token.BootstrapSecret}")
             : new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"node:{_token.Password}")));
-        using var answer = await SendAsync(_http, request, _server, () => _distrust, cancel);
+        return SendAsync(_http, request, _server, () => _distrust, cancel);
+    }
+
+    private async Task<string> TextAsync(HttpRequestMessage request, CancellationToken cancel)
+    {
+        using var answer = await SendAuthorizedAsync(request, cancel);
         var text = await answer.Content.ReadAsStringAsync(cancel);
         if (answer.IsSuccessStatusCode) return text;
         var message = MessageOf(text);
@@ -140,11 +162,11 @@ public sealed class SupervisorClient : IDisposable
         }
         catch (HttpRequestException failed)
         {
-            throw new JoinException($"{server} is not reached: {Cause(failed, server)}", failed);
+            throw new JoinException($"{server} is not reached: {Cause(failed, server)}", failed) { IsUnreached = true };
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new JoinException(Silent(server));
+            throw new JoinException(Silent(server)) { IsUnreached = true };
         }
     }
 

@@ -8,6 +8,7 @@ using Bramble.Client;
 using Bramble.Client.Http;
 using Bramble.Configuration;
 using Bramble.Supervisor.Joining;
+using Bramble.Supervisor.Layout;
 using Bramble.Supervisor.Tunnel;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
@@ -18,7 +19,8 @@ namespace Bramble.Serving;
 internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILoggerFactory logs)
 {
     private const int KubeletPort = 10250;
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+    // The ingress' requests have ten seconds of it.
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan JoinRetry = TimeSpan.FromSeconds(4);
 
     private readonly ILogger _log = logs.CreateLogger("agent");
@@ -33,13 +35,13 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
             Path.Combine(config.Layout.AgentEtc, "k3s-agent-load-balancer.json"), logs.CreateLogger("loadbalancer"));
         balancer.Open();
 
-        var (cluster, servers) = await JoinAsync(claim, stop);
+        var (cluster, servers, isCurrent) = await StartAsync(claim, balancer.Servers, stop);
         balancer.SetServers(servers);
         _credentials.WriteKubeconfigs(config.LoadBalancerPort);
         using var sockets = NodeSockets.Open(config.Layout, time, logs);
         using var running = new RunningParts(time, _log, stop);
         running.Start("load balancer", balancer.RunAsync);
-        running.Start("node", cancel => RunNodeAsync(cluster, servers, balancer, claim.Password, sockets, cancel));
+        running.Start("node", cancel => RunNodeAsync(cluster, servers, isCurrent, balancer, claim.Password, sockets, cancel));
         ServiceNotify.Ready();
         try
         {
@@ -52,6 +54,29 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         ServiceNotify.Stopping();
         await running.StopAsync(StopPatience);
     }
+
+    /// <summary>A server's answer. While none is reached a machine that has joined before goes on with the last one: its pods run and need their network.</summary>
+    private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers, bool IsCurrent)> StartAsync(NodeClaim claim, IReadOnlyList<string> known, CancellationToken cancel)
+    {
+        try
+        {
+            var (cluster, servers) = await FetchAsync(claim, cancel);
+            return (cluster, servers, true);
+        }
+        catch (JoinException unreached) when (unreached.IsUnreached && File.Exists(SettingsPath) && _credentials.AreUsable(time.GetUtcNow()))
+        {
+            AgentLog.StartsAlone(_log, unreached.Message);
+            return (ClusterSettings.Read(JsonNode.Parse(File.ReadAllText(SettingsPath))!.AsObject()), known, false);
+        }
+        catch (JoinException)
+        {
+            // Told by the next attempt.
+            var (cluster, servers) = await JoinAsync(claim, cancel);
+            return (cluster, servers, true);
+        }
+    }
+
+    private string SettingsPath => Path.Combine(config.Layout.AgentEtc, "cluster.json");
 
     /// <summary>Asks until a server takes us: it may start later than we do.</summary>
     private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> JoinAsync(NodeClaim claim, CancellationToken cancel)
@@ -77,9 +102,11 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> FetchAsync(NodeClaim claim, CancellationToken cancel)
     {
         using var server = await SupervisorClient.ConnectAsync(config.Server, config.Token, time, _log, cancel);
+        await server.CheckVersionAsync(Product.KubernetesVersion, cancel);
         var cluster = await server.SettingsAsync(cancel);
         await _credentials.FetchAsync(server, claim, cancel);
         var servers = JsonNode.Parse(await server.GetAsync("/v1-k3s/apiservers", cancel)) as JsonArray ?? [];
+        SafeFile.WriteIfChanged(SettingsPath, cluster.Write().ToJsonString());
         AgentLog.Joined(_log, config.Server, config.NodeName);
         return (cluster, [.. servers.Select(s => s!.GetValue<string>())]);
     }
@@ -87,7 +114,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private static NodeClaim Claim(AgentConfig own, string password) => new(own.NodeName, password, [.. own.NodeIps, .. own.NodeExternalIps]);
 
     /// <summary>The node, made again with new certificates before the old ones end, and when the machine has moved to another address.</summary>
-    private async Task RunNodeAsync(ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, string password, NodeSockets sockets, CancellationToken cancel)
+    private async Task RunNodeAsync(ClusterSettings cluster, IReadOnlyList<string> servers, bool isCurrent, ServerLoadBalancer balancer, string password, NodeSockets sockets, CancellationToken cancel)
     {
         var own = config;
         while (true)
@@ -97,16 +124,26 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
             var node = RunPartsAsync(own.Node(cluster), cluster, servers, balancer, sockets, stop.Token);
             var renewal = new CertificateRenewal(_credentials.NotAfter, token => FetchAsync(claim, token), time, _log).RenewedAsync(stop.Token);
             var moved = own.MovedAsync(cluster, time, stop.Token);
-            var first = await Task.WhenAny(node, renewal, moved);
+            var changed = ChangedAsync(isCurrent, cluster, claim, stop.Token);
+            var first = await Task.WhenAny(node, renewal, moved, changed);
             await stop.CancelAsync();
-            await Task.WhenAll(node, renewal, moved).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(node, renewal, moved, changed).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await first;
+            if (first == changed) ((cluster, servers), isCurrent) = (await changed, true);
             if (first != moved) continue;
             AgentLog.Moved(_log, string.Join(", ", own.NodeIps), string.Join(", ", (await moved).NodeIps));
             own = await moved;
             // The kubelet's certificate names its addresses.
             await JoinAsync(Claim(own, password), cancel);
         }
+    }
+
+    /// <summary>After a start without a server: returns when one is there again and says something else than the last one did.</summary>
+    private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> ChangedAsync(bool isCurrent, ClusterSettings cluster, NodeClaim claim, CancellationToken cancel)
+    {
+        if (!isCurrent && await JoinAsync(claim, cancel) is var now && now.Cluster.Write().ToJsonString() != cluster.Write().ToJsonString()) return now;
+        await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
+        throw new OperationCanceledException(cancel);
     }
 
     private async Task RunPartsAsync(NodeConfig own, ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeSockets sockets, CancellationToken cancel)

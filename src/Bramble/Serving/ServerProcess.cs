@@ -41,7 +41,8 @@ namespace Bramble.Serving;
 /// <summary>A server, wired. Read <see cref="RunAsync"/> top to bottom: that is the start order; stopping runs it backwards. Pods go on when it ends.</summary>
 internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILoggerFactory logs)
 {
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+    // The ingress' requests have ten seconds of it.
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(15);
 
     private readonly ILogger _log = logs.CreateLogger("server");
 

@@ -35,6 +35,22 @@ public sealed class IngressDesk : IAsyncLifetime
     /// <summary>curl on this machine, which is no node.</summary>
     internal static Task<CommandResult> Curl(params string[] arguments) => Command.Run("curl", ["-sS", "-m", "10", .. arguments]);
 
+    /// <summary>The Ingress <c>app</c> of a namespace that leads to its Service <c>app</c>.</summary>
+    internal static string Ingress(string ns, string host, string tls = "", int port = 80) => $$$"""
+        apiVersion: networking.k8s.io/v1
+        kind: Ingress
+        metadata: {name: app, namespace: {{{ns}}} }
+        spec:
+        {{{tls}}}
+          rules:
+          - host: "{{{host}}}"
+            http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: app, port: {number: {{{port}}} } } } }]}
+        """;
+
+    /// <summary>Asks for a host at an address until the answer satisfies.</summary>
+    internal static async Task<string> Becomes(string host, string url, Func<string, bool> satisfied, params string[] arguments) =>
+        (await Eventually.Becomes(() => Curl([url, "-H", $"Host: {host}", .. arguments]), result => satisfied(result.Output), $"{host} at {url}", TimeSpan.FromSeconds(20))).Output;
+
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
     public async ValueTask DisposeAsync()

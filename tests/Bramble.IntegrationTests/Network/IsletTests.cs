@@ -5,7 +5,8 @@ namespace Bramble.IntegrationTests.Network;
 /// <summary>A board without a default route, on a kernel without bridge netfilter, whose port 53 belongs to a Pi-hole.</summary>
 public sealed class IsletTests
 {
-    private const string Resolver = """
+    /// <summary>Answers every name with 192.0.2.77.</summary>
+    internal const string Resolver = """
         import socket, struct
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("0.0.0.0", 53))
         while True:

@@ -65,6 +65,17 @@ internal sealed class TestBackend : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
+    /// <summary>What comes goes back at once.</summary>
+    private static async Task EchoAsync(HttpContext http)
+    {
+        var buffer = new byte[4096];
+        while (await http.Request.Body.ReadAsync(buffer) is > 0 and var count)
+        {
+            await http.Response.Body.WriteAsync(buffer.AsMemory(0, count));
+            await http.Response.Body.FlushAsync();
+        }
+    }
+
     private async Task Answer(HttpContext http)
     {
         switch (http.Request.Path.Value)
@@ -91,10 +102,15 @@ internal sealed class TestBackend : IAsyncDisposable
             case "/slow":
                 await Task.Delay(TimeSpan.FromSeconds(20), http.RequestAborted);
                 break;
-            case "/trailers":
-                http.Response.DeclareTrailer("grpc-status");
-                await http.Response.WriteAsync("data");
-                http.Response.AppendTrailer("grpc-status", "0");
+            // A gRPC method whose answers are the bytes of its requests; a message is a message, whatever is in it.
+            case "/test.Echo/Talk":
+                http.Response.ContentType = "application/grpc";
+                await EchoAsync(http);
+                http.Response.AppendTrailer("grpc-status", http.Request.Headers["fails-with"].FirstOrDefault() ?? "0");
+                http.Response.AppendTrailer("grpc-message", "as asked");
+                break;
+            case "/echo":
+                await EchoAsync(http);
                 break;
             default:
                 var target = http.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()!.RawTarget;

@@ -41,7 +41,8 @@ RULES
 bash -c '(exec -a a-container sleep 1002) & exec -a "containerd-shim-runc-v2 -namespace k8s.io -address /run/k3s/containerd/containerd.sock" sleep 1003' &
 (exec -a "containerd-shim-runc-v2 -namespace moby -address /run/containerd/containerd.sock" sleep 1004) &
 docker=$!
-while [ "$(ps -eo args | grep -c '100[1-4]$')" -lt 4 ]; do sleep 0.05; done
+(exec -a "$K3S_DATA_DIR/agent/socket-holder ingress-ipv4-80" sleep 1005) &
+while [ "$(ps -eo args | grep -c '100[1-5]$')" -lt 5 ]; do sleep 0.05; done
 # Their deaths are not news.
 disown -a
 
@@ -49,7 +50,7 @@ for run in 1 2; do
     sh "$packaging/k3s-killall.sh" || echo "run $run: exit code $?"
 done
 
-echo "processes: $(ps -eo args | grep '100[1-4]$' | grep -v grep | cut -d' ' -f1-3 | sort | tr '\n' ';')"
+echo "processes: $(ps -eo args | grep '100[1-5]$' | grep -v grep | cut -d' ' -f1-3 | sort | tr '\n' ';')"
 echo "mounts: $(awk '$5 ~ "^(/run/(k3s/(rootfs|a.*b)|netns/cni-1)|/var/lib/kubelet/pods/p/vol)$" { print $5 }' /proc/self/mountinfo | tr '\n' ';')"
 echo "links: $(ip -o link | sed 's/^[0-9]*: \([^@:]*\).*/\1/' | sort | tr '\n' ';')"
 echo "routes: $(ip route show table main | cut -d' ' -f1 | tr '\n' ';')"

@@ -145,7 +145,7 @@ public sealed class DualStackTrafficTests(BoardFixture board)
         // As flannel would set it up on a second board, whose underlay is the LAN's neighbour.
         board.Lan.Ip($"link add flannel-v6.1 address {peerMac} type vxlan id 1 dev eth0 local fd00:2::9 dstport 8472 nolearning");
         board.Lan.Ip("addr add fd00:42:0:1::/128 dev flannel-v6.1 nodad");
-        board.Lan.Ip("addr add fd00:42:0:1::7/128 dev lo");
+        board.Lan.Ip("addr add fd00:42:0:1::7/128 dev lo nodad");
         board.Lan.Ip("link set flannel-v6.1 up");
         board.Lan.Ip("route add fd00:42::/64 via fd00:42:: dev flannel-v6.1 onlink src fd00:42:0:1::7");
         board.Lan.Ip($"neigh add fd00:42:: lladdr {mac} dev flannel-v6.1 nud permanent");

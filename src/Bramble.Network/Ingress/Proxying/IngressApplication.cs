@@ -17,6 +17,8 @@ internal sealed class IngressApplication(IngressState state, IngressMetrics metr
     private const int RestMilliseconds = 2000;
     private const int ClientGone = 499;
 
+    private RunningRequests _running = new();
+
     public DefaultHttpContext CreateContext(IFeatureCollection features)
     {
         // One context a connection, used again for its next request.
@@ -31,7 +33,29 @@ internal sealed class IngressApplication(IngressState state, IngressMetrics metr
 
     public void DisposeContext(DefaultHttpContext http, Exception? exception) => http.Uninitialize();
 
+    /// <summary>Done when the requests that run now have ended; those that come later are not waited for.</summary>
+    public Task RunningRequestsAsync()
+    {
+        var running = Interlocked.Exchange(ref _running, new());
+        running.Leave();
+        return running.Ended;
+    }
+
     public async Task ProcessRequestAsync(DefaultHttpContext http)
+    {
+        var running = Volatile.Read(ref _running);
+        running.Enter();
+        try
+        {
+            await AnswerAsync(http);
+        }
+        finally
+        {
+            running.Leave();
+        }
+    }
+
+    private async Task AnswerAsync(DefaultHttpContext http)
     {
         var started = time.GetTimestamp();
         var now = state.Current;
@@ -169,5 +193,22 @@ internal sealed class IngressApplication(IngressState state, IngressMetrics metr
         http.Response.Headers.XContentTypeOptions = "nosniff";
         http.Response.ContentLength = text.Length;
         if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.WriteAsync(text);
+    }
+}
+
+/// <summary>Requests that began in one span of time, counted until the last has ended. Thread-safe.</summary>
+internal sealed class RunningRequests
+{
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // One more while the span lasts.
+    private int _count = 1;
+
+    public Task Ended => _ended.Task;
+
+    public void Enter() => Interlocked.Increment(ref _count);
+
+    public void Leave()
+    {
+        if (Interlocked.Decrement(ref _count) == 0) _ended.TrySetResult();
     }
 }

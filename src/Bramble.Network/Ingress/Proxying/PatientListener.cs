@@ -8,18 +8,18 @@ using Microsoft.Extensions.Options;
 namespace Bramble.Network.Ingress.Proxying;
 
 /// <summary>Kestrel's transport for ports that may be somebody else's for a while: it is "bound" at once and accepts when the port is ours.</summary>
-internal sealed class PatientTransport(IKeptSockets kept, TimeProvider time, ILoggerFactory logs, ILogger logger) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class PatientTransport(IKeptSockets kept, PriorKnowledge priorKnowledge, TimeProvider time, ILoggerFactory logs, ILogger logger) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint;
+    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint || endpoint == priorKnowledge.EndPoint;
 
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancel) =>
-        ValueTask.FromResult<IConnectionListener>(new PatientListener((IPEndPoint)endpoint, kept, time, logs, logger));
+        ValueTask.FromResult<IConnectionListener>(endpoint is IPEndPoint port ? new PatientListener(port, kept, time, logs, logger) : priorKnowledge);
 }
 
 /// <summary>Listens on a port when it is free. Taken ports are looked at again every ten seconds: the kernel tells nobody when one becomes free.</summary>
 internal sealed class PatientListener(IPEndPoint endpoint, IKeptSockets kept, TimeProvider time, ILoggerFactory logs, ILogger logger) : IConnectionListener
 {
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(10), FirstRequest = TimeSpan.FromMilliseconds(200);
 
     private readonly CancellationTokenSource _unbound = new();
     private IConnectionListener? _inner;
@@ -45,7 +45,10 @@ internal sealed class PatientListener(IPEndPoint endpoint, IKeptSockets kept, Ti
     public async ValueTask UnbindAsync(CancellationToken cancel = default)
     {
         await _unbound.CancelAsync();
-        if (_inner is not null) await _inner.UnbindAsync(cancel);
+        if (_inner is null) return;
+        await _inner.UnbindAsync(cancel);
+        // Whoever was accepted last is just sending the request; closed as idle, that client would see a broken connection.
+        await Task.Delay(FirstRequest, time, CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()
