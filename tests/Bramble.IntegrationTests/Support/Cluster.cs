@@ -20,14 +20,20 @@ internal sealed class Cluster : IAsyncDisposable
     public static async Task<Cluster> Start(string name, int number, params string[] arguments) => await StartOn(await TestHost.Up(name, number), arguments);
 
     /// <summary>The same on a host that is up; the cluster takes it over.</summary>
-    public static async Task<Cluster> StartOn(TestHost host, params string[] arguments)
+    public static Task<Cluster> StartOn(TestHost host, params string[] arguments) => StartOn(host, isReady: true, arguments);
+
+    /// <summary>The same with a node that does not become Ready, as its pod network is to come from somebody else.</summary>
+    public static async Task<Cluster> StartWithoutReadyNode(string name, int number, params string[] arguments) => await StartOn(await TestHost.Up(name, number), isReady: false, arguments);
+
+    private static async Task<Cluster> StartOn(TestHost host, bool isReady, string[] arguments)
     {
         var cluster = new Cluster(host);
         try
         {
             (await cluster.Host.Shell($"mkdir -p {DataDir}/agent/images && cp {TestFiles.BusyboxImage} {DataDir}/agent/images/")).Succeeded();
             await cluster.StartServer(arguments);
-            await cluster.WaitForNode(host.Name);
+            if (isReady) await cluster.WaitForNode(host.Name);
+            else await Eventually.Becomes(() => cluster.TryKubectl("get", "node", host.Name), result => result.ExitCode == 0, $"node {host.Name} is registered");
             return cluster;
         }
         catch
