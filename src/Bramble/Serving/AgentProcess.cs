@@ -19,7 +19,8 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
 {
     private const int KubeletPort = 10250;
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan JoinRetry = TimeSpan.FromSeconds(4);
+    // The first soon: a server that was restarted together with this agent is back in a moment, and pods wait for the cluster DNS.
+    private static readonly TimeSpan JoinRetryFirst = TimeSpan.FromMilliseconds(200), JoinRetryLast = TimeSpan.FromSeconds(4);
 
     private readonly ILogger _log = logs.CreateLogger("agent");
     private readonly NodeCredentials _credentials = new(config.Layout);
@@ -57,6 +58,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> JoinAsync(NodeClaim claim, CancellationToken cancel)
     {
         var told = "";
+        var retry = JoinRetryFirst;
         while (true)
         {
             try
@@ -70,7 +72,8 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
                 ServiceNotify.Status(refused.Message);
             }
             // Not all agents of a desk at the same moment after a power cut.
-            await Task.Delay(JoinRetry * (1 + Random.Shared.NextDouble()), time, cancel);
+            await Task.Delay(retry * (1 + Random.Shared.NextDouble()), time, cancel);
+            retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, JoinRetryLast.Ticks));
         }
     }
 

@@ -45,9 +45,12 @@ internal sealed class Cluster : IAsyncDisposable
     }
 
     /// <summary>Starts the server's process and waits for its kubeconfig and /readyz; its log is /run/k3s.log in the host, its pid in /run/server.pid.</summary>
-    public async Task StartServer(params string[] arguments)
+    public Task StartServer(params string[] arguments) => StartServerBinary(TestFiles.Bramble, arguments);
+
+    /// <summary>The same with another binary than the one under test.</summary>
+    public async Task StartServerBinary(string binary, params string[] arguments)
     {
-        (await Host.Run(["bash", "-c", "setsid \"$@\" >>/run/k3s.log 2>&1 </dev/null & echo $! >/run/server.pid", "start", TestFiles.Bramble, "server", .. arguments])).Succeeded();
+        (await Host.Run(["bash", "-c", "setsid \"$@\" >>/run/k3s.log 2>&1 </dev/null & echo $! >/run/server.pid", "start", binary, "server", .. arguments])).Succeeded();
         await Eventually.Becomes(async () =>
         {
             var config = await Host.Run("cat", "/etc/rancher/k3s/k3s.yaml");
