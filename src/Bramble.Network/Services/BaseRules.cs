@@ -89,6 +89,13 @@ internal static class BaseRules
               }
               chain source-ranges {
                 type filter hook prerouting priority dstnat - 10; policy accept;
+                jump allowed-sources
+              }
+              chain local-source-ranges {
+                type filter hook output priority -110; policy accept;
+                jump allowed-sources
+              }
+              chain allowed-sources {
                 ct state new {{ip}} daddr . meta l4proto . th dport @guarded {{ip}} daddr . meta l4proto . th dport . {{ip}} saddr != @allowed drop
               }
               chain external {

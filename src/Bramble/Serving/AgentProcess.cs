@@ -39,6 +39,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         _credentials.WriteKubeconfigs(config.LoadBalancerPort);
         using var sockets = NodeSockets.Open(config.Layout, time, logs);
         using var running = new RunningParts(time, _log, stop);
+        running.Start("idle memory", new IdleMemory(time).RunAsync);
         running.Start("load balancer", balancer.RunAsync);
         running.Start("node", cancel => RunNodeAsync(cluster, servers, balancer, claim.Password, sockets, cancel));
         ServiceNotify.Ready();

@@ -88,8 +88,8 @@ public sealed class UpgradeTests(ITestOutputHelper output)
         var next = $"/var/tmp/bramble-next-{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}";
         try
         {
-            // Another file with other bytes, as an upgrade brings.
-            (await Command.Run("bash", ["-c", "cp \"$1\" \"$2\"; echo >>\"$2\"", "copy", TestFiles.Bramble, next])).Succeeded();
+            // Another file with other bytes, as an upgrade brings; BRAMBLE_NEXT_BINARY names a really newer one.
+            (await Command.Run("bash", ["-c", "cp \"$1\" \"$2\"; echo >>\"$2\"", "copy", Environment.GetEnvironmentVariable("BRAMBLE_NEXT_BINARY") ?? TestFiles.Bramble, next])).Succeeded();
             await Step("at rest", () => Task.Delay(2000));
             await Step("agent restarted", async () =>
             {
