@@ -83,15 +83,12 @@ internal static class BaseRules
                 {{ip}} saddr != @cluster_cidrs fib saddr type != local drop
                 goto cluster-dns
               }
-              chain loopback-guard {
-                type filter hook prerouting priority raw; policy accept;
-                {{guardLoopback}}
-              }
-              chain source-ranges {
+              chain guard {
                 type filter hook prerouting priority dstnat - 10; policy accept;
+                {{guardLoopback}}
                 jump allowed-sources
               }
-              chain local-source-ranges {
+              chain local-guard {
                 type filter hook output priority -110; policy accept;
                 jump allowed-sources
               }
