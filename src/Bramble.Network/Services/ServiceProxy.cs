@@ -65,11 +65,11 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     {
         using var services = informers.For(Resources.Services).Subscribe(c => _changes.Writer.TryWrite(new Change.Service(c.Name, c.New)));
         using var slices = informers.For(Resources.EndpointSlices).Subscribe(c => _changes.Writer.TryWrite(new Change.Slice(c.Old, c.New)));
-        using var pods = informers.For(Resources.Pods).Subscribe(NotePod);
+        using var pods = informers.ForPodsOf(config.NodeName).Subscribe(NotePod);
         using var nodes = informers.For(Resources.Nodes).Subscribe(NoteNode);
         await Task.WhenAll(
             informers.For(Resources.Services).Synced, informers.For(Resources.EndpointSlices).Synced,
-            informers.For(Resources.Pods).Synced, informers.For(Resources.Nodes).Synced).WaitAsync(cancel);
+            informers.ForPodsOf(config.NodeName).Synced, informers.For(Resources.Nodes).Synced).WaitAsync(cancel);
 
         // The first load replaces the tables of the last run in one transaction, so packets never meet half of them.
         var mustReload = true;

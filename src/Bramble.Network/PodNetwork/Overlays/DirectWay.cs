@@ -1,4 +1,3 @@
-using System.Net;
 using Bramble.Network.Netlink;
 
 namespace Bramble.Network.PodNetwork.Overlays;
