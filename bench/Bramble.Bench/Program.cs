@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Bramble.Bench;
+using Bramble.IntegrationTests.Network;
 using Bramble.IntegrationTests.Support;
 
 // bench [--idle SECONDS] [--budgets]
@@ -23,6 +24,7 @@ if (args.Contains("--scheduler"))
 figures.Print("binary", new FileInfo(TestFiles.Bramble).Length / 1e6, 40, "MB");
 await MeasureWithoutNode();
 await MeasureNode();
+await MeasureAgent();
 foreach (var line in figures.Exceeded) Console.WriteLine($"over budget: {line}");
 return figures.Exceeded.Count == 0 || !onlyBudgets ? 0 : 1;
 
@@ -80,6 +82,24 @@ async Task MeasureNode()
     figures.Print("RSS after that load", $"{Mb((await ProcessCost.Of(host, ServerPattern)).ResidentKb):0.0} MB");
     await Task.Delay(TimeSpan.FromSeconds(45));
     figures.Print("RSS 45 s later", $"{Mb((await ProcessCost.Of(host, ServerPattern)).ResidentKb):0.0} MB");
+}
+
+// An agent of a small cluster with everything on: kubelet, services, policies, DNS, ingress, tunnel.
+async Task MeasureAgent()
+{
+    const string token = "token-of-the-bench";
+    await using var cluster = await Cluster.Start("bench-srv", 242, "--token", token);
+    await using var host = await TestHost.Up("bench-agent", 243);
+    await Agent.Start(host, $"https://{cluster.Host.Address}:6443", token);
+    await cluster.WaitForNode(host.Name);
+    await cluster.Kubectl("create", "deployment", "web", "--image=busybox:1", "--replicas=4", "--", "sleep", "3600");
+    await cluster.Kubectl("expose", "deployment", "web", "--port=80");
+    await cluster.Kubectl("create", "ingress", "web", "--rule=web.example.org/*=web:80");
+    await cluster.Kubectl("rollout", "status", "deployment/web", "--timeout=120s");
+    await Task.Delay(TimeSpan.FromSeconds(90));
+    var agent = await ProcessCost.Of(host, "'bramble agent'");
+    figures.Print("agent: RSS of bramble", Mb(agent.ResidentKb), 45, "MB");
+    figures.Print("agent: PSS of bramble", $"{Mb(agent.ProportionalKb):0.0} MB");
 }
 
 async Task MeasureIdle(string name, Cluster cluster, CountedDisk disk, bool hasBudget)

@@ -51,6 +51,9 @@ public interface IInformers
     /// <summary>A local copy of one object, listed and watched by its name: for who may not see the others.</summary>
     IInformer<T> ForOne<T>(Resource<T> resource, NamespacedName name) where T : class, IKubernetesObject<V1ObjectMeta>;
 
+    /// <summary>A local copy of the pods of one node only.</summary>
+    IInformer<V1Pod> ForPodsOf(string node);
+
     /// <summary>The same local copy without models: for what handles every resource alike.</summary>
     IInformer<KubeObject> ForObjects(ResourceId resource);
 

@@ -9,17 +9,21 @@ namespace Bramble.Client;
 /// asked for. Thread-safe.</summary>
 public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFactory logs) : IInformers, IAsyncDisposable
 {
+    private static readonly ListQuery All = new();
+
     private readonly Lock _gate = new();
-    private readonly Dictionary<(string Group, string Plural, NamespacedName? Only), (ObjectInformer Informer, Task Running, CancellationTokenSource Stop)> _informers = [];
+    private readonly Dictionary<(string Group, string Plural, ListQuery Which), (ObjectInformer Informer, Task Running, CancellationTokenSource Stop)> _informers = [];
     private readonly List<Task> _leaving = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly ILogger _log = logs.CreateLogger("informers");
 
-    public IInformer<T> For<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta> => new TypedInformer<T>(Get(resource));
+    public IInformer<T> For<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta> => new TypedInformer<T>(Get(resource, All));
 
-    public IInformer<T> ForOne<T>(Resource<T> resource, NamespacedName name) where T : class, IKubernetesObject<V1ObjectMeta> => new TypedInformer<T>(Get(resource, name));
+    public IInformer<T> ForOne<T>(Resource<T> resource, NamespacedName name) where T : class, IKubernetesObject<V1ObjectMeta> => new TypedInformer<T>(Get(resource, new ListQuery(name.Namespace, FieldSelector: $"metadata.name={name.Name}")));
 
-    public IInformer<KubeObject> ForObjects(ResourceId resource) => Get(resource);
+    public IInformer<V1Pod> ForPodsOf(string node) => new TypedInformer<V1Pod>(Get(Resources.Pods, new ListQuery(FieldSelector: $"spec.nodeName={node}")));
+
+    public IInformer<KubeObject> ForObjects(ResourceId resource) => Get(resource, All);
 
     public async ValueTask DisposeAsync()
     {
@@ -36,7 +40,7 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
     {
         lock (_gate)
         {
-            if (!_informers.Remove((resource.Group, resource.Plural, null), out var known)) return;
+            if (!_informers.Remove((resource.Group, resource.Plural, All), out var known)) return;
             _leaving.RemoveAll(task => task.IsCompleted);
             _leaving.Add(EndAsync(known.Running, known.Stop));
         }
@@ -49,14 +53,14 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
         }
     }
 
-    private ObjectInformer Get(ResourceId resource, NamespacedName? only = null)
+    private ObjectInformer Get(ResourceId resource, ListQuery which)
     {
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
-            var key = (resource.Group, resource.Plural, only);
+            var key = (resource.Group, resource.Plural, which);
             if (_informers.TryGetValue(key, out var known)) return known.Informer;
-            var informer = new ObjectInformer(resource, only, client, time, _log);
+            var informer = new ObjectInformer(resource, which, client, time, _log);
             var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             _informers.Add(key, (informer, informer.RunAsync(stop.Token), stop));
             return informer;

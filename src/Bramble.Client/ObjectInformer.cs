@@ -4,10 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Bramble.Client;
 
-/// <summary>The local copy of one resource, or of one object of it, without models. One task lists, watches and applies; readers take a short lock.</summary>
+/// <summary>The local copy of one resource, or of some objects of it, without models. One task lists, watches and applies; readers take a short lock.</summary>
 /// <remarks>A watch that ends is resumed where it stopped; 410 lists again; failures back off from 0.1 s to 30 s, because a board's API server may be
 /// away for as long as a reboot takes.</remarks>
-internal sealed class ObjectInformer(ResourceId resource, NamespacedName? only, IKubeClient client, TimeProvider time, ILogger log) : IInformer<KubeObject>
+internal sealed class ObjectInformer(ResourceId resource, ListQuery which, IKubeClient client, TimeProvider time, ILogger log) : IInformer<KubeObject>
 {
     private static readonly TimeSpan BackOffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackOffMax = TimeSpan.FromSeconds(8);
@@ -21,8 +21,6 @@ internal sealed class ObjectInformer(ResourceId resource, NamespacedName? only, 
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _isSynced;
     private long _resourceVersion;
-
-    private ListQuery All { get; } = only is { } one ? new ListQuery(one.Namespace, FieldSelector: $"metadata.name={one.Name}") : new ListQuery();
 
     public ResourceId Resource => resource;
 
@@ -110,7 +108,7 @@ internal sealed class ObjectInformer(ResourceId resource, NamespacedName? only, 
                     from = null;
                 }
                 var started = time.GetTimestamp();
-                await foreach (var change in client.WatchAsync(resource, All with { ResourceVersion = _resourceVersion.ToString(System.Globalization.CultureInfo.InvariantCulture) }, cancel))
+                await foreach (var change in client.WatchAsync(resource, which with { ResourceVersion = _resourceVersion.ToString(System.Globalization.CultureInfo.InvariantCulture) }, cancel))
                 {
                     Apply(change);
                     (backOff, isTold) = (BackOffMin, false);
@@ -148,7 +146,7 @@ internal sealed class ObjectInformer(ResourceId resource, NamespacedName? only, 
 
     private async Task ListAsync(string? from, CancellationToken cancel)
     {
-        var query = All with { ResourceVersion = from };
+        var query = which with { ResourceVersion = from };
         var found = new Dictionary<NamespacedName, KubeObject>();
         ObjectList page;
         do

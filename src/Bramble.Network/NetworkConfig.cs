@@ -45,6 +45,9 @@ public sealed record NetworkConfig
 
     public int VxlanPort { get; init; } = 8472;
 
+    /// <summary>DirectRouting of <c>--flannel-conf</c>: nodes on the same segment are reached without the tunnel.</summary>
+    public bool RoutesDirectly { get; init; }
+
     /// <summary>The node's addresses for the outside, by which <see cref="UsesExternalIps"/> reaches it.</summary>
     public IReadOnlyList<IPAddress> NodeExternalIps { get; init; } = [];
 

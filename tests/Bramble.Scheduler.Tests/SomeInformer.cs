@@ -45,6 +45,8 @@ internal sealed class SomeInformers : IInformers
 
     public IInformer<T> For<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta> => Get<T>(resource);
 
+    public IInformer<V1Pod> ForPodsOf(string node) => Get<V1Pod>(Resources.Pods);
+
     public IInformer<T> ForOne<T>(Resource<T> resource, NamespacedName name) where T : class, IKubernetesObject<V1ObjectMeta> => Get<T>(resource);
 
     public IInformer<KubeObject> ForObjects(ResourceId resource) => Get<KubeObject>(resource);

@@ -79,7 +79,7 @@ internal static class ApplyValidation
                 return kind is "int64" or "float64" ? null : $"expected numeric (int or float), got {GoFormat.TypeName(node)}";
             case SchemaKind.Boolean:
                 return kind == "bool" ? null : $"expected boolean, got &{{{GoFormat.Value(node)}}}";
-            case SchemaKind.Quantity or SchemaKind.IntOrString or SchemaKind.Any:
+            case SchemaKind.Quantity or SchemaKind.IntOrString or SchemaKind.Any or SchemaKind.Json or SchemaKind.SchemaOrBool or SchemaKind.SchemaOrArray or SchemaKind.SchemaOrStrings:
                 return node is JsonValue ? null : $"expected any scalar, got &{{{GoFormat.Value(node)}}}";
             default:
                 return kind == "string" ? null : $"expected string, got &value.valueUnstructured{{Value:{GoSyntax(node)}}}";

@@ -18,7 +18,7 @@ internal enum AnswerKind
     /// <summary>A name of a zone that has servers of its own: ask those.</summary>
     ForwardZone,
 
-    /// <summary>A name of ours, and the names are not known yet: better no answer than a wrong no.</summary>
+    /// <summary>A name of ours, and the names are not known yet: better a late answer than a wrong no.</summary>
     NotYet,
 }
 
@@ -32,14 +32,9 @@ internal sealed class ClusterAnswers(NameTable names, string zone, IReadOnlyList
     private readonly string _podSuffix = ".pod." + zone;
     private uint _turn;
     private volatile CustomDns _custom = CustomDns.None;
-    private volatile bool _hasNames = true;
 
-    /// <summary>The names are known: what is not among them does not exist.</summary>
-    public bool HasNames
-    {
-        get => _hasNames;
-        set => _hasNames = value;
-    }
+    /// <summary>Done when the names are known: what is not among them then does not exist.</summary>
+    public Task Known { get; init; } = Task.CompletedTask;
 
     /// <summary>What <c>coredns-custom</c> adds; replaced whole.</summary>
     public CustomDns Custom
@@ -58,7 +53,7 @@ internal sealed class ClusterAnswers(NameTable names, string zone, IReadOnlyList
         var isOurs = IsInZone(query.Name);
         var records = query.IsOdd ? null : names.Find(query.Name);
         if (!isOurs && records is null && !IsOwnReverse(query.Name)) return AnswerKind.Forward;
-        if (!_hasNames && records is null) return AnswerKind.NotYet;
+        if (!Known.IsCompleted && records is null) return AnswerKind.NotYet;
 
         var writer = new DnsWriter(response, request, query.QuestionEnd, query.HasEdns, limit);
         if (query.Class != DnsType.Internet)

@@ -37,7 +37,7 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
         _names.Set("zone", ClusterNames.OfZone(zone, config.ClusterDns));
         // Asking ourselves would never end.
         var upstream = new Upstream(config.UpstreamResolvConf, config.ClusterDns, time, logger);
-        var answers = new ClusterAnswers(_names, zone, [.. config.ClusterCidrs, .. config.ServiceCidrs]) { HasNames = false };
+        var answers = new ClusterAnswers(_names, zone, [.. config.ClusterCidrs, .. config.ServiceCidrs]) { Known = _serving.Task };
         var servers = ListenAddresses().Select(a => new DnsServer(a, answers, upstream, config.KeptSockets, time, logger)).ToList();
         try
         {
@@ -47,7 +47,7 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
             {
                 if (change.Name == CustomName) SetCustom(change.New, answers, servers);
             });
-            List<Task> running = [KeepNamesAsync(zone, answers, cancel), .. servers.Select(ServeAsync)];
+            List<Task> running = [KeepNamesAsync(zone, cancel), .. servers.Select(ServeAsync)];
             if (config.IsServer) running.Add(PublishAsync(cancel));
             await foreach (var ended in Task.WhenEach(running)) await ended;
         }
@@ -57,7 +57,7 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
         }
 
         // What was asked since the last run waits in the socket until the names are there, which takes a moment; without an API server not for ever,
-        // because names of elsewhere need none.
+        // because names of elsewhere need none (those of the cluster go on waiting).
         async Task ServeAsync(DnsServer server)
         {
             await Task.WhenAny(_serving.Task, Task.Delay(NamesPatience, time, cancel));
@@ -83,7 +83,7 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
                 yield return new IPEndPoint(address, config.DnsPort);
     }
 
-    private async Task KeepNamesAsync(string zone, ClusterAnswers answers, CancellationToken cancel)
+    private async Task KeepNamesAsync(string zone, CancellationToken cancel)
     {
         using var services = informers.For(Resources.Services).Subscribe(c => _changes.Writer.TryWrite(() => NoteService(c)));
         using var slices = informers.For(Resources.EndpointSlices).Subscribe(c => _changes.Writer.TryWrite(() => NoteSlice(c)));
@@ -93,7 +93,7 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
             _changes.Writer.TryWrite(() => _names.Set("node/" + c.Name.Name, c.New is null ? [] : ClusterNames.OfNode(c.New))));
         await Task.WhenAll(
             informers.For(Resources.Services).Synced, informers.For(Resources.EndpointSlices).Synced,
-            informers.For(Resources.Namespaces).Synced, informers.For(Resources.Nodes).Synced).WaitAsync(cancel);
+            informers.For(Resources.Namespaces).Synced, informers.For(Resources.Nodes).Synced, informers.ForOne(Resources.ConfigMaps, CustomName).Synced).WaitAsync(cancel);
         do
         {
             while (_changes.Reader.TryRead(out var change)) change();
@@ -102,7 +102,6 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
                     ? ClusterNames.OfService(service, _slices.TryGetValue(name, out var own) ? own.Values : [], zone)
                     : []);
             _touched.Clear();
-            answers.HasNames = true;
             _serving.TrySetResult();
         } while (await _changes.Reader.WaitToReadAsync(cancel));
     }

@@ -98,7 +98,7 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
             }
             var step = Answer(request.AsSpan(0, received), response, isTcp: false, out var length, out var pending);
             if (step == Step.Send) Send(response.AsSpan(0, length), from);
-            else if (step == Step.Forward) StartForward(pending!, Copy(from), cancel);
+            else if (step != Step.Nothing) StartLater(step, pending!, Copy(from), cancel);
         }
     }
 
@@ -121,7 +121,7 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
         return copy;
     }
 
-    private enum Step { Nothing, Send, Forward }
+    private enum Step { Nothing, Send, Forward, Wait }
 
     /// <summary>A request on its way upstream: a copy of it, what was asked, the ExternalName's target if that is what must be asked, and the servers of its zone;
     /// null: the node's.</summary>
@@ -146,7 +146,11 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
         var limit = isTcp ? Math.Min(response.Length, MessageBytesMax) : Math.Min(response.Length, query.UdpBytesMax);
         var kind = cluster.Answer(request, query, response, limit, out length, out var cname);
         if (kind == AnswerKind.Answered) return Step.Send;
-        if (kind == AnswerKind.NotYet) return Step.Nothing;
+        if (kind == AnswerKind.NotYet)
+        {
+            pending = new Pending(request.ToArray(), query.QuestionEnd, query.HasEdns, limit, "", null, query.Type, null);
+            return Step.Wait;
+        }
         if (query.Name.EndsWith(Upstream.ProbeZone, StringComparison.Ordinal))
         {
             upstream.NoteProbe(query.Name);
@@ -168,20 +172,20 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
     }
 
     // Above the bound a question is dropped, as if the packet were lost: the client asks again.
-    private void StartForward(Pending pending, SocketAddress to, CancellationToken cancel)
+    private void StartLater(Step step, Pending pending, SocketAddress to, CancellationToken cancel)
     {
         if (Interlocked.Increment(ref _forwards) > ForwardsMax)
         {
             Interlocked.Decrement(ref _forwards);
             return;
         }
-        _ = ForwardAsync();
+        _ = SendLaterAsync();
 
-        async Task ForwardAsync()
+        async Task SendLaterAsync()
         {
             try
             {
-                Send(await ForwardedAsync(pending, byTcp: false, cancel), to);
+                Send(await LaterAsync(step, pending, byTcp: false, cancel), to);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -196,6 +200,17 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
                 Interlocked.Decrement(ref _forwards);
             }
         }
+    }
+
+    private Task<byte[]> LaterAsync(Step step, Pending pending, bool byTcp, CancellationToken cancel) =>
+        step == Step.Wait ? WhenKnownAsync(pending, byTcp, cancel) : ForwardedAsync(pending, byTcp, cancel);
+
+    // A resolver whose question is dropped asks again after 5 s only; the names are there sooner.
+    private async Task<byte[]> WhenKnownAsync(Pending pending, bool byTcp, CancellationToken cancel)
+    {
+        await cluster.Known.WaitAsync(cancel);
+        var answer = new byte[pending.BytesMax];
+        return Answer(pending.Request, answer, byTcp, out var length, out var further) == Step.Send ? answer[..length] : await ForwardedAsync(further!, byTcp, cancel);
     }
 
     private async Task<byte[]> ForwardedAsync(Pending pending, bool byTcp, CancellationToken cancel)
@@ -324,9 +339,9 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
                 var framed = new byte[2 + MessageBytesMax];
                 var step = Answer(request, framed.AsSpan(2), isTcp: true, out var length, out var pending);
                 if (step == Step.Nothing) return;
-                if (step == Step.Forward)
+                if (step != Step.Send)
                 {
-                    var answer = await ForwardedAsync(pending!, byTcp: true, cancel);
+                    var answer = await LaterAsync(step, pending!, byTcp: true, cancel);
                     length = answer.Length;
                     answer.CopyTo(framed, 2);
                 }

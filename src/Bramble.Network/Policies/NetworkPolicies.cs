@@ -44,7 +44,9 @@ internal sealed class NetworkPolicies(NetworkConfig config, IInformers informers
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            _early[new(pod.Metadata.NamespaceProperty, pod.Metadata.Name)] = (Read(pod, ips), time.GetUtcNow());
+            var now = time.GetUtcNow();
+            foreach (var old in _early.Where(early => now - early.Value.Since > EarlyMax).Select(early => early.Key).ToList()) _early.Remove(old);
+            _early[new(pod.Metadata.NamespaceProperty, pod.Metadata.Name)] = (Read(pod, ips), now);
             _waiting.Add(done);
         }
         Wake();
@@ -61,14 +63,9 @@ internal sealed class NetworkPolicies(NetworkConfig config, IInformers informers
     public async Task RunAsync(CancellationToken cancel)
     {
         var policies = informers.For(Resources.NetworkPolicies);
-        var pods = informers.For(Resources.Pods);
         var namespaces = informers.For(Resources.Namespaces);
         var nodes = informers.For(Resources.Nodes);
         using var onPolicies = policies.Subscribe(_ => Wake());
-        using var onPods = pods.Subscribe(change =>
-        {
-            if (Fingerprint(change.Old) != Fingerprint(change.New)) Wake();
-        });
         using var onNamespaces = namespaces.Subscribe(change =>
         {
             if (!Same(change.Old?.Metadata.Labels, change.New?.Metadata.Labels)) Wake();
@@ -77,7 +74,22 @@ internal sealed class NetworkPolicies(NetworkConfig config, IInformers informers
         {
             if (change.Old is null || change.New is null || change.Old.Spec?.PodCIDR != change.New.Spec?.PodCIDR) Wake();
         });
-        await Task.WhenAll(policies.Synced, pods.Synced, namespaces.Synced, nodes.Synced).WaitAsync(cancel);
+        await Task.WhenAll(policies.Synced, namespaces.Synced, nodes.Synced).WaitAsync(cancel);
+        IDisposable? onPods = null;
+        try
+        {
+            await FollowAsync(policies, namespaces, nodes, pods => onPods = pods, cancel);
+        }
+        finally
+        {
+            onPods?.Dispose();
+        }
+    }
+
+    private async Task FollowAsync(IInformer<V1NetworkPolicy> policies, IInformer<V1Namespace> namespaces, IInformer<V1Node> nodes, Action<IDisposable> subscribed, CancellationToken cancel)
+    {
+        // A policy may speak of every pod of the cluster; without one a board need not know those of others.
+        IInformer<V1Pod>? pods = null;
         var retry = RetryFirst;
         while (true)
         {
@@ -90,7 +102,16 @@ internal sealed class NetworkPolicies(NetworkConfig config, IInformers informers
             try
             {
                 var all = policies.List();
-                Load(all.Count == 0 ? null : World(all, pods, namespaces, nodes));
+                if (all.Count > 0 && pods is null)
+                {
+                    pods = informers.For(Resources.Pods);
+                    subscribed(pods.Subscribe(change =>
+                    {
+                        if (Fingerprint(change.Old) != Fingerprint(change.New)) Wake();
+                    }));
+                    await pods.Synced.WaitAsync(cancel);
+                }
+                Load(all.Count == 0 ? null : World(all, pods!, namespaces, nodes));
                 foreach (var one in waiting) one.TrySetResult();
                 _first.TrySetResult();
                 retry = RetryFirst;
@@ -133,9 +154,9 @@ internal sealed class NetworkPolicies(NetworkConfig config, IInformers informers
         foreach (var pod in pods.List())
             if (IsMeant(pod) && Addresses(pod) is { Count: > 0 } addresses) known[new(pod.Metadata.NamespaceProperty, pod.Metadata.Name)] = Read(pod, addresses);
         lock (_gate)
-            foreach (var (name, (pod, since)) in _early.ToList())
+            foreach (var (name, (pod, _)) in _early.ToList())
             {
-                var isPast = pods.Find(name) is { } seen && !IsMeant(seen) || time.GetUtcNow() - since > EarlyMax;
+                var isPast = pods.Find(name) is { } seen && !IsMeant(seen);
                 if (isPast || known.TryGetValue(name, out var told) && told.Ips.SequenceEqual(pod.Ips)) _early.Remove(name);
                 else known[name] = pod;
             }

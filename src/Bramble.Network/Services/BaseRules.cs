@@ -83,12 +83,16 @@ internal static class BaseRules
                 {{ip}} saddr != @cluster_cidrs fib saddr type != local drop
                 goto cluster-dns
               }
-              chain loopback-guard {
-                type filter hook prerouting priority raw; policy accept;
-                {{guardLoopback}}
-              }
-              chain source-ranges {
+              chain guard {
                 type filter hook prerouting priority dstnat - 10; policy accept;
+                {{guardLoopback}}
+                jump allowed-sources
+              }
+              chain local-guard {
+                type filter hook output priority -110; policy accept;
+                jump allowed-sources
+              }
+              chain allowed-sources {
                 ct state new {{ip}} daddr . meta l4proto . th dport @guarded {{ip}} daddr . meta l4proto . th dport . {{ip}} saddr != @allowed drop
               }
               chain external {

@@ -4,8 +4,11 @@ using k8s.Models;
 
 namespace Bramble.Network.Services;
 
-/// <summary>Where this node is: what local policies and topology hints compare with. <c>Zone</c> null: not labelled.</summary>
-internal sealed record NodePlace(string Name, string? Zone);
+/// <summary>Where this node is: what local policies, topology hints and source ranges compare with. <c>Zone</c> null: not labelled.</summary>
+internal sealed record NodePlace(string Name, string? Zone)
+{
+    public IReadOnlyList<IPAddress> Ips { get; init; } = [];
+}
 
 /// <summary>What a Service and its EndpointSlices mean on this node. Pure. Source: API reference core/v1 Service; KEP-1669 (terminating endpoints),
 /// KEP-2086 (internal traffic policy), KEP-2433 (topology hints), KEP-1860 (ipMode).</summary>
@@ -66,9 +69,9 @@ internal static class ServiceFrontEnds
             if (Normal(external, family) is { } address) AddExternal(address, port.Port, allowed: null);
         if (spec.Type == "LoadBalancer")
         {
-            var allowed = AllowedSources(spec, family);
-            foreach (var ingress in service.Status?.LoadBalancer?.Ingress ?? [])
-                if (ingress.IpMode != "Proxy" && Normal(ingress.Ip, family) is { } address) AddExternal(address, port.Port, allowed);
+            var addresses = (service.Status?.LoadBalancer?.Ingress ?? []).Where(ingress => ingress.IpMode != "Proxy").Select(ingress => Normal(ingress.Ip, family)).OfType<string>().ToList();
+            var allowed = AllowedSources(spec, family, node, addresses);
+            foreach (var address in addresses) AddExternal(address, port.Port, allowed);
         }
         if (spec.Type is "NodePort" or "LoadBalancer" && port.NodePort is > 0) AddExternal("", port.NodePort.Value, allowed: null);
     }
@@ -76,7 +79,7 @@ internal static class ServiceFrontEnds
     private static string? Normal(string? text, IpFamily family) =>
         IPAddress.TryParse(text, out var address) && FamilyOf(address) == family ? address.ToString() : null;
 
-    private static List<string>? AllowedSources(V1ServiceSpec spec, IpFamily family)
+    private static List<string>? AllowedSources(V1ServiceSpec spec, IpFamily family, NodePlace node, List<string> addresses)
     {
         if (spec.LoadBalancerSourceRanges is not { Count: > 0 } ranges) return null;
         var allowed = new List<IPNetwork>();
@@ -86,6 +89,9 @@ internal static class ServiceFrontEnds
                 if (network.PrefixLength == 0) return null;
                 allowed.Add(network);
             }
+        // Where the node holds such an address itself, what it sends there comes from that address; it is as welcome as the node is.
+        if (node.Ips.FirstOrDefault(ip => FamilyOf(ip) == family) is { } own && allowed.Exists(network => network.Contains(own)))
+            allowed.AddRange(addresses.Select(IPAddress.Parse).Select(address => new IPNetwork(address, address.GetAddressBytes().Length * 8)));
         // The kernel refuses intervals that overlap; of two CIDRs that do, one holds the other.
         return [.. allowed.Distinct().Where(a => !allowed.Any(b => b.PrefixLength < a.PrefixLength && b.Contains(a.BaseAddress))).Select(a => a.ToString())];
     }

@@ -26,7 +26,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     // Unbounded, but each entry is a reference to what the informer holds anyway, and the loop drains it whole.
     private readonly Channel<Change> _changes = Channel.CreateUnbounded<Change>(new UnboundedChannelOptions { SingleReader = true });
     private readonly ProxyHealth _state = new(time);
-    private NodePlace _place = new(config.NodeName, Zone: null);
+    private NodePlace _place = new(config.NodeName, Zone: null) { Ips = config.NodeIps };
     // The node's pod networks, blanks between.
     private string _podCidrs = "";
     private bool _hasNewPodCidrs;
@@ -65,11 +65,11 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     {
         using var services = informers.For(Resources.Services).Subscribe(c => _changes.Writer.TryWrite(new Change.Service(c.Name, c.New)));
         using var slices = informers.For(Resources.EndpointSlices).Subscribe(c => _changes.Writer.TryWrite(new Change.Slice(c.Old, c.New)));
-        using var pods = informers.For(Resources.Pods).Subscribe(NotePod);
+        using var pods = informers.ForPodsOf(config.NodeName).Subscribe(NotePod);
         using var nodes = informers.For(Resources.Nodes).Subscribe(NoteNode);
         await Task.WhenAll(
             informers.For(Resources.Services).Synced, informers.For(Resources.EndpointSlices).Synced,
-            informers.For(Resources.Pods).Synced, informers.For(Resources.Nodes).Synced).WaitAsync(cancel);
+            informers.ForPodsOf(config.NodeName).Synced, informers.For(Resources.Nodes).Synced).WaitAsync(cancel);
 
         // The first load replaces the tables of the last run in one transaction, so packets never meet half of them.
         var mustReload = true;
@@ -164,7 +164,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
         string? zone = null;
         change.New?.Metadata.Labels?.TryGetValue("topology.kubernetes.io/zone", out zone);
         var podCidrs = change.New?.Spec?.PodCIDRs is { Count: > 0 } several ? string.Join(' ', several) : change.New?.Spec?.PodCIDR ?? "";
-        _changes.Writer.TryWrite(new Change.Place(new NodePlace(config.NodeName, zone), podCidrs));
+        _changes.Writer.TryWrite(new Change.Place(_place with { Zone = zone }, podCidrs));
     }
 
     private static bool HasHostPorts(V1Pod? pod) =>

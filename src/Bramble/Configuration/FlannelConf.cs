@@ -7,11 +7,11 @@ namespace Bramble.Configuration;
 
 /// <summary><c>--flannel-conf</c>: flannel's net-conf.json in place of what the cluster says, for this node. <c>Backend</c> null: the file names none.
 /// A field that has no meaning here is refused, never ignored.</summary>
-internal sealed record FlannelConf(FlannelBackend? Backend, int VxlanId = 1, int VxlanPort = 8472)
+internal sealed record FlannelConf(FlannelBackend? Backend, int VxlanId = 1, int VxlanPort = 8472, bool RoutesDirectly = false)
 {
     public static readonly FlannelConf None = new(Backend: null);
 
-    private static readonly HashSet<string> Understood = new(StringComparer.Ordinal) { "Type", "VNI", "Port", "PersistentKeepaliveInterval" };
+    private static readonly HashSet<string> Understood = new(StringComparer.Ordinal) { "Type", "VNI", "Port", "DirectRouting", "PersistentKeepaliveInterval" };
 
     /// <exception cref="UsageException">The file is missing, malformed or wants what is not there.</exception>
     public static FlannelConf Read(string? path)
@@ -31,7 +31,8 @@ internal sealed record FlannelConf(FlannelBackend? Backend, int VxlanId = 1, int
                 "wireguard" => FlannelBackend.WireguardNative,
                 var other => throw new UsageException($"--flannel-conf: {path}: Backend.Type \"{other}\" is not one of vxlan, host-gw, wireguard"),
             };
-            return new FlannelConf(type, backend["VNI"]?.GetValue<int>() ?? None.VxlanId, type == FlannelBackend.WireguardNative ? None.VxlanPort : backend["Port"]?.GetValue<int>() ?? None.VxlanPort);
+            var port = type == FlannelBackend.WireguardNative ? null : backend["Port"]?.GetValue<int>();
+            return new FlannelConf(type, backend["VNI"]?.GetValue<int>() ?? None.VxlanId, port ?? None.VxlanPort, backend["DirectRouting"]?.GetValue<bool>() ?? false);
         }
         catch (Exception malformed) when (malformed is JsonException or InvalidOperationException or FormatException)
         {

@@ -21,7 +21,8 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private const int KubeletPort = 10250;
     // The ingress' requests have ten seconds of it.
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan JoinRetry = TimeSpan.FromSeconds(4);
+    // The first soon: a server that was restarted together with this agent is back in a moment, and pods wait for the cluster DNS.
+    private static readonly TimeSpan JoinRetryFirst = TimeSpan.FromMilliseconds(200), JoinRetryLast = TimeSpan.FromSeconds(4);
 
     private readonly ILogger _log = logs.CreateLogger("agent");
     private readonly NodeCredentials _credentials = new(config.Layout);
@@ -40,6 +41,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         _credentials.WriteKubeconfigs(config.LoadBalancerPort);
         using var sockets = NodeSockets.Open(config.Layout, time, logs);
         using var running = new RunningParts(time, _log, stop);
+        running.Start("idle memory", new IdleMemory(time).RunAsync);
         running.Start("load balancer", balancer.RunAsync);
         running.Start("node", cancel => RunNodeAsync(cluster, servers, isCurrent, balancer, claim.Password, sockets, cancel));
         ServiceNotify.Ready();
@@ -82,6 +84,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> JoinAsync(NodeClaim claim, CancellationToken cancel)
     {
         var told = "";
+        var retry = JoinRetryFirst;
         while (true)
         {
             try
@@ -95,7 +98,8 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
                 ServiceNotify.Status(refused.Message);
             }
             // Not all agents of a desk at the same moment after a power cut.
-            await Task.Delay(JoinRetry * (1 + Random.Shared.NextDouble()), time, cancel);
+            await Task.Delay(retry * (1 + Random.Shared.NextDouble()), time, cancel);
+            retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, JoinRetryLast.Ticks));
         }
     }
 

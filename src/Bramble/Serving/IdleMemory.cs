@@ -1,10 +1,12 @@
+using System.Runtime.InteropServices;
+
 namespace Bramble.Serving;
 
 /// <summary>
 /// Gives memory back to the machine when the server rests. The collector runs when much is allocated; a start-up or a burst of work leaves its garbage
 /// resident because an idle server allocates too little to cause the next collection, and on a board that memory belongs to the pods.
 /// </summary>
-internal sealed class IdleMemory(TimeProvider time)
+internal sealed partial class IdleMemory(TimeProvider time)
 {
     /// <summary>How often to look. A look costs nothing.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
@@ -15,7 +17,7 @@ internal sealed class IdleMemory(TimeProvider time)
 
     /// <summary>Bytes allocated since the last collection of ours that make another one worth its pause (tens of milliseconds on a board); of a large heap, whose pause
     /// is longer, half.</summary>
-    private const long WorthwhileBytes = 24 << 20;
+    private const long WorthwhileBytes = 8 << 20;
 
     private long _atLastLook;
     private long _atLastCollection;
@@ -31,6 +33,7 @@ internal sealed class IdleMemory(TimeProvider time)
             {
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
                 ProgramPages.Release();
+                _ = ReturnFreed(0);
             }
         }
     }
@@ -44,4 +47,8 @@ internal sealed class IdleMemory(TimeProvider time)
         _atLastCollection = allocated;
         return true;
     }
+
+    // What the native libraries (OpenSSL, libnftables, SQLite) have freed stays in malloc's arenas otherwise (malloc_trim(3)).
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int ReturnFreed(nuint keptBytes);
 }

@@ -143,6 +143,7 @@ internal sealed class NodeProcess(
         Backend = config.Flannel.Backend ?? FlagValues.Backend(config.Cluster.FlannelBackend),
         VxlanId = config.Flannel.VxlanId,
         VxlanPort = config.Flannel.VxlanPort,
+        RoutesDirectly = config.Flannel.RoutesDirectly,
         CniConf = config.CniConf,
         MasqueradesIPv6Pods = config.Cluster.MasqueradesIPv6Pods,
         NodeExternalIps = config.ExternalIps,

@@ -106,6 +106,19 @@ public class ManagedFieldsTests
     private static string[] Owners(JsonObject obj) =>
         obj["metadata"]!["managedFields"]!.AsArray().Select(e => $"{e!["manager"]}: {e["fieldsV1"]!.ToJsonString()}").ToArray();
 
+    [Fact]
+    public void Values_of_any_kind_are_applied_as_they_are()
+    {
+        const string Definition = """
+            {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"pools.example.org"},"spec":{"versions":[{"name":"v1","schema":{"openAPIV3Schema":{"type":"object","additionalProperties":false,"properties":{
+            "auto":{"type":"boolean","default":true},"length":{"type":"integer","default":32,"enum":[32,64],"example":1.5},"labels":{"type":"object","default":{"a":"b"},"additionalProperties":{"type":"string"}},"list":{"type":"array","default":[1]}}}}}]}}
+            """;
+        var (applied, _) = ApplyConfiguration.Decode(Encoding.UTF8.GetBytes(Definition), FieldValidation.Strict);
+        var kind = new GroupVersionKind("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+        var stored = ManagedFields.Apply(null, applied, new(BuiltInSchemas.FindKind(kind)!, kind, new GroupResource(kind.Group, "customresourcedefinitions"), "", "m", Noon), force: false);
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Definition)!["spec"]!["versions"]![0]!["schema"], stored["spec"]!["versions"]![0]!["schema"]), stored.ToJsonString());
+    }
+
     private static JsonObject Apply(JsonObject? live, string body, string manager, bool force = false, DateTimeOffset? now = null)
     {
         var tree = JsonNode.Parse(body)!.AsObject();

@@ -20,14 +20,20 @@ internal sealed class Cluster : IAsyncDisposable
     public static async Task<Cluster> Start(string name, int number, params string[] arguments) => await StartOn(await TestHost.Up(name, number), arguments);
 
     /// <summary>The same on a host that is up; the cluster takes it over.</summary>
-    public static async Task<Cluster> StartOn(TestHost host, params string[] arguments)
+    public static Task<Cluster> StartOn(TestHost host, params string[] arguments) => StartOn(host, isReady: true, arguments);
+
+    /// <summary>The same with a node that does not become Ready, as its pod network is to come from somebody else.</summary>
+    public static async Task<Cluster> StartWithoutReadyNode(string name, int number, params string[] arguments) => await StartOn(await TestHost.Up(name, number), isReady: false, arguments);
+
+    private static async Task<Cluster> StartOn(TestHost host, bool isReady, string[] arguments)
     {
         var cluster = new Cluster(host);
         try
         {
             (await cluster.Host.Shell($"mkdir -p {DataDir}/agent/images && cp {TestFiles.BusyboxImage} {DataDir}/agent/images/")).Succeeded();
             await cluster.StartServer(arguments);
-            await cluster.WaitForNode(host.Name);
+            if (isReady) await cluster.WaitForNode(host.Name);
+            else await Eventually.Becomes(() => cluster.TryKubectl("get", "node", host.Name), result => result.ExitCode == 0, $"node {host.Name} is registered");
             return cluster;
         }
         catch
@@ -39,9 +45,12 @@ internal sealed class Cluster : IAsyncDisposable
     }
 
     /// <summary>Starts the server's process and waits for its kubeconfig and /readyz; its log is /run/k3s.log in the host, its pid in /run/server.pid.</summary>
-    public async Task StartServer(params string[] arguments)
+    public Task StartServer(params string[] arguments) => StartServerBinary(TestFiles.Bramble, arguments);
+
+    /// <summary>The same with another binary than the one under test.</summary>
+    public async Task StartServerBinary(string binary, params string[] arguments)
     {
-        (await Host.Run(["bash", "-c", "setsid \"$@\" >>/run/k3s.log 2>&1 </dev/null & echo $! >/run/server.pid", "start", TestFiles.Bramble, "server", .. arguments])).Succeeded();
+        (await Host.Run(["bash", "-c", "setsid \"$@\" >>/run/k3s.log 2>&1 </dev/null & echo $! >/run/server.pid", "start", binary, "server", .. arguments])).Succeeded();
         await Eventually.Becomes(async () =>
         {
             var config = await Host.Run("cat", "/etc/rancher/k3s/k3s.yaml");

@@ -51,12 +51,13 @@ public sealed class ClusterAnswersTests
     {
         var names = new NameTable();
         names.Set("zone", ClusterNames.OfZone("cluster.local", [IPAddress.Parse("10.43.0.10")]));
-        var early = new ClusterAnswers(names, "cluster.local", [IPNetwork.Parse("10.42.0.0/16")]) { HasNames = false };
+        var known = new TaskCompletionSource();
+        var early = new ClusterAnswers(names, "cluster.local", [IPNetwork.Parse("10.42.0.0/16")]) { Known = known.Task };
         Assert.Equal(AnswerKind.NotYet, Kind("web.default.svc.cluster.local"));
         Assert.Equal(AnswerKind.NotYet, Kind("5.0.42.10.in-addr.arpa"));
         Assert.Equal(AnswerKind.Answered, Kind("ns.dns.cluster.local"));
         Assert.Equal(AnswerKind.Forward, Kind("example.org"));
-        early.HasNames = true;
+        known.SetResult();
         Assert.Equal(AnswerKind.Answered, Kind("web.default.svc.cluster.local"));
 
         AnswerKind Kind(string name)

@@ -77,6 +77,19 @@ public sealed class ServiceFrontEndsTests
             ]
         },
         {
+            "a node that is in the ranges may come from the address itself", With(Make.Service("web", "10.43.0.7", Make.Port(80)), s =>
+            {
+                s.Type = "LoadBalancer";
+                s.LoadBalancerSourceRanges = ["198.51.100.0/24", "10.0.0.0/8"];
+            }),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2")),
+            [
+                "allowed 192.0.2.60 . tcp . 80 . 10.0.0.0/8", "allowed 192.0.2.60 . tcp . 80 . 192.0.2.60/32", "allowed 192.0.2.60 . tcp . 80 . 198.51.100.0/24",
+                "endpoints-0 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80", "endpoints-0 192.0.2.60 . tcp . 80 : 10.42.1.6 . 80",
+                "guarded 192.0.2.60 . tcp . 80", "masquerade_tcp 192.0.2.60 . 80", "services 10.43.0.7 . tcp . 80 : goto lb-1", "services 192.0.2.60 . tcp . 80 : goto lb-1",
+            ]
+        },
+        {
             "zone hints keep traffic here", Make.Service("web", "10.43.0.7", Make.Port(80)),
             Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2", zone: "attic"), Make.Endpoint("10.42.2.6", node: "board3", zone: "cellar")),
             ["endpoints-0 10.43.0.7 . tcp . 80 : 10.42.2.6 . 80", "services 10.43.0.7 . tcp . 80 : goto lb-1"]
@@ -134,7 +147,7 @@ public sealed class ServiceFrontEndsTests
     {
         Assert.NotEmpty(name);
         if (service.Spec.Type == "LoadBalancer") service.Status = new() { LoadBalancer = new() { Ingress = [new() { Ip = "192.0.2.60", IpMode = service.Metadata.Name == "proxied" ? "Proxy" : "VIP" }] } };
-        var fronts = ServiceFrontEnds.Decide(service, slice is null ? [] : [slice], new NodePlace(Make.Node, "cellar"));
+        var fronts = ServiceFrontEnds.Decide(service, slice is null ? [] : [slice], new NodePlace(Make.Node, "cellar") { Ips = [System.Net.IPAddress.Parse("198.51.100.1")] });
         var elements = fronts.SelectMany(f => RuleElements.Of(f.Key, f.Value)).Select(e => $"{e.Set} {e.Key}{(e.Value.Length > 0 ? " : " + e.Value : "")}");
         Assert.Equal(expected, elements.Order(StringComparer.Ordinal));
     }

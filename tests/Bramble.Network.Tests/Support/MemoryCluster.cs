@@ -19,6 +19,8 @@ internal sealed class MemoryCluster : IInformers, IKubeClient
 
     public IInformer<T> For<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta> => Objects(resource);
 
+    public IInformer<V1Pod> ForPodsOf(string node) => Objects(Resources.Pods);
+
     public IInformer<T> ForOne<T>(Resource<T> resource, NamespacedName name) where T : class, IKubernetesObject<V1ObjectMeta> => Objects(resource);
 
     public MemoryInformer<T> Objects<T>(Resource<T> resource) where T : class, IKubernetesObject<V1ObjectMeta>

@@ -1,5 +1,7 @@
+using System.Net;
 using Bramble.Client;
 using Bramble.Network.Netlink;
+using Bramble.Network.PodNetwork.Overlays;
 using Bramble.Network.Tests.Support;
 using k8s.Models;
 
@@ -63,5 +65,34 @@ public sealed class OverlayTrafficTests(BoardFixture board)
         await board.EventuallyAsync(() => !routes.ListRoutes().Any(r => r.Destination.ToString() == "10.42.1.0/24"), "the route to be gone");
         Assert.DoesNotContain(PeerMac, NetworkNamespace.Run("ip", "neigh show dev flannel.1") + NetworkNamespace.Run("bridge", "fdb show dev flannel.1"));
         NetworkNamespace.Run("ip", "link delete eth1");
+    }
+
+    [Fact]
+    public async Task With_direct_routing_only_boards_behind_a_router_get_the_tunnel()
+    {
+        Assert.SkipWhen(NetworkNamespace.HostProblem is not null, NetworkNamespace.HostProblem ?? "");
+        await board.SettledAsync();
+        NetworkNamespace.Run("ip", "link add direct0 type bridge");
+        try
+        {
+            NetworkNamespace.Run("ip", "addr add 198.18.0.2/24 dev direct0");
+            NetworkNamespace.Run("ip", "link set direct0 up");
+            NetworkNamespace.Run("ip", "route add 198.19.0.0/24 via 198.18.0.1");
+            using var routes = new RouteNetlink();
+            var uplink = routes.FindLink("direct0")!;
+            var way = new VxlanWay(isV6: false, id: 9, port: 8479, routesDirectly: true);
+            var end = way.Ensure(routes, new OverlaySelf(new V1Node { Metadata = new() { Name = "direct" } }, IPNetwork.Parse("10.99.0.0/24"), IPAddress.Parse("198.18.0.2"), IPAddress.Parse("198.18.0.2"), uplink, Mtu: 1450));
+            foreach (var (peer, expected) in new[] { ("198.18.0.3", "10.99.1.0/24 via 198.18.0.3 dev direct0"), ("198.19.0.3", "10.99.1.0/24 via 10.99.1.0 dev flannel.9") })
+            {
+                var hop = way.HopTo(new OverlayPeer("board3", IPNetwork.Parse("10.99.1.0/24"), IPAddress.Parse(peer), PeerMac), end.Link);
+                routes.SetRoute(IPNetwork.Parse("10.99.1.0/24"), hop.Link, hop.Gateway, isOnLink: hop.IsOnLink);
+                Assert.StartsWith(expected, NetworkNamespace.Run("ip", "route show 10.99.1.0/24"), StringComparison.Ordinal);
+            }
+            routes.DeleteLink(end.Link);
+        }
+        finally
+        {
+            NetworkNamespace.Run("ip", "link delete direct0");
+        }
     }
 }

@@ -191,6 +191,14 @@ public sealed class ServiceTrafficTests(BoardFixture board)
         Assert.Equal("b 10.42.0.1", Talk.Ask(board.Lan, "198.51.100.1", 80));
         Assert.Equal("b 10.42.0.5", Talk.Ask(board.PodA, "198.51.100.2", 80));
         Assert.Equal("timeout", Talk.Ask(board.Lan, "198.51.100.2", 80));
+        // The node's own processes too; to an address that the node has a route to.
+        service.Status.LoadBalancer.Ingress[0].Ip = "192.0.2.60";
+        await board.ServeAsync(service, Make.Slice("lb", 8080, Make.Endpoint("10.42.0.6")));
+        Assert.NotEqual("b ", Talk.Ask(null, "192.0.2.60", 80)[..2]);
+        service.Spec.LoadBalancerSourceRanges = ["192.0.2.2/32"];
+        await board.ServeAsync(service, Make.Slice("lb", 8080, Make.Endpoint("10.42.0.6")));
+        Assert.StartsWith("b ", Talk.Ask(null, "192.0.2.60", 80), StringComparison.Ordinal);
+        Assert.Equal("timeout", Talk.Ask(board.PodA, "192.0.2.60", 80));
     }
 
     [Fact]

@@ -20,6 +20,7 @@ public sealed class FlannelConfTests : IDisposable
     public void Flannels_own_file_is_understood()
     {
         Assert.Equal(new FlannelConf(FlannelBackend.Vxlan, 7, 4789), Read("""{"Network": "10.42.0.0/16", "Backend": {"Type": "vxlan", "VNI": 7, "Port": 4789}}"""));
+        Assert.Equal(new FlannelConf(FlannelBackend.Vxlan, RoutesDirectly: true), Read("""{"Backend": {"Type": "vxlan", "DirectRouting": true}}"""));
         Assert.Equal(new FlannelConf(FlannelBackend.HostGw), Read("""{"Backend": {"Type": "host-gw"}}"""));
         Assert.Equal(new FlannelConf(FlannelBackend.WireguardNative), Read("""{"Backend": {"Type": "wireguard", "PersistentKeepaliveInterval": 25}}"""));
         Assert.Same(FlannelConf.None, Read("{}"));
@@ -28,7 +29,7 @@ public sealed class FlannelConfTests : IDisposable
 
     [Theory]
     [InlineData("""{"Backend": {"Type": "udp"}}""", "Backend.Type \"udp\" is not one of vxlan, host-gw, wireguard")]
-    [InlineData("""{"Backend": {"Type": "vxlan", "DirectRouting": true}}""", "Bramble has no Backend.DirectRouting")]
+    [InlineData("""{"Backend": {"Type": "vxlan", "GBP": true}}""", "Bramble has no Backend.GBP")]
     [InlineData("""{"Backend": {"VNI": "x"}}""", "is no net-conf.json")]
     [InlineData("Backend:", "is no net-conf.json")]
     public void What_is_not_there_is_refused_in_one_line(string text, string message) => Assert.Contains(message, Assert.Throws<UsageException>(() => Read(text)).Message);

@@ -1,4 +1,3 @@
-using System.Net;
 using Bramble.Network.Netlink;
 
 namespace Bramble.Network.PodNetwork.Overlays;
@@ -12,7 +11,7 @@ internal sealed class DirectWay(bool isV6) : IOverlayWay
     public OverlayEnd Ensure(RouteNetlink routes, OverlaySelf self) =>
         new(self.Uplink?.Index ?? throw new InvalidOperationException("no network interface leads to other nodes; name one with --flannel-iface"), null, IsNew: false);
 
-    public IPAddress? GatewayOf(OverlayPeer peer) => peer.PublicIp;
+    public OverlayHop HopTo(OverlayPeer peer, int link) => new(link, peer.PublicIp, isOnLink: false);
 
     public void Reach(RouteNetlink routes, int link, OverlayPeer peer) { }
 

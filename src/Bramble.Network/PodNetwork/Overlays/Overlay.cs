@@ -55,7 +55,7 @@ internal sealed class Overlay(NetworkConfig config, IKubeClient client, IInforme
             {
                 FlannelBackend.HostGw => new DirectWay(isV6),
                 FlannelBackend.WireguardNative => new WireguardWay(isV6, Path.GetDirectoryName(config.SubnetFile)!),
-                _ => new VxlanWay(isV6, config.VxlanId, config.VxlanPort),
+                _ => new VxlanWay(isV6, config.VxlanId, config.VxlanPort, config.RoutesDirectly),
             };
         }
     }
@@ -154,11 +154,11 @@ internal sealed class Overlay(NetworkConfig config, IKubeClient client, IInforme
             if (!wanted.Values.Any(peer => peer.PodCidr == route.Destination)) routes.DeleteRoute(route.Destination);
         foreach (var peer in wanted.Values)
         {
-            var gateway = way.GatewayOf(peer);
+            var hop = way.HopTo(peer, link);
             var isNew = !known.ContainsKey(peer.Node);
             if (isNew) way.Reach(routes, link, peer);
-            if (!present.Exists(route => route.Destination == peer.PodCidr && route.LinkIndex == link && Equals(route.Gateway, gateway)))
-                routes.SetRoute(peer.PodCidr, link, gateway, isOnLink: way.LinkName is not null && gateway is not null);
+            if (!present.Exists(route => route.Destination == peer.PodCidr && route.LinkIndex == hop.Link && Equals(route.Gateway, hop.Gateway)))
+                routes.SetRoute(peer.PodCidr, hop.Link, hop.Gateway, isOnLink: hop.IsOnLink);
             known[peer.Node] = peer;
             if (isNew) Log.OverlayPeerKnown(logger, peer.Node, peer.PodCidr.ToString(), peer.PublicIp.ToString());
         }

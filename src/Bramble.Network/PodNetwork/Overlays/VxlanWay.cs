@@ -5,9 +5,11 @@ using Bramble.Network.Netlink;
 namespace Bramble.Network.PodNetwork.Overlays;
 
 /// <summary>flannel's VXLAN: learns nothing, every peer's MAC and address is written from its annotations, so nobody ever asks for it.</summary>
-internal sealed class VxlanWay(bool isV6, int id, int port) : IOverlayWay
+/// <param name="routesDirectly">flannel's DirectRouting: peers on the same segment get plain routes, and only the others the tunnel.</param>
+internal sealed class VxlanWay(bool isV6, int id, int port, bool routesDirectly) : IOverlayWay
 {
     private byte[]? _mac;
+    private IReadOnlyList<Route> _routes = [];
 
     public bool IsV6 => isV6;
 
@@ -28,11 +30,17 @@ internal sealed class VxlanWay(bool isV6, int id, int port) : IOverlayWay
         link ??= routes.CreateVxlan(LinkName, mac, self.Mtu, ends);
         routes.EnsureAddress(link.Index, self.PodCidr.BaseAddress, self.PodCidr.BaseAddress.GetAddressBytes().Length * 8);
         if (!link.IsUp || link.Mtu != self.Mtu) routes.SetUp(link.Index, self.Mtu);
+        if (routesDirectly) _routes = routes.ListRoutes();
         return new OverlayEnd(link.Index, OverlayPeers.FormatMac(mac), IsNew: !isFitting || !link.IsUp);
     }
 
     /// <summary>The peer's tunnel end is the first address of its pod network.</summary>
-    public IPAddress? GatewayOf(OverlayPeer peer) => peer.PodCidr.BaseAddress;
+    public OverlayHop HopTo(OverlayPeer peer, int link) =>
+        routesDirectly && NearestTo(peer.PublicIp) is { Gateway: null } near ? new(near.LinkIndex, peer.PublicIp, isOnLink: false) : new(link, peer.PodCidr.BaseAddress, isOnLink: true);
+
+    // As the kernel looks it up: the longest prefix.
+    private Route? NearestTo(IPAddress address) =>
+        _routes.Where(route => route.Destination.BaseAddress.AddressFamily == address.AddressFamily && route.Destination.Contains(address)).MaxBy(route => route.Destination.PrefixLength);
 
     public void Reach(RouteNetlink routes, int link, OverlayPeer peer)
     {

@@ -38,7 +38,7 @@ internal sealed class WireguardWay(bool isV6, string keyFolder) : IOverlayWay
         return new OverlayEnd(link.Index, Convert.ToBase64String(wireguard.PublicKey(link.Index)), isNew);
     }
 
-    public IPAddress? GatewayOf(OverlayPeer peer) => null;
+    public OverlayHop HopTo(OverlayPeer peer, int link) => new(link, null, isOnLink: false);
 
     public void Reach(RouteNetlink routes, int link, OverlayPeer peer)
     {
