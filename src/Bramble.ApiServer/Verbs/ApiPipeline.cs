@@ -142,7 +142,7 @@ public sealed class ApiPipeline
     }
 
     internal WriteContext Context(ServedResource resource, NamespacedName name, string subresource, ApiRequest request, WriteOptions options) =>
-        new(resource, name, subresource, request, options, Cache, _time);
+        new(resource, name, subresource, request, options, Cache, _time, Authorizer);
 
     internal ValueTask<KubeObject> CreateAsync(WriteContext context, JsonObject served, CancellationToken cancel) =>
         _creates.CreateAsync(context, Defaulted(context.Resource, served), isApplied: false, cancel);

@@ -3,6 +3,7 @@ using Bramble.Api.Catalog;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.ApiServer.Admission.Webhooks;
+using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission.Policies;
@@ -38,7 +39,7 @@ internal static class PolicyBinding
     {
         if (policySpec.Object("paramKind") is not { } kind || bindingSpec.Object("paramRef") is not { } reference) return [null];
         GroupVersion.TryParse(kind.Text("apiVersion"), out var version);
-        var (resource, isNamespaced) = ResourceOf(version.Group, kind.Text("kind"), request)!.Value;
+        var (resource, isNamespaced) = ResourceOf(version.Group, kind.Text("kind"), request.Reader)!.Value;
         var ns = reference.Text("namespace");
         if (!isNamespaced && ns.Length > 0) throw new PolicyConfigurationException("paramRef.namespace must not be provided for a cluster-scoped `paramKind`");
         if (isNamespaced && ns.Length == 0 && (ns = request.Namespace).Length == 0)
@@ -62,16 +63,16 @@ internal static class PolicyBinding
     {
         if (policySpec.Object("paramKind") is not { } kind) return;
         GroupVersion.TryParse(kind.Text("apiVersion"), out var version);
-        if (ResourceOf(version.Group, kind.Text("kind"), request) is null)
+        if (ResourceOf(version.Group, kind.Text("kind"), request.Reader) is null)
             throw new PolicyConfigurationException($"failed to find resource referenced by paramKind: '{kind.Text("apiVersion")}, Kind={kind.Text("kind")}'");
     }
 
     /// <summary>The resource of a kind: built in, or by the definitions there are.</summary>
-    private static (GroupResource Resource, bool IsNamespaced)? ResourceOf(string group, string kind, AdmissionRequest request)
+    public static (GroupResource Resource, bool IsNamespaced)? ResourceOf(string group, string kind, IResourceReader reader)
     {
         foreach (var resource in ApiCatalog.BuiltIn.Resources)
             if (resource.Group == group && resource.Kind == kind && resource.IsStored) return (resource.GroupResource, resource.IsNamespaced);
-        foreach (var definition in request.Reader.List(Definitions))
+        foreach (var definition in reader.List(Definitions))
         {
             var spec = definition.ToTree().Object("spec");
             if (spec.Text("group") == group && spec.Object("names").Text("kind") == kind) return (new GroupResource(group, spec.Object("names").Text("plural")), spec.Text("scope") == "Namespaced");
