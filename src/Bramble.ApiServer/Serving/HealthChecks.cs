@@ -7,9 +7,33 @@ namespace Bramble.ApiServer.Serving;
 public sealed class HealthChecks
 {
     private readonly List<(string Name, Func<string?> Failure)> _checks = [];
+    private readonly Dictionary<string, List<string>> _names = new(StringComparer.Ordinal);
+    private Func<string, string?> _namedFailure = _ => null;
 
     /// <param name="failure">Null when all is well, else what is wrong. Must be quick.</param>
     public void Add(string name, Func<string?> failure) => _checks.Add((name, failure));
+
+    /// <summary>Upstream's names of steps that here are one: probes ask for them singly.</summary>
+    /// <param name="paths">As <c>/readyz/informer-sync</c>; others are left out.</param>
+    /// <param name="failure">By endpoint (<c>readyz</c>): what is wrong with all of them.</param>
+    public void AddNames(IEnumerable<string> paths, Func<string, string?> failure)
+    {
+        _namedFailure = failure;
+        foreach (var path in paths)
+        {
+            var parts = path.Split('/', 3);
+            if (parts is not ["", "healthz" or "livez" or "readyz", var name] || _checks.Exists(check => check.Name == name)) continue;
+            if (!_names.TryGetValue(parts[1], out var names)) _names[parts[1]] = names = [];
+            names.Add(name);
+        }
+    }
+
+    private List<(string Name, Func<string?> Failure)> Of(string endpoint)
+    {
+        var all = new List<(string Name, Func<string?> Failure)>(_checks);
+        foreach (var name in _names.GetValueOrDefault(endpoint, [])) all.Add((name, () => _namedFailure(endpoint)));
+        return all;
+    }
 
     /// <summary>Answers <c>/healthz</c> (all checks; <c>?verbose</c>, <c>?exclude=</c>) and <c>/healthz/NAME</c>.</summary>
     internal async Task AnswerAsync(HttpContext http, string endpoint, CancellationToken cancel)
@@ -21,7 +45,7 @@ public sealed class HealthChecks
         if (path.Length > endpoint.Length + 2)
         {
             var single = path[(endpoint.Length + 2)..];
-            foreach (var (name, failure) in _checks)
+            foreach (var (name, failure) in Of(endpoint))
             {
                 if (name != single) continue;
                 var why = failure();
@@ -36,7 +60,7 @@ public sealed class HealthChecks
         var excluded = http.Request.Query["exclude"].ToHashSet();
         var text = new StringBuilder();
         var failed = new List<string>();
-        foreach (var (name, failure) in _checks)
+        foreach (var (name, failure) in Of(endpoint))
         {
             if (excluded.Remove(name))
             {

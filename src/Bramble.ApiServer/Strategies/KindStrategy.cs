@@ -146,7 +146,7 @@ public abstract class KindStrategy
     public virtual void OnDeletionStarted(JsonObject obj, StrategyContext context) { }
 
     /// <summary>Propagation of a delete that names none (upstream's DefaultGarbageCollectionPolicy): Background but for Jobs and
-    /// ReplicationControllers, whose dependents are orphaned.</summary>
+    /// ReplicationControllers, whose dependents are orphaned, and Events, which have none (Unsupported).</summary>
     public virtual string DefaultPropagation => "Background";
 
     /// <summary>Upstream's answer (400) to an unknown field selector of this kind; null: the list of the known ones is the answer.</summary>

@@ -56,7 +56,7 @@ public class QuotaAdmissionTests
             IsDryRun = true,
             Reader = reader,
         };
-        var plugin = new ResourceQuotaAdmission(() => throw new InvalidOperationException("a dry run charges nothing"));
+        var plugin = new ResourceQuotaAdmission(() => throw new InvalidOperationException("a dry run charges nothing"), TimeProvider.System);
         var told = "";
         try
         {
