@@ -16,18 +16,16 @@ internal static class PolicyBinding
 {
     private static readonly GroupResource Definitions = new("apiextensions.k8s.io", "customresourcedefinitions");
 
-    /// <summary>True when a policy's matchConstraints or a binding's matchResources fit the request.</summary>
-    public static bool Matches(JsonObject? constraints, AdmissionRequest request, bool needsRules)
+    /// <summary>The request as a policy's matchConstraints want to see it, or a binding's matchResources; null: they do not fit.</summary>
+    public static AdmissionRequest? Match(JsonObject? constraints, AdmissionRequest request, bool needsRules)
     {
-        if (constraints is null) return !needsRules;
-        foreach (var (_, rule) in constraints.Items("excludeResourceRules"))
-            if (RuleFits(rule, request)) return false;
+        if (constraints is null) return needsRules ? null : request;
+        var isExact = constraints.Text("matchPolicy") != "Equivalent";
+        if (EquivalentResources.Find(constraints, "excludeResourceRules", isExact, request, RuleFits) is not null) return null;
         var selectors = new Webhook(new JsonObject { ["namespaceSelector"] = constraints.Object("namespaceSelector")?.DeepClone(), ["objectSelector"] = constraints.Object("objectSelector")?.DeepClone() });
-        if (!selectors.MatchesSelectors(request)) return false;
-        if (constraints.Count("resourceRules") == 0) return !needsRules;
-        foreach (var (_, rule) in constraints.Items("resourceRules"))
-            if (RuleFits(rule, request)) return true;
-        return false;
+        if (!selectors.MatchesSelectors(request)) return null;
+        if (constraints.Count("resourceRules") == 0) return needsRules ? null : request;
+        return EquivalentResources.Find(constraints, "resourceRules", isExact, request, RuleFits);
     }
 
     private static bool RuleFits(JsonObject rule, AdmissionRequest request) =>
