@@ -369,7 +369,15 @@ public sealed class ApiPipeline
         if (request.Info.Verb is not ("create" or "update" or "patch"))
         {
             var read = await endpoint.HandleAsync(new SpecialRequest(request, null, false, Cache, _writer), cancel);
-            return new ObjectAnswer(read.Code, TreeText.Write(read.Object), null);
+            if (request.Info.Verb != "list") return new ObjectAnswer(read.Code, TreeText.Write(read.Object), route.AnswersObjects ? resource.Kind : null);
+            var selection = ListOptions.Read(request.Query, resource, isWatch: false, PathName(request));
+            List<KubeObject> selected = [];
+            foreach (var (_, item) in read.Object.Items("items"))
+            {
+                var obj = KubeObject.Parse(TreeText.Write(item));
+                if (selection.Selects(resource, obj)) selected.Add(obj);
+            }
+            return new ListAnswer(resource, selected, 0, "", null);
         }
         var options = WriteOptions.Read("CreateOptions", request);
         var type = BuiltInSchemas.FindKind(route.Kind) ?? throw StatusErrors.Internal($"the schema has no type for {route.Kind}");
