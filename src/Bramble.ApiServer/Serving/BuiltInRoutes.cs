@@ -21,16 +21,19 @@ internal static class BuiltInRoutes
         }
         routes.Add(new NonResourceRoute("/version", (http, _, cancel) => DiscoveryRoutes.OnlyGet(http, () => DiscoveryRoutes.TreeAsync(http, Version(pipeline.Options), cancel), cancel)));
         routes.Add(new NonResourceRoute("/version/", (http, _, cancel) => DiscoveryRoutes.OnlyGet(http, () => DiscoveryRoutes.TreeAsync(http, Version(pipeline.Options), cancel), cancel)));
-        routes.Add(new NonResourceRoute("/metrics", async (http, _, cancel) =>
-        {
-            http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
-            await http.Response.WriteAsync(pipeline.Metrics.Text(), cancel);
-        }));
+        routes.Add(new NonResourceRoute("/metrics", (http, _, cancel) => MetricsAsync(http, pipeline.Metrics.Text(), cancel)));
+        routes.Add(new NonResourceRoute("/metrics/slis", (http, _, cancel) => MetricsAsync(http, health.Metrics(), cancel)));
         var pages = new DebugPages(pipeline.Options, () => DiscoveryDocuments.KnownPaths());
         routes.Add(new NonResourceRoute("/statusz", (http, _, cancel) => pages.StatuszAsync(http, cancel)));
         routes.Add(new NonResourceRoute("/flagz", (http, _, cancel) => pages.FlagzAsync(http, cancel)));
         var own = pipeline.VirtualGroups.Select(g => g.Discovery).ToList();
         DiscoveryRoutes.AddTo(routes, pipeline.Resources, own, () => pipeline.Aggregator?.Discovery ?? []);
+    }
+
+    private static Task MetricsAsync(HttpContext http, string text, CancellationToken cancel)
+    {
+        http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+        return http.Response.WriteAsync(text, cancel);
     }
 
     private static JsonObject Version(ApiServerOptions options) => new()

@@ -8,7 +8,16 @@ public sealed class HealthChecks
 {
     private readonly List<(string Name, Func<string?> Failure)> _checks = [];
     private readonly Dictionary<string, List<string>> _names = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, Tally> _tallies = new(StringComparer.Ordinal);
     private Func<string, string?> _namedFailure = _ => null;
+
+    /// <summary>How often a check of an endpoint went well and not, and whether it did last.</summary>
+    private sealed class Tally
+    {
+        public long Well;
+        public long Badly;
+        public bool IsWell;
+    }
 
     /// <param name="failure">Null when all is well, else what is wrong. Must be quick.</param>
     public void Add(string name, Func<string?> failure) => _checks.Add((name, failure));
@@ -67,7 +76,9 @@ public sealed class HealthChecks
                 text.Append($"[+]{name} excluded: ok\n");
                 continue;
             }
-            if (failure() is null) text.Append($"[+]{name} ok\n");
+            var isWell = failure() is null;
+            Count(endpoint, name, isWell);
+            if (isWell) text.Append($"[+]{name} ok\n");
             else
             {
                 text.Append($"[-]{name} failed: reason withheld\n");
@@ -83,5 +94,36 @@ public sealed class HealthChecks
         }
         response.StatusCode = 200;
         await response.WriteAsync(http.Request.Query.ContainsKey("verbose") ? $"{text}{endpoint} check passed\n" : "ok", cancel);
+    }
+
+    /// <summary>What <c>/metrics/slis</c> says (KEP-3466): the results of the checks that the endpoints have made.</summary>
+    public string Metrics()
+    {
+        var (last, total) = (new StringBuilder(), new StringBuilder());
+        lock (_tallies)
+        {
+            foreach (var (labels, tally) in _tallies)
+            {
+                last.Append($"kubernetes_healthcheck{{{labels}}} {(tally.IsWell ? 1 : 0)}\n");
+                var (name, type) = (labels[..labels.IndexOf(',', StringComparison.Ordinal)], labels[(labels.IndexOf(',', StringComparison.Ordinal) + 1)..]);
+                if (tally.Badly > 0) total.Append($"kubernetes_healthchecks_total{{{name},status=\"error\",{type}}} {tally.Badly}\n");
+                if (tally.Well > 0) total.Append($"kubernetes_healthchecks_total{{{name},status=\"success\",{type}}} {tally.Well}\n");
+            }
+        }
+        if (last.Length == 0) return "";
+        return "# HELP kubernetes_healthcheck [STABLE] This metric records the result of a single healthcheck.\n# TYPE kubernetes_healthcheck gauge\n" + last
+            + "# HELP kubernetes_healthchecks_total [STABLE] This metric records the results of all healthcheck.\n# TYPE kubernetes_healthchecks_total counter\n" + total;
+    }
+
+    private void Count(string endpoint, string name, bool isWell)
+    {
+        lock (_tallies)
+        {
+            var labels = $"name=\"{name}\",type=\"{endpoint}\"";
+            if (!_tallies.TryGetValue(labels, out var tally)) _tallies[labels] = tally = new Tally();
+            if (isWell) tally.Well++;
+            else tally.Badly++;
+            tally.IsWell = isWell;
+        }
     }
 }

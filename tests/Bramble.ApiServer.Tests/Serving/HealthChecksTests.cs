@@ -26,13 +26,35 @@ public class HealthChecksTests
         var checks = new HealthChecks();
         checks.Add("ping", () => null);
         checks.AddNames(["/readyz/ping", "/readyz/informer-sync", "/readyz/shutdown", "/livez/poststarthook/a/b", "/readyz", "/version"], endpoint => endpoint == failing ? "stopping" : null);
+        Assert.Equal((code, text), await AskAsync(checks, path, query));
+    }
+
+    [Fact]
+    public async Task Are_counted_for_the_metrics()
+    {
+        var checks = new HealthChecks();
+        var fails = false;
+        checks.Add("ping", () => fails ? "no" : null);
+        Assert.Equal("", checks.Metrics());
+        foreach (var next in (bool[])[false, false, true])
+        {
+            fails = next;
+            await AskAsync(checks, "/livez");
+        }
+        var lines = checks.Metrics().Split('\n').Where(line => line is not ("" or ['#', ..]));
+        Assert.Equal(
+            ["kubernetes_healthcheck{name=\"ping\",type=\"livez\"} 0", "kubernetes_healthchecks_total{name=\"ping\",status=\"error\",type=\"livez\"} 1", "kubernetes_healthchecks_total{name=\"ping\",status=\"success\",type=\"livez\"} 2"],
+            lines);
+    }
+
+    private static async Task<(int Code, string Text)> AskAsync(HealthChecks checks, string path, string query = "")
+    {
         var http = new DefaultHttpContext();
         http.Request.Path = path;
         http.Request.QueryString = new QueryString(query);
         using var body = new MemoryStream();
         http.Response.Body = body;
         await checks.AnswerAsync(http, path.Split('/')[1], TestContext.Current.CancellationToken);
-        Assert.Equal(code, http.Response.StatusCode);
-        Assert.Equal(text, System.Text.Encoding.UTF8.GetString(body.ToArray()));
+        return (http.Response.StatusCode, System.Text.Encoding.UTF8.GetString(body.ToArray()));
     }
 }
