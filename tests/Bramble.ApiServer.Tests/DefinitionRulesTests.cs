@@ -74,4 +74,16 @@ public class DefinitionRulesTests
         Assert.Equal(["unrecognized format \"nonsense\""], DefinitionFormats.Warnings(definition, null));
         Assert.Empty(DefinitionFormats.Warnings(definition, definition));
     }
+
+    [Theory]
+    [InlineData("""{"name":"v1"},{"name":"v2","served":true}""", null)]
+    [InlineData("""{"name":"v1","deprecated":true}""", "e.com/v1 W is deprecated")]
+    [InlineData("""{"name":"v1","deprecated":true,"deprecationWarning":"go away"}""", "go away")]
+    [InlineData("""{"name":"v1beta1","deprecated":true},{"name":"v1","served":true},{"name":"v3","served":true},{"name":"v4"},{"name":"v5","served":true,"deprecated":true}""", "e.com/v1beta1 W is deprecated; use e.com/v3 W")]
+    [InlineData("""{"name":"v2","deprecated":true},{"name":"v1","served":true}""", "e.com/v2 W is deprecated")]
+    public void A_deprecated_version_warns(string versions, string? warning)
+    {
+        var spec = JsonNode.Parse($$"""{"group":"e.com","names":{"kind":"W"},"versions":[{{versions}}]}""")!.AsObject();
+        Assert.Equal(warning, Bramble.ApiServer.CustomResources.Definition.DeprecationOf(spec, spec["versions"]![0]!.AsObject()));
+    }
 }

@@ -121,7 +121,7 @@ public sealed class ApiPipeline
     {
         ("", "endpoints") => "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         ("", "componentstatuses") => "v1 ComponentStatus is deprecated in v1.19+",
-        _ => null,
+        _ => resource.Definition?.Warning,
     };
 
     /// <summary>A delete that names no propagation, of a kind whose dependents are orphaned then.</summary>
