@@ -96,8 +96,17 @@ internal static class DefinitionRules
             if (sharesSchema || version.Object("schema").Object("openAPIV3Schema") is not { } schema) errors.Invalid(at.Child("selectableFields"), "", "may only be set when `version.schema.openAPIV3Schema` is not included");
             else Selectable(fields, schema, Find(before, version)?["selectableFields"], at.Child("selectableFields"), errors);
         }
-        if (!isUnique) errors.Invalid(path, spec["versions"], "must contain unique version names");
-        if (stored != 1) errors.Invalid(path, spec["versions"], "must have exactly one version marked as storage version");
+        if (isUnique && stored == 1) return;
+        var shown = InternalDefinition.Versions(spec, field => field switch
+        {
+            "schema" => sharesSchema,
+            "subresources" => sharesSubresources,
+            "additionalPrinterColumns" => sharesColumns,
+            "selectableFields" => sharesFields,
+            _ => false,
+        });
+        if (!isUnique) errors.Invalid(path, shown, "must contain unique version names");
+        if (stored != 1) errors.Invalid(path, shown, "must have exactly one version marked as storage version");
     }
 
     private static bool HasStatus(JsonObject spec)
