@@ -6,7 +6,7 @@ PI_VM_MIRROR="${PI_VM_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Cre
 PI_VM_SUITE="${PI_VM_SUITE:-trixie}"
 PI_VM_DISK="${PI_VM_DISK:-8G}"                      # size of the disk that the VM sees (sparse)
 PI_VM_QEMU="${PI_VM_QEMU:-qemu-system-aarch64}"
-PI_VM_NICE="${PI_VM_NICE:-nice -n 19 ionice -c3}"   # set empty for full speed
+PI_VM_NICE="${PI_VM_NICE-nice -n 19 ionice -c3}"   # set empty for full speed
 
 IMG="$PI_VM_DIR/base.img"
 KEY="$PI_VM_DIR/key"

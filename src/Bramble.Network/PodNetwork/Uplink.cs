@@ -8,16 +8,22 @@ internal static class Uplink
 {
     private const int EthernetMtu = 1500;
 
-    /// <summary>The named link; else the one with the default route; else the one with the node's first address; null when there is none.</summary>
-    public static Link? Find(RouteNetlink routes, string? name, IReadOnlyList<IPAddress> nodeIps)
+    /// <summary>The named link; else the one with the node's first address; else the one with the default route; null when there is none.</summary>
+    public static Link? Find(RouteNetlink routes, string? name, IReadOnlyList<IPAddress> nodeIps) => Choose(routes.ListLinks(), routes.ListAddresses(), routes.ListRoutes(), name, nodeIps);
+
+    internal static Link? Choose(IReadOnlyList<Link> links, IReadOnlyList<(int LinkIndex, IPAddress Address, int PrefixLength)> addresses, IReadOnlyList<Route> routes, string? name, IReadOnlyList<IPAddress> nodeIps)
     {
-        var links = routes.ListLinks();
         if (name is not null) return links.FirstOrDefault(l => l.Name == name);
-        var byDefault = routes.ListRoutes().FirstOrDefault(r => r.Destination.PrefixLength == 0);
-        if (byDefault is not null && links.FirstOrDefault(l => l.Index == byDefault.LinkIndex) is { } link) return link;
-        var byAddress = routes.ListAddresses().FirstOrDefault(a => nodeIps.Contains(a.Address));
-        return links.FirstOrDefault(l => l.Index == byAddress.LinkIndex);
+        // An address that no link has is one that a router translates: the way out is the way to others then.
+        var index = nodeIps.Select(ip => addresses.FirstOrDefault(a => a.Address.Equals(ip)).LinkIndex).FirstOrDefault(i => i != 0);
+        if (index == 0) index = routes.FirstOrDefault(r => r.Destination.PrefixLength == 0)?.LinkIndex ?? 0;
+        return links.FirstOrDefault(l => l.Index == index);
     }
+
+    /// <summary>Where other nodes' packets for this node's pods go: the addresses of a link that was named (with K3s' <c>--flannel-iface</c> the overlay may run
+    /// over another network than the node's address), else the node's.</summary>
+    public static IReadOnlyList<IPAddress> Ends(RouteNetlink routes, Link? uplink, NetworkConfig config) =>
+        config.FlannelInterface is null ? config.NodeIps : [.. routes.ListAddresses().Where(a => a.LinkIndex == uplink?.Index && !a.Address.IsIPv6LinkLocal).Select(a => a.Address)];
 
     /// <summary>What fits into a pod's packet, so that it and the overlay's header fit into the uplink's. Examples: 1500 and VXLAN's 50 bytes: 1450; with
     /// IPv6, whose outer header is 20 bytes longer: 1430. Ethernet's smallest MTU for IPv6 is the floor.</summary>

@@ -90,11 +90,12 @@ internal sealed class Overlay(NetworkConfig config, IKubeClient client, IInforme
                 using var routes = new RouteNetlink();
                 if (isFirst) RemoveOtherLinks(routes);
                 var uplink = Uplink.Find(routes, config.FlannelInterface, config.NodeIps);
+                var addresses = Uplink.Ends(routes, uplink, config);
                 var ends = new List<(IOverlayWay Way, Dictionary<string, OverlayPeer> Known, OverlayEnd End)>();
                 var said = OverlayPeers.Announcement(config.Backend);
                 foreach (var (way, known) in _ways)
                 {
-                    if (Self(own, way.IsV6, uplink) is not { } self) continue;
+                    if (Self(own, way.IsV6, uplink, addresses) is not { } self) continue;
                     var end = way.Ensure(routes, self);
                     if (end.IsNew) known.Clear();
                     ends.Add((way, known, end));
@@ -114,9 +115,11 @@ internal sealed class Overlay(NetworkConfig config, IKubeClient client, IInforme
         }
     }
 
-    private OverlaySelf? Self(V1Node own, bool isV6, Link? uplink)
+    private OverlaySelf? Self(V1Node own, bool isV6, Link? uplink, IReadOnlyList<IPAddress> addresses)
     {
-        if (OverlayPeers.PodCidr(own, isV6) is not { } podCidr || Of(config.NodeIps, isV6) is not { } address) return null;
+        if (OverlayPeers.PodCidr(own, isV6) is not { } podCidr || Of(config.NodeIps, isV6) is null) return null;
+        var address = Of(addresses, isV6) ??
+            throw new InvalidOperationException($"--flannel-iface: {config.FlannelInterface} {(uplink is null ? "is not there" : $"has no IPv{(isV6 ? 6 : 4)} address")}; give it one or name another interface");
         var publicIp = config.UsesExternalIps ? Of(config.NodeExternalIps, isV6) ?? address : address;
         return new OverlaySelf(own, podCidr, address, publicIp, uplink, Uplink.PodMtu(uplink, config));
     }
