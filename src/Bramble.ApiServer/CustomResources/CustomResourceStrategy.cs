@@ -102,7 +102,6 @@ internal sealed class CustomResourceStrategy : KindStrategy
     {
         if (obj.Text("kind") != _kind.Kind) errors.Invalid("kind", obj.Text("kind"), $"must be {_kind.Kind}");
         if (_schema is not null) SchemaValidation.Validate(obj, old, _schema, errors);
-        // Rules may count on values of the right type.
-        if (errors.Count == 0) _rules?.Validate(obj, old, errors);
+        _rules?.ValidateAfterSchema(obj, old, errors);
     }
 }
