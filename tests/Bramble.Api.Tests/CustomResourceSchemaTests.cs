@@ -67,5 +67,21 @@ public class CustomResourceSchemaTests
         Assert.Equal(expected, string.Join("; ", errors));
     }
 
+    [Theory]
+    [InlineData("""{"spec":{"n":3},"status":{"n":0,"s":"a=b"}}""", "")]
+    [InlineData("{}", "")]
+    [InlineData("""{"spec":{"n":-1},"status":{"n":3000000000}}""", ".spec.n: Invalid value: -1: should be a non-negative integer; .status.n: Invalid value: 3000000000: should be less than or equal to 2147483647")]
+    [InlineData("""{"spec":{"n":"x"},"status":{"n":1.5,"s":7}}""", ".spec.n: Invalid value: 0: .spec.n accessor error: x is of the type string, expected int64; "
+        + ".status.n: Invalid value: 0: .status.n accessor error: 1.5 is of the type float64, expected int64; .status.s: Invalid value: \"\": .status.s accessor error: 7 is of the type int64, expected string")]
+    [InlineData("""{"spec":[1]}""", ".spec.n: Invalid value: 0: .spec.n accessor error: [1] is of the type []interface {}, expected map[string]interface{}")]
+    public void A_scale_needs_whole_numbers(string json, string expected)
+    {
+        var scale = Parse("""{"specReplicasPath":".spec.n","statusReplicasPath":".status.n","labelSelectorPath":".status.s"}""");
+        var errors = new FieldErrors();
+        CustomScaleRules.Spec(Parse(json), scale, errors);
+        CustomScaleRules.Status(Parse(json), scale, errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
     private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
 }
