@@ -50,5 +50,38 @@ public class CustomResourceSchemaTests
         Assert.Equal(["m: Invalid value: 6: m in body should be less than or equal to 3"], errors.Select(e => e.ToString()));
     }
 
+    [Theory]
+    [InlineData("""{"a":2,"b":3}""", "")]
+    [InlineData("""{"a":3,"b":2}""", "<nil>: Invalid value: a is above b")]
+    [InlineData("""{"a":0,"b":-1}""", "a: Invalid value: 0: a in body should be greater than or equal to 1; <nil>: Invalid value: a is above b")]
+    [InlineData("""{"a":3}""", "b: Required value; <nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation")]
+    [InlineData("""{"a":"x","b":2}""", "a: Invalid value: \"string\": a in body must be of type integer: \"string\"; <nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation")]
+    public void Rules_are_asked_where_types_and_sizes_are_right(string json, string expected)
+    {
+        var schema = Parse("""
+            {"type":"object","required":["a","b"],"properties":{"a":{"type":"integer","minimum":1},"b":{"type":"integer"}},"x-kubernetes-validations":[{"rule":"self.a <= self.b","message":"a is above b"}]}
+            """);
+        var errors = new FieldErrors();
+        SchemaValidation.Validate(Parse(json), null, schema, errors);
+        new RuleValidation(schema).ValidateAfterSchema(Parse(json), null, errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    [Theory]
+    [InlineData("""{"spec":{"n":3},"status":{"n":0,"s":"a=b"}}""", "")]
+    [InlineData("{}", "")]
+    [InlineData("""{"spec":{"n":-1},"status":{"n":3000000000}}""", ".spec.n: Invalid value: -1: should be a non-negative integer; .status.n: Invalid value: 3000000000: should be less than or equal to 2147483647")]
+    [InlineData("""{"spec":{"n":"x"},"status":{"n":1.5,"s":7}}""", ".spec.n: Invalid value: 0: .spec.n accessor error: x is of the type string, expected int64; "
+        + ".status.n: Invalid value: 0: .status.n accessor error: 1.5 is of the type float64, expected int64; .status.s: Invalid value: \"\": .status.s accessor error: 7 is of the type int64, expected string")]
+    [InlineData("""{"spec":[1]}""", ".spec.n: Invalid value: 0: .spec.n accessor error: [1] is of the type []interface {}, expected map[string]interface{}")]
+    public void A_scale_needs_whole_numbers(string json, string expected)
+    {
+        var scale = Parse("""{"specReplicasPath":".spec.n","statusReplicasPath":".status.n","labelSelectorPath":".status.s"}""");
+        var errors = new FieldErrors();
+        CustomScaleRules.Spec(Parse(json), scale, errors);
+        CustomScaleRules.Status(Parse(json), scale, errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
     private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
 }

@@ -74,4 +74,31 @@ public class DefinitionRulesTests
         Assert.Equal(["unrecognized format \"nonsense\""], DefinitionFormats.Warnings(definition, null));
         Assert.Empty(DefinitionFormats.Warnings(definition, definition));
     }
+
+    [Fact]
+    public void Versions_are_shown_as_upstreams_structure_has_them()
+    {
+        const string shown = """
+            spec.versions: Invalid value: [{"Name":"v1","Served":true,"Storage":true,"Deprecated":false,"DeprecationWarning":null,"Schema":null,"Subresources":null,"AdditionalPrinterColumns":null,"SelectableFields":null},{"Name":"v2","Served":false,"Storage":true,"Deprecated":false,"DeprecationWarning":null,"Schema":null,"Subresources":{"Status":null,"Scale":{"SpecReplicasPath":".spec.a","StatusReplicasPath":".status.a","LabelSelectorPath":null}},"AdditionalPrinterColumns":null,"SelectableFields":null}]: must have exactly one version marked as storage version
+            """;
+        Assert.Contains(shown, Faults("""{"type":"object"}""",
+            """},{"name":"v2","served":false,"storage":true,"subresources":{"scale":{"specReplicasPath":".spec.a","statusReplicasPath":".status.a"}},"schema":{"openAPIV3Schema":{"type":"object"}}"""));
+    }
+
+    [Fact]
+    public void A_schema_is_shown_as_upstreams_structure_has_it() => Assert.Equal(
+        """{"OpenAPIV3Schema":{"ID":"","Schema":"","Ref":null,"Description":"","Type":"object","Nullable":false,"Format":"","Title":"","Default":null,"Maximum":null,"ExclusiveMaximum":false,"Minimum":null,"ExclusiveMinimum":false,"MaxLength":null,"MinLength":null,"Pattern":"","MaxItems":null,"MinItems":null,"UniqueItems":false,"MultipleOf":null,"Enum":null,"MaxProperties":null,"MinProperties":null,"Required":["a"],"Items":null,"AllOf":null,"OneOf":null,"AnyOf":null,"Not":null,"Properties":null,"AdditionalProperties":{"Allows":false,"Schema":null},"PatternProperties":null,"Dependencies":null,"AdditionalItems":null,"Definitions":null,"ExternalDocs":null,"Example":null,"XPreserveUnknownFields":true,"XEmbeddedResource":false,"XIntOrString":false,"XListMapKeys":null,"XListType":null,"XMapType":null,"XValidations":null}}""",
+        InternalDefinition.Versions(JsonNode.Parse("""{"versions":[{"schema":{"openAPIV3Schema":{"type":"object","required":["a"],"additionalProperties":false,"x-kubernetes-preserve-unknown-fields":true}}}]}""")!.AsObject(), _ => false)[0]!["Schema"]!.ToJsonString());
+
+    [Theory]
+    [InlineData("""{"name":"v1"},{"name":"v2","served":true}""", null)]
+    [InlineData("""{"name":"v1","deprecated":true}""", "e.com/v1 W is deprecated")]
+    [InlineData("""{"name":"v1","deprecated":true,"deprecationWarning":"go away"}""", "go away")]
+    [InlineData("""{"name":"v1beta1","deprecated":true},{"name":"v1","served":true},{"name":"v3","served":true},{"name":"v4"},{"name":"v5","served":true,"deprecated":true}""", "e.com/v1beta1 W is deprecated; use e.com/v3 W")]
+    [InlineData("""{"name":"v2","deprecated":true},{"name":"v1","served":true}""", "e.com/v2 W is deprecated")]
+    public void A_deprecated_version_warns(string versions, string? warning)
+    {
+        var spec = JsonNode.Parse($$"""{"group":"e.com","names":{"kind":"W"},"versions":[{{versions}}]}""")!.AsObject();
+        Assert.Equal(warning, Bramble.ApiServer.CustomResources.Definition.DeprecationOf(spec, spec["versions"]![0]!.AsObject()));
+    }
 }

@@ -88,6 +88,22 @@ internal sealed class FieldSet
         return result;
     }
 
+    /// <summary>Only what lies on one of the paths or below its end; "*" is any step.</summary>
+    public FieldSet On(IReadOnlyList<string[]> paths, int depth = 0)
+    {
+        if (paths.Any(path => path.Length == depth)) return this;
+        bool Fits(string[] path, string element) => path[depth] == "*" || PathElement.Field(path[depth]) == element;
+        var result = new FieldSet();
+        foreach (var element in _members)
+            if (paths.Any(path => Fits(path, element))) result._members.Add(element);
+        foreach (var (element, child) in _children)
+        {
+            var fitting = paths.Where(path => Fits(path, element)).ToList();
+            if (fitting.Count > 0) result.AddChild(element, child.On(fitting, depth + 1));
+        }
+        return result;
+    }
+
     /// <summary>With each declared field that has something below it as a member too.</summary>
     public FieldSet WithNamedFieldsAsMembers(SchemaType? type)
     {

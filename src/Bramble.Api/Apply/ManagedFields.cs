@@ -20,7 +20,12 @@ public sealed record FieldWrite(SchemaType Type, GroupVersionKind Kind, GroupRes
     /// <summary>Of a custom resource: its definition has the subresource status.</summary>
     public bool HasStatus { get; init; }
 
-    internal FieldSet Ignored => Type.IsCustom ? ResetFields.OfCustom(Subresource, HasStatus) : ResetFields.Of(Resource, Subresource);
+    /// <summary>What of the fields the endpoint writes.</summary>
+    internal FieldSet Written(FieldSet fields)
+    {
+        if (Type.IsCustom) return fields.RecursiveDifference(ResetFields.OfCustom(Subresource, HasStatus));
+        return ResetFields.OnlyOf(Resource, Subresource) is { } paths ? fields.On(paths) : fields.RecursiveDifference(ResetFields.Of(Resource, Subresource));
+    }
 }
 
 /// <summary>metadata.managedFields: who owns which field (behaviour of structured-merge-diff and apimachinery's fieldmanager). Pure.</summary>
@@ -102,11 +107,11 @@ public static class ManagedFields
         DropForeignVersions(managers, write);
         var merged = ObjectMerge.Merge(current, applied, write.Type) as JsonObject ?? [];
         var last = managers.Owners.GetValueOrDefault(id);
-        var set = ObjectFields.Of(applied, write.Type).RecursiveDifference(write.Ignored);
+        var set = write.Written(ObjectFields.Of(applied, write.Type));
         managers.Owners[id] = new Owned(set, write.ApiVersion, IsApply: true);
         merged = Prune(merged, managers, last, write.Type);
 
-        var comparison = ObjectComparison.Of(current, merged, write.Type).Without(write.Ignored);
+        var comparison = ObjectComparison.Of(current, merged, write.Type).WrittenBy(write);
         var conflicts = FindConflicts(comparison, managers, id);
         if (!force && conflicts.Count > 0)
         {
@@ -159,9 +164,9 @@ public static class ManagedFields
     {
         DropForeignVersions(managers, write);
         var old = WithoutManagedFields(live);
-        var comparison = ObjectComparison.Of(old, obj, write.Type).Without(write.Ignored);
+        var comparison = ObjectComparison.Of(old, obj, write.Type).WrittenBy(write);
         // The write owns what it changed, on top of what its manager owned before.
-        var taken = comparison.Modified.Union(comparison.Added).RecursiveDifference(write.Ignored).Difference(Unowned);
+        var taken = comparison.Modified.Union(comparison.Added).Difference(Unowned);
         TakeFields(comparison, managers, null);
         if (!taken.IsEmpty)
         {

@@ -20,11 +20,9 @@ internal sealed class ObjectComparison
     }
 
     /// <summary>Without fields that the endpoint's strategy resets anyway.</summary>
-    public ObjectComparison Without(FieldSet ignored)
+    public ObjectComparison WrittenBy(FieldWrite write)
     {
-        Added = Added.RecursiveDifference(ignored);
-        Removed = Removed.RecursiveDifference(ignored);
-        Modified = Modified.RecursiveDifference(ignored);
+        (Added, Removed, Modified) = (write.Written(Added), write.Written(Removed), write.Written(Modified));
         return this;
     }
 

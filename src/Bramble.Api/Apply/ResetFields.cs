@@ -30,6 +30,21 @@ internal static class ResetFields
         "storageversionmigrations.storagemigration.k8s.io", "storageversions.internal.apiserver.k8s.io",
     }.ToFrozenSet(StringComparer.Ordinal);
 
+    private static readonly string[][] Ephemeral = [["spec", "ephemeralContainers"]];
+
+    private static readonly string[][] Resize =
+    [
+        ["spec", "containers", "*", "resources"], ["spec", "containers", "*", "resizePolicy"], ["spec", "initContainers", "*", "resources"], ["spec", "initContainers", "*", "resizePolicy"],
+    ];
+
+    /// <summary>The paths of the only fields an endpoint writes; null: it is not so narrow.</summary>
+    public static string[][]? OnlyOf(GroupResource resource, string subresource) => (resource.ToString(), subresource) switch
+    {
+        ("pods", "ephemeralcontainers") => Ephemeral,
+        ("pods", "resize") => Resize,
+        _ => null,
+    };
+
     /// <summary>Of a custom resource: where its status is a subresource, that endpoint writes nothing else; where it is none, it is a field like others.</summary>
     public static FieldSet OfCustom(string subresource, bool hasStatus) => (subresource, hasStatus) switch
     {

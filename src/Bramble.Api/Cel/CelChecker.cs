@@ -150,7 +150,7 @@ internal sealed class CelChecker(CelSource source, CelEnvironment environment)
             fitting.Add(overload.Id);
             var own = _types.Substitute(type, unknownToDyn: false);
             if (result is null) result = own;
-            else if (result.Kind != CelKind.Dyn && !own.Equals(result)) result = CelType.Dyn;
+            else if (result.Kind is not (CelKind.Dyn or CelKind.Any) && !own.Equals(result)) result = CelType.Dyn;
         }
         call.Overloads = fitting;
         if (result is not null) return result;
@@ -197,7 +197,7 @@ internal sealed class CelChecker(CelSource source, CelEnvironment environment)
     {
         if (!isOptional) return type;
         if (type.IsOptional) return type.Parameters[0];
-        if (type.Kind != CelKind.Dyn) Mismatch(at, CelType.Optional(type), type);
+        if (type.Kind is not (CelKind.Dyn or CelKind.Any)) Mismatch(at, CelType.Optional(type), type);
         return type;
     }
 
@@ -242,7 +242,7 @@ internal sealed class CelChecker(CelSource source, CelEnvironment environment)
             case CelKind.Map:
                 (first, second) = (range.Parameters[0], range.Parameters[1]);
                 break;
-            case CelKind.Dyn or CelKind.Any or CelKind.Error or CelKind.TypeParameter:
+            case CelKind.Dyn or CelKind.Error or CelKind.TypeParameter:
                 _types.TryAssign(CelType.Dyn, range);
                 (first, second) = (CelType.Dyn, CelType.Dyn);
                 break;

@@ -344,11 +344,13 @@ internal sealed class CelCostEstimator(CelDeclaration root)
                     at = at.Element;
                     break;
                 case "@keys":
-                    // Upstream counts keys as nothing.
+                    // Upstream counts the keys of custom resources as nothing.
                     if (at.Form != CelForm.Map) return null;
-                    return default;
+                    return new CelRange(0, (ulong)at.KeyMax);
                 default:
-                    at.TryField(step, out _, out at);
+                    // An attribute of a device, by a name that is no string.
+                    if (at.Element?.Type.Kind == CelKind.Any) at = at.Element;
+                    else at.TryField(step, out _, out at);
                     break;
             }
             if (at is null) return null;

@@ -30,6 +30,9 @@ public sealed class CelDeclaration
     /// <summary>Characters, items or entries at most.</summary>
     internal long ElementsMax { get; init; }
 
+    /// <summary>Characters of a map's key at most, where that is known.</summary>
+    internal long KeyMax { get; init; }
+
     /// <summary>Bytes of JSON at least.</summary>
     internal long BytesMin { get; private set; }
 
@@ -85,6 +88,11 @@ public sealed class CelDeclaration
     }
 
     internal static CelDeclaration Simple(CelType type, CelDeclaration? element = null) => new() { Type = type, Element = element, ElementsMax = -1 };
+
+    internal static CelDeclaration Sized(CelType type, long max) => new() { Type = type, ElementsMax = max };
+
+    internal static CelDeclaration MapOf(CelDeclaration element, long max, long keyMax) =>
+        new() { Type = CelType.Map(CelType.String, element.Type), Form = CelForm.Map, Element = element, ElementsMax = max, KeyMax = keyMax };
 
     internal static CelDeclaration? Of(JsonObject schema, bool isRoot, string name)
     {

@@ -12,6 +12,9 @@ public sealed class CelEnvironment
     private readonly Dictionary<string, CelType> _policyVariables = new(StringComparer.Ordinal);
     private bool _hasPatches;
 
+    /// <summary>Selectors of devices alone know <c>cel.bind</c>.</summary>
+    internal bool HasBind { get; private init; }
+
     private static readonly CelDeclaration Text = CelDeclaration.Simple(CelType.String);
     private static readonly CelDeclaration Texts = CelDeclaration.Simple(CelType.List(CelType.String), Text);
     private static readonly CelDeclaration TextMap = CelDeclaration.Simple(CelType.Map(CelType.String, CelType.String), Text);
@@ -66,20 +69,25 @@ public sealed class CelEnvironment
         return environment;
     }
 
-    /// <summary>A selector of devices (DRA): <c>device.driver</c>, <c>device.attributes["domain"].name</c>, <c>device.capacity</c>.</summary>
+    /// <summary>A device (DRA) as selectors know it: <c>device.driver</c>, <c>device.attributes["domain"].name</c>, <c>device.capacity</c>. The sizes are those that the API allows.</summary>
+    public static CelDeclaration Device { get; } = CelDeclaration.Struct(
+        "kubernetes.DRADevice",
+        ("driver", CelDeclaration.Sized(CelType.String, 63)),
+        ("allowMultipleAllocations", CelDeclaration.Sized(CelType.Bool, 1)),
+        ("attributes", DeviceMap(CelDeclaration.Sized(CelType.Any, 64))),
+        ("capacity", DeviceMap(CelDeclaration.Sized(CelDeclarations.LibraryType("Quantity"), 0))));
+
+    /// <summary>A selector of devices.</summary>
     public static CelEnvironment ForDevices()
     {
-        var environment = new CelEnvironment();
-        var device = CelDeclaration.Struct(
-            "kubernetes.DRADevice",
-            ("driver", Text),
-            ("allowMultipleAllocations", CelDeclaration.Simple(CelType.Bool)),
-            ("attributes", CelDeclaration.Simple(CelType.Map(CelType.String, CelType.Map(CelType.String, CelType.Dyn)))),
-            ("capacity", CelDeclaration.Simple(CelType.Map(CelType.String, CelType.Map(CelType.String, CelDeclarations.LibraryType("Quantity"))))));
-        environment.Declare("device", device.Type);
-        environment.DeclareStructs(device);
+        var environment = new CelEnvironment { HasBind = true };
+        environment.Declare("device", Device.Type);
+        environment.DeclareStructs(Device);
         return environment;
     }
+
+    /// <summary>By domain and name.</summary>
+    private static CelDeclaration DeviceMap(CelDeclaration value) => CelDeclaration.MapOf(CelDeclaration.MapOf(value, 32, 32), 32, 63);
 
     /// <summary>Variables that can be anything.</summary>
     public static CelEnvironment ForAnything(params ReadOnlySpan<string> names)

@@ -8,9 +8,10 @@ internal static class CelMacros
 
     private const string SortInput = "@__sortBy_input__";
 
+    /// <param name="hasBind"><c>cel.bind(name, value, result)</c> is one too.</param>
     /// <param name="complaint">What is wrong with the arguments.</param>
     /// <returns>Null: it is no macro (or there is a complaint).</returns>
-    public static CelExpression? Expand(int at, string function, CelExpression? target, IReadOnlyList<CelExpression> a, out (int At, string Message)? complaint)
+    public static CelExpression? Expand(int at, string function, CelExpression? target, IReadOnlyList<CelExpression> a, bool hasBind, out (int At, string Message)? complaint)
     {
         complaint = null;
         if (target is null)
@@ -18,6 +19,12 @@ internal static class CelMacros
             if (function != "has" || a.Count != 1) return null;
             if (a[0] is CelExpression.Select { IsTest: false } select) return new CelExpression.Select(at, select.Operand, select.Field, isTest: true);
             complaint = (a[0].At, "invalid argument to has() macro");
+            return null;
+        }
+        if (hasBind && function == "bind" && a.Count == 3 && target is CelExpression.Name { Text: "cel" })
+        {
+            if (a[0] is CelExpression.Name bound) return new Builder(at).Bind(bound.Text, a[1], a[2]);
+            complaint = (a[0].At, "cel.bind() variable names must be simple identifiers");
             return null;
         }
         var (variables, unnamed) = (function, a.Count) switch

@@ -19,10 +19,13 @@ internal sealed class CelParser
     private int _at;
     private int _depth;
 
-    private CelParser(CelSource source, List<CelLexeme> tokens) => (_source, _tokens) = (source, tokens);
+    private readonly bool _hasBind;
 
+    private CelParser(CelSource source, List<CelLexeme> tokens, bool hasBind) => (_source, _tokens, _hasBind) = (source, tokens, hasBind);
+
+    /// <param name="hasBind"><c>cel.bind</c> is known.</param>
     /// <returns>Null: the source has issues.</returns>
-    public static CelExpression? Parse(CelSource source)
+    public static CelExpression? Parse(CelSource source, bool hasBind)
     {
         if (source.Points.Length > TextMax)
         {
@@ -37,7 +40,7 @@ internal sealed class CelParser
         }
         try
         {
-            var parser = new CelParser(source, tokens);
+            var parser = new CelParser(source, tokens, hasBind);
             var whole = parser.Expression();
             if (parser.Kind != CelToken.End) throw new UnfitException();
             return source.HasIssues ? null : whole;
@@ -321,7 +324,7 @@ internal sealed class CelParser
 
     private CelExpression CallOrMacro(int at, string function, CelExpression? target, IReadOnlyList<CelExpression> arguments)
     {
-        var expanded = CelMacros.Expand(at, function, target, arguments, out var complaint);
+        var expanded = CelMacros.Expand(at, function, target, arguments, _hasBind, out var complaint);
         if (complaint is { } wrong) return Broken(wrong.At, wrong.Message);
         return expanded ?? new CelExpression.Call(at, function, target, arguments);
     }

@@ -34,7 +34,7 @@ public sealed class CelProgram
     public static CelProgram Compile(string text, CelEnvironment environment)
     {
         var source = new CelSource(text);
-        var expression = CelParser.Parse(source);
+        var expression = CelParser.Parse(source, environment.HasBind);
         if (expression is null || source.HasIssues) throw new CelSyntaxException(source.Show());
         var type = new CelChecker(source, environment).Check(expression);
         if (!source.HasIssues) CelLiteralRules.Check(expression, source);

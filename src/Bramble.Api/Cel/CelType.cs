@@ -8,6 +8,7 @@ internal sealed class CelType : IEquatable<CelType>
     private static readonly IReadOnlyList<CelType> None = [];
 
     public static readonly CelType Dyn = new(CelKind.Dyn, "dyn");
+    public static readonly CelType Any = new(CelKind.Any, "any");
     public static readonly CelType Error = new(CelKind.Error, "!error!");
     public static readonly CelType Null = new(CelKind.Null, "null_type");
     public static readonly CelType Bool = new(CelKind.Bool, "bool");

@@ -20,6 +20,21 @@ public sealed class RuleValidation
     /// <param name="isRoot">The schema is of a whole object, not of a part of one.</param>
     public RuleValidation(JsonObject schema, bool isRoot = true) => _root = new Lazy<Node?>(() => HasRules(schema) ? new Node(schema, schema, CelDeclaration.Of(schema, isRoot), isRoot) : null);
 
+    /// <summary>Adds what rules say of an object that its schema has been checked for. Where types, sizes or enums are wrong they are not asked: they may count on those.</summary>
+    /// <param name="old">Null on create.</param>
+    public void ValidateAfterSchema(JsonObject obj, JsonObject? old, FieldErrors errors)
+    {
+        if (_root.Value is null) return;
+        foreach (var error in errors)
+        {
+            if (error.Type is not (FieldErrorType.NotSupported or FieldErrorType.Required or FieldErrorType.TooLong or FieldErrorType.TooMany or FieldErrorType.TypeInvalid)) continue;
+            errors.Add(new FieldError(
+                FieldErrorType.Invalid, "<nil>", "null", "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"));
+            return;
+        }
+        Validate(obj, old, errors);
+    }
+
     /// <param name="old">Null on create.</param>
     public void Validate(JsonObject obj, JsonObject? old, FieldErrors errors) => _root.Value?.Check(obj, old, old is not null, false, "", new Run(errors, null));
 

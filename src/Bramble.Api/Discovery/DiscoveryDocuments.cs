@@ -92,10 +92,15 @@ public sealed class DiscoveryDocuments
     /// <summary>The list at <c>/</c>: upstream's own paths and those of groups that were added.</summary>
     public JsonObject RootPaths()
     {
+        return new JsonObject { ["paths"] = new JsonArray([.. KnownPaths().Union(Paths()).Order(StringComparer.Ordinal).Select(p => (JsonNode)p)]) };
+    }
+
+    /// <summary>The paths an upstream server lists, those of health checks among them.</summary>
+    public static IReadOnlyList<string> KnownPaths()
+    {
         using var facts = typeof(DiscoveryDocuments).Assembly.GetManifestResourceStream("discovery.json")!;
         using var document = JsonDocument.Parse(facts);
-        var known = document.RootElement.GetProperty("root").GetProperty("paths").EnumerateArray().Select(p => p.GetString()!);
-        return new JsonObject { ["paths"] = new JsonArray([.. known.Union(Paths()).Order(StringComparer.Ordinal).Select(p => (JsonNode)p)]) };
+        return [.. document.RootElement.GetProperty("root").GetProperty("paths").EnumerateArray().Select(p => p.GetString()!)];
     }
 
     private static bool IsBuiltIn(IEnumerable<ApiResource> group) => group.Any(r => r.IsBuiltIn);

@@ -36,6 +36,6 @@ public static class AdmissionPlugins
         new RbacEscalation(authorizer, rbac),
         new ValidatingPolicyAdmission(authorizer),
         new ValidatingAdmissionWebhook(authorizer),
-        new ResourceQuotaAdmission(client),
+        new ResourceQuotaAdmission(client, time),
     ]);
 }

@@ -34,9 +34,8 @@ internal static class ExpressionVariables
 
     private static JsonObject Asked(AdmissionRequest request)
     {
-        JsonObject Kind() => new() { ["group"] = request.Kind.Group, ["version"] = request.Kind.Version, ["kind"] = request.Kind.Kind };
-        JsonObject Resource() => new() { ["group"] = request.Resource.Group, ["version"] = request.Version, ["resource"] = request.Resource.Resource };
-        var asked = new JsonObject { ["kind"] = Kind(), ["resource"] = Resource(), ["requestKind"] = Kind(), ["requestResource"] = Resource() };
+        var original = request.Asked ?? request;
+        var asked = new JsonObject { ["kind"] = KindOf(request), ["resource"] = ResourceOf(request), ["requestKind"] = KindOf(original), ["requestResource"] = ResourceOf(original) };
         foreach (var (field, value) in (ReadOnlySpan<(string, string)>)
             [("subResource", request.Subresource), ("requestSubResource", request.Subresource), ("name", request.Name), ("namespace", request.Namespace)])
             if (value.Length > 0) asked[field] = value;
@@ -52,6 +51,11 @@ internal static class ExpressionVariables
         asked["userInfo"] = user;
         return asked;
     }
+
+    /// <summary>As reviews and expressions show a kind.</summary>
+    public static JsonObject KindOf(AdmissionRequest request) => new() { ["group"] = request.Kind.Group, ["version"] = request.Kind.Version, ["kind"] = request.Kind.Kind };
+
+    public static JsonObject ResourceOf(AdmissionRequest request) => new() { ["group"] = request.Resource.Group, ["version"] = request.Version, ["resource"] = request.Resource.Resource };
 
     private static JsonObject? NamespaceObject(AdmissionRequest request)
     {

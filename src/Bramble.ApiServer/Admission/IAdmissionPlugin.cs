@@ -27,12 +27,43 @@ public sealed class AdmissionRequest
     public JsonObject? Options { get; init; }
     public bool IsDryRun { get; init; }
 
+    /// <summary>What was asked for, where this is the request as one of an equivalent resource; else null.</summary>
+    public AdmissionRequest? Asked { get; private init; }
+
     /// <summary>The object in the version that was asked for; within the server it is in the one that is worked on (HorizontalPodAutoscaler v1 is v2).</summary>
-    public JsonObject? AsRequested(JsonObject? obj)
+    public JsonObject? AsRequested(JsonObject? obj) => Converted(obj, Kind);
+
+    /// <summary>The request as one of another version or group of the same objects.</summary>
+    public AdmissionRequest As(GroupResource resource, string version, GroupVersionKind kind) => new()
     {
-        if (obj is null || BuiltInSchemas.FindKind(Kind) is null || obj.Text("kind") != Kind.Kind || obj.Text("apiVersion") == Kind.GroupVersion.ToString()) return obj;
+        Operation = Operation,
+        Kind = kind,
+        Resource = resource,
+        Version = version,
+        Subresource = Subresource,
+        Namespace = Namespace,
+        Name = Name,
+        User = User,
+        Object = Converted(Object, kind),
+        OldObject = Converted(OldObject, kind),
+        Options = Options,
+        IsDryRun = IsDryRun,
+        ResourceType = BuiltInSchemas.FindKind(kind) ?? ResourceType,
+        Reader = Reader,
+        Asked = Asked ?? this,
+    };
+
+    /// <summary>What became of an object that was shown in another version, in the version of <paramref name="own"/>.</summary>
+    public JsonObject TakeBack(JsonObject changed, JsonObject own) =>
+        GroupVersion.TryParse(own.Text("apiVersion"), out var version) ? Converted(changed, new(version.Group, version.Version, own.Text("kind")))! : changed;
+
+    /// <summary>Versions of a custom resource differ in their name only.</summary>
+    private static JsonObject? Converted(JsonObject? obj, GroupVersionKind kind)
+    {
+        if (obj is null || obj.Text("kind") != kind.Kind || obj.Text("apiVersion") == kind.GroupVersion.ToString()) return obj;
         var converted = (JsonObject)obj.DeepClone();
-        KindConversion.Convert(converted, Kind);
+        if (BuiltInSchemas.FindKind(kind) is not null) KindConversion.Convert(converted, kind);
+        else converted["apiVersion"] = kind.GroupVersion.ToString();
         return converted;
     }
 

@@ -79,6 +79,20 @@ internal sealed class NodeRestriction(IAuthorizer authorizer) : IAdmissionPlugin
         if (ReferencedKind(pod) is { } kind) throw request.Forbidden($"node \"{node}\" can not create pods that reference {kind}");
     }
 
+    /// <summary>The volumes that need another object, and how upstream calls it when the volume names none yet.</summary>
+    private static readonly (string Field, string Kind)[] ReferringVolumes =
+    [
+        ("configMap", "configmaps (via configmap volumes)"), ("secret", "secrets (via secret volumes)"), ("csi", "csidrivers (via CSI volumes)"),
+        ("glusterfs", "endpoints (via glusterFS volumes)"), ("persistentVolumeClaim", "persistentvolumeclaims"),
+        ("ephemeral", "persistentvolumeclaims (via ephemeral volumes)"), ("azureFile", "secrets (via azureFile volumes)"),
+    ];
+
+    private static readonly (string Field, string Kind)[] ReferringSources =
+    [
+        ("configMap", "configmaps (via projected volumes)"), ("secret", "secrets (via projected volumes)"),
+        ("serviceAccountToken", "serviceaccounts (via projected volumes)"), ("clusterTrustBundle", "clustertrustbundles"), ("podCertificate", "podcertificates"),
+    ];
+
     /// <summary>A mirror pod that names other objects would open them to its node.</summary>
     private static string? ReferencedKind(JsonObject pod)
     {
@@ -87,17 +101,22 @@ internal sealed class NodeRestriction(IAuthorizer authorizer) : IAdmissionPlugin
         if (references.ServiceAccount.Length > 0) return "serviceaccounts";
         if (references.Secrets.Count > 0) return "secrets";
         if (references.ConfigMaps.Count > 0) return "configmaps";
+        if (references.ResourceClaims.Count > 0 || pod.Object("spec").Count("resourceClaims") > 0) return "resourceclaims";
         foreach (var (_, volume) in pod.Object("spec").Items("volumes"))
         {
-            if (volume.Has("persistentVolumeClaim") || volume.Has("ephemeral")) return "persistentvolumeclaims";
+            foreach (var (field, kind) in ReferringVolumes)
+            {
+                if (volume.Has(field)) return kind;
+            }
             foreach (var (_, source) in volume.Object("projected").Items("sources"))
             {
-                if (source.Has("serviceAccountToken")) return "serviceaccounts";
-                if (source.Has("clusterTrustBundle")) return "clustertrustbundles";
-                if (source.Has("podCertificate")) return "podcertificaterequests";
+                foreach (var (field, kind) in ReferringSources)
+                {
+                    if (source.Has(field)) return kind;
+                }
             }
         }
-        return references.ResourceClaims.Count > 0 || pod.Object("spec").Count("resourceClaims") > 0 ? "resourceclaims" : null;
+        return null;
     }
 
     private static void CheckPodStatus(AdmissionRequest request, string node)

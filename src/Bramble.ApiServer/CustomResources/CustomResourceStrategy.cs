@@ -15,6 +15,7 @@ internal sealed class CustomResourceStrategy : KindStrategy
     private readonly GroupVersionKind _kind;
     private readonly JsonObject? _schema;
     private readonly RuleValidation? _rules;
+    private readonly JsonObject? _scale;
     private readonly bool _hasStatus;
 
     /// <param name="version">An item of the definition's spec.versions.</param>
@@ -24,6 +25,7 @@ internal sealed class CustomResourceStrategy : KindStrategy
         _schema = version.Object("schema").Object("openAPIV3Schema");
         _rules = _schema is null ? null : new RuleValidation(_schema);
         _hasStatus = version.Object("subresources").Has("status");
+        _scale = version.Object("subresources").Object("scale");
         List<string> fields = [];
         foreach (var (_, field) in version.Items("selectableFields")) fields.Add(field.Text("jsonPath").TrimStart('.'));
         SelectableFields = fields;
@@ -87,22 +89,33 @@ internal sealed class CustomResourceStrategy : KindStrategy
 
     public override void ValidateUpdate(JsonObject obj, JsonObject old, FieldErrors errors, StrategyContext context) => Check(obj, old, errors);
 
-    public override void ValidateSubresourceUpdate(string subresource, JsonObject obj, JsonObject old, FieldErrors errors, StrategyContext context) => Check(obj, old, errors);
+    public override void ValidateSubresourceUpdate(string subresource, JsonObject obj, JsonObject old, FieldErrors errors, StrategyContext context) =>
+        Check(obj, old, errors, subresource == "status");
 
     public override IEnumerable<string> Warnings(JsonObject obj, JsonObject? old)
     {
         var before = old?.Object("metadata").Texts("finalizers").ToHashSet(StringComparer.Ordinal) ?? [];
-        foreach (var finalizer in obj.Object("metadata").Texts("finalizers"))
-            if (!finalizer.Contains('/') && finalizer is not ("orphan" or "foregroundDeletion") && !before.Contains(finalizer))
-                yield return $"metadata.finalizers: {FieldError.Quote(finalizer)}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers";
+        foreach (var finalizer in obj.Object("metadata").Texts("finalizers").Distinct().Order(StringComparer.Ordinal))
+        {
+            if (before.Contains(finalizer)) continue;
+            var start = $"metadata.finalizers: {FieldError.Quote(finalizer)}: ";
+            foreach (var wrong in Formats.LabelKey(finalizer)) yield return start + wrong;
+            if (finalizer.Contains('/') || finalizer is "orphan" or "foregroundDeletion" or "kubernetes") continue;
+            var with = finalizer.Contains('.') ? " including a path (/)" : "";
+            yield return $"{start}prefer a domain-qualified finalizer name{with} to avoid accidental conflicts with other finalizer writers";
+        }
         foreach (var warning in _rules?.Warnings(obj, old) ?? []) yield return warning;
     }
 
-    private void Check(JsonObject obj, JsonObject? old, FieldErrors errors)
+    private void Check(JsonObject obj, JsonObject? old, FieldErrors errors, bool isStatus = false)
     {
         if (obj.Text("kind") != _kind.Kind) errors.Invalid("kind", obj.Text("kind"), $"must be {_kind.Kind}");
         if (_schema is not null) SchemaValidation.Validate(obj, old, _schema, errors);
-        // Rules may count on values of the right type.
-        if (errors.Count == 0) _rules?.Validate(obj, old, errors);
+        if (_scale is not null)
+        {
+            if (!isStatus) CustomScaleRules.Spec(obj, _scale, errors);
+            CustomScaleRules.Status(obj, _scale, errors);
+        }
+        _rules?.ValidateAfterSchema(obj, old, errors);
     }
 }

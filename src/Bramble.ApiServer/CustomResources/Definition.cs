@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Catalog;
 using Bramble.Api.CustomResources;
+using Bramble.Api.Discovery;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Strategies;
@@ -61,9 +62,20 @@ internal sealed class Definition
             var type = StructuralSchema.TypeOf(version.Object("schema").Object("openAPIV3Schema"), kind.Kind);
             yield return new ServedResource(Api(accepted, version, kind, storage), type, type, new CustomResourceStrategy(kind, version), cache.Of(Resource))
             {
-                Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version),
+                Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version, DeprecationOf(_spec, version)),
             };
         }
+    }
+
+    /// <summary>The warning of a deprecated version; where the definition has no words of its own, with the best version to use instead.</summary>
+    internal static string? DeprecationOf(JsonObject spec, JsonObject version)
+    {
+        if (!version.Bool("deprecated")) return null;
+        if (version.TextOrNull("deprecationWarning") is { } own) return own;
+        var (group, name, kind, better) = (spec.Text("group"), version.Text("name"), spec.Object("names").Text("kind"), "");
+        foreach (var (_, other) in spec.Items("versions"))
+            if (other.Bool("served") && !other.Bool("deprecated") && VersionPriority.Order.Compare(other.Text("name"), better.Length > 0 ? better : name) < 0) better = other.Text("name");
+        return $"{group}/{name} {kind} is deprecated" + (better.Length > 0 ? $"; use {group}/{better} {kind}" : "");
     }
 
     private ApiResource Api(JsonObject names, JsonObject version, GroupVersionKind kind, string storage)
@@ -99,4 +111,5 @@ internal sealed class Definition
 /// <summary>What serving a custom resource needs of its definition.</summary>
 /// <param name="Revision">Objects stored since then are as the schema of now would have them.</param>
 /// <param name="Version">Its item of spec.versions: columns, schema.</param>
-internal sealed record ServedDefinition(long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version);
+/// <param name="Warning">What each request for the version is told: it is deprecated; null: it is not.</param>
+internal sealed record ServedDefinition(long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version, string? Warning);

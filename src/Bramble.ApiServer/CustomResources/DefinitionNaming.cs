@@ -11,8 +11,9 @@ internal static class DefinitionNaming
     public static JsonObject? Decide(Definition definition, IReadOnlyCollection<Definition> others, DateTimeOffset now)
     {
         var status = (JsonObject?)definition.Tree.Object("status")?.DeepClone() ?? [];
-        var conflict = FindConflict(definition, others);
-        if (conflict is null) status["acceptedNames"] = definition.Names.DeepClone();
+        if (DefinitionRules.Approval(definition.Tree) is { } approval)
+            SetCondition(status, "KubernetesAPIApprovalPolicyConformant", approval.Reason == DefinitionRules.ApprovedReason, approval.Reason, approval.Message, now);
+        var conflict = Accept(definition, others, status);
         SetCondition(status, "NamesAccepted", conflict is null, conflict?.Reason ?? "NoConflicts", conflict?.Message ?? "no conflicts found", now);
         // Once established it stays so: objects may exist.
         if (!definition.IsEstablished)
@@ -20,24 +21,41 @@ internal static class DefinitionNaming
         return JsonNode.DeepEquals(status, definition.Tree.Object("status")) ? null : status;
     }
 
-    private static (string Reason, string Message)? FindConflict(Definition definition, IReadOnlyCollection<Definition> others)
+    /// <summary>Takes those of its names that are free.</summary>
+    /// <returns>The last of the conflicts, as upstream has it.</returns>
+    private static (string Reason, string Message)? Accept(Definition definition, IReadOnlyCollection<Definition> others, JsonObject status)
     {
         var resources = new HashSet<string>(StringComparer.Ordinal);
         var kinds = new HashSet<string>(StringComparer.Ordinal);
         foreach (var other in others.Where(o => o.Group == definition.Group && o.Name != definition.Name))
         {
-            var accepted = other.Tree.Object("status").Object("acceptedNames") ?? [];
-            resources.UnionWith([accepted.Text("plural"), accepted.Text("singular"), .. accepted.Texts("shortNames")]);
-            kinds.UnionWith([accepted.Text("kind"), accepted.Text("listKind")]);
+            var taken = other.Tree.Object("status").Object("acceptedNames") ?? [];
+            resources.UnionWith([taken.Text("plural"), taken.Text("singular"), .. taken.Texts("shortNames")]);
+            kinds.UnionWith([taken.Text("kind"), taken.Text("listKind")]);
         }
-        var names = definition.Names;
-        if (resources.Contains(names.Text("plural"))) return ("PluralConflict", InUse(names.Text("plural")));
-        if (names.Text("singular") is { Length: > 0 } singular && resources.Contains(singular)) return ("SingularConflict", InUse(singular));
-        foreach (var name in names.Texts("shortNames"))
-            if (resources.Contains(name)) return ("ShortNamesConflict", InUse(name));
-        if (kinds.Contains(names.Text("kind"))) return ("KindConflict", InUse(names.Text("kind")));
-        if (names.Text("listKind") is { Length: > 0 } list && kinds.Contains(list)) return ("ListKindConflict", InUse(list));
-        return null;
+
+        var (names, accepted) = (definition.Names, status.Child("acceptedNames"));
+        (string, string)? conflict = null;
+        foreach (var (field, reason, used) in (ReadOnlySpan<(string, string, HashSet<string>)>)
+            [("plural", "PluralConflict", resources), ("singular", "SingularConflict", resources), ("shortNames", "ShortNamesConflict", resources), ("kind", "KindConflict", kinds), ("listKind", "ListKindConflict", kinds)])
+        {
+            List<string> known = [.. ListOf(accepted, field)], bad = [];
+            foreach (var name in ListOf(names, field))
+                if (name.Length > 0 && !known.Contains(name) && used.Contains(name)) bad.Add(InUse(name));
+            if (bad.Count > 0) conflict = (reason, bad.Count == 1 ? bad[0] : $"[{string.Join(", ", bad)}]");
+            else Copy(names, accepted, field);
+        }
+
+        Copy(names, accepted, "categories");
+        return conflict;
+    }
+
+    private static IEnumerable<string> ListOf(JsonObject names, string field) => field == "shortNames" ? names.Texts(field) : [names.Text(field)];
+
+    private static void Copy(JsonObject from, JsonObject to, string field)
+    {
+        if (from[field] is { } value) to[field] = value.DeepClone();
+        else to.Remove(field);
     }
 
     private static string InUse(string name) => $"\"{name}\" is already in use";

@@ -16,7 +16,10 @@ internal static class DefinitionRules
 
     private const int SelectableMax = 8;
     private const int WarningMax = 256;
-    private const string Approval = "api-approved.kubernetes.io";
+    private const string ApprovalAnnotation = "api-approved.kubernetes.io";
+    private const string ApprovalHelp = "https://github.com/kubernetes/enhancements/pull/1111";
+
+    public const string ApprovedReason = "ApprovedAnnotation";
 
     public static void Validate(JsonObject definition, JsonObject? old, FieldErrors errors)
     {
@@ -93,8 +96,17 @@ internal static class DefinitionRules
             if (sharesSchema || version.Object("schema").Object("openAPIV3Schema") is not { } schema) errors.Invalid(at.Child("selectableFields"), "", "may only be set when `version.schema.openAPIV3Schema` is not included");
             else Selectable(fields, schema, Find(before, version)?["selectableFields"], at.Child("selectableFields"), errors);
         }
-        if (!isUnique) errors.Invalid(path, spec["versions"], "must contain unique version names");
-        if (stored != 1) errors.Invalid(path, spec["versions"], "must have exactly one version marked as storage version");
+        if (isUnique && stored == 1) return;
+        var shown = InternalDefinition.Versions(spec, field => field switch
+        {
+            "schema" => sharesSchema,
+            "subresources" => sharesSubresources,
+            "additionalPrinterColumns" => sharesColumns,
+            "selectableFields" => sharesFields,
+            _ => false,
+        });
+        if (!isUnique) errors.Invalid(path, shown, "must contain unique version names");
+        if (stored != 1) errors.Invalid(path, shown, "must have exactly one version marked as storage version");
     }
 
     private static bool HasStatus(JsonObject spec)
@@ -202,33 +214,25 @@ internal static class DefinitionRules
         }
     }
 
-    private enum ApprovalState { Approved, Invalid, Bypassed, Missing }
-
-    /// <summary>Groups of the community need the address of a review, or "unapproved".</summary>
-    private static void Approved(JsonObject definition, JsonObject? old, FieldErrors errors)
+    /// <summary>What the annotation of a definition in a group of the community says: the address of a review, or "unapproved".</summary>
+    /// <returns>The reason of the condition KubernetesAPIApprovalPolicyConformant and its message; null: another group.</returns>
+    public static (string Reason, string Message)? Approval(JsonObject definition)
     {
         var group = definition.Object("spec").Text("group");
-        if (group is not ("k8s.io" or "kubernetes.io") && !group.EndsWith(".k8s.io", StringComparison.Ordinal) && !group.EndsWith(".kubernetes.io", StringComparison.Ordinal)) return;
-        var (value, state) = StateOf(definition);
-        if (old is not null && StateOf(old).State == state) return;
-        var path = FieldPath.Metadata.Child("annotations").Key(Approval);
-        switch (state)
-        {
-            case ApprovalState.Invalid:
-                errors.Invalid(path, value, $"protected groups must have approval annotation \"{Approval}\" with either a URL or a reason starting with \"unapproved\", see https://github.com/kubernetes/enhancements/pull/1111");
-                break;
-            case ApprovalState.Missing:
-                errors.Required(path, $"protected groups must have approval annotation \"{Approval}\", see https://github.com/kubernetes/enhancements/pull/1111");
-                break;
-        }
+        if (group is not ("k8s.io" or "kubernetes.io") && !group.EndsWith(".k8s.io", StringComparison.Ordinal) && !group.EndsWith(".kubernetes.io", StringComparison.Ordinal)) return null;
+        var (value, needed) = (definition.Annotations().Text(ApprovalAnnotation), $"protected groups must have approval annotation \"{ApprovalAnnotation}\"");
+        if (value.Length == 0) return ("MissingAnnotation", $"{needed}, see {ApprovalHelp}");
+        if (value.StartsWith("unapproved", StringComparison.Ordinal)) return ("UnapprovedAnnotation", $"not approved: {FieldError.Quote(value)}");
+        if (Uri.TryCreate(value, UriKind.Absolute, out var address) && address.Host.Length > 0) return (ApprovedReason, $"approved in {value}");
+        return ("InvalidAnnotation", $"{needed} with either a URL or a reason starting with \"unapproved\", see {ApprovalHelp}");
     }
 
-    private static (string Value, ApprovalState State) StateOf(JsonObject definition)
+    private static void Approved(JsonObject definition, JsonObject? old, FieldErrors errors)
     {
-        var value = definition.Object("metadata").Object("annotations").Text(Approval);
-        if (value.Length == 0) return (value, ApprovalState.Missing);
-        if (value.StartsWith("unapproved", StringComparison.Ordinal)) return (value, ApprovalState.Bypassed);
-        return (value, Uri.TryCreate(value, UriKind.Absolute, out var address) && address.Host.Length > 0 ? ApprovalState.Approved : ApprovalState.Invalid);
+        if (Approval(definition) is not { } approval || (old is not null && Approval(old) is { } before && before.Reason == approval.Reason)) return;
+        var path = FieldPath.Metadata.Child("annotations").Key(ApprovalAnnotation);
+        if (approval.Reason == "InvalidAnnotation") errors.Invalid(path, definition.Annotations().Text(ApprovalAnnotation), approval.Message);
+        if (approval.Reason == "MissingAnnotation") errors.Required(path, approval.Message);
     }
 
     /// <summary>True: all versions say the same.</summary>

@@ -76,7 +76,7 @@ internal sealed class DefinitionSchemaRules
                 _ => char.ToUpperInvariant(name[0]) + name[1..],
             };
             if (allowed.Contains(go) || name == "nullable") continue;
-            errors.Invalid(at, schema.DeepClone(), $"only [{string.Join(' ', allowed)}] fields are allowed at the root of the schema if the status subresource is enabled");
+            errors.Invalid(at, InternalDefinition.Schema(schema), $"only [{string.Join(' ', allowed)}] fields are allowed at the root of the schema if the status subresource is enabled");
             return;
         }
     }
@@ -304,12 +304,5 @@ internal sealed class DefinitionSchemaRules
     }
 
     /// <summary>Upstream shows the rule as its own structure has it.</summary>
-    private void Wrong(JsonObject rule, FieldPath path, string message) => _ruleErrors.Invalid(
-        path,
-        new JsonObject
-        {
-            ["Rule"] = rule.Text("rule"), ["Message"] = rule.Text("message"), ["MessageExpression"] = rule.Text("messageExpression"), ["Reason"] = rule["reason"]?.DeepClone(), ["FieldPath"] = rule.Text("fieldPath"),
-            ["OptionalOldSelf"] = rule["optionalOldSelf"]?.DeepClone(),
-        },
-        message);
+    private void Wrong(JsonObject rule, FieldPath path, string message) => _ruleErrors.Invalid(path, InternalDefinition.Rule(rule), message);
 }

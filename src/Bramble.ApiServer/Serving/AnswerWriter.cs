@@ -136,7 +136,8 @@ internal static class AnswerWriter
     {
         var text = new StringBuilder(200)
             .Append("{\"kind\":\"").Append(kind).Append("\",\"apiVersion\":\"").Append(apiVersion)
-            .Append("\",\"metadata\":{\"resourceVersion\":\"").Append(list.Revision.ToString(CultureInfo.InvariantCulture)).Append('"');
+            .Append("\",\"metadata\":{");
+        if (list.Revision > 0) text.Append("\"resourceVersion\":\"").Append(list.Revision.ToString(CultureInfo.InvariantCulture)).Append('"');
         // Lists of custom resources always write it, as upstream's list of unstructured objects does.
         if (list.Continue.Length > 0 || !list.Resource.Api.IsBuiltIn && kind == list.Resource.Api.ListKind) text.Append(",\"continue\":\"").Append(list.Continue).Append('"');
         if (list.Remaining is { } remaining) text.Append(",\"remainingItemCount\":").Append(remaining.ToString(CultureInfo.InvariantCulture));

@@ -5,6 +5,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Bramble.Api.Discovery;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Verbs;
 using Microsoft.AspNetCore.Builder;
@@ -43,9 +44,7 @@ public sealed class ApiServer : IAsyncDisposable
         Health.Add("ping", () => null);
         Health.Add("log", () => null);
         Health.Add("etcd", () => pipeline.Cache.IsReady ? null : "the store has not been read yet");
-        // Upstream's names of start-up steps that probes ask for; the caches are loaded before anything is served here.
-        foreach (var hook in (ReadOnlySpan<string>)["start-apiserver-admission-initializer", "rbac/bootstrap-roles", "scheduling/bootstrap-system-priority-classes", "apiservice-registration-controller"])
-            Health.Add($"poststarthook/{hook}", () => pipeline.Cache.IsReady ? null : "not finished");
+        Health.AddNames(DiscoveryDocuments.KnownPaths(), endpoint => _stopping.IsCancellationRequested && endpoint == "readyz" ? "process is shutting down" : pipeline.Cache.IsReady ? null : "not finished");
         BuiltInRoutes.AddTo(routes, pipeline, Health);
         _handler = new RequestHandler(pipeline, authentication, routes, _stopping.Token);
     }

@@ -41,6 +41,9 @@ public sealed record ApiServerOptions
     /// <summary><c>buildDate</c> of /version.</summary>
     public string BuildDate { get; init; } = "1970-01-01T00:00:00Z";
 
+    /// <summary>What <c>/flagz</c> shows: settings of the API server by name.</summary>
+    public IReadOnlyDictionary<string, string> Flags { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Largest request body, bytes (upstream: 3 MiB).</summary>
     public int RequestBytesMax { get; init; } = 3 * 1024 * 1024;
 

@@ -65,6 +65,22 @@ internal static class MediaTypes
         return null;
     }
 
+    /// <summary>The form of a debug page: its kind of config.k8s.io in JSON or YAML; null: text.</summary>
+    /// <exception cref="StatusException">406.</exception>
+    public static (AnswerFormat Format, string Version)? NegotiateDebug(string accept, string kind)
+    {
+        if (string.IsNullOrWhiteSpace(accept)) return null;
+        foreach (var clause in Parse(accept))
+        {
+            var asked = clause.Parameters.GetValueOrDefault("as", "");
+            if (asked.Length == 0 && (clause.Type, clause.SubType) is ("*", "*") or ("text", "*" or "plain")) return null;
+            if (FormatOf(clause) is { } format and not AnswerFormat.Protobuf && asked == kind && clause.Parameters.GetValueOrDefault("g", "") == "config.k8s.io"
+                && clause.Parameters.GetValueOrDefault("v", "") is ("v1beta1" or "v1alpha1") and var version) return (format, version);
+        }
+
+        throw NotAccepted("application/json, application/yaml, text/plain");
+    }
+
     private static StatusException NotAccepted(string types) => new(new Status(406, "NotAcceptable", $"only the following media types are accepted: {types}"));
 
     private static StatusException NotRoutable(bool mayStream) => new(new Status(

@@ -22,7 +22,7 @@ internal static class TableForm
     public static ReadOnlyMemory<byte> OfList(HttpContext http, ListAnswer list, string metaVersion)
     {
         var metadata = new TableMetadata(
-            list.Revision.ToString(CultureInfo.InvariantCulture), list.Continue.Length > 0 ? list.Continue : null, list.Remaining);
+            list.Revision > 0 ? list.Revision.ToString(CultureInfo.InvariantCulture) : "", list.Continue.Length > 0 ? list.Continue : null, list.Remaining);
         return Write(
             list.Resource.Kind, list.Resource.Printer, [.. list.Items.Select(i => list.Resource.ToServed(i).Json)], metadata, Query(http, metaVersion, hasHeaders: !NoHeaders(http)));
     }

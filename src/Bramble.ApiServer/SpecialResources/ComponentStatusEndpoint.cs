@@ -15,27 +15,24 @@ internal sealed class ComponentStatusEndpoint : ISpecialEndpoint
 
     public ValueTask<SpecialAnswer> HandleAsync(SpecialRequest request, CancellationToken cancel)
     {
-        // A list has a name too, where its field selector asks for one.
-        var name = request.Info.Name;
         if (request.Info.Verb == "get")
         {
+            var name = request.Info.Name;
             // Upstream's message has the singular.
             if (!Components.Contains(name)) throw StatusErrors.NotFound(new("", "componentstatus"), name);
-            return new(new SpecialAnswer(200, Status(name, withKind: true)));
+            return new(new SpecialAnswer(200, Status(name)));
         }
 
         var items = new JsonArray();
-        foreach (var component in Components)
-            if (name.Length == 0 || name == component) items.Add((JsonNode)Status(component, withKind: false));
-        return new(new SpecialAnswer(200, new JsonObject { ["kind"] = "ComponentStatusList", ["apiVersion"] = "v1", ["metadata"] = new JsonObject(), ["items"] = items }));
+        foreach (var component in Components) items.Add((JsonNode)Status(component));
+        return new(new SpecialAnswer(200, new JsonObject { ["items"] = items }));
     }
 
-    private static JsonObject Status(string name, bool withKind)
+    private static JsonObject Status(string name) => new()
     {
-        var tree = new JsonObject();
-        if (withKind) (tree["kind"], tree["apiVersion"]) = ("ComponentStatus", "v1");
-        tree["metadata"] = new JsonObject { ["name"] = name };
-        tree["conditions"] = new JsonArray(new JsonObject { ["type"] = "Healthy", ["status"] = "True", ["message"] = "ok" });
-        return tree;
-    }
+        ["kind"] = "ComponentStatus",
+        ["apiVersion"] = "v1",
+        ["metadata"] = new JsonObject { ["name"] = name },
+        ["conditions"] = new JsonArray(new JsonObject { ["type"] = "Healthy", ["status"] = "True", ["message"] = "ok" }),
+    };
 }

@@ -1,12 +1,20 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.ApiServer.Authentication;
+using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
 
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>What a strategy may look at besides the object: caches, the user, the time. One write's; <c>Subresource</c> empty for the main resource.</summary>
-public sealed record StrategyContext(IResourceReader Reader, UserInfo User, DateTimeOffset Now, string Subresource = "", bool IsDryRun = false);
+public sealed record StrategyContext(IResourceReader Reader, UserInfo User, DateTimeOffset Now, string Subresource = "", bool IsDryRun = false)
+{
+    /// <summary>Asked by the few kinds whose fields take rights of their own; null: everything is allowed.</summary>
+    public IAuthorizer? Authorizer { get; init; }
+
+    /// <summary>The request's verb: create, update, patch.</summary>
+    public string Verb { get; init; } = "";
+}
 
 /// <summary>What is special to a kind; the schema does the rest. Each method's default says "nothing special". Called by the pipeline in this order:
 /// Default → (mutating admission) → Complete → AllocateAsync → PrepareForCreate/PrepareForUpdate → Default again → Validate of a create, ValidateUpdate of an update →
@@ -138,7 +146,7 @@ public abstract class KindStrategy
     public virtual void OnDeletionStarted(JsonObject obj, StrategyContext context) { }
 
     /// <summary>Propagation of a delete that names none (upstream's DefaultGarbageCollectionPolicy): Background but for Jobs and
-    /// ReplicationControllers, whose dependents are orphaned.</summary>
+    /// ReplicationControllers, whose dependents are orphaned, and Events, which have none (Unsupported).</summary>
     public virtual string DefaultPropagation => "Background";
 
     /// <summary>Upstream's answer (400) to an unknown field selector of this kind; null: the list of the known ones is the answer.</summary>

@@ -14,6 +14,7 @@ internal abstract record ApiAnswer(int Code);
 internal sealed record ObjectAnswer(int Code, ReadOnlyMemory<byte> Json, GroupVersionKind? Shown, KubeObject? Object = null, TablePrinter? Printer = null) : ApiAnswer(Code);
 
 /// <summary>A list; items are as in the cache and converted as they are written.</summary>
+/// <param name="Revision">0: of objects that are not stored.</param>
 /// <param name="Remaining">How many come after this page; null: not known.</param>
 internal sealed record ListAnswer(ServedResource Resource, IReadOnlyList<KubeObject> Items, long Revision, string Continue, long? Remaining) : ApiAnswer(200);
 

@@ -121,7 +121,7 @@ public sealed class ApiPipeline
     {
         ("", "endpoints") => "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
         ("", "componentstatuses") => "v1 ComponentStatus is deprecated in v1.19+",
-        _ => null,
+        _ => resource.Definition?.Warning,
     };
 
     /// <summary>A delete that names no propagation, of a kind whose dependents are orphaned then.</summary>
@@ -142,7 +142,7 @@ public sealed class ApiPipeline
     }
 
     internal WriteContext Context(ServedResource resource, NamespacedName name, string subresource, ApiRequest request, WriteOptions options) =>
-        new(resource, name, subresource, request, options, Cache, _time) { Seeded = Options.Seeded };
+        new(resource, name, subresource, request, options, Cache, _time, Authorizer) { Seeded = Options.Seeded };
 
     internal ValueTask<KubeObject> CreateAsync(WriteContext context, JsonObject served, CancellationToken cancel) =>
         _creates.CreateAsync(context, Defaulted(context.Resource, served), isApplied: false, cancel);
@@ -369,7 +369,15 @@ public sealed class ApiPipeline
         if (request.Info.Verb is not ("create" or "update" or "patch"))
         {
             var read = await endpoint.HandleAsync(new SpecialRequest(request, null, false, Cache, _writer), cancel);
-            return new ObjectAnswer(read.Code, TreeText.Write(read.Object), null);
+            if (request.Info.Verb != "list") return new ObjectAnswer(read.Code, TreeText.Write(read.Object), route.AnswersObjects ? resource.Kind : null);
+            var selection = ListOptions.Read(request.Query, resource, isWatch: false, PathName(request));
+            List<KubeObject> selected = [];
+            foreach (var (_, item) in read.Object.Items("items"))
+            {
+                var obj = KubeObject.Parse(TreeText.Write(item));
+                if (selection.Selects(resource, obj)) selected.Add(obj);
+            }
+            return new ListAnswer(resource, selected, 0, "", null);
         }
         var options = WriteOptions.Read("CreateOptions", request);
         var type = BuiltInSchemas.FindKind(route.Kind) ?? throw StatusErrors.Internal($"the schema has no type for {route.Kind}");

@@ -81,6 +81,7 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         var resource = context.Resource;
         var strategy = resource.Strategy;
         var version = obj.Meta().Text("resourceVersion");
+        DisabledPodFields.Drop(resource.GroupResource, obj, null);
         strategy.PrepareForCreate(obj, context.Strategy);
         // Strategies and admission may have left empty defaults: what is validated is what would be stored.
         strategy.Default(obj);

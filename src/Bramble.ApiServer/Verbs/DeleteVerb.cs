@@ -184,8 +184,8 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
     {
         var finalizers = meta.TextList("finalizers");
         var earlier = finalizers.FirstOrDefault(f => f is Orphan or Foreground);
-        var orphans = options.OrphanDependents ?? (options.PropagationPolicy is { } policy ? policy == "Orphan" : earlier is not null ? earlier == Orphan : defaultPolicy == "Orphan");
-        var foreground = options.OrphanDependents is null && (options.PropagationPolicy is { } asked ? asked == "Foreground" : earlier == Foreground);
+        var orphans = defaultPolicy != "Unsupported" && (options.OrphanDependents ?? (options.PropagationPolicy is { } policy ? policy == "Orphan" : earlier is not null ? earlier == Orphan : defaultPolicy == "Orphan"));
+        var foreground = defaultPolicy != "Unsupported" && options.OrphanDependents is null && (options.PropagationPolicy is { } asked ? asked == "Foreground" : earlier == Foreground);
         var wanted = finalizers.Where(f => f is not (Orphan or Foreground)).ToList();
         if (orphans) wanted.Add(Orphan);
         if (foreground) wanted.Add(Foreground);

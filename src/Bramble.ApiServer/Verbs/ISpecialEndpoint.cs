@@ -24,7 +24,7 @@ public interface ISpecialEndpoint
     ValueTask<SpecialAnswer> HandleAsync(SpecialRequest request, CancellationToken cancel);
 }
 
-/// <summary>What a special endpoint answers: the code (200, 201…) and the object with apiVersion and kind.</summary>
+/// <summary>What a special endpoint answers: the code (200, 201…) and the object with apiVersion and kind; of a list the items, before its selectors.</summary>
 public readonly record struct SpecialAnswer(int Code, JsonObject Object);
 
 /// <summary>A request to a special endpoint.</summary>

@@ -15,7 +15,7 @@ internal sealed record Route(
     public GroupVersionKind Kind => Subresource?.Kind ?? Resource.Kind;
 
     /// <summary>Objects are answered that can be shown as Tables and metadata.</summary>
-    public bool AnswersObjects => Special is null;
+    public bool AnswersObjects => Special is null || Subresource is null && Resource.Api.HasVerb("list");
 }
 
 /// <summary>Finds the route of a request; 404 and 405 as upstream's router answers them.</summary>
@@ -62,6 +62,7 @@ internal sealed class Router
         var isKnown = verb.Length > 0 && method is not ("HEAD" or "OPTIONS") && (resource.Api.HasVerb(verb) || verb == "deletecollection" && resource.Api.HasVerb("deletecollection"));
         if (isOnlyListed && !resource.Api.HasVerb("list")) throw NotFound();
         var isOfWrongPath = hasName ? verb is "list" or "create" or "deletecollection" : verb is "update" or "patch";
+        if (isWatch && !isKnown && resource.Api.HasVerb("list")) throw StatusErrors.MethodNotAllowed(resource.GroupResource, verb);
         if (!isKnown || isOnlyListed && verb is not ("list" or "watch") || isOfWrongPath) throw NotAllowed();
         _special.TryGetValue((resource.GroupResource, ""), out var special);
         if (special is null && !resource.Api.IsStored) throw NotFound();

@@ -148,6 +148,7 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
         ObjectRules.EnsureNamespace(obj, context.Resource, context.Name.Namespace);
         meta.KeepFrom(oldMeta, "generation");
         meta.Remove("selfLink");
+        DisabledPodFields.Drop(context.Resource.GroupResource, obj, old);
         if (context.Subresource.Length == 0) context.Resource.Strategy.PrepareForUpdate(obj, old, context.Strategy);
         else context.Resource.Strategy.PrepareForSubresourceUpdate(context.Subresource, obj, old, context.Strategy);
         if (meta.Text("uid").Length == 0) meta.KeepFrom(oldMeta, "uid");

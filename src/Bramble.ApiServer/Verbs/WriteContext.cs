@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Apply;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Admission;
+using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Requests;
 using Bramble.ApiServer.Strategies;
@@ -9,14 +10,14 @@ using Bramble.ApiServer.Strategies;
 namespace Bramble.ApiServer.Verbs;
 
 /// <summary>The frame of one write: what it is about, who asks, how.</summary>
-internal sealed record WriteContext(ServedResource Resource, NamespacedName Name, string Subresource, ApiRequest Request, WriteOptions Options, IResourceReader Reader, TimeProvider Time)
+internal sealed record WriteContext(ServedResource Resource, NamespacedName Name, string Subresource, ApiRequest Request, WriteOptions Options, IResourceReader Reader, TimeProvider Time, IAuthorizer Authorizer)
 {
     /// <summary>Null: chance decides.</summary>
     public Random? Seeded { get; init; }
 
     public bool IsDryRun => Options.IsDryRun;
 
-    public StrategyContext Strategy => new(Reader, Request.User, Time.GetUtcNow(), Subresource, IsDryRun);
+    public StrategyContext Strategy => new(Reader, Request.User, Time.GetUtcNow(), Subresource, IsDryRun) { Authorizer = Authorizer, Verb = Request.Info.Verb };
 
     public FieldWrite FieldWrite => new(Resource.Type, Resource.Kind, Resource.GroupResource, Subresource, Options.Manager, Time.GetUtcNow())
     {

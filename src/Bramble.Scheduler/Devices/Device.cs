@@ -15,6 +15,9 @@ internal sealed class Device(DeviceId id, ResourceSlice slice, JsonObject tree)
     public ResourceSlice Slice { get; } = slice;
     public JsonObject Tree { get; } = tree;
 
+    /// <summary>Several claims may use it at a time, each a part of its capacity.</summary>
+    public bool IsShared => (bool?)Tree["allowMultipleAllocations"] == true;
+
     /// <summary>What selectors call <c>device</c>.</summary>
     public DeviceValue Value => _value ??= new DeviceValue(this);
 
@@ -51,11 +54,12 @@ internal sealed class ResourceSlice
 }
 
 /// <summary>A claim's request for devices; one of several alternatives carries both names (<c>gpu/large</c>).</summary>
-internal sealed record DeviceRequest(string Name, string ClassName, bool WantsAll, int Count, bool IsAdmin, IReadOnlyList<string> Selectors, JsonArray? Tolerations)
+internal sealed record DeviceRequest(string Name, string ClassName, bool WantsAll, int Count, bool IsAdmin, IReadOnlyList<string> Selectors, JsonArray? Tolerations, JsonObject? Capacity)
 {
     public static DeviceRequest Of(string name, JsonObject exactly) => new(
         name, (string?)exactly["deviceClassName"] ?? "", (string?)exactly["allocationMode"] == "All", (int?)exactly["count"] ?? 1, (bool?)exactly["adminAccess"] == true,
-        [.. (exactly["selectors"] as JsonArray ?? []).Select(s => (string?)s?["cel"]?["expression"]).OfType<string>()], exactly["tolerations"] as JsonArray);
+        [.. (exactly["selectors"] as JsonArray ?? []).Select(s => (string?)s?["cel"]?["expression"]).OfType<string>()], exactly["tolerations"] as JsonArray,
+        exactly["capacity"]?["requests"] as JsonObject);
 }
 
 /// <summary>A ResourceClaim as allocation sees it. Immutable.</summary>
@@ -86,10 +90,6 @@ internal sealed class DeviceClaim
     public IReadOnlyList<JsonObject> Constraints { get; }
 
     public static DeviceClaim Of(JsonObject tree) => new(tree);
-
-    /// <summary>Devices that nobody else can have.</summary>
-    public IEnumerable<DeviceId> Held() => (Allocation?["devices"]?["results"] as JsonArray ?? []).OfType<JsonObject>().Where(r => (bool?)r["adminAccess"] != true)
-        .Select(r => new DeviceId((string)r["driver"]!, (string)r["pool"]!, (string)r["device"]!));
 
     public bool IsReservedFor(string podUid) => Consumers().Any(c => (string?)c["uid"] == podUid);
 

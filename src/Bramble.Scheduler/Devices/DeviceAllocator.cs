@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Quantities;
 using Bramble.Client;
 using Bramble.Client.Placement;
 using Bramble.Scheduler.State;
@@ -13,14 +14,16 @@ internal sealed record DeviceClass(string Name, IReadOnlyList<string> Selectors,
         (string)tree["metadata"]!["name"]!, [.. (tree["spec"]?["selectors"] as JsonArray ?? []).Select(s => (string?)s?["cel"]?["expression"]).OfType<string>()], tree["spec"]?["config"] as JsonArray ?? []);
 }
 
-/// <summary>Which devices claims get on a node: a search with steps back, the first solution wins. KEP-4381 (structured parameters), KEP-4816 (alternatives).</summary>
-internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IReadOnlyDictionary<string, DeviceClass> classes, IReadOnlySet<DeviceId> held, DeviceSelectors selectors)
+/// <summary>Which devices claims get on a node: a search with steps back, the first solution wins. KEP-4381 (structured parameters), KEP-4816 (alternatives),
+/// KEP-4815 (devices that are parts of others share counters), KEP-5075 (devices that several use share capacity).</summary>
+internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IReadOnlyDictionary<string, DeviceClass> classes, DevicesInUse held, DeviceSelectors selectors)
 {
     private const int DevicesMax = 32;          // of one claim
     private const int StepsMax = 100_000;       // a search that takes longer is given up: the node does not fit
 
     private IReadOnlyDictionary<string, DeviceClass> Classes => classes;
-    private IReadOnlySet<DeviceId> Held => held;
+    private DevicesInUse Held => held;
+    private readonly Dictionary<(string Driver, string Pool), Dictionary<string, Quantity>> _counters = [];
     private DeviceSelectors Selectors => selectors;
 
     /// <returns>One allocation a claim, or null: not all of them can be had on this node.</returns>
@@ -47,6 +50,34 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
                     if (!isPerDevice || Reaches(device.Tree, node)) yield return device;
             }
         }
+    }
+
+    /// <summary>What is left of a pool's counters (<c>set/counter</c>) beside the devices in use, wherever they are.</summary>
+    private Dictionary<string, Quantity> CountersOf(ResourceSlice slice)
+    {
+        if (_counters.TryGetValue((slice.Driver, slice.Pool), out var left)) return left;
+        _counters[(slice.Driver, slice.Pool)] = left = new(StringComparer.Ordinal);
+        var pool = slices.Where(s => s.Driver == slice.Driver && s.Pool == slice.Pool && s.Generation == slice.Generation).ToList();
+        foreach (var set in pool.SelectMany(s => (s.Spec["sharedCounters"] as JsonArray ?? []).OfType<JsonObject>()))
+            foreach (var (name, counter) in set["counters"] as JsonObject ?? []) left[$"{(string?)set["name"]}/{name}"] = DeviceCapacity.Amount(counter?["value"]) ?? default;
+        foreach (var device in pool.SelectMany(s => s.Devices))
+            if (held.HasWhole(device.Id) || held.HasShare(device.Id)) Consume(left, device);
+        return left;
+    }
+
+    /// <returns>False: there are less than the device needs.</returns>
+    private static bool Consume(Dictionary<string, Quantity> counters, Device device)
+    {
+        var isEnough = true;
+        foreach (var set in (device.Tree["consumesCounters"] as JsonArray ?? []).OfType<JsonObject>())
+            foreach (var (name, counter) in set["counters"] as JsonObject ?? [])
+            {
+                var key = $"{(string?)set["counterSet"]}/{name}";
+                if (!counters.TryGetValue(key, out var left)) continue;
+                counters[key] = left -= DeviceCapacity.Amount(counter?["value"]) ?? default;
+                isEnough &= left.Sign >= 0;
+            }
+        return isEnough;
     }
 
     private static bool Reaches(JsonObject place, V1Node node)
@@ -131,15 +162,47 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
 
         private bool TryTake(int claim, DeviceRequest wanted, Device device)
         {
-            // Administrators look at devices beside those who use them.
-            if (!wanted.IsAdmin && (allocator.Held.Contains(device.Id) || _taken.Contains(device.Id))) return false;
+            // Administrators look at devices beside those who use them, but at each once.
+            if (wanted.IsAdmin ? !device.IsShared && _chosen[claim].Exists(c => c.Device == device) : allocator.Held.HasWhole(device.Id) || _taken.Contains(device.Id)) return false;
+            if (!HasCounters(device) || !HasCapacity(wanted, device)) return false;
             _chosen[claim].Add((wanted, device));
             if (!KeepsConstraints(claim))
             {
                 _chosen[claim].RemoveAt(_chosen[claim].Count - 1);
                 return false;
             }
-            if (!wanted.IsAdmin) _taken.Add(device.Id);
+            if (!wanted.IsAdmin && !device.IsShared) _taken.Add(device.Id);
+            return true;
+        }
+
+        /// <summary>A part of a device is there when the parts that are taken leave enough of the whole.</summary>
+        private bool HasCounters(Device device)
+        {
+            if (device.Tree["consumesCounters"] is not JsonArray { Count: > 0 }) return true;
+            if (device.IsShared && allocator.Held.HasShare(device.Id)) return true;
+            var left = new Dictionary<string, Quantity>(allocator.CountersOf(device.Slice), StringComparer.Ordinal);
+            HashSet<DeviceId> counted = [];
+            foreach (var chosen in _chosen)
+                foreach (var (_, other) in chosen)
+                {
+                    if (other == device && device.IsShared) return true;
+                    if ((other.Id.Driver, other.Id.Pool) == (device.Id.Driver, device.Id.Pool) && (!other.IsShared || (counted.Add(other.Id) && !allocator.Held.HasShare(other.Id)))) Consume(left, other);
+                }
+            return Consume(left, device);
+        }
+
+        private bool HasCapacity(DeviceRequest wanted, Device device)
+        {
+            if (DeviceCapacity.Consumption(device, wanted.Capacity) is not { } consumed) return false;
+            foreach (var (name, amount) in consumed)
+            {
+                var total = amount + allocator.Held.Consumed(device.Id, name);
+                if (device.IsShared)
+                    foreach (var chosen in _chosen)
+                        foreach (var (request, other) in chosen)
+                            if (other == device && DeviceCapacity.Consumption(device, request.Capacity) is { } share) total += share[name];
+                if (total > DeviceCapacity.Value(device, name)) return false;
+            }
             return true;
         }
 
@@ -147,7 +210,7 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
         {
             var (wanted, device) = _chosen[claim][^1];
             _chosen[claim].RemoveAt(_chosen[claim].Count - 1);
-            if (!wanted.IsAdmin) _taken.Remove(device.Id);
+            if (!wanted.IsAdmin && !device.IsShared) _taken.Remove(device.Id);
         }
 
         private Device[] Fitting(int claim, DeviceRequest request)
@@ -182,17 +245,30 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
             var result = new JsonObject { ["request"] = request.Name, ["driver"] = device.Id.Driver, ["pool"] = device.Id.Pool, ["device"] = device.Id.Name };
             if (request.IsAdmin) result["adminAccess"] = true;
             if (request.Tolerations is { Count: > 0 } tolerations) result["tolerations"] = tolerations.DeepClone();
+            if (!device.IsShared) return result;
+            result["shareID"] = Guid.NewGuid().ToString();
+            var consumed = new JsonObject();
+            foreach (var (name, amount) in DeviceCapacity.Consumption(device, request.Capacity) ?? []) consumed[name] = amount.ToString();
+            if (consumed.Count > 0) result["consumedCapacity"] = consumed;
             return result;
         }
 
-        /// <summary>The class's configuration for the requests that use it, then the claim's own.</summary>
+        /// <summary>The configuration of each class for the requests that use it, then the claim's own of the requests that were chosen.</summary>
         private JsonArray Configuration(int index, DeviceClaim claim)
         {
             var config = new JsonArray();
-            foreach (var request in _chosen[index].Select(c => c.Request).DistinctBy(r => r.Name))
-                foreach (var entry in allocator.Classes.GetValueOrDefault(request.ClassName)?.Config.OfType<JsonObject>() ?? [])
-                    config.Add((JsonNode)With(entry, "FromClass", new JsonArray(request.Name)));
-            foreach (var entry in (claim.Tree["spec"]?["devices"]?["config"] as JsonArray ?? []).OfType<JsonObject>()) config.Add((JsonNode)With(entry, "FromClaim", entry["requests"]?.DeepClone()));
+            var requests = _chosen[index].Select(c => c.Request).DistinctBy(r => r.Name).ToList();
+            foreach (var ofClass in requests.GroupBy(r => r.ClassName, StringComparer.Ordinal))
+                foreach (var entry in allocator.Classes.GetValueOrDefault(ofClass.Key)?.Config.OfType<JsonObject>() ?? [])
+                    config.Add((JsonNode)With(entry, "FromClass", new JsonArray([.. ofClass.Select(r => (JsonNode)r.Name)])));
+            foreach (var entry in (claim.Tree["spec"]?["devices"]?["config"] as JsonArray ?? []).OfType<JsonObject>())
+            {
+                var about = (entry["requests"] as JsonArray ?? []).Select(r => (string)r!).ToList();
+                if (about.Count == 0) config.Add((JsonNode)With(entry, "FromClaim", null));
+                // Once for each request it is about, as upstream does.
+                foreach (var request in requests)
+                    if (about.Contains(request.Name) || about.Contains(request.Name.Split('/')[0])) config.Add((JsonNode)With(entry, "FromClaim", entry["requests"]?.DeepClone()));
+            }
             return config;
         }
 

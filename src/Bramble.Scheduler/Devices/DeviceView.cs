@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Scheduler.Queue;
@@ -11,7 +12,7 @@ internal sealed class DeviceView(IInformers informers)
     private readonly Dictionary<NamespacedName, DeviceClaim> _claims = [];
     private readonly Dictionary<string, ResourceSlice> _slices = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DeviceClass> _classes = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, IReadOnlyList<DeviceId>> _promised = new(StringComparer.Ordinal);     // by the uid of the claim
+    private readonly Dictionary<string, JsonObject> _promised = new(StringComparer.Ordinal);     // by the uid of the claim
 
     private IInformer<KubeObject> Claims { get; } = informers.ForObjects(Resources.ResourceClaims);
     private IInformer<KubeObject> Slices { get; } = informers.ForObjects(Resources.ResourceSlices);
@@ -53,24 +54,26 @@ internal sealed class DeviceView(IInformers informers)
     }
 
     /// <summary>A promise ends when the claim is seen with its devices.</summary>
-    /// <param name="devices">Null: the promise is kept or void.</param>
-    public void Promise(string uid, IReadOnlyList<DeviceId>? devices)
+    /// <param name="allocation">Null: the promise is kept or void.</param>
+    public void Promise(string uid, JsonObject? allocation)
     {
         lock (_gate)
-            if (devices is null) _promised.Remove(uid);
-            else _promised[uid] = devices;
+            if (allocation is null) _promised.Remove(uid);
+            else _promised[uid] = allocation;
     }
 
     public DeviceAllocator Allocator(DeviceSelectors selectors)
     {
         lock (_gate)
         {
-            var held = _claims.Values.SelectMany(c => c.Held()).Concat(_promised.Values.SelectMany(d => d)).ToHashSet();
+            var held = new DevicesInUse();
+            foreach (var claim in _claims.Values) held.Add(claim.Allocation);
+            foreach (var allocation in _promised.Values) held.Add(allocation);
             return new DeviceAllocator([.. _slices.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => s.Value)], new Dictionary<string, DeviceClass>(_classes, StringComparer.Ordinal), held, selectors);
         }
     }
 
-    private void Set<TKey, TValue>(Dictionary<TKey, TValue> map, TKey key, ObjectChange<KubeObject> change, Func<System.Text.Json.Nodes.JsonObject, TValue?> read, Action<TValue?, TValue?> tell)
+    private void Set<TKey, TValue>(Dictionary<TKey, TValue> map, TKey key, ObjectChange<KubeObject> change, Func<JsonObject, TValue?> read, Action<TValue?, TValue?> tell)
         where TKey : notnull where TValue : class
     {
         var now = change.New is null ? null : read(change.New.ToTree());

@@ -78,7 +78,7 @@ internal sealed class DynamicResources(DeviceView devices, IKubeClient client, T
         for (var i = 0; i < prepared.Missing.Count; i++)
         {
             claims.Add((prepared.Missing[i], allocations[i]));
-            devices.Promise(prepared.Missing[i].Uid, [.. DevicesOf(allocations[i])]);
+            devices.Promise(prepared.Missing[i].Uid, allocations[i]);
         }
         return claims.Count == 0 ? null : new ClaimReservation(claims, pod, client, devices, time);
     }
@@ -101,9 +101,6 @@ internal sealed class DynamicResources(DeviceView devices, IKubeClient client, T
         // The version goes along: whoever reserved the claim meanwhile keeps it.
         await client.UpdateAsync(Resources.ResourceClaims, tree, "status", cancel);
     }
-
-    private static IEnumerable<DeviceId> DevicesOf(JsonObject allocation) => allocation["devices"]!["results"]!.AsArray().OfType<JsonObject>().Where(r => (bool?)r["adminAccess"] != true)
-        .Select(r => new DeviceId((string)r["driver"]!, (string)r["pool"]!, (string)r["device"]!));
 
     /// <param name="name">Null: the template made no claim, and none is needed.</param>
     /// <returns>False: the claim of a template is not made yet.</returns>

@@ -258,6 +258,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
                 "VersionTLS13" => SslProtocols.Tls13,
                 var other => throw new InvalidDataException($"--kube-apiserver-arg: tls-min-version=\"{other}\" is not one of VersionTLS12, VersionTLS13"),
             },
+            Flags = config.ApiServer.Last,
             GitVersion = Product.KubernetesVersion,
             GitCommit = Product.FullCommit,
             BuildDate = Product.BuildDate,

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Bramble.Api.Apply;
 using Bramble.Api.Naming;
 
@@ -24,6 +25,19 @@ public class ResetFieldsTests
     {
         var dot = resource.IndexOf('.');
         Assert.Equal(expected, Names(ResetFields.Of(new GroupResource(resource[(dot + 1)..], resource[..dot]), subresource)));
+    }
+
+    [Theory]
+    [InlineData("ephemeralcontainers", """{"f:spec":{"f:ephemeralContainers":{"k:{\"name\":\"e\"}":{"f:image":{}}}}}""")]
+    [InlineData("resize", """{"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:resources":{"f:limits":{"f:cpu":{}}}}}}}""")]
+    public void The_narrow_endpoints_of_pods_write_one_field(string subresource, string expected)
+    {
+        var given = FieldSet.Parse(JsonNode.Parse("""
+            {"f:metadata":{"f:labels":{"f:a":{}}},"f:spec":{"f:ephemeralContainers":{"k:{\"name\":\"e\"}":{"f:image":{}}},
+             "f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:name":{},"f:image":{},"f:resources":{"f:limits":{"f:cpu":{}}}}},"f:nodeName":{}}}
+            """))!;
+        var paths = ResetFields.OnlyOf(new GroupResource("", "pods"), subresource)!;
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), given.On(paths).ToTree()), given.On(paths).ToTree().ToJsonString());
     }
 
     private static string Names(FieldSet set) => string.Join(' ', new[] { "metadata", "spec", "status" }.Select(PathElement.Field).Where(set.HasMember));

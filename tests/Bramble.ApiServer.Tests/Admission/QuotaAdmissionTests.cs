@@ -21,6 +21,10 @@ public class QuotaAdmissionTests
         { "a scope the pod is not in", """{"hard":{"pods":"0"},"scopes":["Terminating"]}""", "/pods", Pod, null, "" },
         { "a deadline brings a pod into a scope", """{"hard":{"pods":"0"},"scopes":["Terminating"]}""", "/pods", """{"spec":{"activeDeadlineSeconds":5}}""", Pod,
             "pods \"new\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0" },
+        { "a device alone leaves a pod best effort", """{"hard":{"pods":"0"},"scopes":["BestEffort"]}""", "/pods", """{"spec":{"containers":[{"name":"c","resources":{"limits":{"e.com/gpu":"1"}}}]}}""", null,
+            "pods \"new\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=0" },
+        { "an expansion that was begun counts", """{"hard":{"requests.storage":"1Gi"}}""", "/persistentvolumeclaims", """{"spec":{"resources":{"requests":{"storage":"1Gi"}}},"status":{"allocatedResources":{"storage":"2Gi"}}}""", null,
+            "persistentvolumeclaims \"new\" is forbidden: exceeded quota: q, requested: requests.storage=2Gi, used: requests.storage=0, limited: requests.storage=1Gi" },
         { "a class of volume attributes is a scope of claims", """{"hard":{"persistentvolumeclaims":"0"},"scopeSelector":{"matchExpressions":[{"scopeName":"VolumeAttributesClass","operator":"In","values":["gold"]}]}}""",
             "/persistentvolumeclaims", """{"spec":{"volumeAttributesClassName":"gold"}}""", null,
             "persistentvolumeclaims \"new\" is forbidden: exceeded quota: q, requested: persistentvolumeclaims=1, used: persistentvolumeclaims=0, limited: persistentvolumeclaims=0" },
@@ -56,7 +60,7 @@ public class QuotaAdmissionTests
             IsDryRun = true,
             Reader = reader,
         };
-        var plugin = new ResourceQuotaAdmission(() => throw new InvalidOperationException("a dry run charges nothing"));
+        var plugin = new ResourceQuotaAdmission(() => throw new InvalidOperationException("a dry run charges nothing"), TimeProvider.System);
         var told = "";
         try
         {

@@ -11,6 +11,9 @@ public class QuotaStatusTests
     [InlineData("requests add up", """{"requests.cpu":"1","pods":"5"}""",
         """[{"spec":{"containers":[{"resources":{"requests":{"cpu":"100m"}}}]}},{"spec":{"containers":[{"resources":{"requests":{"cpu":"200m"}}}]}}]""", """{"pods":"2","requests.cpu":"300m"}""")]
     [InlineData("a pod that ended uses nothing", """{"pods":"5","count/pods":"5"}""", """[{"status":{"phase":"Succeeded"}}]""", """{"count/pods":"1","pods":"0"}""")]
+    [InlineData("a pod that nobody ends any more uses nothing", """{"pods":"5","count/pods":"5"}""",
+        """[{"metadata":{"deletionTimestamp":"1969-12-31T23:59:00Z","deletionGracePeriodSeconds":30}},{"metadata":{"deletionTimestamp":"1969-12-31T23:59:50Z","deletionGracePeriodSeconds":30}}]""",
+        """{"count/pods":"2","pods":"1"}""")]
     [InlineData("a name nobody counts is not shown", """{"pods":"5","bananas":"5"}""", "[]", """{"pods":"0"}""")]
     public void Used_is_what_there_is(string name, string hard, string pods, string used)
     {
@@ -19,13 +22,15 @@ public class QuotaStatusTests
         foreach (var pod in JsonNode.Parse(pods)!.AsArray())
         {
             var tree = (JsonObject)pod!.DeepClone();
-            tree["metadata"] = new JsonObject { ["name"] = $"p{index++}", ["namespace"] = "n", ["uid"] = "u" };
+            var meta = tree["metadata"] as JsonObject ?? [];
+            (meta["name"], meta["namespace"], meta["uid"]) = ($"p{index++}", "n", "u");
+            if (meta.Parent is null) tree["metadata"] = meta;
             reader.With("", "pods", tree.ToJsonString());
         }
         var quota = new JsonObject { ["metadata"] = new JsonObject { ["name"] = "q", ["namespace"] = "n" }, ["spec"] = new JsonObject { ["hard"] = JsonNode.Parse(hard) } };
-        var status = QuotaStatus.Decide(quota, reader);
+        var status = QuotaStatus.Decide(quota, reader, DateTimeOffset.UnixEpoch);
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(used), status!["used"]), $"{name}: {status.ToJsonString()}");
         quota["status"] = status;
-        Assert.Null(QuotaStatus.Decide(quota, reader));
+        Assert.Null(QuotaStatus.Decide(quota, reader, DateTimeOffset.UnixEpoch));
     }
 }

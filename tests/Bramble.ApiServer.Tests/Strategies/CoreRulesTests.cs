@@ -159,6 +159,24 @@ public class CoreRulesTests
                 "status.containerStatuses[0].allocatedResourcesStatus[0].resources[0].health: Unsupported value: \"Ill\": supported values: \"Healthy\", \"Unhealthy\", \"Unknown\"",
             ]
         },
+        {
+            "the claim of extended resources", "pods",
+            """{"metadata":{"name":"a"},"spec":{<one>}}""",
+            """
+            {"metadata":{"name":"a"},"status":{"extendedResourceClaimStatus":{"resourceClaimName":"X","requestMappings":[
+             {"containerName":"c","resourceName":"e.com/r","requestName":"R"},{"containerName":"z","resourceName":"e.com/r","requestName":"r"},{"containerName":"z","resourceName":"e.com/r","requestName":"r"}]}}}
+            """,
+            [
+                "status.extendedResourceClaimStatus.requestMappings[0].resourceName: Invalid value: \"e.com/r\": must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests",
+                "status.extendedResourceClaimStatus.requestName: Invalid value: \"R\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+                "status.extendedResourceClaimStatus.requestMappings[1].containerName: Invalid value: \"z\": must match the name of an entry in spec.initContainers.name or spec.containers.name",
+                "status.extendedResourceClaimStatus.requestMappings[2].containerName: Invalid value: \"z\": must match the name of an entry in spec.initContainers.name or spec.containers.name",
+                "status.extendedResourceClaimStatus.requestMappings[2].containerName: Duplicate value: \"z\"",
+                "status.extendedResourceClaimStatus.requestMappings[2].resourceName: Duplicate value: \"e.com/r\"",
+                "status.extendedResourceClaimStatus.requestMappings[2].requestName: Duplicate value: \"r\"",
+                "status.extendedResourceClaimStatus.resourceClaimName: Invalid value: \"X\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+            ]
+        },
     };
 
     [Theory]
@@ -179,6 +197,18 @@ public class CoreRulesTests
                 "volume \"p\" (Projected): overlapping paths: \"t\" (ServiceAccountToken) with \"t\" (Secret \"s\")",
             ],
             StrategyRun.Warnings(StrategyRun.Resource("pods"), pod));
+    }
+
+    [Fact]
+    public void An_update_of_a_ReplicationController_is_warned_of_by_its_old_template()
+    {
+        static string Controller(string more) =>
+            """{"metadata":{"generation":<n>},"spec":{"selector":{"a":"b"},"template":{"metadata":{"labels":{"a":"b"}},"spec":{<more>"containers":[{"name":"c","image":"i"}]}}}}"""
+                .Replace("<n>", $"{more.Length}", StringComparison.Ordinal).Replace("<more>", more, StringComparison.Ordinal);
+        const string volume = """ "volumes":[{"name":"v","quobyte":{"registry":"a:1","volume":"v"}}],""";
+        const string warning = "spec.template.spec.volumes[0].quobyte: deprecated in v1.22, non-functional in v1.25+";
+        Assert.Equal([warning], Written.Warnings("/v1/replicationcontrollers", Controller(""), Controller(volume)));
+        Assert.Empty(Written.Warnings("/v1/replicationcontrollers", Controller(volume), Controller("")));
     }
 
     [Theory]

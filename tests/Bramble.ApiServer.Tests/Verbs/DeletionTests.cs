@@ -26,6 +26,19 @@ public sealed class DeletionTests
         Assert.Equal($"Operation cannot be fulfilled on namespaces \"n\": Precondition failed: UID in precondition: x, UID in object meta: {made.Uid}", refused.Message);
     }
 
+    [Theory]
+    [InlineData("Orphan")]
+    [InlineData("Foreground")]
+    public async Task An_event_has_no_dependents_to_care_for(string policy)
+    {
+        await using var api = await InMemoryApi.StartAsync();
+        var events = new ResourceId("", "v1", "events", "Event", true);
+        await api.Client.CreateAsync(Resources.Namespaces, new("", "n"), Parse("""{"metadata":{"name":"n"}}"""), null, Cancel);
+        await api.Client.CreateAsync(events, new("n", "e"), Parse("""{"metadata":{"name":"e"},"involvedObject":{"namespace":"n"}}"""), null, Cancel);
+        await api.Client.DeleteAsync(events, new("n", "e"), new DeleteQuery(PropagationPolicy: policy), Cancel);
+        Assert.Null(await api.Client.FindAsync(events, new("n", "e"), Cancel));
+    }
+
     [Fact]
     public async Task Very_old_clients_find_the_pods_of_a_node()
     {

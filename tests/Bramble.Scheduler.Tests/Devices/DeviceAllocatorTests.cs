@@ -54,7 +54,8 @@ public sealed class DeviceAllocatorTests
     [Fact]
     public void What_others_hold_is_not_given_twice_but_an_administrator_may_look()
     {
-        var held = new HashSet<DeviceId> { new("gpu.example.com", "n2", "large") };
+        var held = new DevicesInUse();
+        held.Hold(new("gpu.example.com", "n2", "large"));
         Assert.Null(Allocator(held: held).Allocate(Node("n2"), [Claim(Exactly())]));
         Assert.Equal("large", Names(Allocator(held: held).Allocate(Node("n2"), [Claim(Exactly(""","adminAccess":true"""))])));
         Assert.Null(Allocator().Allocate(Node("n2"), [Claim(Exactly()), Claim(Exactly(), uid: "other")]));
@@ -67,6 +68,82 @@ public sealed class DeviceAllocatorTests
         tainted["taints"] = JsonNode.Parse("""[{"key":"broken","effect":"NoSchedule"}]""");
         Assert.Null(Allocator([Slice("n1", tainted)]).Allocate(Node("n1"), [Claim(Exactly())]));
         Assert.Equal("t", Names(Allocator([Slice("n1", tainted)]).Allocate(Node("n1"), [Claim(Exactly(""","tolerations":[{"key":"broken","operator":"Exists"}]"""))])));
+    }
+
+    /// <summary>What a device of 8Gi with this policy gives to this request: the consumption, or none.</summary>
+    [Theory]
+    [InlineData("", "", "8Gi")]
+    [InlineData("", "2Gi", "2Gi")]
+    [InlineData("", "9Gi", null)]
+    [InlineData("""{"default":"1Gi"}""", "", "1Gi")]
+    [InlineData("""{"default":"1Gi","validValues":["1Gi","4Gi"]}""", "2Gi", "4Gi")]
+    [InlineData("""{"default":"1Gi","validValues":["1Gi","4Gi"]}""", "5Gi", null)]
+    [InlineData("""{"default":"2Gi","validRange":{"min":"2Gi","step":"2Gi","max":"6Gi"}}""", "1Gi", "2Gi")]
+    [InlineData("""{"default":"2Gi","validRange":{"min":"2Gi","step":"2Gi","max":"6Gi"}}""", "3Gi", "4Gi")]
+    [InlineData("""{"default":"2Gi","validRange":{"min":"2Gi","step":"2Gi","max":"6Gi"}}""", "7Gi", null)]
+    public void A_shared_device_gives_what_its_policy_allows(string policy, string asked, string? consumed)
+    {
+        var allocation = Allocator([Slice("n1", Shared(policy))]).Allocate(Node("n1"), [Claim(Exactly(asked.Length == 0 ? "" : $$"""
+            ,"capacity":{"requests":{"memory":"{{asked}}"} }
+            """))]);
+        Assert.Equal(consumed, (string?)allocation?[0]["devices"]!["results"]![0]!["consumedCapacity"]!["memory"]);
+    }
+
+    [Fact]
+    public void A_shared_device_is_given_until_its_capacity_is_gone()
+    {
+        var slices = new[] { Slice("n1", Shared("")) };
+        var claim = Claim(Exactly(""","capacity":{"requests":{"memory":"3Gi"}}"""));
+        var held = new DevicesInUse();
+        for (var i = 0; i < 2; i++)
+        {
+            var allocation = Assert.Single(Allocator(slices, held).Allocate(Node("n1"), [claim])!);
+            Assert.Equal(36, ((string)allocation["devices"]!["results"]![0]!["shareID"]!).Length);
+            held.Add(allocation);
+        }
+        Assert.Null(Allocator(slices, held).Allocate(Node("n1"), [claim]));
+        Assert.Null(Allocator(slices).Allocate(Node("n1"), [claim, Claim(Exactly(""","capacity":{"requests":{"memory":"6Gi"}}"""), uid: "other")]));
+    }
+
+    [Fact]
+    public void A_capacity_that_a_device_does_not_have_cannot_be_asked_of_it() =>
+        Assert.Null(Allocator().Allocate(Node("n1"), [Claim(Exactly(""","capacity":{"requests":{"bandwidth":"1"}}"""))]));
+
+    [Fact]
+    public void Parts_of_a_device_are_given_while_enough_of_the_whole_is_left()
+    {
+        JsonObject Part(string name, string memory)
+        {
+            var part = Gpu(name, memory, 0);
+            part["consumesCounters"] = JsonNode.Parse($$"""[{"counterSet":"gpu0","counters":{"memory":{"value":"{{memory}}"} } }]""");
+            return part;
+        }
+
+        var counters = ResourceSlice.Of(Parse("""{"spec":{"driver":"gpu.example.com","nodeName":"n1","pool":{"name":"n1","generation":1,"resourceSliceCount":2},"sharedCounters":[{"name":"gpu0","counters":{"memory":{"value":"40Gi"}}}]}}"""))!;
+        ResourceSlice[] slices = [counters, Slice("n1", 2, Part("whole", "40Gi"), Part("half", "20Gi"), Part("other-half", "20Gi"))];
+        Assert.Equal("whole", Names(Allocator(slices).Allocate(Node("n1"), [Claim(Exactly())])));
+        Assert.Equal("half other-half", Names(Allocator(slices).Allocate(Node("n1"), [Claim(Exactly(""","count":2"""))])));
+        Assert.Null(Allocator(slices).Allocate(Node("n1"), [Claim(Exactly(""","count":3"""))]));
+        var held = new DevicesInUse();
+        held.Hold(new("gpu.example.com", "n1", "half"));
+        Assert.Equal("other-half", Names(Allocator(slices, held).Allocate(Node("n1"), [Claim(Exactly())])));
+    }
+
+    [Fact]
+    public void Configuration_of_a_class_comes_once_and_the_claims_own_for_each_request_it_names()
+    {
+        var classes = new Dictionary<string, DeviceClass>
+        {
+            ["gpu"] = DeviceClass.Of(Parse("""{"metadata":{"name":"gpu"},"spec":{"config":[{"opaque":{"driver":"gpu.example.com","parameters":{"a":1}}}]}}""")),
+        };
+        var claim = DeviceClaim.Of(Parse("""
+            {"metadata":{"name":"c","namespace":"default","uid":"u"},"spec":{"devices":{"requests":[{"name":"x","exactly":{"deviceClassName":"gpu"}},{"name":"y","exactly":{"deviceClassName":"gpu"}}],
+             "config":[{"opaque":{"driver":"b"}},{"requests":["y"],"opaque":{"driver":"c"}}]}}}
+            """));
+        var allocation = Assert.Single(new DeviceAllocator(Slices, classes, new DevicesInUse(), new DeviceSelectors()).Allocate(Node("n1"), [claim])!);
+        Assert.Equal(
+            """[{"source":"FromClass","requests":["x","y"],"opaque":{"driver":"gpu.example.com","parameters":{"a":1}}},{"source":"FromClaim","opaque":{"driver":"b"}},{"source":"FromClaim","requests":["y"],"opaque":{"driver":"c"}}]""",
+            allocation["devices"]!["config"]!.ToJsonString());
     }
 
     [Fact]
@@ -94,7 +171,7 @@ public sealed class DeviceAllocatorTests
         Assert.StartsWith("running \"DynamicResources\" filter plugin: claim default/c: selector #0: CEL runtime error: ", error.Message, StringComparison.Ordinal);
     }
 
-    private static DeviceAllocator Allocator(ResourceSlice[]? slices = null, HashSet<DeviceId>? held = null) => new(slices ?? Slices, Classes, held ?? [], new DeviceSelectors());
+    private static DeviceAllocator Allocator(ResourceSlice[]? slices = null, DevicesInUse? held = null) => new(slices ?? Slices, Classes, held ?? new DevicesInUse(), new DeviceSelectors());
 
     private static string Exactly(string more = "") => $$$"""{"name":"r","exactly":{"deviceClassName":"gpu"{{{more}}}}}""";
 
@@ -115,6 +192,14 @@ public sealed class DeviceAllocatorTests
     }.ToJsonString()))!;
 
     private static JsonObject Gpu(string name, string memory, int numa) => Parse($$$"""{"name":"{{{name}}}","attributes":{"numa":{"int":{{{numa}}}}},"capacity":{"memory":{"value":"{{{memory}}}"}} }""");
+
+    private static JsonObject Shared(string policy)
+    {
+        var device = Gpu("shared", "8Gi", 0);
+        device["allowMultipleAllocations"] = true;
+        if (policy.Length > 0) device["capacity"]!["memory"]!["requestPolicy"] = JsonNode.Parse(policy);
+        return device;
+    }
 
     private static NodeInfo Node(string name) => new(Some.Node(name, labels: []));
 

@@ -22,7 +22,7 @@ internal sealed class PodSecurityAdmission : IAdmissionPlugin
     {
         if (request.Is("", "namespaces")) ValidateNamespace(request);
         else if (request.Resource == Pods) ValidatePod(request);
-        else if (request.Subresource.Length == 0 && TemplateOf(request) is { } template) ValidateTemplate(request, template);
+        else if (request.Subresource.Length == 0 && DisabledPodFields.TemplateOf(request.Resource, request.Object) is { } template) ValidateTemplate(request, template);
         return default;
     }
 
@@ -46,14 +46,6 @@ internal sealed class PodSecurityAdmission : IAdmissionPlugin
     }
 
     private static NamespacePolicy PolicyOf(AdmissionRequest request) => NamespacePolicy.Read(request.Reader.Find(Namespaces, new("", request.Namespace))?.ToTree().Labels());
-
-    private static JsonObject? TemplateOf(AdmissionRequest request) => (request.Resource.Group, request.Resource.Resource) switch
-    {
-        ("apps", "deployments" or "replicasets" or "statefulsets" or "daemonsets") or ("batch", "jobs") or ("", "replicationcontrollers") => request.Object.Object("spec").Object("template"),
-        ("batch", "cronjobs") => request.Object.Object("spec").Object("jobTemplate").Object("spec").Object("template"),
-        ("", "podtemplates") => request.Object.Object("template"),
-        _ => null,
-    };
 
     /// <summary>Only images of containers, and ephemeral containers, can change in a way that matters.</summary>
     private static bool IsSignificant(JsonObject? spec, JsonObject? old)

@@ -24,7 +24,8 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
 
     public bool Handles(AdmissionRequest request) => request.Resource.Group != Group && request.Object is not null;
 
-    private sealed record Invocation(MutatingPolicy Policy, string Binding, JsonObject? Parameters)
+    /// <param name="Seen">The request in the version the policy names, before any mutation.</param>
+    private sealed record Invocation(MutatingPolicy Policy, string Binding, JsonObject? Parameters, AdmissionRequest Seen)
     {
         public (string, string, string) Key => (Policy.Name, Binding, $"{Parameters?["metadata"]?["namespace"]}/{Parameters?.ObjectName()}");
     }
@@ -60,7 +61,7 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
         {
             if (request.Reader.Find(Policies, new NamespacedName("", group.Key)) is not { } stored) continue;
             var policy = _compiled.GetValue(stored, static p => new MutatingPolicy(p.ToTree()));
-            if (!PolicyBinding.Matches(policy.Spec.Object("matchConstraints"), request, needsRules: true)) continue;
+            if (PolicyBinding.Match(policy.Spec.Object("matchConstraints"), request, needsRules: true) is not { } seen) continue;
             try
             {
                 PolicyBinding.CheckParamKind(policy.Spec, request);
@@ -73,10 +74,10 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
             foreach (var binding in group.OrderBy(b => b.ObjectName(), StringComparer.Ordinal))
             {
                 var spec = binding.Object("spec") ?? [];
-                if (!PolicyBinding.Matches(spec.Object("matchResources"), request, needsRules: false)) continue;
+                if (PolicyBinding.Match(spec.Object("matchResources"), request, needsRules: false) is null) continue;
                 try
                 {
-                    foreach (var parameters in PolicyBinding.Parameters(policy.Spec, spec, request)) invocations.Add(new Invocation(policy, binding.ObjectName(), parameters));
+                    foreach (var parameters in PolicyBinding.Parameters(policy.Spec, spec, request)) invocations.Add(new Invocation(policy, binding.ObjectName(), parameters, seen));
                 }
                 catch (PolicyConfigurationException e)
                 {
@@ -91,7 +92,8 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
     private bool Invoke(Invocation invocation, AdmissionRequest request, List<(MutatingPolicy, string?, string, string)> failures)
     {
         var policy = invocation.Policy;
-        if (!policy.Conditions.IsEmpty && !policy.Conditions.Match(ExpressionVariables.Of(request, invocation.Parameters, authorizer), out var unclear))
+        var seen = See(invocation, request);
+        if (!policy.Conditions.IsEmpty && !policy.Conditions.Match(ExpressionVariables.Of(seen, invocation.Parameters, authorizer), out var unclear))
         {
             if (unclear is not null) failures.Add((policy, invocation.Binding, unclear, "Invalid"));
             return false;
@@ -100,7 +102,8 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
         foreach (var mutation in policy.Mutations)
             try
             {
-                request.Object = Mutate(policy, mutation, request, ExpressionVariables.Of(request, invocation.Parameters, authorizer));
+                seen = See(invocation, request);
+                request.Object = request.TakeBack(Mutate(policy, mutation, seen, ExpressionVariables.Of(seen, invocation.Parameters, authorizer)), request.Object!);
                 isMutated = true;
             }
             catch (Exception e) when (e is CelException or BudgetSpentException or PolicyPatchException)
@@ -109,6 +112,9 @@ internal sealed class MutatingPolicyAdmission(IAuthorizer authorizer) : IAdmissi
             }
         return isMutated;
     }
+
+    private static AdmissionRequest See(Invocation invocation, AdmissionRequest request) =>
+        ReferenceEquals(invocation.Seen, request) ? request : request.As(invocation.Seen.Resource, invocation.Seen.Version, invocation.Seen.Kind);
 
     private static JsonObject Mutate(MutatingPolicy policy, PolicyMutation mutation, AdmissionRequest request, Dictionary<string, object?> variables)
     {

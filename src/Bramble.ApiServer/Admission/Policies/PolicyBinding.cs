@@ -3,6 +3,7 @@ using Bramble.Api.Catalog;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.ApiServer.Admission.Webhooks;
+using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission.Policies;
@@ -15,18 +16,16 @@ internal static class PolicyBinding
 {
     private static readonly GroupResource Definitions = new("apiextensions.k8s.io", "customresourcedefinitions");
 
-    /// <summary>True when a policy's matchConstraints or a binding's matchResources fit the request.</summary>
-    public static bool Matches(JsonObject? constraints, AdmissionRequest request, bool needsRules)
+    /// <summary>The request as a policy's matchConstraints want to see it, or a binding's matchResources; null: they do not fit.</summary>
+    public static AdmissionRequest? Match(JsonObject? constraints, AdmissionRequest request, bool needsRules)
     {
-        if (constraints is null) return !needsRules;
-        foreach (var (_, rule) in constraints.Items("excludeResourceRules"))
-            if (RuleFits(rule, request)) return false;
+        if (constraints is null) return needsRules ? null : request;
+        var isExact = constraints.Text("matchPolicy") != "Equivalent";
+        if (EquivalentResources.Find(constraints, "excludeResourceRules", isExact, request, RuleFits) is not null) return null;
         var selectors = new Webhook(new JsonObject { ["namespaceSelector"] = constraints.Object("namespaceSelector")?.DeepClone(), ["objectSelector"] = constraints.Object("objectSelector")?.DeepClone() });
-        if (!selectors.MatchesSelectors(request)) return false;
-        if (constraints.Count("resourceRules") == 0) return !needsRules;
-        foreach (var (_, rule) in constraints.Items("resourceRules"))
-            if (RuleFits(rule, request)) return true;
-        return false;
+        if (!selectors.MatchesSelectors(request)) return null;
+        if (constraints.Count("resourceRules") == 0) return needsRules ? null : request;
+        return EquivalentResources.Find(constraints, "resourceRules", isExact, request, RuleFits);
     }
 
     private static bool RuleFits(JsonObject rule, AdmissionRequest request) =>
@@ -38,7 +37,7 @@ internal static class PolicyBinding
     {
         if (policySpec.Object("paramKind") is not { } kind || bindingSpec.Object("paramRef") is not { } reference) return [null];
         GroupVersion.TryParse(kind.Text("apiVersion"), out var version);
-        var (resource, isNamespaced) = ResourceOf(version.Group, kind.Text("kind"), request)!.Value;
+        var (resource, isNamespaced) = ResourceOf(version.Group, kind.Text("kind"), request.Reader)!.Value;
         var ns = reference.Text("namespace");
         if (!isNamespaced && ns.Length > 0) throw new PolicyConfigurationException("paramRef.namespace must not be provided for a cluster-scoped `paramKind`");
         if (isNamespaced && ns.Length == 0 && (ns = request.Namespace).Length == 0)
@@ -62,16 +61,16 @@ internal static class PolicyBinding
     {
         if (policySpec.Object("paramKind") is not { } kind) return;
         GroupVersion.TryParse(kind.Text("apiVersion"), out var version);
-        if (ResourceOf(version.Group, kind.Text("kind"), request) is null)
+        if (ResourceOf(version.Group, kind.Text("kind"), request.Reader) is null)
             throw new PolicyConfigurationException($"failed to find resource referenced by paramKind: '{kind.Text("apiVersion")}, Kind={kind.Text("kind")}'");
     }
 
     /// <summary>The resource of a kind: built in, or by the definitions there are.</summary>
-    private static (GroupResource Resource, bool IsNamespaced)? ResourceOf(string group, string kind, AdmissionRequest request)
+    public static (GroupResource Resource, bool IsNamespaced)? ResourceOf(string group, string kind, IResourceReader reader)
     {
         foreach (var resource in ApiCatalog.BuiltIn.Resources)
             if (resource.Group == group && resource.Kind == kind && resource.IsStored) return (resource.GroupResource, resource.IsNamespaced);
-        foreach (var definition in request.Reader.List(Definitions))
+        foreach (var definition in reader.List(Definitions))
         {
             var spec = definition.ToTree().Object("spec");
             if (spec.Text("group") == group && spec.Object("names").Text("kind") == kind) return (new GroupResource(group, spec.Object("names").Text("plural")), spec.Text("scope") == "Namespaced");

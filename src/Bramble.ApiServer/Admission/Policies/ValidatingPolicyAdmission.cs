@@ -31,12 +31,12 @@ internal sealed class ValidatingPolicyAdmission(IAuthorizer authorizer) : IAdmis
         {
             if (request.Reader.Find(Policies, new NamespacedName("", group.Key)) is not { } stored) continue;
             var policy = _compiled.GetValue(stored, static p => new ValidatingPolicy(p.ToTree()));
-            if (!PolicyBinding.Matches(policy.Spec.Object("matchConstraints"), request, needsRules: true)) continue;
+            if (PolicyBinding.Match(policy.Spec.Object("matchConstraints"), request, needsRules: true) is not { } seen) continue;
             var ofPolicy = group.OrderBy(b => b.ObjectName(), StringComparer.Ordinal);
             try
             {
                 PolicyBinding.CheckParamKind(policy.Spec, request);
-                foreach (var binding in ofPolicy) denied = Check(request, policy, binding) is { } refusal ? denied ?? refusal : denied;
+                foreach (var binding in ofPolicy) denied = Check(request, seen, policy, binding) is { } refusal ? denied ?? refusal : denied;
             }
             catch (PolicyConfigurationException e)
             {
@@ -46,11 +46,12 @@ internal sealed class ValidatingPolicyAdmission(IAuthorizer authorizer) : IAdmis
         return denied is null ? default : throw denied;
     }
 
+    /// <param name="seen">The request in the version the policy names.</param>
     /// <returns>The refusal, when the binding denies.</returns>
-    private StatusException? Check(AdmissionRequest request, ValidatingPolicy policy, JsonObject binding)
+    private StatusException? Check(AdmissionRequest request, AdmissionRequest seen, ValidatingPolicy policy, JsonObject binding)
     {
         var spec = binding.Object("spec") ?? [];
-        if (!PolicyBinding.Matches(spec.Object("matchResources"), request, needsRules: false)) return null;
+        if (PolicyBinding.Match(spec.Object("matchResources"), request, needsRules: false) is null) return null;
         var by = $"ValidatingAdmissionPolicy '{policy.Name}' with binding '{binding.ObjectName()}'";
         var actions = spec.Texts("validationActions").ToList();
         StatusException? denied = null;
@@ -58,7 +59,7 @@ internal sealed class ValidatingPolicyAdmission(IAuthorizer authorizer) : IAdmis
         {
             foreach (var parameters in PolicyBinding.Parameters(policy.Spec, spec, request))
             {
-                var refusals = policy.Evaluate(ExpressionVariables.Of(request, parameters, authorizer), out var always);
+                var refusals = policy.Evaluate(ExpressionVariables.Of(seen, parameters, authorizer), out var always);
                 foreach (var refusal in refusals)
                 {
                     if (actions.Contains("Warn")) request.Warnings.Add($"Validation failed for {by}: {refusal.Message}");

@@ -70,7 +70,7 @@ internal static class QuotaScopes
         }
     }
 
-    private static bool IsBestEffort(JsonObject? spec) => PodResources.OfPod(spec, "requests").Values.All(q => q.IsZero) && PodResources.OfPod(spec, "limits").Values.All(q => q.IsZero);
+    private static bool IsBestEffort(JsonObject? spec) => QualityOfService.Of(spec ?? []) == "BestEffort";
 
     private static bool HasCrossNamespaceTerms(JsonObject? affinity)
     {

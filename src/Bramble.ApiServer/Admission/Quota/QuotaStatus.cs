@@ -18,7 +18,7 @@ internal static class QuotaStatus
         [.. (spec.Object("hard") ?? []).Select(limit => ResourceOf(limit.Key)).OfType<GroupResource>().Distinct()];
 
     /// <summary>Null: it says so already.</summary>
-    public static JsonObject? Decide(JsonObject quota, IResourceReader reader)
+    public static JsonObject? Decide(JsonObject quota, IResourceReader reader, DateTimeOffset now)
     {
         var spec = quota.Object("spec");
         var hard = PodResources.Read(spec, "hard");
@@ -32,7 +32,7 @@ internal static class QuotaStatus
             {
                 var tree = obj.ToTree();
                 if (hasScopes && !QuotaScopes.Match(spec, resource, tree)) continue;
-                foreach (var (name, quantity) in QuotaUsage.Of(resource, tree))
+                foreach (var (name, quantity) in QuotaUsage.Of(resource, tree, now))
                     if (used.TryGetValue(name, out var sum)) used[name] = sum + quantity;
             }
         }

@@ -49,7 +49,7 @@ public sealed class QuotaStatusWriter(WatchCache cache, IKubeClient client, Time
                 seen[quota.Name] = counted;
                 continue;
             }
-            if (QuotaStatus.Decide(tree, cache) is { } status)
+            if (QuotaStatus.Decide(tree, cache, time.GetUtcNow()) is { } status)
             {
                 if (!await WriteAsync(quota.Name, tree, status, cancel)) continue; // looked at again when it changed
             }

@@ -16,22 +16,24 @@ internal static class QuotaUsage
         "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims",
     };
 
-    public static Dictionary<string, Quantity> Of(GroupResource resource, JsonObject obj)
+    public static Dictionary<string, Quantity> Of(GroupResource resource, JsonObject obj, DateTimeOffset now)
     {
         Dictionary<string, Quantity> usage = new(StringComparer.Ordinal) { [$"count/{resource}"] = One };
         if (resource is ("resource.k8s.io", "resourceclaims")) AddDevices(usage, obj.Object("spec").Object("devices"));
         if (resource.Group.Length > 0) return usage;
-        if (resource.Resource == "pods") AddPod(usage, obj);
+        if (resource.Resource == "pods") AddPod(usage, obj, now);
         else if (CountedByName.Contains(resource.Resource)) usage[resource.Resource] = One;
         if (resource.Resource == "services") AddService(usage, obj.Object("spec"));
         if (resource.Resource == "persistentvolumeclaims") AddClaim(usage, obj);
         return usage;
     }
 
-    private static void AddPod(Dictionary<string, Quantity> usage, JsonObject pod)
+    private static void AddPod(Dictionary<string, Quantity> usage, JsonObject pod, DateTimeOffset now)
     {
-        // A finished pod holds its object, but no node's resources.
+        // A finished pod holds its object, but no node's resources; one that a lost node cannot end must not keep its successor out.
         if (pod.Object("status").Text("phase") is "Succeeded" or "Failed") return;
+        var meta = pod.Object("metadata");
+        if (KubernetesTime.Read(meta.Text("deletionTimestamp")) is { } due && meta.LongOrNull("deletionGracePeriodSeconds") is { } grace && now > due.AddSeconds(grace)) return;
         usage["pods"] = One;
         foreach (var (name, quantity) in PodResources.OfPod(pod.Object("spec"), "requests", withOverhead: true))
         {
@@ -87,6 +89,8 @@ internal static class QuotaUsage
         var className = claim.Annotations().TextOrNull("volume.beta.kubernetes.io/storage-class") ?? claim.Object("spec").Text("storageClassName");
         if (className.Length > 0) usage[$"{className}.storageclass.storage.k8s.io/persistentvolumeclaims"] = One;
         if (!Quantity.TryParse(claim.Object("spec").Object("resources").Object("requests").Text("storage"), out var storage, out _)) return;
+        // An expansion that was begun counts until it is given up.
+        if (Quantity.TryParse(claim.Object("status").Object("allocatedResources").Text("storage"), out var allocated, out _) && allocated > storage) storage = allocated;
         usage["requests.storage"] = storage;
         if (className.Length > 0) usage[$"{className}.storageclass.storage.k8s.io/requests.storage"] = storage;
     }

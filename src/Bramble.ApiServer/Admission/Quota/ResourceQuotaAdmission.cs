@@ -10,7 +10,7 @@ namespace Bramble.ApiServer.Admission.Quota;
 /// <summary>A namespace's ResourceQuotas: nothing is created, and nothing grows, beyond them. What a write takes is added to the quotas' status before the
 /// write is stored, with their resourceVersion as the condition: of two writes at once that fit only one by one, one is refused, also with several servers.</summary>
 /// <remarks>A write that fails afterwards leaves its share in the status; <see cref="QuotaStatusWriter"/> counts anew and gives it back.</remarks>
-internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client) : IAdmissionPlugin
+internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvider time) : IAdmissionPlugin
 {
     private const int WriteAttemptsMax = 10;
 
@@ -39,7 +39,7 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client) : IAdmiss
     public async ValueTask ValidateAsync(AdmissionRequest request, CancellationToken cancel)
     {
         if (request.Reader.List(Quotas, request.Namespace).Count == 0) return;
-        var wanted = QuotaUsage.Of(request.Resource, request.Object!);
+        var wanted = QuotaUsage.Of(request.Resource, request.Object!, time.GetUtcNow());
         // What must be said is asked by all quotas before the first one counts.
         if (request.Resource == Pods)
             foreach (var quota in QuotasAbout(request))
@@ -73,12 +73,12 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client) : IAdmiss
             .Where(quota => QuotaScopes.Match(quota.Object("spec"), request.Resource, request.Object!));
 
     /// <summary>The quota with this write's share added to what its status says is used; null when the write takes nothing of it. Refuses what does not fit.</summary>
-    private static JsonObject? Charge(AdmissionRequest request, JsonObject quota, Dictionary<string, Quantity> wanted)
+    private JsonObject? Charge(AdmissionRequest request, JsonObject quota, Dictionary<string, Quantity> wanted)
     {
         var spec = quota.Object("spec");
         var hard = PodResources.Read(spec, "hard");
         // What the object used before counts where the quota was about it before.
-        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old && QuotaScopes.Match(spec, request.Resource, old) ? QuotaUsage.Of(request.Resource, old) : [];
+        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old && QuotaScopes.Match(spec, request.Resource, old) ? QuotaUsage.Of(request.Resource, old, time.GetUtcNow()) : [];
         SortedDictionary<string, Quantity> asked = new(StringComparer.Ordinal);
         foreach (var (name, quantity) in wanted)
         {
@@ -87,7 +87,7 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client) : IAdmiss
         }
         if (asked.Count == 0) return null;
         // A quota that is new, or whose limits changed, has no status that counts yet.
-        if (!JsonNode.DeepEquals(quota.Object("status").Object("hard"), spec.Object("hard"))) quota["status"] = QuotaStatus.Decide(quota, request.Reader);
+        if (!JsonNode.DeepEquals(quota.Object("status").Object("hard"), spec.Object("hard"))) quota["status"] = QuotaStatus.Decide(quota, request.Reader, time.GetUtcNow());
         var used = PodResources.Read(quota.Object("status"), "used");
         Quantity Used(string name) => used.GetValueOrDefault(name, Quantity.FromUnits(0));
         var exceeded = asked.Where(a => Used(a.Key) + a.Value > hard[a.Key]).Select(a => a.Key).ToList();

@@ -16,13 +16,11 @@ internal static class AdmissionReviews
 
     public static JsonObject Question(AdmissionRequest request, string version, string uid)
     {
-        var kind = request.Kind;
-        JsonObject Kind() => new() { ["group"] = kind.Group, ["version"] = kind.Version, ["kind"] = kind.Kind };
-        JsonObject Resource() => new() { ["group"] = request.Resource.Group, ["version"] = request.Version, ["resource"] = request.Resource.Resource };
-        var question = new JsonObject { ["uid"] = uid, ["kind"] = Kind(), ["resource"] = Resource() };
+        var original = request.Asked ?? request;
+        var question = new JsonObject { ["uid"] = uid, ["kind"] = ExpressionVariables.KindOf(request), ["resource"] = ExpressionVariables.ResourceOf(request) };
         if (request.Subresource.Length > 0) question["subResource"] = request.Subresource;
-        question["requestKind"] = Kind();
-        question["requestResource"] = Resource();
+        question["requestKind"] = ExpressionVariables.KindOf(original);
+        question["requestResource"] = ExpressionVariables.ResourceOf(original);
         if (request.Subresource.Length > 0) question["requestSubResource"] = request.Subresource;
         if (request.Name.Length > 0) question["name"] = request.Name;
         if (request.Namespace.Length > 0) question["namespace"] = request.Namespace;

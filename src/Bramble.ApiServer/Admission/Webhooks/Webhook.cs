@@ -26,8 +26,10 @@ internal sealed record Webhook(JsonObject Tree, IAuthorizer? Authorizer = null)
     private readonly Lazy<MatchConditions> _conditions = new(() => new MatchConditions(Tree, hasParams: false));
 
     /// <summary>Rules, selectors and matchConditions fit.</summary>
+    /// <returns>The request as this webhook wants to see it; null: it is not concerned.</returns>
     /// <exception cref="StatusException">A condition cannot be evaluated, and failurePolicy is Fail.</exception>
-    public bool Matches(AdmissionRequest request) => MatchesRules(request) && MatchesNamespace(request) && MatchesObject(request) && MatchesConditions(request);
+    public AdmissionRequest? Match(AdmissionRequest request) =>
+        EquivalentResources.Find(Tree, "rules", Tree.Text("matchPolicy") == "Exact", request, MatchesRule) is { } seen && MatchesSelectors(request) && MatchesConditions(seen) ? seen : null;
 
     private bool MatchesConditions(AdmissionRequest request)
     {
@@ -37,13 +39,6 @@ internal sealed record Webhook(JsonObject Tree, IAuthorizer? Authorizer = null)
 
     /// <summary>The selectors fit.</summary>
     public bool MatchesSelectors(AdmissionRequest request) => MatchesNamespace(request) && MatchesObject(request);
-
-    private bool MatchesRules(AdmissionRequest request)
-    {
-        foreach (var (_, rule) in Tree.Items("rules"))
-            if (MatchesRule(rule, request)) return true;
-        return false;
-    }
 
     internal static bool MatchesRule(JsonObject rule, AdmissionRequest request)
     {

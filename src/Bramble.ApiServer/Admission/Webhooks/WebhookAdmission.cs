@@ -39,9 +39,10 @@ internal abstract class WebhookAdmission(string configurations, IAuthorizer auth
 
     private IReadOnlyList<Webhook> Read(KubeObject configuration) => [.. (configuration.ToTree().Array("webhooks") ?? []).OfType<JsonObject>().Select(tree => new Webhook(tree, authorizer))];
 
+    /// <param name="seen">The request as the webhook sees it.</param>
     /// <returns>Null: the call failed and the webhook's policy is to go on.</returns>
     /// <exception cref="StatusException">Refused, or failed where that is a refusal.</exception>
-    protected async Task<WebhookVerdict?> CallAsync(Webhook webhook, AdmissionRequest request, bool isMutating, CancellationToken cancel)
+    protected async Task<WebhookVerdict?> CallAsync(Webhook webhook, AdmissionRequest request, AdmissionRequest seen, bool isMutating, CancellationToken cancel)
     {
         if (request.IsDryRun && !webhook.SupportsDryRun) throw StatusErrors.BadRequest($"admission webhook \"{webhook.Name}\" does not support dry run");
         WebhookVerdict? verdict;
@@ -50,7 +51,7 @@ internal abstract class WebhookAdmission(string configurations, IAuthorizer auth
             if (AdmissionReviews.Version(webhook) is not { } version)
                 throw new WebhookCallException("could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)");
             var uid = Guid.NewGuid().ToString();
-            var answer = await _client.PostAsync(webhook, AdmissionReviews.Question(request, version, uid), request.Reader, cancel);
+            var answer = await _client.PostAsync(webhook, AdmissionReviews.Question(seen, version, uid), request.Reader, cancel);
             verdict = AdmissionReviews.Answer(answer, version, uid, isMutating, out var error);
             if (verdict is null || error.Length > 0) throw new WebhookCallException($"received invalid webhook response: {error}");
         }
@@ -86,22 +87,20 @@ internal sealed class MutatingAdmissionWebhook(IAuthorizer authorizer) : Webhook
         rounds.Enter(request.Object);
         foreach (var webhook in Configured(request))
         {
-            if (!webhook.Matches(request) || !rounds.MayCall(webhook)) continue;
-            rounds.Called(webhook, webhook.MayBeReinvoked, await ApplyAsync(webhook, request, cancel));
+            if (webhook.Match(request) is not { } seen || !rounds.MayCall(webhook)) continue;
+            rounds.Called(webhook, webhook.MayBeReinvoked, await ApplyAsync(webhook, request, seen, cancel));
         }
 
         rounds.Leave(request.Object);
     }
 
     /// <returns>True: the object is another one now.</returns>
-    private async Task<bool> ApplyAsync(Webhook webhook, AdmissionRequest request, CancellationToken cancel)
+    private async Task<bool> ApplyAsync(Webhook webhook, AdmissionRequest request, AdmissionRequest seen, CancellationToken cancel)
     {
-        if (await CallAsync(webhook, request, isMutating: true, cancel) is not { Patch: { Length: > 0 } patch }) return false;
+        if (await CallAsync(webhook, request, seen, isMutating: true, cancel) is not { Patch: { Length: > 0 } patch }) return false;
         if (request.Object is not { } obj) throw StatusErrors.Internal($"admission webhook \"{webhook.Name}\" attempted to modify the object, which is not supported for this operation");
-        var asked = request.AsRequested(obj)!;
-        if ((ReferenceEquals(asked, obj) ? request.ObjectType : BuiltInSchemas.FindKind(request.Kind)) is not { } type) throw StatusErrors.Internal($"no schema for {request.Kind}");
-        var patched = Patched(asked, patch, type, request);
-        if (!ReferenceEquals(asked, obj) && GroupVersion.TryParse(obj.Text("apiVersion"), out var working)) KindConversion.Convert(patched, new(working.Group, working.Version, request.Kind.Kind));
+        if (seen.ObjectType is not { } type) throw StatusErrors.Internal($"no schema for {seen.Kind}");
+        var patched = request.TakeBack(Patched(seen.Object!, patch, type, seen), obj);
         var changed = !TreeEquality.Same(obj, patched);
         request.Object = patched;
         return changed;
@@ -130,7 +129,7 @@ internal sealed class ValidatingAdmissionWebhook(IAuthorizer authorizer) : Webho
     {
         List<Task>? calls = null;
         foreach (var webhook in Configured(request))
-            if (webhook.Matches(request)) (calls ??= []).Add(CallAsync(webhook, request, isMutating: false, cancel));
+            if (webhook.Match(request) is { } seen) (calls ??= []).Add(CallAsync(webhook, request, seen, isMutating: false, cancel));
         if (calls is not null) await Task.WhenAll(calls);
     }
 }

@@ -2,9 +2,17 @@ using System.Text.Json.Nodes;
 
 namespace Bramble.ApiServer.Strategies;
 
-/// <summary>Defaults that webhooks and admission policies share.</summary>
+/// <summary>Defaults and warnings that webhooks and admission policies share.</summary>
 internal static class AdmissionDefaults
 {
+    /// <summary>Names that configuration from files will have (ManifestBasedAdmissionControlConfig, off).</summary>
+    public static IEnumerable<string> NameWarnings(JsonObject obj)
+    {
+        const string suffix = ".static.k8s.io";
+        if (obj.ObjectName().EndsWith(suffix, StringComparison.Ordinal))
+            yield return $"metadata.name: names ending with \"{suffix}\" are reserved for static manifest-based configurations and cannot be managed via the API";
+    }
+
     public static void ApplyToMatch(JsonObject match)
     {
         match.DefaultTo("matchPolicy", "Equivalent");

@@ -14,5 +14,11 @@ internal sealed class AdmissionPolicyBindingStrategy(bool isMutating) : KindStra
 
     public override void Default(JsonObject binding) => AdmissionDefaults.ApplyToResources(binding.Object("spec").Object("matchResources"));
 
-    public override void Validate(JsonObject binding, FieldErrors errors, StrategyContext context) => AdmissionPolicyRules.ValidateBinding(binding, isMutating, errors);
+    public override void Validate(JsonObject binding, FieldErrors errors, StrategyContext context)
+    {
+        AdmissionPolicyRules.ValidateBinding(binding, isMutating, errors);
+        ParameterAccess.CheckBinding(binding, isMutating, errors, context);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject binding, JsonObject? old) => AdmissionDefaults.NameWarnings(binding);
 }

@@ -19,7 +19,15 @@ internal sealed class AdmissionPolicyStrategy(bool isMutating) : KindStrategy
         AdmissionDefaults.ApplyToResources(spec.Object("matchConstraints"));
     }
 
-    public override void Validate(JsonObject policy, FieldErrors errors, StrategyContext context) => AdmissionPolicyRules.Validate(policy, null, isMutating, errors);
+    public override void Validate(JsonObject policy, FieldErrors errors, StrategyContext context) => Validate(policy, null, errors, context);
 
-    public override void ValidateUpdate(JsonObject policy, JsonObject old, FieldErrors errors, StrategyContext context) => AdmissionPolicyRules.Validate(policy, old, isMutating, errors);
+    public override void ValidateUpdate(JsonObject policy, JsonObject old, FieldErrors errors, StrategyContext context) => Validate(policy, old, errors, context);
+
+    private void Validate(JsonObject policy, JsonObject? old, FieldErrors errors, StrategyContext context)
+    {
+        AdmissionPolicyRules.Validate(policy, old, isMutating, errors);
+        ParameterAccess.CheckPolicy(policy, old, errors, context);
+    }
+
+    public override IEnumerable<string> Warnings(JsonObject policy, JsonObject? old) => AdmissionDefaults.NameWarnings(policy);
 }

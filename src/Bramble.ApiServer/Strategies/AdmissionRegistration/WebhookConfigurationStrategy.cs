@@ -28,4 +28,6 @@ internal sealed class WebhookConfigurationStrategy(bool isMutating) : KindStrate
 
     public override void ValidateUpdate(JsonObject configuration, JsonObject old, FieldErrors errors, StrategyContext context) =>
         WebhookRules.Validate(configuration, old, isMutating, errors);
+
+    public override IEnumerable<string> Warnings(JsonObject configuration, JsonObject? old) => AdmissionDefaults.NameWarnings(configuration);
 }

@@ -9,6 +9,9 @@ internal sealed class EventStrategy(string involvedObject) : KindStrategy
 {
     public override bool AllowsCreateOnUpdate => true;
 
+    /// <summary>Nothing depends on an Event: no finalizer is set for its dependents, whatever the client asks.</summary>
+    public override string DefaultPropagation => "Unsupported";
+
     private bool IsCore => involvedObject == "involvedObject";
 
     public override IReadOnlyList<string> SelectableFields { get; } =

@@ -29,5 +29,11 @@ internal sealed class LimitRangeStrategy : KindStrategy
             if (!amounts.Has(name)) amounts[name] = amount?.DeepClone();
     }
 
+    /// <summary>Alone among kinds it needs no name.</summary>
+    public override void PrepareForCreate(JsonObject range, StrategyContext context)
+    {
+        if (range.ObjectName().Length == 0) range.Child("metadata")["name"] = Guid.NewGuid().ToString();
+    }
+
     public override void Validate(JsonObject range, FieldErrors errors, StrategyContext context) => LimitRangeRules.Validate(range, errors);
 }

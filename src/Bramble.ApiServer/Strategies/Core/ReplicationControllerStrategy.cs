@@ -39,5 +39,8 @@ internal sealed class ReplicationControllerStrategy : KindStrategy
         if (subresource == "status") ReplicaSetRules.ValidateStatus(controller, errors);
     }
 
-    public override IEnumerable<string> Warnings(JsonObject controller, JsonObject? old) => PodWarnings.OfController(controller, old);
+    /// <summary>Of an update upstream looks at the old template.</summary>
+    public override IEnumerable<string> Warnings(JsonObject controller, JsonObject? old) =>
+        old is null ? PodWarnings.OfController(controller, null)
+        : controller.Generation() != old.Generation() ? PodWarnings.Of(old.Object("spec").Object("template"), FieldPath.Spec.Child("template")) : [];
 }

@@ -19,10 +19,32 @@ internal sealed class EndpointSliceStrategy : KindStrategy
         }
     }
 
+    public override void PrepareForCreate(JsonObject slice, StrategyContext context)
+    {
+        base.PrepareForCreate(slice, context);
+        DropTopology(slice, null);
+    }
+
+    /// <summary>deprecatedTopology cannot be written by v1; the node it once named stays.</summary>
+    private static void DropTopology(JsonObject slice, JsonObject? old)
+    {
+        const string host = "kubernetes.io/hostname";
+        if (old is not null && !slice.Differs(old, "endpoints")) return;
+        foreach (var (_, endpoint) in slice.Items("endpoints"))
+        {
+            var node = endpoint.Object("deprecatedTopology").Text(host);
+            var wasNamed = false;
+            foreach (var (_, before) in old.Items("endpoints")) wasNamed |= node.Length > 0 && before.Object("deprecatedTopology").Text(host) == node;
+            if (wasNamed && !endpoint.Has("nodeName") && Formats.DnsSubdomain(node).Count == 0) endpoint["nodeName"] = node;
+            endpoint.Remove("deprecatedTopology");
+        }
+    }
+
     public override void PrepareForUpdate(JsonObject slice, JsonObject old, StrategyContext context)
     {
         base.PrepareForUpdate(slice, old, context);
         if (slice.Differs(old, "metadata", "labels")) slice.BumpGeneration(old);
+        DropTopology(slice, old);
     }
 
     public override void Validate(JsonObject slice, FieldErrors errors, StrategyContext context) => EndpointSliceRules.Validate(slice, null, errors);

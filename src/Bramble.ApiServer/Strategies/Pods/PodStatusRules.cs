@@ -33,6 +33,7 @@ internal static class PodStatusRules
         Transitions(status, before, spec, "initContainerStatuses", "initContainers", path, errors);
         Transitions(status, before, spec, "ephemeralContainerStatuses", null, path, errors);
         ResourceClaims(status, spec, path.Child("resourceClaimStatuses"), errors);
+        ExtendedResources(status.Object("extendedResourceClaimStatus"), spec, path.Child("extendedResourceClaimStatus"), errors);
         Addresses(status, before, "podIPs", path.Child("podIPs"), errors);
         if (status.Count("hostIPs") > 0)
         {
@@ -98,6 +99,34 @@ internal static class PodStatusRules
             if (!seen.Add(name)) errors.Duplicate(at.Child("name"), name);
             if (claim.TextOrNull("resourceClaimName") is { } own) errors.InvalidEach(at.Child("resourceClaimName"), own, Formats.DnsSubdomain(own));
         }
+    }
+
+    /// <summary>The claim the scheduler made for extended resources, and which container's resource each of its requests stands for: KEP-5004.</summary>
+    private static void ExtendedResources(JsonObject? claim, JsonObject spec, FieldPath path, FieldErrors errors)
+    {
+        if (claim is null) return;
+        if (claim.Count("requestMappings") == 0) errors.Required(path.Child("requestMappings"), "at least one request mapping is required");
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (index, mapping) in claim.Items("requestMappings"))
+        {
+            var (at, container, resource, request) = (path.Child("requestMappings").Index(index), mapping.Text("containerName"), mapping.Text("resourceName"), mapping.Text("requestName"));
+            JsonObject? found = null;
+            foreach (var list in (ReadOnlySpan<string>)["initContainers", "containers"])
+                foreach (var (_, each) in spec.Items(list))
+                    if (each.Text("name") == container) found = each;
+            if (found is null)
+                errors.Invalid(at.Child("containerName"), container, "must match the name of an entry in spec.initContainers.name or spec.containers.name");
+            else if (found.Object("resources").Object("requests")?.ContainsKey(resource) != true)
+                errors.Invalid(at.Child("resourceName"), resource, "must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests");
+            errors.InvalidEach(path.Child("requestName"), request, Formats.DnsLabel(request));
+            if (seen.Add($"{container}/{resource}/{request}")) continue;
+            errors.Duplicate(at.Child("containerName"), container);
+            errors.Duplicate(at.Child("resourceName"), resource);
+            errors.Duplicate(at.Child("requestName"), request);
+        }
+
+        if (claim.Text("resourceClaimName") is { Length: > 0 } name) errors.InvalidEach(path.Child("resourceClaimName"), name, Formats.DnsSubdomain(name));
+        else errors.Required(path.Child("resourceClaimName"));
     }
 
     private static void Addresses(JsonObject status, JsonObject before, string list, FieldPath path, FieldErrors errors)

@@ -13,6 +13,7 @@ internal static class DeviceRules
     public const int ListMax = 32;
     private const int ParameterBytesMax = 10 * 1024;
     private const int ExpressionBytesMax = 10 * 1024;
+    private const ulong ExpressionCostMax = 1_000_000;
     private static readonly string[] Effects = ["NoExecute", "NoSchedule", "None"];
 
     /// <summary>A list that is too long is not looked into.</summary>
@@ -45,7 +46,8 @@ internal static class DeviceRules
         try
         {
             var program = CelProgram.Compile(expression, DeviceEnvironment);
-            if (program.TypeName is not ("bool" or "dyn" or "any")) errors.Invalid(path, expression, $"must evaluate to bool or the unknown type, not {program.TypeName}");
+            if (program.TypeName is not ("bool" or "any")) errors.Invalid(path, expression, $"must evaluate to bool or the unknown type, not {program.TypeName}");
+            else if (program.CostMax(CelEnvironment.Device) > ExpressionCostMax) errors.Forbidden(path, "too complex, exceeds cost limit");
         }
         catch (CelSyntaxException e)
         {

@@ -39,6 +39,7 @@ internal static class ResourceClaimStatusRules
         var (status, before) = (claim.Object("status") ?? [], old.Object("status") ?? []);
         var (allocation, was) = (status.Object("allocation"), before.Object("allocation"));
         AdminAccess(allocation, was, claim.ObjectNamespace(), context, errors);
+        ClaimStatusAccess.Check(claim, status, before, errors, context);
         Consumers(status, errors);
         Devices(status, Allocated(allocation), errors);
         if (status.Count("reservedFor") > 0)
