@@ -47,44 +47,39 @@ internal sealed class IngressApplication(IngressState state, IngressMetrics metr
         running.Enter();
         try
         {
-            await AnswerAsync(http);
+            var started = time.GetTimestamp();
+            var now = state.Current;
+            var entry = http.Request.IsHttps ? EntryPoints.WebSecure : EntryPoints.Web;
+            var route = now.Routes.Find(http.Request, entry);
+            BackendPool? pool = null;
+            switch (route?.Action)
+            {
+                case RouteAction.Forward forward:
+                    pool = forward.Pools.Pick();
+                    if (pool is null) await AnswerAsync(http, 500, "Internal Server Error\n");
+                    else await ForwardAsync(http, route, forward, pool, entry);
+                    break;
+                case RouteAction.Redirect redirect:
+                    http.Response.StatusCode = redirect.Status;
+                    http.Response.Headers.Location = Redirection.Location(http.Request, redirect, route.Path);
+                    break;
+                case RouteAction.Answer answer:
+                    await AnswerAsync(http, answer.Status, answer.Text);
+                    break;
+                default:
+                    // Go's words, which are Traefik's.
+                    await AnswerAsync(http, 404, "404 page not found\n");
+                    break;
+            }
+            var took = time.GetElapsedTime(started);
+            var status = http.RequestAborted.IsCancellationRequested && !http.Response.HasStarted ? ClientGone : http.Response.StatusCode;
+            metrics.Add(entry, http.Request.Method, status, pool?.Name, took);
+            if (now.WritesAccessLog) AccessLog.Write(accessLog, http, status, route?.Name, pool?.Name, time.GetUtcNow(), took);
         }
         finally
         {
             running.Leave();
         }
-    }
-
-    private async Task AnswerAsync(DefaultHttpContext http)
-    {
-        var started = time.GetTimestamp();
-        var now = state.Current;
-        var entry = http.Request.IsHttps ? EntryPoints.WebSecure : EntryPoints.Web;
-        var route = now.Routes.Find(http.Request, entry);
-        BackendPool? pool = null;
-        switch (route?.Action)
-        {
-            case RouteAction.Forward forward:
-                pool = forward.Pools.Pick();
-                if (pool is null) await AnswerAsync(http, 500, "Internal Server Error\n");
-                else await ForwardAsync(http, route, forward, pool, entry);
-                break;
-            case RouteAction.Redirect redirect:
-                http.Response.StatusCode = redirect.Status;
-                http.Response.Headers.Location = Redirection.Location(http.Request, redirect, route.Path);
-                break;
-            case RouteAction.Answer answer:
-                await AnswerAsync(http, answer.Status, answer.Text);
-                break;
-            default:
-                // Go's words, which are Traefik's.
-                await AnswerAsync(http, 404, "404 page not found\n");
-                break;
-        }
-        var took = time.GetElapsedTime(started);
-        var status = http.RequestAborted.IsCancellationRequested && !http.Response.HasStarted ? ClientGone : http.Response.StatusCode;
-        metrics.Add(entry, http.Request.Method, status, pool?.Name, took);
-        if (now.WritesAccessLog) AccessLog.Write(accessLog, http, status, route?.Name, pool?.Name, time.GetUtcNow(), took);
     }
 
     private async Task ForwardAsync(DefaultHttpContext http, Route route, RouteAction.Forward forward, BackendPool pool, EntryPoints entry)
