@@ -11,7 +11,7 @@ public sealed class FirstDeploymentTests(SharedCluster shared)
     public async Task The_node_is_ready_and_the_control_plane()
     {
         var line = (await cluster.Kubectl("get", "nodes", "--no-headers")).Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(["shared", "Ready", "control-plane"], line[..3]);
+        Assert.Equal([cluster.Host.Name, "Ready", "control-plane"], line[..3]);
         Assert.Equal("v1.36.2+k3s1", line[4]);
     }
 

@@ -56,8 +56,7 @@ public sealed class EventRecorder : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _pending.Writer.TryComplete();
-        using var limit = _time.CreateTimer(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop, TimeSpan.FromSeconds(2), Timeout.InfiniteTimeSpan);
-        await _writing;
+        await using (_time.CreateTimer(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop, TimeSpan.FromSeconds(2), Timeout.InfiniteTimeSpan)) await _writing;
         _stop.Dispose();
     }
 
