@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Bramble.Client;
 using Bramble.ApiServer.CustomResources;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Tests;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
-using Bramble.Api.Errors;
 using Bramble.ApiServer.Strategies;
 using Microsoft.AspNetCore.Http;
 

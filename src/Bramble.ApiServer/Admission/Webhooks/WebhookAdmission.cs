@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
-using Bramble.Api.Catalog;
 using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
