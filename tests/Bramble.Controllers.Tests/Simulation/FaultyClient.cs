@@ -18,6 +18,9 @@ internal sealed class FaultyClient(Func<IKubeClient> inner, Random random, TimeP
     /// <summary>The user is dead: nothing it asks for is done any more, and it never learns of an answer.</summary>
     public bool IsDead { get; set; }
 
+    /// <summary>What was asked before death is carried out by an API that lives on.</summary>
+    public int CallsUnderWay { get; private set; }
+
     public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) => await Answer(inner().FindAsync(resource, name, await Asked(cancel)));
 
     public async ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel) => await Answer(inner().ListAsync(resource, query, await Asked(cancel)));
@@ -82,9 +85,18 @@ internal sealed class FaultyClient(Func<IKubeClient> inner, Random random, TimeP
 
     private async ValueTask<T> Answer<T>(ValueTask<T> call)
     {
-        var answer = await call;
-        if (IsDead) await Forever();
-        return answer;
+        CallsUnderWay++;
+        try
+        {
+            var answer = await call;
+            if (!IsDead) return answer;
+        }
+        finally
+        {
+            CallsUnderWay--;
+        }
+        await Forever();
+        throw new InvalidOperationException("the dead learn nothing");
     }
 
     private static Task Forever() => new TaskCompletionSource().Task;

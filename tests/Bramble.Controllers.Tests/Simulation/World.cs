@@ -30,6 +30,7 @@ internal sealed class World
     private readonly HashSet<string> _daemons = [];
     private readonly HashSet<string> _jobs = [];
     private readonly HashSet<string> _nodes = [];
+    private readonly Dictionary<string, int> _cpus = [];
     private readonly HashSet<string> _cordoned = [];
     private readonly List<string> _told = [];
     private IKubeClient _api = null!;
@@ -214,7 +215,7 @@ internal sealed class World
         if (_nodes.FirstOrDefault(n => !_kubelets.IsUp(n)) is { } down && _random.Next(2) == 0)
         {
             Tell($"{down} is up again");
-            await _kubelets.StartAsync(down, 4);
+            await _kubelets.StartAsync(down, _cpus[down]);
             return;
         }
         var node = Any(_nodes)!;
@@ -299,6 +300,7 @@ internal sealed class World
     {
         Tell($"{name} joins");
         _nodes.Add(name);
+        _cpus[name] = cpus;
         await _kubelets.StartAsync(name, cpus);
     }
 
@@ -318,7 +320,7 @@ internal sealed class World
         foreach (var node in _nodes.Where(n => !_kubelets.IsUp(n)).ToList())
         {
             if (_random.Next(2) == 0) await RemoveNodeAsync(node);
-            else await _kubelets.StartAsync(node, 4);
+            else await _kubelets.StartAsync(node, _cpus[node]);
         }
         await AddNodeAsync("large", 64);
         await AddNodeAsync("larger", 64);
@@ -428,7 +430,12 @@ internal sealed class World
         public async Task StopAsync(bool isSudden)
         {
             Client.IsDead = isSudden;
-            if (isSudden) return;
+            if (isSudden)
+            {
+                // The API dies with the process, or another one takes over after a lease: its last calls are over in any case.
+                while (Client.CallsUnderWay > 0) await Task.Yield();
+                return;
+            }
             _stop.Cancel();
             await _running;
             await _informers.DisposeAsync();
