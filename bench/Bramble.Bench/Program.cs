@@ -98,7 +98,7 @@ async Task MeasureAgent()
     await cluster.Kubectl("rollout", "status", "deployment/web", "--timeout=120s");
     await Task.Delay(TimeSpan.FromSeconds(90));
     var agent = await ProcessCost.Of(host, "'bramble agent'");
-    figures.Print("agent: RSS of bramble", Mb(agent.ResidentKb), 45, "MB");
+    figures.Print("agent: RSS of bramble", $"{Mb(agent.ResidentKb):0.0} MB (goal 45 MB)");
     figures.Print("agent: PSS of bramble", $"{Mb(agent.ProportionalKb):0.0} MB");
 }
 

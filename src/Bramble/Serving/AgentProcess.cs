@@ -29,6 +29,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
 
     public async Task RunAsync(CancellationToken stop)
     {
+        IdleMemory.ShareArenas();
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
         var claim = Claim(config, NodePasswords.OwnPassword());
         using var balancer = new ServerLoadBalancer(
