@@ -99,6 +99,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
                 var wait = TimeSpan.FromSeconds(Math.Min(RetryLongest.TotalSeconds, RetryFirst.TotalSeconds * (1 << Math.Min(6, _failedSteps++))));
                 if (e is VolumesNotReadyException { Problems: var problems } && !IsEnding)
                     foreach (var problem in problems) parts.Tell(Pod, null, "Warning", "FailedMount", problem);
+                else if (e is ClaimsNotReadyException) parts.Tell(Pod, null, "Warning", "FailedPrepareDynamicResources", $"Failed to prepare dynamic resources: {e.Message}");
                 else Log.SyncFailed(parts.Log, Pod.Described(), e.Message, wait);
                 LookAgainAt(parts.Time.GetUtcNow() + wait);
             }
@@ -237,6 +238,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
         var ips = observed.Ips;
         if (actions.CreateSandbox)
         {
+            await PodClaims.CheckAsync(pod, parts.Client, cancel);
             try
             {
                 Directory.CreateDirectory(sandbox.LogDirectory, (UnixFileMode)0b111_101_101);
