@@ -5,6 +5,7 @@ using Bramble.Controllers.ClusterRoleAggregation;
 using Bramble.Controllers.CronJobs;
 using Bramble.Controllers.DaemonSets;
 using Bramble.Controllers.Deployments;
+using Bramble.Controllers.DeviceTaints;
 using Bramble.Controllers.Disruption;
 using Bramble.Controllers.Endpoints;
 using Bramble.Controllers.EphemeralVolumes;
@@ -62,6 +63,7 @@ internal static class BuiltInControllers
         new("attachdetach-controller", c => new AttachmentController(c)) { IsSerial = true },
         new("ephemeral-volume-controller", c => new EphemeralVolumeController(c)) { EventSource = "ephemeral_volume" },
         new("resource-claim-controller", c => new ResourceClaimController(c)) { EventSource = "resource_claim" },
+        new("device-taint-eviction-controller", c => new DeviceTaintController(c)),
         new("clusterrole-aggregation-controller", c => new ClusterRoleAggregationController(c)),
         new("validatingadmissionpolicy-status-controller", c => new PolicyTypeCheckingController(c)),
         new("service-cidrs-controller", c => new ServiceCidrController(c)) { EventSource = "service-cidr-controller" },

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using k8s.Models;
 
 namespace Bramble.Client.Placement;
@@ -12,6 +13,11 @@ public static class Tolerations
             if (Tolerates(tolerations[i], taint)) return true;
         return false;
     }
+
+    /// <summary>A toleration of a ResourceClaim and a taint of a device mean the same (KEP-5055).</summary>
+    public static bool Tolerates(JsonObject toleration, JsonObject taint) => Tolerates(
+        new V1Toleration { Key = (string?)toleration["key"], OperatorProperty = (string?)toleration["operator"], Value = (string?)toleration["value"], Effect = (string?)toleration["effect"] },
+        new V1Taint { Key = (string?)taint["key"], Value = (string?)taint["value"], Effect = (string?)taint["effect"] });
 
     public static bool Tolerates(V1Toleration toleration, V1Taint taint)
     {

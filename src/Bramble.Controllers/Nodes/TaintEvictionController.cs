@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.Json.Nodes;
-using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
@@ -88,20 +86,8 @@ internal sealed class TaintEvictionController : IReconciler
     private async Task EvictAsync(V1Pod pod, NamespacedName name, List<V1Taint> taints, CancellationToken cancel)
     {
         _context.Events.Normal(About(name), "TaintManagerEviction", $"Marking for deletion Pod {name}");
-        var condition = DisruptionTarget.Condition(pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", _context.Time.GetUtcNow());
-        try
-        {
-            await _context.Client.StrategicPatchAsync(
-                Resources.Pods, name,
-                new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) } },
-                "status", cancel);
-            await _context.Client.DeleteAsync(Resources.Pods, name, new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
-        }
-        catch (StatusException e) when (e.IsNotFound)
-        {
-            return;     // gone by itself
-        }
-        ControllersLog.PodEvicted(_context.Log, name, pod.Spec.NodeName, string.Join(", ", taints.Select(t => t.Key)));
+        if (await PodEviction.RunAsync(_context, pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", cancel))
+            ControllersLog.PodEvicted(_context.Log, name, pod.Spec.NodeName, string.Join(", ", taints.Select(t => t.Key)));
     }
 
     private void Cancel(NamespacedName name)

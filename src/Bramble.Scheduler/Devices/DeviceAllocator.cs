@@ -94,14 +94,10 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
         foreach (var taint in (device.Tree["taints"] as JsonArray ?? []).OfType<JsonObject>())
         {
             if ((string?)taint["effect"] is not ("NoSchedule" or "NoExecute")) continue;
-            if (!(request.Tolerations ?? []).OfType<JsonObject>().Any(t => Tolerates(t, taint))) return false;
+            if (!(request.Tolerations ?? []).OfType<JsonObject>().Any(t => Tolerations.Tolerates(t, taint))) return false;
         }
         return true;
     }
-
-    private static bool Tolerates(JsonObject toleration, JsonObject taint) => Tolerations.Tolerates(
-        new V1Toleration { Key = (string?)toleration["key"], OperatorProperty = (string?)toleration["operator"], Value = (string?)toleration["value"], Effect = (string?)toleration["effect"] },
-        new V1Taint { Key = (string?)taint["key"], Value = (string?)taint["value"], Effect = (string?)taint["effect"] });
 
     private sealed class Search(DeviceAllocator allocator, Device[] reachable, IReadOnlyList<DeviceClaim> claims)
     {
