@@ -26,12 +26,15 @@ internal static class EvictionDecision
         return status.Long("desiredHealthy") > 0 && status.Long("currentHealthy") >= status.Long("desiredHealthy");
     }
 
+    /// <summary>Come again: what the budget counts is changing.</summary>
+    public static StatusException StillProcessing(string budget) => TooMany($"The disruption budget {budget} is still being processed by the server.", retryAfterSeconds: 10);
+
     /// <summary>Null: one more disruption is allowed.</summary>
     public static StatusException? Refusal(JsonObject budget)
     {
         var (name, status) = (budget.ObjectName(), budget.Object("status"));
         if (status.Long("observedGeneration") < budget.Object("metadata").Long("generation"))
-            return TooMany($"The disruption budget {name} is still being processed by the server.", retryAfterSeconds: 10);
+            return StillProcessing(name);
         if (status.Long("disruptionsAllowed") < 0) return StatusErrors.Forbidden(new("policy", "poddisruptionbudget"), name, "pdb disruptions allowed is negative");
         if (status.Count("disruptedPods") > DisruptedPodsMax)
             return StatusErrors.Forbidden(new("policy", "poddisruptionbudget"), name, "DisruptedPods map too big - too many evictions not confirmed by PDB controller");

@@ -10,6 +10,10 @@ namespace Bramble.ApiServer.SpecialResources;
 /// <summary>POST pods/NAME/eviction: deletes a pod unless its PodDisruptionBudget forbids it now (<c>kubectl drain</c>).</summary>
 internal sealed class EvictionEndpoint(TimeProvider time) : VirtualEndpoint(new("", "pods"), "eviction")
 {
+    // Upstream's EvictionsRetry.
+    private const int AttemptsMax = 20;
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(500);
+
     private static readonly GroupResource Pods = new("", "pods");
     private static readonly GroupResource Budgets = new("policy", "poddisruptionbudgets");
     private static readonly GroupVersionKind Kind = new("policy", "v1", "Eviction");
@@ -25,23 +29,40 @@ internal sealed class EvictionEndpoint(TimeProvider time) : VirtualEndpoint(new(
             throw StatusErrors.Invalid(Kind, request.Info.Name, errors);
         }
         var isDryRun = request.IsDryRun || options.Count("dryRun") > 0;
-        if (request.Reader.Find(Pods, request.Name)?.ToTree() is not { } pod) throw StatusErrors.NotFound(Pods, request.Info.Name);
+        // A version that the caller named is his business; one that we name is tried anew.
+        var isPinned = options.Object("preconditions").Has("resourceVersion");
+        for (var attempt = 1; ; attempt++)
+        {
+            if (request.Reader.Find(Pods, request.Name)?.ToTree() is not { } pod) throw StatusErrors.NotFound(Pods, request.Info.Name);
+            if (!EvictionDecision.CanIgnoreBudgets(pod)) return await WithBudgetAsync(request, pod, options, isPinned, isDryRun, cancel);
+            try
+            {
+                await DeleteAsync(request, EvictionDecision.IsFinished(pod) ? options : Pinned(options, pod), isDryRun, cancel);
+                return Success;
+            }
+            catch (StatusException e) when (e.IsConflict && !isPinned && attempt < AttemptsMax)
+            {
+                await Task.Delay(RetryAfter, time, cancel);
+            }
+        }
+    }
 
-        string? budget = null;
-        if (!EvictionDecision.CanIgnoreBudgets(pod))
+    private async ValueTask<JsonObject> WithBudgetAsync(SpecialRequest request, JsonObject pod, JsonObject options, bool isPinned, bool isDryRun, CancellationToken cancel)
+    {
+        var matching = BudgetsOf(request, pod);
+        // An object that says "failure", in an answer that says "created": upstream's clients read the object.
+        if (matching.Count > 1) return new Status(500, "", "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.").ToTree();
+        var budget = matching.FirstOrDefault()?.ObjectName();
+        var isUnhealthy = budget is not null && EvictionDecision.MayGoUnhealthy(pod, matching[0]);
+        if (budget is not null && !isUnhealthy) await TakeFromBudgetAsync(request, budget, isDryRun, cancel);
+        try
         {
-            var matching = BudgetsOf(request, pod);
-            // An object that says "failure", in an answer that says "created": upstream's clients read the object.
-            if (matching.Count > 1) return new Status(500, "", "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.").ToTree();
-            budget = matching.FirstOrDefault()?.ObjectName();
-            if (budget is not null && !EvictionDecision.MayGoUnhealthy(pod, matching[0])) await TakeFromBudgetAsync(request, budget, isDryRun, cancel);
-            else if (budget is not null) PinVersion(options, pod);
+            await DeleteAsync(request, isUnhealthy ? Pinned(options, pod) : options, isDryRun, cancel);
         }
-        else if (!EvictionDecision.IsFinished(pod))
+        catch (StatusException e) when (e.IsConflict && isUnhealthy && !isPinned)
         {
-            PinVersion(options, pod);
+            throw EvictionDecision.StillProcessing(budget!);
         }
-        await DeleteAsync(request, options, isDryRun, cancel);
         return Success;
     }
 
@@ -61,10 +82,12 @@ internal sealed class EvictionEndpoint(TimeProvider time) : VirtualEndpoint(new(
     ];
 
     /// <summary>A pod that turns healthy between our look and the deletion must not go: the deletion is for this version only.</summary>
-    private static void PinVersion(JsonObject options, JsonObject pod)
+    private static JsonObject Pinned(JsonObject options, JsonObject pod)
     {
-        var preconditions = options.Child("preconditions");
+        var pinned = (JsonObject)options.DeepClone();
+        var preconditions = pinned.Child("preconditions");
         if (!preconditions.Has("resourceVersion")) preconditions["resourceVersion"] = pod.Object("metadata").Text("resourceVersion");
+        return pinned;
     }
 
     private async Task TakeFromBudgetAsync(SpecialRequest request, string budget, bool isDryRun, CancellationToken cancel) =>
