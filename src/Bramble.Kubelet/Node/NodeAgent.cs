@@ -53,7 +53,7 @@ internal sealed class NodeAgent(
             if (_clock.HasJumped() is { } jump)
             {
                 // A board without a clock battery gets the time after its start. Waits count elapsed time; what has a date (tokens) is looked at again.
-                Log.ClockJumped(log, jump);
+                Log.ClockJumped(log, TimeSpan.FromSeconds(Math.Round(jump.TotalSeconds)));
                 _reportedAt = null;
                 lookAgain();
             }
