@@ -153,7 +153,7 @@ show 'ip -brief link; ip route; nft list ruleset; ls -d /sys/fs/cgroup/kubepods*
 in_vm '[ ! -e /usr/local/bin/k3s ] && [ ! -e /var/lib/rancher/k3s ] && [ ! -e /sys/fs/cgroup/kubepods.slice ] && ! ip link show cni0 2>/dev/null && [ -z "$(nft list ruleset)" ] && ! pgrep containerd' >/dev/null || fail 'the uninstallation left something'
 
 section "A vendor's containerd"
-show 'apt-get -qq -y -o Dpkg::Use-Pty=0 purge containerd runc >/dev/null && apt-get -qq -y -o Dpkg::Use-Pty=0 install containerd.io >/dev/null && systemctl is-active containerd; cat /etc/containerd/config.toml'
+show 'export DEBIAN_FRONTEND=noninteractive; apt-get -qq -y -o Dpkg::Use-Pty=0 purge containerd runc >/dev/null && apt-get -qq -y -o Dpkg::Use-Pty=0 install containerd.io >/dev/null && systemctl is-active containerd; cat /etc/containerd/config.toml'
 vendor=$(in_vm 'systemctl show -P MainPID containerd')
 show 'cd /host/bramble && ./install.sh --binary ./bramble-linux-arm64'
 show 'k3s ctr images import /host/busybox.tar'
