@@ -68,7 +68,9 @@ public sealed class WatchCache(IStore store, TimeProvider time, ILoggerFactory l
     internal ValueTask<long> ReachNewestAsync(CancellationToken cancel)
     {
         var asked = store.ReadRevisionAsync(cancel);
-        return asked.IsCompletedSuccessfully && asked.Result <= AppliedRevision ? new ValueTask<long>(AppliedRevision) : Slow(asked);
+        if (!asked.IsCompletedSuccessfully) return Slow(asked);
+        var newest = asked.Result;
+        return newest <= AppliedRevision ? new ValueTask<long>(AppliedRevision) : Slow(new ValueTask<long>(newest));
 
         async ValueTask<long> Slow(ValueTask<long> revision)
         {

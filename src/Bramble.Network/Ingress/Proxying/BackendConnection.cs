@@ -67,14 +67,18 @@ internal sealed class BackendConnection : IDisposable
             Unread.CopyTo(target);
             (_buffer, _end, _start) = (target, _end - _start, 0);
         }
-        var receiving = _socket.ReceiveAsync(_buffer.AsMemory(_end), SocketFlags.None, cancel);
-        if (!receiving.IsCompletedSuccessfully) return Slow(receiving);
-        _end += receiving.Result;
-        return ValueTask.FromResult(receiving.Result > 0);
+        return TakenAsync(_socket.ReceiveAsync(_buffer.AsMemory(_end), SocketFlags.None, cancel));
+    }
 
-        async ValueTask<bool> Slow(ValueTask<int> pending)
+    /// <summary>Reads the result once: that of a receive which completes between being begun and being looked at is consumed by reading it.</summary>
+    internal ValueTask<bool> TakenAsync(ValueTask<int> receiving)
+    {
+        return receiving.IsCompletedSuccessfully ? ValueTask.FromResult(Taken(receiving.Result)) : Slow(receiving);
+
+        async ValueTask<bool> Slow(ValueTask<int> pending) => Taken(await pending);
+
+        bool Taken(int count)
         {
-            var count = await pending;
             _end += count;
             return count > 0;
         }
