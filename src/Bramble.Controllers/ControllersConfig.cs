@@ -1,7 +1,7 @@
 using Bramble.Api.Naming;
 using Bramble.Controllers.Certificates;
-using Bramble.Controllers.Nodes;
 using Bramble.Controllers.LocalPath;
+using Bramble.Controllers.Nodes;
 using Bramble.Controllers.PodAutoscaling;
 
 namespace Bramble.Controllers;

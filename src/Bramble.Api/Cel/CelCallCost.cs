@@ -39,7 +39,7 @@ internal static class CelCallCost
             case "flatten": return 11 + (long)(Size(a[0]) * (a.Length == 2 && a[1] is long depth ? (double)depth : 1.0));
             case "distinct" or "sort" or "@sortByAssociatedKeys":
                 var sorted = function[0] == '@' ? a[1] : a[0];
-                var factor = sorted is IReadOnlyList<object?> { Count: > 0 } keys && keys[0] is string or byte[] ? 2 + Traversal : 2.0;
+                var factor = sorted is IReadOnlyList<object?> { Count: > 0 } keys && keys[0] is (string or byte[]) ? 2 + Traversal : 2.0;
                 return 11 + (long)((double)Size(sorted) * Size(sorted) * factor);
             case "sets.contains" or "sets.intersects": return 1 + Size(a[0]) * Size(a[1]);
             case "sets.equivalent": return 1 + 2 * Size(a[0]) * Size(a[1]);

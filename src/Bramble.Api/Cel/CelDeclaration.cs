@@ -106,7 +106,11 @@ public sealed class CelDeclaration
                 if (schema["items"] is not JsonObject items || Of(items, IsEmbedded(items), $"{name}.@idx") is not { } item) return null;
                 return new CelDeclaration
                 {
-                    Type = CelType.List(item.Type), Form = CelForm.List, IsNullable = isNullable, Element = item, BytesMin = 2,
+                    Type = CelType.List(item.Type),
+                    Form = CelForm.List,
+                    IsNullable = isNullable,
+                    Element = item,
+                    BytesMin = 2,
                     ElementsMax = Whole(schema, "maxItems") is { } most ? Math.Max(0, most) : (RequestBytesMax - 2) / (item.BytesMin + 1),
                     _keys = StructuralSchema.Text(schema, "x-kubernetes-list-type") switch
                     {
@@ -137,7 +141,11 @@ public sealed class CelDeclaration
             if (Of(values, IsEmbedded(values), $"{name}.@elem") is not { } value) return null;
             return new CelDeclaration
             {
-                Type = CelType.Map(CelType.String, value.Type), Form = CelForm.Map, IsNullable = isNullable, Element = value, BytesMin = 2,
+                Type = CelType.Map(CelType.String, value.Type),
+                Form = CelForm.Map,
+                IsNullable = isNullable,
+                Element = value,
+                BytesMin = 2,
                 ElementsMax = Whole(schema, "maxProperties") is { } most ? Math.Max(0, most) : (RequestBytesMax - 2) / (value.BytesMin + 6),
             };
         }

@@ -177,12 +177,25 @@ internal static class CelDeclarations
 
     private static readonly FrozenDictionary<string, CelType> Types = new Dictionary<string, CelType>(StringComparer.Ordinal)
     {
-        ["bool"] = CelType.Bool, ["int"] = CelType.Int, ["uint"] = CelType.Uint, ["double"] = CelType.Double, ["string"] = CelType.String, ["bytes"] = CelType.Bytes, ["dyn"] = CelType.Dyn,
-        ["duration"] = CelType.Duration, ["timestamp"] = CelType.Timestamp,
-        ["IP"] = CelType.Opaque("net.IP"), ["CIDR"] = CelType.Opaque("net.CIDR"),
-        ["URL"] = CelType.Struct("kubernetes.URL"), ["Quantity"] = CelType.Struct("kubernetes.Quantity"), ["Semver"] = CelType.Struct("kubernetes.Semver"), ["NamedFormat"] = CelType.Struct("kubernetes.NamedFormat"),
-        ["Authorizer"] = CelType.Struct("kubernetes.authorization.Authorizer"), ["PathCheck"] = CelType.Struct("kubernetes.authorization.PathCheck"),
-        ["GroupCheck"] = CelType.Struct("kubernetes.authorization.GroupCheck"), ["ResourceCheck"] = CelType.Struct("kubernetes.authorization.ResourceCheck"),
+        ["bool"] = CelType.Bool,
+        ["int"] = CelType.Int,
+        ["uint"] = CelType.Uint,
+        ["double"] = CelType.Double,
+        ["string"] = CelType.String,
+        ["bytes"] = CelType.Bytes,
+        ["dyn"] = CelType.Dyn,
+        ["duration"] = CelType.Duration,
+        ["timestamp"] = CelType.Timestamp,
+        ["IP"] = CelType.Opaque("net.IP"),
+        ["CIDR"] = CelType.Opaque("net.CIDR"),
+        ["URL"] = CelType.Struct("kubernetes.URL"),
+        ["Quantity"] = CelType.Struct("kubernetes.Quantity"),
+        ["Semver"] = CelType.Struct("kubernetes.Semver"),
+        ["NamedFormat"] = CelType.Struct("kubernetes.NamedFormat"),
+        ["Authorizer"] = CelType.Struct("kubernetes.authorization.Authorizer"),
+        ["PathCheck"] = CelType.Struct("kubernetes.authorization.PathCheck"),
+        ["GroupCheck"] = CelType.Struct("kubernetes.authorization.GroupCheck"),
+        ["ResourceCheck"] = CelType.Struct("kubernetes.authorization.ResourceCheck"),
         ["Decision"] = CelType.Struct("kubernetes.authorization.Decision"),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 

@@ -349,7 +349,16 @@ internal sealed class CelEvaluator(IReadOnlyDictionary<string, object?> variable
 
     private static string GoName(object? value) => value switch
     {
-        null => "types.Null", bool => "types.Bool", long => "types.Int", ulong => "types.Uint", double => "types.Double", string => "types.String", byte[] => "types.Bytes", CelDuration => "types.Duration",
-        CelTimestamp => "types.Timestamp", CelOptional => "*types.Optional", _ => "*types.Type",
+        null => "types.Null",
+        bool => "types.Bool",
+        long => "types.Int",
+        ulong => "types.Uint",
+        double => "types.Double",
+        string => "types.String",
+        byte[] => "types.Bytes",
+        CelDuration => "types.Duration",
+        CelTimestamp => "types.Timestamp",
+        CelOptional => "*types.Optional",
+        _ => "*types.Type",
     };
 }

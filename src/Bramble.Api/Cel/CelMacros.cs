@@ -108,12 +108,25 @@ internal static class CelMacros
 
         public CelExpression.Fold Loop(CelExpression range, string[] names, CelExpression start, CelExpression condition, CelExpression step, CelExpression? result = null) => new(at)
         {
-            Range = range, Variable = names[0], Variable2 = names.Length == 2 ? names[1] : null, Accumulator = Accumulator, Start = start, Condition = condition, Step = step, Result = result ?? Sum(),
+            Range = range,
+            Variable = names[0],
+            Variable2 = names.Length == 2 ? names[1] : null,
+            Accumulator = Accumulator,
+            Start = start,
+            Condition = condition,
+            Step = step,
+            Result = result ?? Sum(),
         };
 
         public CelExpression.Fold Bind(string name, CelExpression value, CelExpression result) => new(at)
         {
-            Range = List(), Variable = "#unused", Accumulator = name, Start = value, Condition = Literal(false), Step = Name(name), Result = result,
+            Range = List(),
+            Variable = "#unused",
+            Accumulator = name,
+            Start = value,
+            Condition = Literal(false),
+            Step = Name(name),
+            Result = result,
         };
     }
 }

@@ -157,7 +157,16 @@ internal static class CelTexts
         foreach (var c in text)
             quoted.Append(c switch
             {
-                '\a' => "\\a", '\b' => "\\b", '\f' => "\\f", '\n' => "\\n", '\r' => "\\r", '\t' => "\\t", '\v' => "\\v", '\\' => "\\\\", '"' => "\\\"", _ => c.ToString(),
+                '\a' => "\\a",
+                '\b' => "\\b",
+                '\f' => "\\f",
+                '\n' => "\\n",
+                '\r' => "\\r",
+                '\t' => "\\t",
+                '\v' => "\\v",
+                '\\' => "\\\\",
+                '"' => "\\\"",
+                _ => c.ToString(),
             });
         return quoted.Append('"').ToString();
     }

@@ -17,7 +17,10 @@ internal static class CelLexer
 {
     private static readonly FrozenDictionary<string, CelToken> Words = new Dictionary<string, CelToken>(StringComparer.Ordinal)
     {
-        ["in"] = CelToken.In, ["true"] = CelToken.True, ["false"] = CelToken.False, ["null"] = CelToken.Null,
+        ["in"] = CelToken.In,
+        ["true"] = CelToken.True,
+        ["false"] = CelToken.False,
+        ["null"] = CelToken.Null,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     public static List<CelLexeme> Scan(CelSource source)

@@ -38,7 +38,7 @@ internal static class BuiltInPrinters
         [("apps", "ReplicaSet")] = new("Name:name|Desired:integer|Current:integer|Ready:integer|Age" + Workload, WorkloadRows.ReplicaSet),
         [("apps", "DaemonSet")] = new(
             "Name:name|Desired:integer|Current:integer|Ready:integer|Up-to-date:integer|Available:integer|Node Selector|Age" + Workload, WorkloadRows.DaemonSet)
-            { FieldAnnotation = "deprecated.daemonset.template.generation" },
+        { FieldAnnotation = "deprecated.daemonset.template.generation" },
         [("apps", "Deployment")] = new("Name:name|Ready|Up-to-date|Available|Age" + Workload, WorkloadRows.Deployment),
         [("apps", "StatefulSet")] = new("Name:name|Ready|Age|Containers/1|Images/1", WorkloadRows.StatefulSet),
         [("apps", "ControllerRevision")] = new("Name:name|Controller|Revision|Age", WorkloadRows.ControllerRevision),

@@ -126,6 +126,10 @@ internal sealed class MetricsGroup(IResourceReader reader, NodeSamples samples) 
 
     private static JsonObject Shown(string name, string kind, bool isNamespaced) => new()
     {
-        ["name"] = name, ["singularName"] = "", ["namespaced"] = isNamespaced, ["kind"] = kind, ["verbs"] = new JsonArray("get", "list"),
+        ["name"] = name,
+        ["singularName"] = "",
+        ["namespaced"] = isNamespaced,
+        ["kind"] = kind,
+        ["verbs"] = new JsonArray("get", "list"),
     };
 }

@@ -1,9 +1,9 @@
+using Bramble.Api.Naming;
 using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Aggregation;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
-using Bramble.Api.Naming;
 
 namespace Bramble.ApiServer.Serving;
 

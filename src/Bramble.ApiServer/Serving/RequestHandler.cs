@@ -158,7 +158,12 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         }
         var api = new ApiRequest
         {
-            Info = info, User = user, Query = query, ContentType = request.ContentType ?? "", UserAgent = request.Headers.UserAgent.ToString(), Body = body,
+            Info = info,
+            User = user,
+            Query = query,
+            ContentType = request.ContentType ?? "",
+            UserAgent = request.Headers.UserAgent.ToString(),
+            Body = body,
         };
         if (!route.IsWatch) ended.CancelAfter(pipeline.Options.RequestTimeout);
         try

@@ -60,18 +60,18 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
                 case Step.AlreadyMarked:
                     return Done(context, live, isDeleted: false);
                 case Step.Mark:
-                {
-                    var bytes = resource.ToStorage(obj);
-                    var asWritten = WireForm.Make(live.Name, bytes, live.ResourceVersion, live);
-                    var isUnchanged = asWritten.Json.Span.SequenceEqual(live.Json.Span);
-                    if (context.IsDryRun) return Done(context, asWritten, isDeleted: false);
-                    var written = isUnchanged ? live : await objects.PutAsync(resource, new(live.Name, bytes), live, cancel);
-                    if (written is null) continue;
-                    var mayGo = obj.Meta().TextList("finalizers").Count == 0 && resource.Strategy.MayBeRemovedWhenFinalized(obj) && (obj.Meta().LongOrNull("deletionGracePeriodSeconds") ?? 0) == 0;
-                    if (!mayGo) return Done(context, written, isDeleted: false);
-                    marked = written;
-                    continue;
-                }
+                    {
+                        var bytes = resource.ToStorage(obj);
+                        var asWritten = WireForm.Make(live.Name, bytes, live.ResourceVersion, live);
+                        var isUnchanged = asWritten.Json.Span.SequenceEqual(live.Json.Span);
+                        if (context.IsDryRun) return Done(context, asWritten, isDeleted: false);
+                        var written = isUnchanged ? live : await objects.PutAsync(resource, new(live.Name, bytes), live, cancel);
+                        if (written is null) continue;
+                        var mayGo = obj.Meta().TextList("finalizers").Count == 0 && resource.Strategy.MayBeRemovedWhenFinalized(obj) && (obj.Meta().LongOrNull("deletionGracePeriodSeconds") ?? 0) == 0;
+                        if (!mayGo) return Done(context, written, isDeleted: false);
+                        marked = written;
+                        continue;
+                    }
                 default:
                     if (context.IsDryRun) return Done(context, live, isDeleted: true);
                     if (await objects.DeleteAsync(resource, live, cancel) is not { } revision) continue;

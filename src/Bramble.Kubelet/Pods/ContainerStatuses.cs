@@ -145,8 +145,18 @@ internal sealed class ContainerStatuses(V1Pod pod, ObservedPod observed, Func<st
 
     private static V1ContainerStatus Copy(V1ContainerStatus s) => new()
     {
-        Name = s.Name, Image = s.Image, ImageID = s.ImageID, ContainerID = s.ContainerID, RestartCount = s.RestartCount, Ready = s.Ready,
-        Started = s.Started, State = s.State, LastState = s.LastState, VolumeMounts = s.VolumeMounts, Resources = s.Resources,
-        AllocatedResources = s.AllocatedResources, User = s.User,
+        Name = s.Name,
+        Image = s.Image,
+        ImageID = s.ImageID,
+        ContainerID = s.ContainerID,
+        RestartCount = s.RestartCount,
+        Ready = s.Ready,
+        Started = s.Started,
+        State = s.State,
+        LastState = s.LastState,
+        VolumeMounts = s.VolumeMounts,
+        Resources = s.Resources,
+        AllocatedResources = s.AllocatedResources,
+        User = s.User,
     };
 }

@@ -52,10 +52,23 @@ internal static class PodSpecs
 
     public static V1Container AsContainer(V1EphemeralContainer c) => new()
     {
-        Name = c.Name, Image = c.Image, Command = c.Command, Args = c.Args, WorkingDir = c.WorkingDir, Env = c.Env, EnvFrom = c.EnvFrom,
-        ImagePullPolicy = c.ImagePullPolicy, Resources = c.Resources, SecurityContext = c.SecurityContext, Stdin = c.Stdin, StdinOnce = c.StdinOnce,
-        Tty = c.Tty, TerminationMessagePath = c.TerminationMessagePath, TerminationMessagePolicy = c.TerminationMessagePolicy,
-        VolumeMounts = c.VolumeMounts, VolumeDevices = c.VolumeDevices,
+        Name = c.Name,
+        Image = c.Image,
+        Command = c.Command,
+        Args = c.Args,
+        WorkingDir = c.WorkingDir,
+        Env = c.Env,
+        EnvFrom = c.EnvFrom,
+        ImagePullPolicy = c.ImagePullPolicy,
+        Resources = c.Resources,
+        SecurityContext = c.SecurityContext,
+        Stdin = c.Stdin,
+        StdinOnce = c.StdinOnce,
+        Tty = c.Tty,
+        TerminationMessagePath = c.TerminationMessagePath,
+        TerminationMessagePolicy = c.TerminationMessagePolicy,
+        VolumeMounts = c.VolumeMounts,
+        VolumeDevices = c.VolumeDevices,
         // Ephemeral containers are never restarted.
         RestartPolicy = "Never",
     };

@@ -45,9 +45,19 @@ internal sealed class PodStatusWriter(IKubeClient client, TimeProvider time, ILo
 
     private static V1PodStatus Owned(V1PodStatus s) => new()
     {
-        Phase = s.Phase, Reason = s.Reason, Message = s.Message, HostIP = s.HostIP, HostIPs = s.HostIPs, PodIP = s.PodIP, PodIPs = s.PodIPs,
-        StartTime = s.StartTime, QosClass = s.QosClass, ObservedGeneration = s.ObservedGeneration, ContainerStatuses = s.ContainerStatuses,
-        InitContainerStatuses = s.InitContainerStatuses, EphemeralContainerStatuses = s.EphemeralContainerStatuses,
+        Phase = s.Phase,
+        Reason = s.Reason,
+        Message = s.Message,
+        HostIP = s.HostIP,
+        HostIPs = s.HostIPs,
+        PodIP = s.PodIP,
+        PodIPs = s.PodIPs,
+        StartTime = s.StartTime,
+        QosClass = s.QosClass,
+        ObservedGeneration = s.ObservedGeneration,
+        ContainerStatuses = s.ContainerStatuses,
+        InitContainerStatuses = s.InitContainerStatuses,
+        EphemeralContainerStatuses = s.EphemeralContainerStatuses,
         Conditions = [.. (s.Conditions ?? []).Where(c => PodConditions.Owned.Contains(c.Type))],
     };
 

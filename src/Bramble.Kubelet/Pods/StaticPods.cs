@@ -139,7 +139,11 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
             {
                 body["metadata"]!["ownerReferences"] = new JsonArray(new JsonObject
                 {
-                    ["apiVersion"] = "v1", ["kind"] = "Node", ["name"] = config.NodeName, ["uid"] = node.Uid, ["controller"] = true,
+                    ["apiVersion"] = "v1",
+                    ["kind"] = "Node",
+                    ["name"] = config.NodeName,
+                    ["uid"] = node.Uid,
+                    ["controller"] = true,
                 });
             }
             try

@@ -87,7 +87,10 @@ internal sealed class KubeletAccess(KubeletConfig config, IKubeClient client, Ti
         if (_tokens.TryGetValue(key, out var kept) && time.GetElapsedTime(kept.At) < TokenKept) return kept.Caller;
         var body = new JsonObject
         {
-            ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenReview", ["metadata"] = new JsonObject(), ["spec"] = new JsonObject { ["token"] = token },
+            ["apiVersion"] = "authentication.k8s.io/v1",
+            ["kind"] = "TokenReview",
+            ["metadata"] = new JsonObject(),
+            ["spec"] = new JsonObject { ["token"] = token },
         };
         var status = (await client.CreateAsync(ReviewResources.TokenReviews, new NamespacedName("", ""), body, null, cancel)).ToTree()["status"];
         var user = status?["user"];
@@ -111,7 +114,11 @@ internal sealed class KubeletAccess(KubeletConfig config, IKubeClient client, Ti
             ["groups"] = groups,
             ["resourceAttributes"] = new JsonObject
             {
-                ["verb"] = verb, ["version"] = "v1", ["resource"] = "nodes", ["subresource"] = subresource, ["name"] = config.NodeName,
+                ["verb"] = verb,
+                ["version"] = "v1",
+                ["resource"] = "nodes",
+                ["subresource"] = subresource,
+                ["name"] = config.NodeName,
             },
         };
         if (caller.Uid is not null) spec["uid"] = caller.Uid;

@@ -25,7 +25,10 @@ internal sealed class StatsSummary(KubeletConfig config, Machine machine, PodWor
         var disk = new DriveInfo(config.RootDirectory);
         var fs = new JsonObject
         {
-            ["time"] = now, ["availableBytes"] = disk.AvailableFreeSpace, ["capacityBytes"] = disk.TotalSize, ["usedBytes"] = disk.TotalSize - disk.TotalFreeSpace,
+            ["time"] = now,
+            ["availableBytes"] = disk.AvailableFreeSpace,
+            ["capacityBytes"] = disk.TotalSize,
+            ["usedBytes"] = disk.TotalSize - disk.TotalFreeSpace,
         };
         var boot = time.GetUtcNow().AddMilliseconds(-Environment.TickCount64);
         var node = new JsonObject { ["nodeName"] = config.NodeName, ["startTime"] = PodStatusTree.Time(boot.UtcDateTime) };
@@ -104,7 +107,11 @@ internal sealed class StatsSummary(KubeletConfig config, Machine machine, PodWor
             if (halves[0].Trim() == "lo" || fields.Length < 11) continue;
             interfaces.Add((JsonNode)new JsonObject
             {
-                ["name"] = halves[0].Trim(), ["rxBytes"] = Number(fields[0]), ["rxErrors"] = Number(fields[2]), ["txBytes"] = Number(fields[8]), ["txErrors"] = Number(fields[10]),
+                ["name"] = halves[0].Trim(),
+                ["rxBytes"] = Number(fields[0]),
+                ["rxErrors"] = Number(fields[2]),
+                ["txBytes"] = Number(fields[8]),
+                ["txErrors"] = Number(fields[10]),
             });
         }
         var network = new JsonObject { ["time"] = now };

@@ -84,8 +84,13 @@ internal readonly ref struct DnsQuery
         var (hasEdns, udpMax) = ReadEdns(request, end);
         query = new DnsQuery
         {
-            Name = nameBuffer[..length], Type = type, Class = @class, QuestionEnd = end, HasEdns = hasEdns,
-            UdpBytesMax = Math.Clamp(udpMax, UdpBytesClassic, 4096), IsOdd = isOdd,
+            Name = nameBuffer[..length],
+            Type = type,
+            Class = @class,
+            QuestionEnd = end,
+            HasEdns = hasEdns,
+            UdpBytesMax = Math.Clamp(udpMax, UdpBytesClassic, 4096),
+            IsOdd = isOdd,
         };
         return DnsParse.Ok;
     }

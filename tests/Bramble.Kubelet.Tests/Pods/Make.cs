@@ -31,7 +31,13 @@ internal static class Make
     {
         var status = new ContainerStatus
         {
-            Id = $"id-{name}", Metadata = new() { Name = name }, State = state, ExitCode = code, StartedAt = 1_000_000_000, FinishedAt = 2_000_000_000, Reason = "Completed",
+            Id = $"id-{name}",
+            Metadata = new() { Name = name },
+            State = state,
+            ExitCode = code,
+            StartedAt = 1_000_000_000,
+            FinishedAt = 2_000_000_000,
+            Reason = "Completed",
         };
         status.Annotations[RuntimeLabels.ContainerHash] = ContainerHash.Of(Container(name));
         return status;

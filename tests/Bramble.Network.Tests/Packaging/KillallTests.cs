@@ -16,7 +16,8 @@ public sealed class KillallTests
         [
             "--pid", "--net", "--mount", "--uts", "--fork", "--kill-child", "--mount-proc", "bash",
             Path.Combine(root.FullName, "tests/Bramble.Network.Tests/Packaging/killall-leaves-nothing.sh"), Path.Combine(root.FullName, "packaging"),
-        ]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        ])
+        { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();

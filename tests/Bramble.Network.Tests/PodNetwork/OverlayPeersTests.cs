@@ -1,7 +1,7 @@
 using System.Net;
+using Bramble.Network.Netlink;
 using Bramble.Network.PodNetwork;
 using Bramble.Network.PodNetwork.Overlays;
-using Bramble.Network.Netlink;
 using k8s.Models;
 
 namespace Bramble.Network.Tests.PodNetwork;

@@ -35,7 +35,9 @@ public sealed class PodRequestsTests
 
     private static V1Container C(string? cpu, bool isSidecar = false) => new()
     {
-        Name = "c", RestartPolicy = isSidecar ? "Always" : null, Resources = new V1ResourceRequirements { Requests = Some.Amounts(("cpu", cpu)) },
+        Name = "c",
+        RestartPolicy = isSidecar ? "Always" : null,
+        Resources = new V1ResourceRequirements { Requests = Some.Amounts(("cpu", cpu)) },
     };
 
     private static V1PodStatus Has(string cpu) => new() { ContainerStatuses = [new V1ContainerStatus { Name = "c", Resources = new V1ResourceRequirements { Requests = Some.Amounts(("cpu", cpu)) } }] };

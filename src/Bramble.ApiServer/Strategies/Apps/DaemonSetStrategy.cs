@@ -71,6 +71,6 @@ internal sealed class DaemonSetStrategy : KindStrategy
         if (subresource == "status") DaemonSetRules.ValidateStatus(set, old, errors);
     }
 
-    public override IEnumerable<string> Warnings(JsonObject set, JsonObject? old) => 
+    public override IEnumerable<string> Warnings(JsonObject set, JsonObject? old) =>
         old is null || TemplateGenerationOf(set) != TemplateGenerationOf(old) ? PodWarnings.Of(set.Object("spec").Object("template"), FieldPath.Spec.Child("template")) : [];
 }

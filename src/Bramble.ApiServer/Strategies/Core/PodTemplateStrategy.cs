@@ -11,9 +11,9 @@ internal sealed class PodTemplateStrategy : KindStrategy
 
     public override void Default(JsonObject template) => PodDefaults.ApplyToTemplate(template.Child("template"));
 
-    public override void Validate(JsonObject template, FieldErrors errors, StrategyContext context) => 
+    public override void Validate(JsonObject template, FieldErrors errors, StrategyContext context) =>
         PodTemplateRules.Validate(template.Object("template"), FieldPath.Of("template"), errors);
 
-    public override IEnumerable<string> Warnings(JsonObject template, JsonObject? old) => 
+    public override IEnumerable<string> Warnings(JsonObject template, JsonObject? old) =>
         old is null || template.Generation() != old.Generation() ? PodWarnings.Of(template.Object("template"), FieldPath.Of("template")) : [];
 }

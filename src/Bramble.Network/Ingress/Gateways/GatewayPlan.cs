@@ -117,7 +117,14 @@ internal sealed class GatewayPlan
                     var (path, method, headers, query) = RouteRules.Match(match);
                     routes.Add(new Route
                     {
-                        Name = $"{route.Name.Namespace}-{route.Name.Name}", Path = path, Method = method, Headers = headers, Query = query, Action = action, CreatedAt = route.CreatedAt, Order = order++,
+                        Name = $"{route.Name.Namespace}-{route.Name.Name}",
+                        Path = path,
+                        Method = method,
+                        Headers = headers,
+                        Query = query,
+                        Action = action,
+                        CreatedAt = route.CreatedAt,
+                        Order = order++,
                     });
                 }
             }

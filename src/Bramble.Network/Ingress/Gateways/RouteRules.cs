@@ -43,7 +43,10 @@ internal static partial class RouteRules
                     var wanted = filter["requestRedirect"];
                     redirect = new RouteAction.Redirect(Fields.Number(wanted?["statusCode"]) ?? 302)
                     {
-                        Scheme = Fields.Text(wanted?["scheme"]), Host = Fields.Text(wanted?["hostname"]), Port = Fields.Number(wanted?["port"]), Path = Path(wanted?["path"]),
+                        Scheme = Fields.Text(wanted?["scheme"]),
+                        Host = Fields.Text(wanted?["hostname"]),
+                        Port = Fields.Number(wanted?["port"]),
+                        Path = Path(wanted?["path"]),
                     };
                     break;
                 case var other:
