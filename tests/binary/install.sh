@@ -51,6 +51,12 @@ in_host 'mount -t tmpfs boot /boot && mkdir /boot/firmware && printf "console=tt
 sed "s/^\(memory\t.*\t\)1$/\10/" /proc/cgroups >/opt/cgroups && mount --bind /opt/cgroups /proc/cgroups'
 expect 'or run ./install.sh --yes' 1 './install.sh --binary /opt/bramble'
 holds '[ "$(cat /boot/firmware/cmdline.txt)" = "console=tty1 root=PARTUUID=1 rootwait" ]'
+# At a terminal it asks; no is no.
+asked() { printf '%s' "printf \"$1\\n\" | script -qec \"./install.sh --binary /opt/bramble\" /dev/null"; }
+expect 'nothing was changed' 1 "$(asked n)"
+holds '[ "$(cat /boot/firmware/cmdline.txt)" = "console=tty1 root=PARTUUID=1 rootwait" ] && [ ! -e /boot/firmware/cmdline.txt.before-bramble ]'
+expect 'A copy is kept. [Y/n]' 0 "$(asked y)"
+holds 'grep -qx "console=tty1 root=PARTUUID=1 rootwait cgroup_enable=memory cgroup_memory=1" /boot/firmware/cmdline.txt && mv /boot/firmware/cmdline.txt.before-bramble /boot/firmware/cmdline.txt'
 expect 'Reboot now' 0 './install.sh --binary /opt/bramble --yes'
 holds '[ "$(cat /boot/firmware/cmdline.txt)" = "console=tty1 root=PARTUUID=1 rootwait cgroup_enable=memory cgroup_memory=1" ]'
 holds '[ "$(cat /boot/firmware/cmdline.txt.before-bramble)" = "console=tty1 root=PARTUUID=1 rootwait" ]'

@@ -105,11 +105,14 @@ public sealed partial class BuiltInKubectlTests(SharedCluster shared)
         Assert.Equal("", await cluster.Kubectl("get", "namespace", space, "--ignore-not-found"));
     }
 
-    [Fact]
-    public async Task A_watch_shows_each_change_as_it_comes()
+    [Theory]
+    [InlineData("builtin-watch")]
+    [InlineData("ordinary-watch")]
+    public async Task A_watch_shows_each_change_as_it_comes(string name)
     {
-        var space = await cluster.NewNamespace("builtin-watch");
-        using var watch = cluster.Host.Start(TestFiles.Bramble, "kubectl", "-n", space, "get", "pods", "-w");
+        var space = await cluster.NewNamespace(name);
+        string[] words = ["-n", space, "get", "pods", "-w"];
+        using var watch = name == "builtin-watch" ? cluster.Host.Start([TestFiles.Bramble, "kubectl", .. words]) : Command.Start(TestFiles.Kubectl, ["--kubeconfig", cluster.Kubeconfig, .. words]);
         var seen = new List<string>();
         async Task See(string words)
         {
