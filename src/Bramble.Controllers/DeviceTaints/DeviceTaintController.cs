@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
+using Bramble.Client.Placement;
 using Bramble.Controllers.Hosting;
 using Bramble.Controllers.Nodes;
 using k8s.Models;
@@ -70,8 +71,7 @@ internal sealed class DeviceTaintController : IReconciler
     }
 
     /// <summary>The claims that are reserved for a Pod.</summary>
-    private IEnumerable<JsonObject> Claims(V1Pod pod) => (pod.Spec.ResourceClaims ?? [])
-        .Select(c => c.ResourceClaimName ?? pod.Status?.ResourceClaimStatuses?.FirstOrDefault(s => s.Name == c.Name)?.ResourceClaimName).OfType<string>()
+    private IEnumerable<JsonObject> Claims(V1Pod pod) => ClaimNames.Of(pod)
         .Select(name => _claims.Find(new NamespacedName(pod.Namespace(), name))?.ToTree()).OfType<JsonObject>()
         .Where(claim => Consumers(claim).Any(consumer => (string?)consumer["uid"] == pod.Uid()));
 

@@ -3,6 +3,7 @@ using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
+using Bramble.Client.Placement;
 using Bramble.Controllers.Hosting;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
@@ -44,7 +45,7 @@ internal sealed class ResourceClaimController : IReconciler
             if (change.New is not null) AddClaim(change.Name);
             // Its Pods may want it made anew, or reserved.
             foreach (var pod in _pods.List(change.Name.Namespace))
-                if (Names(pod).Contains(change.Name.Name)) context.Queue.Add(pod.NamespacedName());
+                if (ClaimNames.Of(pod).Contains(change.Name.Name)) context.Queue.Add(pod.NamespacedName());
         });
         _claims.AddIndex(ByOwner, c => c.ControllerRef() is { Kind: "Pod" } owner ? [owner.Uid] : []);
         _templates = context.Watches(Resources.ResourceClaimTemplates, change =>
@@ -96,7 +97,7 @@ internal sealed class ResourceClaimController : IReconciler
             return;     // the change brings it back
         }
         if (!string.IsNullOrEmpty(pod.Spec.NodeName) && !pod.IsFinished())
-            foreach (var name in Names(pod)) await ReserveAsync(found, name, cancel);
+            foreach (var name in ClaimNames.Of(pod)) await ReserveAsync(found, name, cancel);
     }
 
     /// <summary>The scheduler reserves for the Pods that it places. Who names a node himself has his claims reserved here, when they are allocated.</summary>
@@ -190,10 +191,6 @@ internal sealed class ResourceClaimController : IReconciler
 
     /// <summary>It has ended, or goes without having had a node.</summary>
     private static bool IsDone(V1Pod pod) => pod.IsFinished() || (pod.IsBeingDeleted() && string.IsNullOrEmpty(pod.Spec.NodeName));
-
-    /// <summary>The claims that a Pod uses, as far as they are made.</summary>
-    private static IEnumerable<string> Names(V1Pod pod) => (pod.Spec.ResourceClaims ?? [])
-        .Select(c => c.ResourceClaimName ?? pod.Status?.ResourceClaimStatuses?.FirstOrDefault(s => s.Name == c.Name)?.ResourceClaimName).OfType<string>();
 
     private void AddClaim(NamespacedName claim) => _context.Queue.Add(new NamespacedName(claim.Namespace, ClaimPrefix + claim.Name));
 }

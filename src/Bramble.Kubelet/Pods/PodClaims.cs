@@ -1,5 +1,6 @@
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Client.Placement;
 using k8s.Models;
 
 namespace Bramble.Kubelet.Pods;
@@ -16,17 +17,9 @@ internal static class PodClaims
     {
         foreach (var claim in pod.Spec.ResourceClaims ?? [])
         {
-            var isOwned = claim.ResourceClaimName is null;
-            if (NameOf(pod, claim) is { } name) await CheckAsync(pod, name, isOwned, client, cancel);
+            if (!ClaimNames.TryGet(pod, claim, out var name)) throw new ClaimsNotReadyException($"pod \"{pod.Namespace()}/{pod.Name()}\": ResourceClaim not created yet");
+            if (name is not null) await CheckAsync(pod, name, isOwned: claim.ResourceClaimName is null, client, cancel);
         }
-    }
-
-    /// <summary>Null: none is needed, the template's controller says.</summary>
-    private static string? NameOf(V1Pod pod, V1PodResourceClaim claim)
-    {
-        if (claim.ResourceClaimName is { } named) return named;
-        var made = pod.Status?.ResourceClaimStatuses?.FirstOrDefault(status => status.Name == claim.Name);
-        return made is null ? throw new ClaimsNotReadyException($"pod \"{pod.Namespace()}/{pod.Name()}\": ResourceClaim not created yet") : made.ResourceClaimName;
     }
 
     private static async Task CheckAsync(V1Pod pod, string name, bool isOwned, IKubeClient client, CancellationToken cancel)

@@ -26,7 +26,7 @@ internal sealed class DynamicResources(DeviceView devices, IKubeClient client, T
     {
         foreach (var wanted in pod.Pod.Spec.ResourceClaims ?? [])
         {
-            if (!TryNameOf(pod.Pod, wanted, out var name)) return false;
+            if (!ClaimNames.TryGet(pod.Pod, wanted, out var name)) return false;
             if (name is not null && (devices.Find(new(pod.Name.Namespace, name)) is not { } claim || claim.IsLeaving)) return false;
         }
         return true;
@@ -38,7 +38,7 @@ internal sealed class DynamicResources(DeviceView devices, IKubeClient client, T
         List<DeviceClaim> allocated = [], missing = [];
         foreach (var one in wanted)
         {
-            if (!TryNameOf(pod.Pod, one, out var name)) return Preparation.Refuse($"pod claim {one.Name}: resource claim not created yet");
+            if (!ClaimNames.TryGet(pod.Pod, one, out var name)) return Preparation.Refuse($"pod claim {one.Name}: resource claim not created yet");
             if (name is null) continue;
             if (devices.Find(new(pod.Name.Namespace, name)) is not { } claim) return Preparation.Refuse($"resourceclaim.resource.k8s.io \"{name}\" not found");
             if (claim.IsLeaving) return Preparation.Refuse($"resourceclaim \"{name}\" is being deleted");
@@ -63,7 +63,7 @@ internal sealed class DynamicResources(DeviceView devices, IKubeClient client, T
         {
             if (change is { Old: DeviceClaim { Allocation: not null }, New: null or DeviceClaim { Allocation: null } }) return true;
             return (change.New ?? change.Old) is DeviceClaim claim && claim.Namespace == pod.Name.Namespace
-                && (pod.Pod.Spec.ResourceClaims ?? []).Any(c => TryNameOf(pod.Pod, c, out var name) && name == claim.Name);
+                && (pod.Pod.Spec.ResourceClaims ?? []).Any(c => ClaimNames.TryGet(pod.Pod, c, out var name) && name == claim.Name);
         }
         return change.New is not PodInfo changed || changed.Uid == pod.Uid;
     }
@@ -100,17 +100,6 @@ internal sealed class DynamicResources(DeviceView devices, IKubeClient client, T
         foreach (var field in (string[])["allocation", "reservedFor", "devices"]) tree["status"]!.AsObject().Remove(field);
         // The version goes along: whoever reserved the claim meanwhile keeps it.
         await client.UpdateAsync(Resources.ResourceClaims, tree, "status", cancel);
-    }
-
-    /// <param name="name">Null: the template made no claim, and none is needed.</param>
-    /// <returns>False: the claim of a template is not made yet.</returns>
-    private static bool TryNameOf(V1Pod pod, V1PodResourceClaim wanted, out string? name)
-    {
-        name = wanted.ResourceClaimName;
-        if (name is not null || wanted.ResourceClaimTemplateName is null) return true;
-        if (pod.Status?.ResourceClaimStatuses?.FirstOrDefault(s => s.Name == wanted.Name) is not { } made) return false;
-        name = made.ResourceClaimName;
-        return true;
     }
 
     private sealed class ForPod(IReadOnlyList<DeviceClaim> allocated, IReadOnlyList<DeviceClaim> missing, DeviceAllocator? allocator) : INodeFilter
