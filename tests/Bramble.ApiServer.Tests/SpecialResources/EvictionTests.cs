@@ -15,15 +15,17 @@ public sealed class EvictionTests
         await using var api = await StartAsync();
         await PodAsync(api);
         using var evicted = new CancellationTokenSource();
+        var isWriting = new TaskCompletionSource();
         var writing = Task.Run(async () =>
         {
             for (var i = 0; !evicted.IsCancellationRequested; i++)
             {
                 await api.Client.MergePatchAsync(Resources.Pods, new("n", "p"), new JsonObject { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { ["i"] = $"{i}" } } }, null, Cancel);
+                isWriting.TrySetResult();
                 if (i % 50 == 49) await Task.Delay(5, Cancel);
             }
         }, Cancel);
-        await Task.Delay(20, Cancel);
+        await isWriting.Task;
         await EvictAsync(api, "{}");
         await evicted.CancelAsync();
         await writing;
