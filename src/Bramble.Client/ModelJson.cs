@@ -4,8 +4,8 @@ using k8s.Models;
 namespace Bramble.Client;
 
 /// <summary>Reads JSON into the official client's models, for the kinds that Bramble itself works with.</summary>
-/// <remarks>The readers are written by the compiler (Bramble.Client.Generator), one small method a type: the serializer's own knowledge of the same types was 5 MB of
-/// binary and as much memory as all objects of a node (docs/decisions/0191). A kind that a part begins to read as a model is added here; every other kind is worked
+/// <remarks>The readers are written by the compiler (Bramble.Client.Generator), one small method a type: the serializer's own knowledge of the same types was 4 MB of
+/// binary and as much memory as all objects of a node (docs/decisions/0191-models-read-by-written-methods.md). A kind that a part begins to read as a model is added here; every other kind is worked
 /// with as a tree. Nothing writes models: they may lack the newest fields.</remarks>
 // What objects are read as a whole.
 [ReadsModel(typeof(V1Pod))]
