@@ -24,6 +24,15 @@ internal sealed class DraDrivers(KubeletConfig config, IKubeClient client, Devic
     /// <summary>Called when a driver has registered: who waited for it goes on.</summary>
     public Func<CancellationToken, Task> Registered { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>All registrations, in their order.</summary>
+    public IReadOnlyList<DraPlugin> Plugins
+    {
+        get
+        {
+            lock (_gate) return [.. _plugins];
+        }
+    }
+
     /// <exception cref="DynamicResourcesException">None of that name has registered.</exception>
     public DraPlugin Get(string driver)
     {
