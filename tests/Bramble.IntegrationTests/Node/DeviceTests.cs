@@ -58,7 +58,7 @@ public sealed class DeviceTests
         Assert.Equal($"of {own}", await cluster.Kubectl("logs", "one", "-c", "before"));
         Assert.Equal($"of {own} {host.Name}", await cluster.Kubectl("logs", "one", "-c", "main"));
         Assert.Equal("none:", await cluster.Kubectl("logs", "one", "-c", "without"));
-        await Eventually.Becomes(() => cluster.Kubectl("get", "pod", "one", "-o", "jsonpath={.status.containerStatuses[0].allocatedResourcesStatus[0]['name','resources[0].health','resources[0].message']}"),
+        await Eventually.Becomes(() => cluster.Kubectl("get", "pod", "one", "-o", "jsonpath={range .status.containerStatuses[0].allocatedResourcesStatus[0]}{.name} {.resources[0].health} {.resources[0].message}{end}"),
             text => text == "claim:gpu/gpu Unhealthy fan stopped", "the device's health");
 
         foreach (var name in (string[])["two", "three"])
