@@ -95,7 +95,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             Log = _log,
         };
         workers = new PodWorkers(parts, () => node.Node, cancel);
-        var garbage = new ImageGarbage(runtime, config, time, _log);
+        var garbage = new ImageGarbage(runtime, config, events, time, _log);
         var stats = new CgroupStats(hierarchy);
         var evictor = new Evictor(workers, parts, stats, garbage, eviction, _log);
         pods = new Reflector(

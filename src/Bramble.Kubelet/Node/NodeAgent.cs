@@ -146,8 +146,7 @@ internal sealed class NodeAgent(
 
     private void TellChanges(JsonObject? before, JsonObject now, KubeObject node)
     {
-        // Nodes' events carry the name in place of the uid, as kubelets always did.
-        var about = new EventSubject("v1", "Node", _name, config.NodeName, "");
+        var about = NodeEvents.About(config.NodeName);
         if (!_isStartTold)
         {
             events.Normal(about, "Starting", "Starting kubelet.");

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client.Events;
 
 namespace Bramble.Kubelet.Node;
 
@@ -12,6 +14,9 @@ internal static class NodeEvents
         ("PIDPressure", "NodeHasInsufficientPID", "NodeHasSufficientPID"),
         ("Ready", "NodeReady", "NodeNotReady"),
     ];
+
+    /// <summary>Nodes' events carry the name in place of the uid, as kubelets always did.</summary>
+    public static EventSubject About(string node) => new("v1", "Node", new NamespacedName("", node), node, "");
 
     /// <summary>The reasons of the conditions that change; a condition's first value is a change too. Their message is <see cref="Message"/>.</summary>
     /// <param name="before">The status that the API has; null: none yet.</param>

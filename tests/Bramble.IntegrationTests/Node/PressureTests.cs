@@ -25,7 +25,8 @@ public sealed class PressureTests
         Assert.Equal("True KubeletHasInsufficientMemory", await cluster.Kubectl("get", "node", "pressure", "-o", "jsonpath={.status.conditions[?(@.type==\"MemoryPressure\")].status} {.status.conditions[?(@.type==\"MemoryPressure\")].reason}"));
         await Eventually.Becomes(() => cluster.Kubectl("get", "node", "pressure", "-o", "jsonpath={.spec.taints[*].key}"), taints => taints == "node.kubernetes.io/memory-pressure", "the taint");
         await cluster.Kubectl("cordon", "pressure");
-        await Events(cluster, "NodeHasInsufficientMemory: Node pressure status is now: NodeHasInsufficientMemory", "NodeNotSchedulable: Node pressure status is now: NodeNotSchedulable");
+        await Events(cluster, "NodeHasInsufficientMemory: Node pressure status is now: NodeHasInsufficientMemory", "NodeNotSchedulable: Node pressure status is now: NodeNotSchedulable",
+            "EvictionThresholdMet: Attempting to reclaim memory");
     }
 
     private static async Task Events(Cluster cluster, params string[] expected)

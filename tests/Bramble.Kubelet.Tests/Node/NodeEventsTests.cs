@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Kubelet.Images;
 using Bramble.Kubelet.Node;
 
 namespace Bramble.Kubelet.Tests.Node;
@@ -25,6 +26,11 @@ public class NodeEventsTests
     [InlineData("{}", null)]
     [InlineData(null, null)]
     public void A_new_start_of_the_machine_is_told(string? before, string? message) => Assert.Equal(message, NodeEvents.Rebooted("n", Status(before), Status(Good)!));
+
+    [Fact]
+    public void A_disk_that_stays_full_is_told() =>
+        Assert.Equal("Insufficient free disk space on the node's image filesystem (91% of 29.0 GiB used). Failed to free sufficient space by deleting unused images (freed 1024 bytes). "
+            + "Investigate disk usage, as it could be used by active images, logs, volumes, or other data.", ImageGarbage.NotEnough(91.7m, 31_138_512_896, 1024));
 
     [Fact]
     public void Pods_together_get_what_is_not_reserved()
