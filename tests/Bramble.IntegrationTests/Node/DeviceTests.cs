@@ -70,7 +70,7 @@ public sealed class DeviceTests
                 spec:
                   terminationGracePeriodSeconds: 0
                   resourceClaims: [{name: gpu, resourceClaimName: shared}]
-                  containers: [{name: main, image: "busybox:1", command: [sh, -c, 'echo "$GPU"; exec sleep 100000'], resources: {claims: [{name: gpu}]} }]
+                  containers: [{name: main, image: "busybox:1", command: [sh, -c, 'echo "$GPU"; until [ -e /end ]; do sleep 0.2; done'], resources: {claims: [{name: gpu}]} }]
                 """, "apply", "-f", "-");
             await cluster.Kubectl("wait", "--for=condition=Ready", $"pod/{name}", "--timeout=60s");
             Assert.Equal("of shared", await cluster.Kubectl("logs", name));
@@ -85,7 +85,7 @@ public sealed class DeviceTests
         await cluster.StartServer();
         await cluster.WaitForNode(host.Name);
         Assert.Equal(before, await cluster.Kubectl("get", "pods", "-o", Started));
-        await cluster.Kubectl("exec", "three", "--", "kill", "-9", "-1");
+        await cluster.Kubectl("exec", "three", "--", "touch", "/end");
         await Eventually.Becomes(() => cluster.Kubectl("get", "pod", "three", "-o", "jsonpath={.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}"), text => text == "1 true", "it has started again");
         Assert.Equal("of shared", await cluster.Kubectl("logs", "three"));
 
