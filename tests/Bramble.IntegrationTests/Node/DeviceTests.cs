@@ -41,7 +41,7 @@ public sealed class DeviceTests
             kind: Pod
             metadata: {name: one}
             spec:
-              terminationGracePeriodSeconds: 0
+              terminationGracePeriodSeconds: 1
               resourceClaims: [{name: gpu, resourceClaimTemplateName: own}]
               initContainers: [{name: before, image: "busybox:1", command: [sh, -c, 'echo "$GPU"'], resources: {claims: [{name: gpu}]} }]
               containers:
@@ -68,7 +68,7 @@ public sealed class DeviceTests
                 kind: Pod
                 metadata: {name: {{name}}}
                 spec:
-                  terminationGracePeriodSeconds: 0
+                  terminationGracePeriodSeconds: 1
                   resourceClaims: [{name: gpu, resourceClaimName: shared}]
                   containers: [{name: main, image: "busybox:1", command: [sh, -c, 'echo "$GPU"; until [ -e /end ]; do sleep 0.2; done'], resources: {claims: [{name: gpu}]} }]
                 """, "apply", "-f", "-");
@@ -83,7 +83,8 @@ public sealed class DeviceTests
         await cluster.StopServer("KILL");
         await driver.Kill();
         await cluster.StartServer();
-        await cluster.WaitForNode(host.Name);
+        // The node's Ready is from before.
+        await Eventually.Becomes(() => cluster.TryKubectl("exec", "three", "--", "true"), result => result.ExitCode == 0, "the node answers again");
         Assert.Equal(before, await cluster.Kubectl("get", "pods", "-o", Started));
         await cluster.Kubectl("exec", "three", "--", "touch", "/end");
         await Eventually.Becomes(() => cluster.Kubectl("get", "pod", "three", "-o", "jsonpath={.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}"), text => text == "1 true", "it has started again");
