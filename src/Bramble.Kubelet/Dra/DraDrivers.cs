@@ -19,7 +19,7 @@ internal sealed class DraDrivers(KubeletConfig config, IKubeClient client, Devic
 
     // In the order in which they registered.
     private readonly List<DraPlugin> _plugins = [];
-    private readonly Dictionary<string, (CancellationTokenSource Stop, Task Task)> _wipes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Wipe> _wipes = new(StringComparer.Ordinal);
 
     /// <summary>Called when a driver has registered: who waited for it goes on.</summary>
     public Func<CancellationToken, Task> Registered { get; set; } = _ => Task.CompletedTask;
@@ -84,7 +84,7 @@ internal sealed class DraDrivers(KubeletConfig config, IKubeClient client, Devic
     {
         await _stop.CancelAsync();
         List<DraPlugin> plugins;
-        List<(CancellationTokenSource Stop, Task Task)> wipes;
+        List<Wipe> wipes;
         lock (_gate)
         {
             plugins = [.. _plugins];
@@ -93,11 +93,11 @@ internal sealed class DraDrivers(KubeletConfig config, IKubeClient client, Devic
             _wipes.Clear();
         }
         foreach (var plugin in plugins) await plugin.DisposeAsync();
-        foreach (var (stop, task) in wipes)
+        foreach (var wipe in wipes)
         {
-            await stop.CancelAsync();
-            await task;
-            stop.Dispose();
+            await wipe.Stop.CancelAsync();
+            await wipe.Task;
+            wipe.Stop.Dispose();
         }
         _stop.Dispose();
     }
@@ -117,8 +117,9 @@ internal sealed class DraDrivers(KubeletConfig config, IKubeClient client, Devic
             // One that waits already keeps its time.
             else if (!isUsable && (!_wipes.TryGetValue(driver, out var old) || old.Task.IsCompleted))
             {
+                old?.Stop.Dispose();
                 var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-                _wipes[driver] = (stop, WipeLaterAsync(driver, stop.Token));
+                _wipes[driver] = new Wipe(stop, WipeLaterAsync(driver, stop.Token));
             }
         }
     }
@@ -153,5 +154,12 @@ internal sealed class DraDrivers(KubeletConfig config, IKubeClient client, Devic
             await Task.Delay(wait, time, cancel).ContinueWith(_ => { }, TaskScheduler.Default);
         }
         return false;
+    }
+
+    /// <summary>The removal of a driver's slices, waiting or under way.</summary>
+    private sealed class Wipe(CancellationTokenSource stop, Task task)
+    {
+        public CancellationTokenSource Stop { get; } = stop;
+        public Task Task { get; } = task;
     }
 }

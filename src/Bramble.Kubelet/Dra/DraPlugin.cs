@@ -10,12 +10,9 @@ namespace Bramble.Kubelet.Dra;
 /// to upstream's 45 seconds and safe to repeat. Thread-safe.</summary>
 internal sealed class DraPlugin : IAsyncDisposable
 {
-    /// <summary>What a driver offers as <c>supportedVersions</c>, and where it answers then.</summary>
-    private static readonly (string Service, string Path)[] Known =
-    [
-        ("v1.DRAPlugin", "k8s.io.kubelet.pkg.apis.dra.v1.DRAPlugin"),
-        ("v1beta1.DRAPlugin", "k8s.io.kubelet.pkg.apis.dra.v1beta1.DRAPlugin"),
-    ];
+    /// <summary>What a driver offers as <c>supportedVersions</c>; below <see cref="Package"/> it answers.</summary>
+    private static readonly string[] Known = ["v1.DRAPlugin", "v1beta1.DRAPlugin"];
+    private const string Package = "k8s.io.kubelet.pkg.apis.dra.";
     private static readonly TimeSpan CallMax = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryMax = TimeSpan.FromMinutes(2);
@@ -44,9 +41,8 @@ internal sealed class DraPlugin : IAsyncDisposable
             changed(this);
         });
         _invoker = _channel.CreateCallInvoker();
-        var path = Known.First(known => known.Service == service).Path;
-        _prepare = Method(path, "NodePrepareResources", NodePrepareResourcesRequest.Parser, NodePrepareResourcesResponse.Parser);
-        _unprepare = Method(path, "NodeUnprepareResources", NodeUnprepareResourcesRequest.Parser, NodeUnprepareResourcesResponse.Parser);
+        _prepare = Method(Package + service, "NodePrepareResources", NodePrepareResourcesRequest.Parser, NodePrepareResourcesResponse.Parser);
+        _unprepare = Method(Package + service, "NodeUnprepareResources", NodeUnprepareResourcesRequest.Parser, NodeUnprepareResourcesResponse.Parser);
     }
 
     /// <summary>Where it registered.</summary>
@@ -59,11 +55,11 @@ internal sealed class DraPlugin : IAsyncDisposable
     /// <returns>Null: <paramref name="service"/> is the one. Pure.</returns>
     public static string? TryChoose(IReadOnlyCollection<string> offered, out string service)
     {
-        service = offered.FirstOrDefault(o => Known.Any(known => known.Service == o)) ?? "";
+        service = offered.FirstOrDefault(o => Known.Contains(o)) ?? "";
         if (service.Length > 0) return null;
         return offered.Count == 0
             ? "empty list of supported gRPC services (aka supported versions)"
-            : $"none of services supported by the plugin ([{string.Join(' ', offered.Select(o => $"\"{o}\""))}]) are supported by the kubelet ([{string.Join(' ', Known.Select(known => $"\"{known.Service}\""))}])";
+            : $"none of services supported by the plugin ([{string.Join(' ', offered.Select(o => $"\"{o}\""))}]) are supported by the kubelet ([{string.Join(' ', Known.Select(known => $"\"{known}\""))}])";
     }
 
     /// <summary>Connects, and stays so until it is disposed.</summary>
