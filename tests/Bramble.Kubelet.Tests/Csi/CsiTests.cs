@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Kubelet.Csi;
-using Bramble.Kubelet.Csi.Protocol;
 using Bramble.Kubelet.Plugins;
 using Bramble.Kubelet.Plugins.Protocol;
 using Bramble.Kubelet.Volumes;
