@@ -11,7 +11,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bramble.Supervisor.Pki;
 using Bramble.Supervisor.Tokens;
-using Microsoft.Extensions.Logging;
 
 namespace Bramble.Supervisor.Joining;
 
@@ -41,7 +40,8 @@ public sealed class SupervisorClient : IDisposable
     public string CaPem { get; }
 
     /// <summary>Fetches the server's CA, compares it with the token's hash and proves that the server has a certificate of it.</summary>
-    public static async Task<SupervisorClient> ConnectAsync(Uri server, JoinToken token, TimeProvider time, ILogger logger, CancellationToken cancel)
+    /// <param name="clockDiffers">Told by how many seconds this machine's clock is ahead of the server's, when it is more than a minute either way.</param>
+    public static async Task<SupervisorClient> ConnectAsync(Uri server, JoinToken token, TimeProvider time, Action<int> clockDiffers, CancellationToken cancel)
     {
         string caPem;
         using (var unverified = Client((_, _) => null))
@@ -50,7 +50,7 @@ public sealed class SupervisorClient : IDisposable
             if (answer.StatusCode != HttpStatusCode.OK)
                 throw new JoinException($"{server} is no Kubernetes server of this kind: /cacerts answered {(int)answer.StatusCode}. Check --server (K3S_URL).");
             caPem = await answer.Content.ReadAsStringAsync(cancel);
-            if (answer.Headers.Date is { } theirs && time.GetUtcNow() - theirs is var ahead && ahead.Duration() > ClockTolerance) JoinLog.ClockDiffers(logger, (int)ahead.TotalSeconds);
+            if (answer.Headers.Date is { } theirs && time.GetUtcNow() - theirs is var ahead && ahead.Duration() > ClockTolerance) clockDiffers((int)ahead.TotalSeconds);
         }
         string hash;
         try
@@ -61,8 +61,8 @@ public sealed class SupervisorClient : IDisposable
         {
             throw new JoinException($"{server}/cacerts holds no certificate ({wrong.Message}). Check --server (K3S_URL).", wrong);
         }
-        if (token.CaHash.Length == 0) JoinLog.NotPinned(logger);
-        else if (!CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(token.CaHash), Encoding.ASCII.GetBytes(hash)))
+        // A token without a hash pins nothing.
+        if (token.CaHash.Length > 0 && !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(token.CaHash), Encoding.ASCII.GetBytes(hash)))
             throw new JoinException($"the token belongs to another cluster than {server}: it pins the CA {token.CaHash[..12]}…, the server has {hash[..12]}…. Take the token from server/node-token on that server (a server that was set up again has a new one).");
         var client = new SupervisorClient(server, token, caPem, time);
         try

@@ -25,12 +25,14 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private static readonly TimeSpan JoinRetryFirst = TimeSpan.FromMilliseconds(200), JoinRetryLast = TimeSpan.FromSeconds(4);
 
     private readonly ILogger _log = logs.CreateLogger("agent");
+    private bool _hasWarnedOfClock;
     private readonly NodeCredentials _credentials = new(config.Layout);
 
     public async Task RunAsync(CancellationToken stop)
     {
         IdleMemory.ShareArenas();
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
+        if (config.Token.CaHash.Length == 0) AgentLog.NotPinned(_log);
         var claim = Claim(config, NodePasswords.OwnPassword());
         using var balancer = new ServerLoadBalancer(
             new IPEndPoint(IPAddress.Loopback, config.LoadBalancerPort), $"{config.Server.Host}:{config.Server.Port.ToString(CultureInfo.InvariantCulture)}",
@@ -106,7 +108,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
 
     private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> FetchAsync(NodeClaim claim, CancellationToken cancel)
     {
-        using var server = await SupervisorClient.ConnectAsync(config.Server, config.Token, time, _log, cancel);
+        using var server = await SupervisorClient.ConnectAsync(config.Server, config.Token, time, WarnOfClock, cancel);
         await server.CheckVersionAsync(Product.KubernetesVersion, cancel);
         var cluster = await server.SettingsAsync(cancel);
         await _credentials.FetchAsync(server, claim, cancel);
@@ -114,6 +116,13 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         SafeFile.WriteIfChanged(SettingsPath, cluster.Write().ToJsonString());
         AgentLog.Joined(_log, config.Server, config.NodeName);
         return (cluster, [.. servers.Select(s => s!.GetValue<string>())]);
+    }
+
+    // Once, and not at each attempt to join.
+    private void WarnOfClock(int seconds)
+    {
+        if (!_hasWarnedOfClock) AgentLog.ClockDiffers(_log, seconds);
+        _hasWarnedOfClock = true;
     }
 
     private static NodeClaim Claim(AgentConfig own, string password) => new(own.NodeName, password, [.. own.NodeIps, .. own.NodeExternalIps]);
