@@ -108,7 +108,8 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
 
     private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> FetchAsync(NodeClaim claim, CancellationToken cancel)
     {
-        using var server = await SupervisorClient.ConnectAsync(config.Server, config.Token, time, WarnOfClock, cancel);
+        using var own = _credentials.FindOwn(config.NodeName, time.GetUtcNow());
+        using var server = await SupervisorClient.ConnectAsync(config.Server, config.Token, own, time, WarnOfClock, cancel);
         await server.CheckVersionAsync(Product.KubernetesVersion, cancel);
         var cluster = await server.SettingsAsync(cancel);
         await _credentials.FetchAsync(server, claim, cancel);
