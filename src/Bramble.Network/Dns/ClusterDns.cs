@@ -47,8 +47,12 @@ internal sealed class ClusterDns(NetworkConfig config, IKubeClient client, IInfo
             {
                 if (change.Name == CustomName) SetCustom(change.New, answers, servers);
             });
+            using var hosts = informers.ForOne(Resources.ConfigMaps, NodeHosts.MapName).Subscribe(change =>
+            {
+                if (change.Name == NodeHosts.MapName) _changes.Writer.TryWrite(() => _names.Set("hosts", NodeHosts.Read(change.New?.Data?.TryGetValue(NodeHosts.Key, out var text) == true ? text : null)));
+            });
             List<Task> running = [KeepNamesAsync(zone, cancel), .. servers.Select(ServeAsync)];
-            if (config.IsServer) running.Add(PublishAsync(cancel));
+            if (config.IsServer) running.AddRange([PublishAsync(cancel), NodeHosts.KeepAsync(client, informers, time, logger, cancel)]);
             await foreach (var ended in Task.WhenEach(running)) await ended;
         }
         finally

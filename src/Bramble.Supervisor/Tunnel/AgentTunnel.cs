@@ -12,7 +12,7 @@ namespace Bramble.Supervisor.Tunnel;
 public sealed class AgentTunnel(Func<SslClientAuthenticationOptions> tls, int kubeletPort, TimeProvider time, ILogger logger)
 {
     private const int RuntimeStreamingPort = 10010;
-    private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1), RetryLast = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1), RetryLast = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Ping = TimeSpan.FromSeconds(15), ConnectTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>Keeps the tunnel to one server until cancelled. <paramref name="connected"/> is told whether it stands.</summary>

@@ -100,6 +100,17 @@ public sealed class DnsTrafficTests(BoardFixture board)
     }
 
     [Fact]
+    public async Task A_line_that_somebody_adds_to_NodeHosts_is_a_name()
+    {
+        await PrepareAsync();
+        var map = new V1ConfigMap { Metadata = new() { Name = "coredns", NamespaceProperty = "kube-system" }, Data = new Dictionary<string, string> { ["NodeHosts"] = "192.0.2.78 nas.home\n" } };
+        board.Cluster.Objects(Resources.ConfigMaps).Set(map);
+        await board.EventuallyAsync(() => DnsClient.Ask(board.PodA, Address, "nas.home", DnsType.A) == "NoError A 192.0.2.78", "the name of the line");
+        board.Cluster.Objects(Resources.ConfigMaps).Delete(map);
+        await board.EventuallyAsync(() => DnsClient.Ask(board.PodA, Address, "nas.home", DnsType.A) == "ServerFailure", "nobody who knows it");
+    }
+
+    [Fact]
     public async Task Other_names_come_from_the_boards_resolver_once_and_then_from_the_cache()
     {
         await PrepareAsync();
