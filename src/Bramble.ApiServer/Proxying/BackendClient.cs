@@ -29,6 +29,7 @@ internal sealed class BackendClient : IDisposable
         {
             // As upstream: what pods and services serve behind https is not verified, only asked.
             SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true, CertificateRevocationCheckMode = X509RevocationMode.NoCheck },
+            ConnectCallback = options.DialPod is not { } dialPod ? null : (connection, cancel) => dialPod(connection.DnsEndPoint.Host, connection.DnsEndPoint.Port, cancel),
             AllowAutoRedirect = false,
             UseProxy = false,
             UseCookies = false,

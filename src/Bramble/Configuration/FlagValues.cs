@@ -55,13 +55,9 @@ internal static class FlagValues
         _ => "vxlan",
     };
 
-    public static bool EgressMode(string text) => text switch
-    {
-        "agent" => true,
-        "disabled" => false,
-        "cluster" or "pod" => throw new UsageException($"--egress-selector-mode: Bramble has agent and disabled, not \"{text}\" (pods are reached directly)"),
-        _ => throw new UsageException($"--egress-selector-mode: \"{text}\" is not agent or disabled"),
-    };
+    public static string EgressMode(string text) => text is "agent" or "cluster" or "pod" or "disabled"
+        ? text
+        : throw new UsageException($"--egress-selector-mode: \"{text}\" is not agent, cluster, pod or disabled");
 
     public static UnixFileMode Mode(string text)
     {

@@ -35,7 +35,14 @@ internal sealed record ServerConfig
     public required string? CniConf { get; init; }
     public required bool MasqueradesIPv6Pods { get; init; }
     public required bool UsesExternalIps { get; init; }
-    public required bool UsesTunnels { get; init; }
+    public required string EgressMode { get; init; }
+
+    /// <summary>Kubelets are reached through their agents' tunnels.</summary>
+    public bool UsesTunnels => EgressMode != "disabled";
+
+    /// <summary>Pods too: this server need not be in the pod network.</summary>
+    public bool TunnelsToPods => EgressMode is "cluster" or "pod";
+
     public required bool DisablesNetworkPolicy { get; init; }
     public required IReadOnlySet<string> Disabled { get; init; }
     public required bool RunsNode { get; init; }
@@ -89,7 +96,7 @@ internal sealed record ServerConfig
         FlannelBackend = FlagValues.BackendName(FlannelBackend),
         MasqueradesIPv6Pods = MasqueradesIPv6Pods,
         UsesExternalIps = UsesExternalIps,
-        EgressSelectorMode = UsesTunnels ? "agent" : "disabled",
+        EgressSelectorMode = EgressMode,
         Disabled = Disabled,
         DisablesNetworkPolicy = DisablesNetworkPolicy,
     };
@@ -156,7 +163,7 @@ internal sealed record ServerConfig
             CniConf = FlannelConf.CniConf(flags.Text(ServerFlags.FlannelCniConf)),
             MasqueradesIPv6Pods = flags.Switch(ServerFlags.FlannelIpv6Masq),
             UsesExternalIps = flags.Switch(ServerFlags.FlannelExternalIp),
-            UsesTunnels = EgressMode(flags.Text(ServerFlags.EgressSelectorMode)!),
+            EgressMode = FlagValues.EgressMode(flags.Text(ServerFlags.EgressSelectorMode)!),
             DisablesNetworkPolicy = flags.Switch(ServerFlags.DisableNetworkPolicy),
             Disabled = DisabledParts(flags),
             RunsNode = !flags.Switch(ServerFlags.DisableAgent),

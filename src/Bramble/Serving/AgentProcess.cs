@@ -171,7 +171,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         [
             // A node writes its own annotations with its own rights; the controller's only read.
             new NodeProcess(own, kubelet, kubelet, informers, sockets, time, logs).RunAsync(stop.Token),
-            FollowServersAsync(cluster, servers, informers, balancer, stop.Token),
+            FollowServersAsync(own, servers, informers, balancer, stop.Token),
         ];
         var first = await Task.WhenAny(parts);
         await stop.CancelAsync();
@@ -183,7 +183,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         new(new HttpKubeClientOptions(server, _credentials.LoadAuthorities("server-ca"), _credentials.Load(certificate), UserAgent: agent));
 
     /// <summary>A tunnel to every server that the cluster names, and all of them for the load balancer.</summary>
-    private async Task FollowServersAsync(ClusterSettings cluster, IReadOnlyList<string> known, IInformers informers, ServerLoadBalancer balancer, CancellationToken cancel)
+    private async Task FollowServersAsync(NodeConfig own, IReadOnlyList<string> known, IInformers informers, ServerLoadBalancer balancer, CancellationToken cancel)
     {
         var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         var slices = informers.For(Resources.EndpointSlices);
@@ -191,7 +191,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         {
             if (IsApiServers(change.New ?? change.Old!)) changes.Writer.TryWrite(true);
         });
-        var tunnel = new AgentTunnel(TunnelTls, KubeletPort, time, logs.CreateLogger("tunnel"));
+        var tunnel = new AgentTunnel(TunnelTls, KubeletPort, address => MayReach(own, informers, address), time, logs.CreateLogger("tunnel"));
         var tunnels = new Dictionary<string, (CancellationTokenSource Stop, Task Running)>(StringComparer.Ordinal);
         try
         {
@@ -199,7 +199,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
             while (true)
             {
                 balancer.SetServers(servers);
-                if (cluster.EgressSelectorMode != "disabled")
+                if (own.Cluster.EgressSelectorMode != "disabled")
                 {
                     foreach (var gone in tunnels.Keys.Except(servers).ToList())
                     {
@@ -221,6 +221,14 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
             foreach (var one in tunnels.Values) await StopAsync(one);
         }
     }
+
+    // In mode "pod" only this node's own.
+    private static bool MayReach(NodeConfig own, IInformers informers, IPAddress address) => own.Cluster.EgressSelectorMode switch
+    {
+        "cluster" => own.Ips.Contains(address) || own.Cluster.ClusterCidrs.Any(network => network.Contains(address)),
+        "pod" => own.Ips.Contains(address) || PodNetworks.Of(informers.For(Resources.Nodes).Find(new("", own.Name))).Any(network => network.Contains(address)),
+        _ => false,
+    };
 
     private static async Task StopAsync((CancellationTokenSource Stop, Task Running) tunnel)
     {

@@ -8,6 +8,7 @@ using Bramble.Kubelet;
 using Bramble.Kubelet.Cgroups;
 using Bramble.Network;
 using Bramble.Supervisor.Runtime;
+using Bramble.Supervisor.Tunnel;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Serving;
@@ -103,6 +104,8 @@ internal sealed class NodeProcess(
             ["node.kubernetes.io/instance-type"] = "k3s",
             ["beta.kubernetes.io/instance-type"] = "k3s",
         };
+        // Who has it is asked for pods through its tunnel.
+        if (config.Cluster.EgressSelectorMode is "cluster" or "pod") labels[KubeletTunnels.PodsLabel] = "true";
         foreach (var (key, value) in config.Labels) labels[key] = value;
         return new KubeletConfig
         {

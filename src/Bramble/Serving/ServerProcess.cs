@@ -72,14 +72,15 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         InProcessClient? loopback = null;
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         Informers? nodes = null;
-        var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), logs.CreateLogger("tunnel"));
-        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null), time);
+        var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), address => nodes is null ? null : NodeOfPod(nodes, address), logs.CreateLogger("tunnel"));
+        Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod = config.TunnelsToPods ? tunnels.DialPodAsync : null;
+        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null) with { DialPod = dialPod }, time);
         var (proxyCertificate, proxyKey) = pki.Pair("client-auth-proxy");
-        using var aggregator = new Aggregator(cache, () => X509Certificate2.CreateFromPemFile(proxyCertificate, proxyKey));
+        using var aggregator = new Aggregator(cache, () => X509Certificate2.CreateFromPemFile(proxyCertificate, proxyKey), dialPod);
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
-            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time, dialPod),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,
@@ -199,6 +200,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var nodes = informers.For(Resources.Nodes);
         if (nodes.Find(new NamespacedName("", host)) is not null) return host;
         return nodes.List().FirstOrDefault(node => node.Status?.Addresses?.Any(address => address.Address == host) == true)?.Metadata.Name;
+    }
+
+    private static string? NodeOfPod(Informers informers, IPAddress address)
+    {
+        var nodes = informers.For(Resources.Nodes);
+        // Also a pod in its host's network.
+        return nodes.List().FirstOrDefault(node => node.Metadata.Labels?.ContainsKey(KubeletTunnels.PodsLabel) == true
+            && (PodNetworks.Of(node).Any(network => network.Contains(address)) || node.Status?.Addresses?.Any(own => own.Address == address.ToString()) == true))?.Metadata.Name;
     }
 
     /// <summary>A deleted node's name is free for another machine.</summary>

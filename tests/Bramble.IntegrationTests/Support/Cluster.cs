@@ -25,6 +25,22 @@ internal sealed class Cluster : IAsyncDisposable
     /// <summary>The same with a node that does not become Ready, as its pod network is to come from somebody else.</summary>
     public static async Task<Cluster> StartWithoutReadyNode(string name, int number, params string[] arguments) => await StartOn(await TestHost.Up(name, number), isReady: false, arguments);
 
+    /// <summary>A server that is told to have no node.</summary>
+    public static async Task<Cluster> StartWithoutNode(string name, int number, params string[] arguments)
+    {
+        var cluster = new Cluster(await TestHost.Up(name, number));
+        try
+        {
+            await cluster.StartServer(["--disable-agent", .. arguments]);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
     private static async Task<Cluster> StartOn(TestHost host, bool isReady, string[] arguments)
     {
         var cluster = new Cluster(host);
