@@ -170,7 +170,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         List<Task> parts =
         [
             // A node writes its own annotations with its own rights; the controller's only read.
-            new NodeProcess(own, kubelet, kubelet, informers, sockets, time, logs).RunAsync(stop.Token),
+            new NodeProcess(own, kubelet, kubelet, informers, Task.CompletedTask, sockets, time, logs).RunAsync(stop.Token),
             FollowServersAsync(own, servers, informers, balancer, stop.Token),
         ];
         var first = await Task.WhenAny(parts);

@@ -15,7 +15,7 @@ namespace Bramble.Serving;
 
 /// <summary>The node's side of a server: network, runtime, images, kubelet, in the order in which they need each other.</summary>
 internal sealed class NodeProcess(
-    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, NodeSockets sockets, TimeProvider time, ILoggerFactory logs)
+    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, Task gatewayDefinitions, NodeSockets sockets, TimeProvider time, ILoggerFactory logs)
 {
     private readonly ILogger _log = logs.CreateLogger("node");
     private readonly CgroupDriver _cgroupDriver = CgroupHierarchy.ChooseDriver(config.Kubelet.Text("cgroup-driver"), Environment.GetEnvironmentVariable);
@@ -24,7 +24,7 @@ internal sealed class NodeProcess(
     public async Task RunAsync(CancellationToken cancel)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var network = new Bramble.Network.Network(NetworkSettings(), networkClient, kubeletClient, informers, time, logs);
+        var network = new Bramble.Network.Network(NetworkSettings(), networkClient, kubeletClient, informers, gatewayDefinitions, time, logs);
         // First, because after a restart running pods wait for names, while the runtime takes its seconds.
         var networking = network.RunAsync(stop.Token);
         string endpoint;
@@ -152,7 +152,6 @@ internal sealed class NodeProcess(
         NodeExternalIps = config.ExternalIps,
         UsesExternalIps = config.Cluster.UsesExternalIps,
         FlannelInterface = config.FlannelInterface,
-        IsServer = config.IsServer,
         UpstreamResolvConf = config.ResolvConf,
         Disabled = config.Cluster.Disabled,
         Proxy = config.Proxy,

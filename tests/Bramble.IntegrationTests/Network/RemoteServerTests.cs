@@ -25,6 +25,18 @@ public sealed class RemoteServerTests
         spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 8077, targetPort: 8080}]}
         """;
 
+    private const string Route = """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {name: door, namespace: default}
+        spec: {gatewayClassName: traefik, listeners: [{name: web, port: 80, protocol: HTTP}]}
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {name: web, namespace: default}
+        spec: {parentRefs: [{name: door}], hostnames: [route.example], rules: [{backendRefs: [{name: web, port: 8077}]}]}
+        """;
+
     [Fact]
     public async Task A_server_that_is_no_node_reaches_pods_through_their_agents_tunnel()
     {
@@ -48,6 +60,15 @@ public sealed class RemoteServerTests
         await Eventually.Becomes(() => cluster.Kubectl("get", "service", "web", "-o", "jsonpath={.status.loadBalancer.ingress[*].ip}"), address => address == ExternalIp, "the service has the external address");
         await Eventually.Becomes(() => Desk.CurlOutside($"http://{agent.Address}:8077/"), answer => answer.Output.Trim() == "from a pod", "the service is reached at the internal address too");
         Assert.Equal("from a pod", (await Desk.CurlOnHost(agent, "http://127.0.0.1:8077/")).Succeeded());
+
+        // What a server does for the cluster's network does not need it to be a node.
+        Assert.Equal($"10.43.0.10 {agent.Address}", await cluster.Kubectl("get", "service/kube-dns", "endpointslice/kube-dns-remote2-ipv4", "-n", "kube-system", "-o", "jsonpath={.items[0].spec.clusterIP} {.items[1].endpoints[0].addresses[0]}"));
+        Assert.Contains($"{agent.Address} remote2", await cluster.Kubectl("get", "configmap", "coredns", "-n", "kube-system", "-o", "jsonpath={.data.NodeHosts}"));
+        await cluster.Kubectl("create", "ingress", "web", "--rule=remote.example/*=web:8077");
+        await cluster.KubectlWithInput(Route, "apply", "-f", "-");
+        foreach (var host in new[] { "remote.example", "route.example" })
+            await Eventually.Becomes(() => Command.Run("curl", ["-sS", "-m", "4", "-H", $"Host: {host}", $"http://{agent.Address}/"]), answer => answer.Output.Trim() == "from a pod", $"{host} is served");
+        Assert.Equal($"{ExternalIp} True", await cluster.Kubectl("get", "ingress/web", "gateway/door", "-o", "jsonpath={.items[0].status.loadBalancer.ingress[0].ip} {.items[1].status.conditions[?(@.type==\"Programmed\")].status}"));
 
         // An agent's token is good for agents only, and one that has joined needs none to come back; its labels are those of the last start.
         Assert.Contains("does not accept the token", (await cluster.Host.Run(TestFiles.Bramble, "token", "rotate", "--token", AgentToken)).Failed());
