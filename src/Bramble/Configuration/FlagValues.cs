@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.Flags;
@@ -20,6 +21,9 @@ internal static class FlagValues
 
     public static IPAddress Address(string text, string flag) =>
         IPAddress.TryParse(text, out var address) ? address : throw new UsageException($"{flag}: \"{text}\" is no IP address");
+
+    /// <summary>The address to listen on for who comes by these families; <c>[::]</c> takes IPv4 too.</summary>
+    public static IPAddress AnyOf(IEnumerable<IPAddress> addresses) => addresses.Any(address => address.AddressFamily == AddressFamily.InterNetworkV6) ? IPAddress.IPv6Any : IPAddress.Any;
 
     public static IReadOnlyList<IPAddress> Addresses(IReadOnlyList<string> texts, string flag) => [.. texts.Select(text => Address(text, flag))];
 

@@ -129,12 +129,13 @@ internal sealed record ServerConfig
     public static ServerConfig From(FlagSet flags)
     {
         var external = Addresses(flags.Split(ServerFlags.NodeExternalIp), "--node-external-ip");
-        var bind = Address(flags.Text(ServerFlags.BindAddress, "0.0.0.0"), "--bind-address");
         var port = Port(flags, ServerFlags.HttpsListenPort);
         var services = Networks(flags.Split(ServerFlags.ServiceCidr), "--service-cidr");
         var clusters = Networks(flags.Split(ServerFlags.ClusterCidr), "--cluster-cidr");
         if (!services.Select(range => range.BaseAddress.AddressFamily).Order().SequenceEqual(clusters.Select(range => range.BaseAddress.AddressFamily).Order()))
             throw new UsageException("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both");
+        // Where there is IPv6, both families: agents and kubectl may come by either.
+        var bind = flags.IsGiven(ServerFlags.BindAddress) ? Address(flags.Text(ServerFlags.BindAddress)!, "--bind-address") : AnyOf(clusters.Select(range => range.BaseAddress));
         var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip")
             : NodeAddresses.OfFamilies(NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)), clusters);
         var advertisePort = flags.Number(ServerFlags.AdvertisePort);

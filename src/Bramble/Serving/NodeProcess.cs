@@ -126,6 +126,7 @@ internal sealed class NodeProcess(
             MaxPods = int.TryParse(config.Kubelet.Text("max-pods"), out var pods) ? pods : 110,
             StaticPodPath = config.Layout.StaticPods,
             Arguments = config.Kubelet.Last,
+            ServerAddress = FlagValues.AnyOf(config.Ips),
             ServingCertificate = () => serving,
             ClientCa = clientCa,
             KubeletVersion = Product.KubernetesVersion,

@@ -23,6 +23,14 @@ public class ServerConfigTests
     }
 
     [Fact]
+    public void With_IPv6_both_families_are_listened_on()
+    {
+        var config = Read("--node-ip=fd00::10", "--cluster-cidr=fd00:42::/56", "--service-cidr=fd00:43::/112");
+        Assert.Equal("[::]:6443", config.Listen.ToString());
+        Assert.Equal("https://127.0.0.1:6443", config.LocalUrl);
+    }
+
+    [Fact]
     public void A_bind_address_is_where_local_clients_go() => Assert.Equal("https://192.168.1.10:7443", Read("--bind-address=192.168.1.10", "--https-listen-port=7443").LocalUrl);
 
     [Fact]
