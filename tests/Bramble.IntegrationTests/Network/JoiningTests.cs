@@ -28,7 +28,8 @@ public sealed class JoiningTests(ThreeNodes nodes)
         try
         {
             (await pod.Host.Shell("nft 'add table inet closed; add chain inet closed i { type filter hook input priority 0; policy accept; }; add rule inet closed i iifname eth0 tcp dport 10250 drop'")).Succeeded();
-            Assert.Equal($"up on {pod.Name}", await desk.Cluster.Kubectl("logs", pod.Name));
+            // After a restart of the server, in another test, the tunnel takes some seconds to be there again.
+            await Eventually.Becomes(() => desk.Cluster.TryKubectl("logs", pod.Name), result => result.Output.Trim() == $"up on {pod.Name}", "the logs come through the tunnel");
             var bytes = RandomNumberGenerator.GetBytes(5 << 20);
             var sum = (await desk.Cluster.KubectlWithInput(new MemoryStream(bytes), "exec", "-i", pod.Name, "--", "busybox", "sha256sum")).Succeeded();
             Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bytes)), sum.Split(' ')[0]);
