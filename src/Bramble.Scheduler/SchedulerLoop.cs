@@ -170,7 +170,7 @@ public sealed class SchedulerLoop
     private Refusal Refuse(PodInfo pod, RunningProfile profile, PodFilters filters, Diagnosis diagnosis)
     {
         if (_cluster.NodeCount == 0) return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null, null);
-        var (afterwards, mayPreempt, freed) = FreeClaims(pod, profile.Profile, filters, diagnosis, _cluster);
+        var (afterwards, mayPreempt, freed) = FreeClaims(pod, profile.Profile, filters, diagnosis);
         var outcome = mayPreempt && profile.Profile.Preemption is { } args
             ? VictimChoice.Decide(pod, diagnosis, filters, _cluster, () => [.. _budgets.List().Select(Budget.Of)], args, _random)
             : null;
@@ -186,13 +186,13 @@ public sealed class SchedulerLoop
 
     /// <summary>What is tried before preemption: to give up devices that keep the Pod from its nodes. Upstream's words are in every message, also of Pods without
     /// claims; where a rule refused before DynamicResources was asked at all they are "not found", and preemption is not tried.</summary>
-    private static (List<string> Messages, bool MayPreempt, DeviceClaim? Freed) FreeClaims(PodInfo pod, Profile profile, PodFilters filters, Diagnosis diagnosis, ClusterState cluster)
+    private static (List<string> Messages, bool MayPreempt, DeviceClaim? Freed) FreeClaims(PodInfo pod, Profile profile, PodFilters filters, Diagnosis diagnosis)
     {
         if (!profile.FreesClaims) return ([], true, null);
         var order = profile.Filters.ToList();
         var asked = order.FindIndex(f => f is DynamicResources);
         if (diagnosis.Before is not null && order.IndexOf(diagnosis.Rejectors[^1]) < asked) return (["not found"], false, null);
-        var (claim, message) = DynamicResources.ToFree(pod, filters.All.FirstOrDefault(f => f.Plugin is DynamicResources).Filter, cluster);
+        var (claim, message) = DynamicResources.ToFree(pod, filters.All.FirstOrDefault(f => f.Plugin is DynamicResources).Filter);
         return ([message], true, claim);
     }
 
@@ -245,7 +245,7 @@ public sealed class SchedulerLoop
     {
         try
         {
-            await _binder.BindAsync(pod, assignment, cancel);
+            await _binder.BindAsync(pod, assignment, (reason, note) => profile.Events.WithAction(About(pod), "Normal", reason, "Scheduling", note), cancel);
             profile.Events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {assignment.Node}");
             if (assignment.Reservations.Count == 0) return;
             lock (_gate)

@@ -34,7 +34,7 @@ internal sealed class NodeSearch(Random random)
         {
             0 => null,
             1 => _fitting[0],
-            _ => Best(profile, pod, cluster),
+            _ => Best(profile, pod, cluster, filters),
         };
     }
 
@@ -107,7 +107,7 @@ internal sealed class NodeSearch(Random random)
         }
     }
 
-    private NodeInfo Best(Profile profile, PodInfo pod, ClusterState cluster)
+    private NodeInfo Best(Profile profile, PodInfo pod, ClusterState cluster, PodFilters filters)
     {
         var count = _fitting.Count;
         if (_totals.Length < count) (_totals, _scores) = (new long[count], new long[count]);
@@ -116,7 +116,7 @@ internal sealed class NodeSearch(Random random)
         totals.Clear();
         foreach (var (plugin, weight) in profile.Scores)
         {
-            if (plugin.Prepare(pod, _fitting, cluster) is not { } opinion) continue;
+            if ((filters.Of(plugin) as INodeScore ?? plugin.Prepare(pod, _fitting, cluster)) is not { } opinion) continue;
             for (var i = 0; i < count; i++) scores[i] = opinion.Score(_fitting[i]);
             opinion.Normalize(scores);
             for (var i = 0; i < count; i++) totals[i] += weight * scores[i];

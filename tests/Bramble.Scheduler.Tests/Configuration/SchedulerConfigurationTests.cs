@@ -12,10 +12,10 @@ public sealed class SchedulerConfigurationTests
     {
         var profile = Assert.Single(SchedulerConfiguration.Parse(Head).Profiles);
         Assert.Equal("default-scheduler", profile.SchedulerName);
-        Assert.Equal("TaintToleration 3, NodeAffinity 2, NodeResourcesFit 1, PodTopologySpread 2, InterPodAffinity 2, NodeResourcesBalancedAllocation 1, ImageLocality 1", Scores(profile));
+        Assert.Equal("TaintToleration 3, NodeAffinity 2, NodeResourcesFit 1, PodTopologySpread 2, InterPodAffinity 2, DynamicResources 2, NodeResourcesBalancedAllocation 1, ImageLocality 1", Scores(profile));
         Assert.Equal(
-            "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread InterPodAffinity",
-            string.Join(' ', profile.Filters.Where(f => f != "DynamicResources")));
+            "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread InterPodAffinity DynamicResources NodeDeclaredFeatures",
+            string.Join(' ', profile.Filters));
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class SchedulerConfigurationTests
                 postFilter:
                   disabled: [{name: "*"}]
             """);
-        Assert.Equal("NodeResourcesFit 5, TaintToleration 3, NodeAffinity 2, InterPodAffinity 2, NodeResourcesBalancedAllocation 1", Scores(profile));
+        Assert.Equal("NodeResourcesFit 5, TaintToleration 3, NodeAffinity 2, InterPodAffinity 2, DynamicResources 2, NodeResourcesBalancedAllocation 1", Scores(profile));
         Assert.DoesNotContain("NodePorts", profile.Filters);
         Assert.False(profile.HasPreemption);
         Assert.Equal(("packed", 30), (profile.SchedulerName, profile.PercentageOfNodesToScore));
@@ -79,6 +79,8 @@ public sealed class SchedulerConfigurationTests
                 args: {hardPodAffinityWeight: 42}
               - name: VolumeBinding
                 args: {bindTimeoutSeconds: 60}
+              - name: DynamicResources
+                args: {filterTimeout: 0s, bindingTimeout: 1m30s}
             """).Settings;
         Assert.Equal(ScoringStrategyType.RequestedToCapacityRatio, settings.Fit.Strategy.Type);
         Assert.Equal([("cpu", 3), ("vendor.com/gpu", 1)], settings.Fit.Strategy.Resources);
@@ -87,6 +89,7 @@ public sealed class SchedulerConfigurationTests
         Assert.Equal("zone", Assert.Single(settings.DefaultConstraints!).TopologyKey);
         Assert.Equal("ssd", settings.AddedAffinity!.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions[0].Values[0]);
         Assert.Equal((42, TimeSpan.FromMinutes(1)), (settings.RequiredAffinityWeight, settings.BindTimeout));
+        Assert.Equal((TimeSpan.Zero, TimeSpan.FromSeconds(90)), (settings.Devices.FilterTimeout, settings.Devices.BindingTimeout));
     }
 
     [Fact]
@@ -108,6 +111,8 @@ public sealed class SchedulerConfigurationTests
         { "profiles: [{plugins: {score: {enabled: [{name: NodePorts}]}}}]", "profiles[0].plugins.score.enabled: NodePorts does not extend score" },
         { "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: Worst}}}]}]",
             "profiles[0].pluginConfig[0].args.scoringStrategy.type: \"Worst\" not one of LeastAllocated, MostAllocated, RequestedToCapacityRatio" },
+        { "profiles: [{pluginConfig: [{name: DynamicResources, args: {filterTimeout: -1s}}]}]", "profiles[0].pluginConfig[0].args.filterTimeout: \"-1s\" must be zero or positive" },
+        { "profiles: [{pluginConfig: [{name: DynamicResources, args: {bindingTimeout: 500ms}}]}]", "profiles[0].pluginConfig[0].args.bindingTimeout: \"500ms\" must be at least 1 second" },
         { "profiles: [{pluginConfig: [{name: InterPodAffinity, args: {hardPodAffinityWeight: 101}}]}]", "profiles[0].pluginConfig[0].args.hardPodAffinityWeight: 101 not in valid range [0-100]" },
         { "profiles: [{pluginConfig: [{name: PodTopologySpread, args: {defaultConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: ScheduleAnyway}]}}]}]",
             "profiles[0].pluginConfig[0].args.defaultingType: null must be List when .defaultConstraints are not empty" },
@@ -127,5 +132,5 @@ public sealed class SchedulerConfigurationTests
 
     private static ProfileSettings Single(string text) => Assert.Single(SchedulerConfiguration.Parse(Head + text).Profiles);
 
-    private static string Scores(ProfileSettings profile) => string.Join(", ", profile.Scores.Where(s => s.Name != "DynamicResources").Select(s => $"{s.Name} {s.Weight}"));
+    private static string Scores(ProfileSettings profile) => string.Join(", ", profile.Scores.Select(s => $"{s.Name} {s.Weight}"));
 }
