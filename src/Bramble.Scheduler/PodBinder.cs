@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Scheduler.Extenders;
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.State;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,8 @@ namespace Bramble.Scheduler;
 
 /// <summary>A node for a Pod, and what must be written before it is bound.</summary>
 /// <param name="Stop">Cancelled when the Pod goes while that is being waited for; null: nothing to wait for.</param>
-internal sealed record Assignment(string Node, IReadOnlyList<IReservation> Reservations, CancellationTokenSource? Stop);
+/// <param name="Binder">Who binds it; null: the scheduler itself.</param>
+internal sealed record Assignment(string Node, IReadOnlyList<IReservation> Reservations, CancellationTokenSource? Stop, Extender? Binder);
 
 /// <summary>Writes what rules reserved (volumes, devices), waits for it, and then the binding. Thread-safe.</summary>
 internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger log)
@@ -51,6 +53,9 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
                 if (_waiting.TryGetValue(pod.Name, out var waiting) && waiting.Stop == stop) _waiting.TryRemove(KeyValuePair.Create(pod.Name, waiting));
             }
         }
+        // A decision made is carried out also while stopping, within bounds.
+        using var bounded = new CancellationTokenSource(BindingMax, time);
+        if (assignment.Binder is { } binder && await BindsAsync(binder, pod, assignment.Node, bounded.Token)) return;
         var body = new JsonObject
         {
             ["apiVersion"] = "v1",
@@ -58,8 +63,6 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
             ["metadata"] = new JsonObject { ["name"] = pod.Name.Name, ["namespace"] = pod.Name.Namespace, ["uid"] = pod.Uid },
             ["target"] = new JsonObject { ["kind"] = "Node", ["name"] = assignment.Node },
         };
-        // A decision made is carried out also while stopping, within bounds.
-        using var bounded = new CancellationTokenSource(BindingMax, time);
         try
         {
             await client.CreateAsync(Resources.Pods, pod.Name, body, "binding", bounded.Token);
@@ -70,6 +73,21 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
             if (e is not StatusException { Status.Code: < 500 } && await IsBoundAsync(pod, assignment.Node, bounded.Token)) return;
             if (e is not StatusException) throw;
             throw new SchedulingException($"running Bind plugin \"DefaultBinder\": {e.Message}");
+        }
+    }
+
+    /// <returns>False: it did not, and that is not to matter.</returns>
+    private async Task<bool> BindsAsync(Extender binder, PodInfo pod, string node, CancellationToken cancel)
+    {
+        try
+        {
+            await binder.BindAsync(pod, node, cancel);
+            return true;
+        }
+        catch (SchedulingException e) when (binder.IsIgnorable)
+        {
+            SchedulerLog.ExtenderIgnored(log, binder.Url, "bind", pod.Name, e.Message);
+            return false;
         }
     }
 

@@ -78,7 +78,7 @@ internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null, Device
             List<string>? special = null;
             if (wanted.Scalars is not null)
                 foreach (var (name, amount) in wanted.Scalars)
-                    if (!(has[name] == 0 && served?.ContainsKey(name) == true) && IsShort(amount, has[name], used[name], ref isUnresolvable) && !args.IsIgnored(name)) (special ??= []).Add($"Insufficient {name}");
+                    if (!args.IsIgnored(name) && !(has[name] == 0 && served?.ContainsKey(name) == true) && IsShort(amount, has[name], used[name], ref isUnresolvable)) (special ??= []).Add($"Insufficient {name}");
             if (special is not null) return new([.. Everyday[bits], .. special], isUnresolvable);
             return bits == 0 ? FilterResult.Fits : new(Everyday[bits], isUnresolvable);
         }
