@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Security;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bramble.Client;
@@ -32,11 +33,25 @@ internal sealed class Extender : IDisposable
     private readonly ExtenderSettings _settings;
     private readonly TimeProvider _time;
     private readonly HttpClient _http;
+    private readonly Uri _address;
 
     public Extender(ExtenderSettings settings, TimeProvider time)
     {
         (_settings, _time) = (settings, time);
-        _http = new HttpClient(new SocketsHttpHandler { SslOptions = settings.Tls, AllowAutoRedirect = false, PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1) })
+        var handler = new SocketsHttpHandler { SslOptions = settings.Tls, AllowAutoRedirect = false, PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1) };
+        _address = new Uri(settings.UrlPrefix.TrimEnd('/') + "/");
+        if (settings.Tls.TargetHost is not null && _address.Scheme == "https")
+        {
+            // The handler asks for the certificate of the URL's host, whatever name is set: so the TLS is made here, below what it takes for plain HTTP.
+            _address = new UriBuilder(_address) { Scheme = "http", Port = _address.Port }.Uri;
+            handler.PlaintextStreamFilter = async (context, cancel) =>
+            {
+                var tls = new SslStream(context.PlaintextStream);
+                await tls.AuthenticateAsClientAsync(settings.Tls, cancel);
+                return tls;
+            };
+        }
+        _http = new HttpClient(handler)
         {
             Timeout = Timeout.InfiniteTimeSpan,
             MaxResponseContentBufferSize = AnswerBytesMax,
@@ -196,7 +211,7 @@ internal sealed class Extender : IDisposable
         try
         {
             using var content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-            using var response = await _http.PostAsync(url, content, either.Token);
+            using var response = await _http.PostAsync(new Uri($"{_address}{verb}"), content, either.Token);
             if ((int)response.StatusCode != 200) throw new SchedulingException($"failed {verb} with extender at URL {url}, code {(int)response.StatusCode}");
             return JsonNode.Parse(await response.Content.ReadAsByteArrayAsync(either.Token), AnyCase);
         }
@@ -206,7 +221,7 @@ internal sealed class Extender : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw new SchedulingException($"Post \"{url}\": {e.Message}");
+            throw new SchedulingException($"Post \"{url}\": {e.InnerException?.Message ?? e.Message}");
         }
         catch (JsonException)
         {

@@ -93,6 +93,20 @@ public sealed class SchedulerConfigurationTests
     }
 
     [Fact]
+    public void Extenders_that_may_fail_come_last_and_what_they_look_after_is_not_counted()
+    {
+        var configuration = SchedulerConfiguration.Parse(Head + """
+            extenders:
+            - {urlPrefix: "http://a", ignorable: true, httpTimeout: 100ms}
+            - {urlPrefix: "http://b", managedResources: [{name: vendor.com/gpu, ignoredByScheduler: true}, {name: vendor.com/nic}]}
+            profiles:
+            - pluginConfig: [{name: NodeResourcesFit, args: {ignoredResources: [vendor.com/other]}}]
+            """);
+        Assert.Equal(["http://b 5 False", "http://a 0.1 True"], configuration.Extenders.Select(e => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{e.UrlPrefix} {e.Timeout.TotalSeconds} {e.IsIgnorable}")));
+        Assert.Equal(["vendor.com/gpu"], Assert.Single(configuration.Profiles).Settings.Fit.IgnoredResources);
+    }
+
+    [Fact]
     public void Back_off()
     {
         var backOff = SchedulerConfiguration.Parse(Head + "podInitialBackoffSeconds: 2\npodMaxBackoffSeconds: 5\nparallelism: 4\nleaderElection: {leaderElect: false}\n").BackOff;
@@ -102,7 +116,15 @@ public sealed class SchedulerConfigurationTests
     public static TheoryData<string, string> Wrong => new()
     {
         { "profiles: []\nextra: 1", "extra: unknown field; known here: apiVersion, kind, profiles, percentageOfNodesToScore, podInitialBackoffSeconds, podMaxBackoffSeconds, parallelism, leaderElection, clientConnection, enableProfiling, enableContentionProfiling, extenders, delayCacheUntilActive" },
-        { "extenders: [{urlPrefix: x}]", "extenders: not supported; take them out" },
+        { "extenders: [{urlPrefix: x}]", "extenders[0].urlPrefix: \"x\" must be a URL, as http://127.0.0.1:8888/scheduler" },
+        { "extenders: [{filterVerb: x}]", "extenders[0].urlPrefix: Required value" },
+        { "extenders: [{urlPrefix: 'http://x', prioritizeVerb: p}]", "extenders[0].weight: 0 must have a positive weight applied to it" },
+        { "extenders: [{urlPrefix: 'http://x', bindVerb: b}, {urlPrefix: 'http://y', bindVerb: b}]", "extenders: found 2 extenders implementing bind; only one extender can implement bind" },
+        { "extenders: [{urlPrefix: 'http://x', managedResources: [{name: cpu}]}]", "extenders[0].managedResources[0].name: \"cpu\" is an invalid extended resource name" },
+        { "extenders: [{urlPrefix: 'http://x', managedResources: [{name: a/b}]}, {urlPrefix: 'http://y', managedResources: [{name: a/b}]}]",
+            "extenders[1].managedResources[0].name: \"a/b\" duplicate extender managed resource name" },
+        { "extenders: [{urlPrefix: 'http://x', tlsConfig: {caFile: /nowhere}}]", "extenders[0].tlsConfig.caFile: Could not find file '/nowhere'." },
+        { "extenders: [{urlPrefix: 'http://x', httpTimeout: soon}]", "extenders[0].httpTimeout: \"soon\" must be a duration, as 1m30s" },
         { "percentageOfNodesToScore: 101", "percentageOfNodesToScore: 101 not in valid range [0-100]" },
         { "podInitialBackoffSeconds: 20", "podMaxBackoffSeconds: 10 must be greater than or equal to PodInitialBackoffSeconds" },
         { "profiles: [{schedulerName: a}, {}]", "profiles[1].schedulerName: Required value" },
