@@ -13,6 +13,9 @@ namespace Bramble.Scheduler.Devices;
 internal sealed class DeviceAllocator
 {
     private const int DevicesMax = 32;          // of one claim
+
+    /// <summary>About a second, in which the informers' handlers wait: no claim that can be met needs so many.</summary>
+    private const int StepsMax = 5_000_000;
     private const string FilterError = "running \"DynamicResources\" filter plugin: ";
 
     private readonly IReadOnlyList<IReadOnlyList<ResourceSlice>> _pools;
@@ -241,7 +244,8 @@ internal sealed class DeviceAllocator
 
         private void CheckTime()
         {
-            if (patience > TimeSpan.Zero && (++_steps & 0xff) == 0 && allocator._time.GetElapsedTime(_start) > patience) throw Wrong($"node {node}: timed out trying to allocate devices");
+            if ((++_steps & 0xff) != 0) return;
+            if (_steps > StepsMax || (patience > TimeSpan.Zero && allocator._time.GetElapsedTime(_start) > patience)) throw Wrong($"node {node}: timed out trying to allocate devices");
         }
 
         private static Dictionary<ResourceSlice, DevicePool> PoolOf(List<DevicePool> pools)
