@@ -32,11 +32,6 @@ public static class TypedClient
     public static ValueTask<KubeObject> CreateAsync(this IKubeClient client, ResourceId resource, JsonObject body, CancellationToken cancel) =>
         client.CreateAsync(resource, NameOf(body), body, null, cancel);
 
-    /// <summary>Creates an object that was made here from a model.</summary>
-    public static ValueTask<KubeObject> CreateModelAsync<T>(this IKubeClient client, Resource<T> resource, T model, CancellationToken cancel)
-        where T : class, IKubernetesObject<V1ObjectMeta> =>
-        client.CreateAsync(resource, ToTree(resource, model), cancel);
-
     /// <summary>Replaces the object (or its <paramref name="subresource"/>); the tree's resourceVersion is the precondition.</summary>
     public static ValueTask<KubeObject> UpdateAsync(
         this IKubeClient client, ResourceId resource, JsonObject body, string? subresource, CancellationToken cancel) =>
@@ -49,15 +44,6 @@ public static class TypedClient
     public static ValueTask<KubeObject> StrategicPatchAsync(
         this IKubeClient client, ResourceId resource, NamespacedName name, JsonObject patch, string? subresource, CancellationToken cancel) =>
         client.PatchAsync(resource, name, new Patch(PatchType.Strategic, patch), subresource, cancel);
-
-    /// <summary>The tree of a model that was made here (never of one that was read: it may lack fields).</summary>
-    public static JsonObject ToTree<T>(Resource<T> resource, T model) where T : class, IKubernetesObject<V1ObjectMeta>
-    {
-        var tree = ModelJson.ToTree(model);
-        tree["apiVersion"] = resource.ApiVersion;
-        tree["kind"] = resource.Kind;
-        return tree;
-    }
 
     private static NamespacedName NameOf(JsonObject body)
     {

@@ -64,6 +64,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         PodWorkers? workers = null;
         using var probes = new PodProbes(prober, time, (pod, container, reason, message) => parts!.Tell(pod, container, "Warning", reason, message), uid => workers!.Wake(uid));
         var mirrors = new StaticPods(config, client, time, _log);
+        Reflector? pods = null;
         parts = new PodParts
         {
             Config = config,
@@ -88,6 +89,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             Allocatable = Allocatable,
             NetworkProblem = () => node.NetworkProblem,
             ApiUid = pod => pod.IsStatic() ? mirrors.MirrorUid(pod) : pod.Uid(),
+            Tree = pod => pod.IsStatic() ? mirrors.Tree(pod) : pods!.Find(pod.NamespacedName()) is { } known && known.Uid == pod.Uid() ? known.ToTree() : null,
             Time = time,
             Log = _log,
         };
@@ -95,7 +97,6 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         var garbage = new ImageGarbage(runtime, config, time, _log);
         var stats = new CgroupStats(hierarchy);
         var evictor = new Evictor(workers, parts, stats, garbage, eviction, _log);
-        Reflector? pods = null;
         pods = new Reflector(
             client, Client.Resources.Pods, new ListQuery(FieldSelector: $"spec.nodeName={config.NodeName}"), name => PodChanged(pods!, workers, mirrors, name), time, _log);
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
@@ -46,6 +47,9 @@ internal sealed record PodParts
 
     /// <summary>Uid of the API's object of a pod: its own, or its mirror's; null: none.</summary>
     public required Func<V1Pod, string?> ApiUid { get; init; }
+
+    /// <summary>A copy of a pod's whole object, as the API or the manifest has it; null: gone.</summary>
+    public required Func<V1Pod, JsonObject?> Tree { get; init; }
     public required TimeProvider Time { get; init; }
     public required ILogger Log { get; init; }
 

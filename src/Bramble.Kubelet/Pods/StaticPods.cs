@@ -15,11 +15,15 @@ namespace Bramble.Kubelet.Pods;
 /// <summary>Pods from manifests in a folder, and their mirrors in the API. The folder is watched; the mirrors are looked at when they change.</summary>
 internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeProvider time, ILogger log)
 {
-    private readonly ConcurrentDictionary<NamespacedName, V1Pod> _pods = new();
+    private readonly ConcurrentDictionary<NamespacedName, StaticPod> _pods = new();
     private readonly ConcurrentDictionary<NamespacedName, V1Pod> _mirrors = new();
     private readonly SemaphoreSlim _changed = new(1);
 
     public string? MirrorUid(V1Pod pod) => _mirrors.TryGetValue(new(pod.Namespace(), pod.Name()), out var mirror) ? mirror.Uid() : null;
+
+    /// <summary>A copy of the pod as its manifest has it, completed; null: its manifest is gone.</summary>
+    public JsonObject? Tree(V1Pod pod) =>
+        _pods.TryGetValue(pod.NamespacedName(), out var known) && known.Model.Uid() == pod.Uid() ? known.Tree.DeepClone().AsObject() : null;
 
     public bool IsMirrorOf(NamespacedName name) => _mirrors.ContainsKey(name);
 
@@ -70,15 +74,15 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
             {
                 var text = File.ReadAllText(file);
                 var pod = Complete(Decode(text), file, text);
-                var name = new NamespacedName(pod.Namespace(), pod.Name());
+                var name = pod.Model.NamespacedName();
                 seen.Add(name);
                 if (_pods.TryGetValue(name, out var known))
                 {
-                    if (known.Uid() == pod.Uid()) continue;
-                    workers.RemoveStatic(known.Uid());
+                    if (known.Model.Uid() == pod.Model.Uid()) continue;
+                    workers.RemoveStatic(known.Model.Uid());
                 }
                 _pods[name] = pod;
-                workers.Apply(pod);
+                workers.Apply(pod.Model);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -86,54 +90,57 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
             }
         }
         foreach (var (name, pod) in _pods)
-            if (!seen.Contains(name) && _pods.TryRemove(name, out _)) workers.RemoveStatic(pod.Uid());
+            if (!seen.Contains(name) && _pods.TryRemove(name, out _)) workers.RemoveStatic(pod.Model.Uid());
     }
 
-    private static V1Pod Decode(string text)
+    private static JsonObject Decode(string text)
     {
         var format = text.TrimStart().StartsWith('{') ? BodyFormat.Json : BodyFormat.Yaml;
         var type = BuiltInSchemas.FindKind(new GroupVersionKind("", "v1", "Pod"))!;
-        var decoded = ObjectDecoder.Decode(Encoding.UTF8.GetBytes(text), format, type, FieldValidation.Ignore);
-        return ModelJson.Read<V1Pod>(Encoding.UTF8.GetBytes(decoded.Tree.ToJsonString()));
+        return ObjectDecoder.Decode(Encoding.UTF8.GetBytes(text), format, type, FieldValidation.Ignore).Tree;
     }
 
-    private V1Pod Complete(V1Pod pod, string file, string text)
+    private StaticPod Complete(JsonObject tree, string file, string text)
     {
-        if (string.IsNullOrEmpty(pod.Metadata?.Name) || pod.Spec?.Containers is not { Count: > 0 }) throw new FormatException("it is not a Pod with a name and containers");
+        if (tree["metadata"] is not JsonObject metadata || (string?)metadata["name"] is not { Length: > 0 } name || tree["spec"] is not JsonObject spec || spec["containers"] is not JsonArray { Count: > 0 })
+            throw new FormatException("it is not a Pod with a name and containers");
         // The uid is the manifest's: a changed file is another pod.
         var hash = Convert.ToHexStringLower(MD5.HashData(Encoding.UTF8.GetBytes($"{config.NodeName}\n{file}\n{text}")));
-        pod.Metadata.Uid = hash;
-        pod.Metadata.Name = $"{pod.Metadata.Name}-{config.NodeName.ToLowerInvariant()}";
-        pod.Metadata.NamespaceProperty ??= "default";
-        pod.Metadata.Annotations ??= new Dictionary<string, string>();
-        pod.Metadata.Annotations[Annotations.ConfigHash] = hash;
-        pod.Metadata.Annotations[Annotations.ConfigSource] = "file";
-        pod.Metadata.Annotations[Annotations.ConfigSeen] = time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", System.Globalization.CultureInfo.InvariantCulture);
-        pod.Spec.NodeName = config.NodeName;
-        pod.Spec.RestartPolicy ??= "Always";
-        pod.Spec.DnsPolicy ??= "ClusterFirst";
-        pod.Spec.EnableServiceLinks ??= true;
-        pod.Spec.TerminationGracePeriodSeconds ??= 30;
-        pod.Spec.Tolerations ??= [];
-        pod.Spec.Tolerations.Add(new V1Toleration { OperatorProperty = "Exists", Effect = "NoExecute" });
-        return pod;
+        tree["apiVersion"] = "v1";
+        tree["kind"] = "Pod";
+        metadata["uid"] = hash;
+        metadata["name"] = $"{name}-{config.NodeName.ToLowerInvariant()}";
+        metadata["namespace"] ??= "default";
+        var annotations = metadata["annotations"] as JsonObject;
+        if (annotations is null) metadata["annotations"] = annotations = [];
+        annotations[Annotations.ConfigHash] = hash;
+        annotations[Annotations.ConfigSource] = "file";
+        annotations[Annotations.ConfigSeen] = time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", System.Globalization.CultureInfo.InvariantCulture);
+        spec["nodeName"] = config.NodeName;
+        spec["restartPolicy"] ??= "Always";
+        spec["dnsPolicy"] ??= "ClusterFirst";
+        spec["enableServiceLinks"] ??= true;
+        spec["terminationGracePeriodSeconds"] ??= 30;
+        var tolerations = spec["tolerations"] as JsonArray;
+        if (tolerations is null) spec["tolerations"] = tolerations = [];
+        tolerations.Add((JsonNode)new JsonObject { ["operator"] = "Exists", ["effect"] = "NoExecute" });
+        return new StaticPod(tree, ModelJson.Read<V1Pod>(Encoding.UTF8.GetBytes(tree.ToJsonString())));
     }
 
     private async Task MirrorAsync(PodWorkers workers, CancellationToken cancel)
     {
         foreach (var (name, pod) in _pods)
         {
+            var uid = pod.Model.Uid();
             if (_mirrors.TryGetValue(name, out var mirror))
             {
-                if (mirror.Metadata.Annotations?.TryGetValue(Annotations.ConfigMirror, out var hash) == true && hash == pod.Uid() && !mirror.IsBeingDeleted()) continue;
+                if (mirror.Metadata.Annotations?.TryGetValue(Annotations.ConfigMirror, out var hash) == true && hash == uid && !mirror.IsBeingDeleted()) continue;
                 await client.DeleteAsync(Resources.Pods, name, new DeleteQuery(GracePeriodSeconds: 0, Uid: mirror.Uid()), cancel);
                 _mirrors.TryRemove(name, out _);
             }
-            var body = ModelJson.ToTree(pod);
-            body["apiVersion"] = "v1";
-            body["kind"] = "Pod";
+            var body = pod.Tree.DeepClone().AsObject();
             body["metadata"]!.AsObject().Remove("uid");
-            body["metadata"]!["annotations"]![Annotations.ConfigMirror] = pod.Uid();
+            body["metadata"]!["annotations"]![Annotations.ConfigMirror] = uid;
             body.Remove("status");
             if (await client.FindAsync(Resources.Nodes, new("", config.NodeName), cancel) is { } node)
             {
@@ -151,7 +158,7 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
                 var made = await client.CreateAsync(Resources.Pods, name, body, null, cancel);
                 _mirrors[name] = made.Model<V1Pod>();
                 // The new mirror has no status yet.
-                workers.Wake(pod.Uid());
+                workers.Wake(uid);
             }
             catch (StatusException e) when (e.IsAlreadyExists)
             {
@@ -164,5 +171,12 @@ internal sealed class StaticPods(KubeletConfig config, IKubeClient client, TimeP
             await client.DeleteAsync(Resources.Pods, name, new DeleteQuery(GracePeriodSeconds: 0, Uid: mirror.Uid()), cancel);
             _mirrors.TryRemove(name, out _);
         }
+    }
+
+    /// <summary>A manifest's pod: whole, and as the workers read it. Neither is changed once it is here.</summary>
+    private sealed class StaticPod(JsonObject tree, V1Pod model)
+    {
+        public JsonObject Tree { get; } = tree;
+        public V1Pod Model { get; } = model;
     }
 }

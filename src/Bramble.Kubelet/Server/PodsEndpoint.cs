@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Bramble.Client;
 using Bramble.Kubelet.Pods;
 using Microsoft.AspNetCore.Http;
 
@@ -13,7 +12,8 @@ internal sealed class PodsEndpoint(PodWorkers workers, PodParts parts) : IKubele
         var items = new JsonArray();
         foreach (var pod in workers.Pods.ToList())
         {
-            var tree = ModelJson.ToTree(pod);
+            // Gone from the API and still ending: no more of this node's pods for who asks.
+            if (parts.Tree(pod) is not { } tree) continue;
             if (parts.Statuses.Find(pod) is { } status) tree["status"] = PodStatusTree.Of(status);
             items.Add((JsonNode)tree);
         }

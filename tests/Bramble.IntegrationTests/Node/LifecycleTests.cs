@@ -206,6 +206,10 @@ public sealed class LifecycleTests(SharedCluster shared)
         await Eventually.Becomes(() => cluster.TryKubectl("get", "pod", name, "-o", "jsonpath={.status.phase}"), seen => seen.Output == "Running", "the mirror runs");
         Assert.Equal("file", await cluster.Kubectl("get", "pod", name, "-o", "jsonpath={.metadata.annotations.kubernetes\\.io/config\\.source}"));
         var id = await cluster.Kubectl("get", "pod", name, "-o", "jsonpath={.status.containerStatuses[0].containerID}");
+        // The kubelet itself tells of the manifest's pod, as its manifest has it.
+        var known = JsonNode.Parse(await cluster.Kubectl("get", "--raw", $"/api/v1/nodes/{cluster.Host.Name}/proxy/pods"))!["items"]!.AsArray().Single(p => (string?)p!["metadata"]!["name"] == name)!;
+        Assert.Equal(("1000000", "Running"), ((string?)known["spec"]!["containers"]![0]!["command"]![1], (string?)known["status"]!["phase"]));
+        Assert.NotEqual(await cluster.Kubectl("get", "pod", name, "-o", "jsonpath={.metadata.uid}"), (string?)known["metadata"]!["uid"]);
         // Whoever deletes the mirror gets another one; the pod itself goes on.
         await cluster.Kubectl("delete", "pod", name, "--wait=false");
         await Eventually.Becomes(() => cluster.TryKubectl("get", "pod", name, "-o", "jsonpath={.status.containerStatuses[0].containerID}{.metadata.deletionTimestamp}"), seen => seen.Output == id, "another mirror");
