@@ -115,7 +115,8 @@ public sealed class AllocationTableTests
 
         // Parts of a whole
         ["a counter of a pool is used up by another node's device"] = new(
-            [Counters("p", 3), Slice("a", "p", Node("n1"), 3, Part("big", "6Gi"), Part("small", "2Gi")), Slice("a", "p", Node("n2"), 3, Part("other", "6Gi"))], [Claim(One())], "r=p/small @n1") { Held = ["a/p/other"] },
+            [Counters("p", 3), Slice("a", "p", Node("n1"), 3, Part("big", "6Gi"), Part("small", "2Gi")), Slice("a", "p", Node("n2"), 3, Part("other", "6Gi"))], [Claim(One())], "r=p/small @n1")
+        { Held = ["a/p/other"] },
         ["counters are those of the device's pool"] = new([Counters("q", 1), On("n1", "p", Part("d1", "1Gi"))], [Claim(One())], Invalid),
         ["a set of counters that is there twice"] = new([Counters("p", 3), Counters("p", 3), Slice("a", "p", Node("n1"), 3, D("d1"))], [Claim(One())], Invalid),
         ["a counter that its set does not have"] = new([Counters("p", 2), Slice("a", "p", Node("n1"), 2, D("d1", """{"consumesCounters":[{"counterSet":"s","counters":{"other":{"value":"1"}}}]}"""))], [Claim(One())], Invalid),
