@@ -259,6 +259,10 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
             "ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"{{{{(await Pod("p")).Metadata.Uid}}}}","controller":true}]},
             "spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}},"status":{"allocation":{"devices":{"results":[{"request":"r","driver":"d.example.com","pool":"n1","device":"g0"}]} } } }
             """);
+        // It has been there for long when the Pod is looked at.
+        var claims = _informers.ForObjects(Resources.ResourceClaims);
+        await claims.WaitUntilAsync(() => claims.Find(new("d", "left")) is not null, default);
+        await Task.Delay(20);
         await _api.ChangeAsync(Resources.Pods, new("d", "p"), p => p["spec"]!.AsObject().Remove("schedulingGates"));
         await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
         Assert.Null(await _api.FindAsync(Resources.ResourceClaims, new("d", "left"), default));

@@ -123,7 +123,7 @@ internal sealed class DynamicResources(DeviceView devices, IKubeClient client, T
     /// <param name="refusal">Null: there is the claim, or none is needed.</param>
     private DeviceClaim? Find(PodInfo pod, V1PodResourceClaim wanted, out string? refusal)
     {
-        refusal = $"pod claim {wanted.Name}: resource claim not created yet";
+        refusal = $"pod \"{pod.Name}\": ResourceClaim not created yet";
         if (!ClaimNames.TryGet(pod.Pod, wanted, out var name)) return null;
         refusal = null;
         if (name is null) return null;
