@@ -45,7 +45,8 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         var resources = Resources(machine, eviction.Thresholds);
         var hierarchy = CgroupHierarchy.Detect();
         var cgroups = new PodCgroups(config, hierarchy, new SystemdSlices(new Native.SystemdBus()), _log);
-        cgroups.Prepare(machine.Cores);
+        var forPods = config.Arguments.GetValueOrDefault("enforce-node-allocatable", "pods").Split(',').Contains("pods") ? resources.Enforced : resources.Capacity;
+        cgroups.Prepare(forPods["cpu"], (long)forPods["memory"]);
 
         await using var events = new EventRecorder(client, "kubelet", config.NodeName, time, logs);
         var pressure = new PressureWatch(config, machine, eviction, time);
@@ -94,7 +95,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             Log = _log,
         };
         workers = new PodWorkers(parts, () => node.Node, cancel);
-        var garbage = new ImageGarbage(runtime, config, time, _log);
+        var garbage = new ImageGarbage(runtime, config, events, time, _log);
         var stats = new CgroupStats(hierarchy);
         var evictor = new Evictor(workers, parts, stats, garbage, eviction, _log);
         pods = new Reflector(

@@ -16,7 +16,7 @@ internal static partial class Reclaiming
         return volume.Spec.PersistentVolumeReclaimPolicy switch
         {
             "Retain" => new Reclaim.Leave(),
-            // The recyclers of hostPath and nfs start a Pod from an image of their own; nothing here does, and the policy has been deprecated for years.
+            "Recycle" when volume.Spec.HostPath is not null || volume.Spec.Nfs is not null => new Reclaim.Recycle(),
             "Recycle" => new Reclaim.Fail("VolumeFailedRecycle", "No recycler plugin found for the volume!"),
             "Delete" => DecideDelete(volume),
             _ => new Reclaim.Fail("VolumeUnknownReclaimPolicy", "Volume has unrecognized PersistentVolumeReclaimPolicy"),
@@ -55,6 +55,9 @@ internal abstract record Reclaim
 
     /// <summary>Phase Failed with this message, and a warning.</summary>
     public sealed record Fail(string Reason, string Message) : Reclaim;
+
+    /// <summary>A Pod empties it, then it is free for any claim; see <see cref="Recycler"/>.</summary>
+    public sealed record Recycle : Reclaim;
 
     /// <summary>Upstream's deleter of hostPath volumes, for trials on one machine: the folder below /tmp goes, then the volume.</summary>
     public sealed record RemoveFolder(string Path) : Reclaim;

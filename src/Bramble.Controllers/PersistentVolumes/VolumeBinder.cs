@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
@@ -29,7 +30,10 @@ internal sealed class VolumeBinder : IReconciler
     public VolumeBinder(ControllerContext context)
     {
         _context = context;
-        _pods = context.Reads(Resources.Pods);
+        _pods = context.Watches(Resources.Pods, change =>
+        {
+            if (Recycler.VolumeOf(change.Name) is { } emptied) context.Queue.Add(emptied);
+        });
         _classes = context.Watches(Resources.StorageClasses, _ => AddUnbound());
         _claims = context.Watches(Resources.PersistentVolumeClaims, change =>
         {
@@ -51,8 +55,7 @@ internal sealed class VolumeBinder : IReconciler
         await _writes.CaughtUpAsync(default, _context.Time, cancel);
         if (name.Namespace.Length == 0)
         {
-            if (_volumes.FindObject(name) is { } volume) await SyncVolumeAsync(volume.ToTree(), volume.Model<V1PersistentVolume>(), cancel);
-            return Requeue.Never;
+            return _volumes.FindObject(name) is { } volume ? await SyncVolumeAsync(volume.ToTree(), volume.Model<V1PersistentVolume>(), cancel) : Requeue.Never;
         }
         if (_claims.FindObject(name) is not { } found) return Requeue.Never;
         var claim = found.Model<V1PersistentVolumeClaim>();
@@ -171,12 +174,12 @@ internal sealed class VolumeBinder : IReconciler
         await SetClaimStatusAsync(claimTree, "Bound", volumeTree, cancel);
     }
 
-    private async Task SyncVolumeAsync(JsonObject tree, V1PersistentVolume volume, CancellationToken cancel)
+    private async Task<Requeue> SyncVolumeAsync(JsonObject tree, V1PersistentVolume volume, CancellationToken cancel)
     {
         if (volume.Spec.ClaimRef is not { } claimed || string.IsNullOrEmpty(claimed.Uid))
         {
             await SetPhaseAsync(tree, "Available", cancel);
-            return;
+            return Requeue.Never;
         }
         var claimName = new NamespacedName(claimed.NamespaceProperty, claimed.Name);
         var claim = _claims.Find(claimName);
@@ -184,15 +187,14 @@ internal sealed class VolumeBinder : IReconciler
         if (claim?.Metadata.Uid != claimed.Uid) claim = (await _context.Client.FindAsync(Resources.PersistentVolumeClaims, claimName, cancel))?.Model<V1PersistentVolumeClaim>();
         if (claim?.Metadata.Uid != claimed.Uid)
         {
-            if (volume.Status?.Phase is not ("Released" or "Failed")) tree = await SetPhaseAsync(tree, "Released", cancel);
-            await ReclaimAsync(tree, volume, cancel);
+            return await ReclaimAsync(tree, volume, cancel);
         }
         else if (string.IsNullOrEmpty(claim.Spec.VolumeName))
         {
             if (VolumeMatch.HasSameMode(volume, claim))
             {
                 _context.Queue.Add(claimName);      // the claim's own look finishes the binding
-                return;
+                return Requeue.Never;
             }
             _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeMismatch",
                 $"Cannot bind PersistentVolume to requested PersistentVolumeClaim \"{claim.Metadata.Name}\" due to incompatible volumeMode.");
@@ -206,33 +208,42 @@ internal sealed class VolumeBinder : IReconciler
         else if (volume.Metadata.Annotation(Reclaiming.ProvisionedBy) is not null && volume.Spec.PersistentVolumeReclaimPolicy == "Delete")
         {
             // Made for a claim that got another one meanwhile.
-            if (volume.Status?.Phase is not ("Released" or "Failed")) tree = await SetPhaseAsync(tree, "Released", cancel);
-            await ReclaimAsync(tree, volume, cancel);
+            return await ReclaimAsync(tree, volume, cancel);
         }
         else
         {
-            // The claim went to another volume: what was reserved here is free again; a user's own reservation stays, without the uid.
-            if (volume.Metadata.Annotation(BoundByController) is not null)
-            {
-                tree["spec"]!.AsObject().Remove("claimRef");
-                tree["metadata"]!["annotations"]!.AsObject().Remove(BoundByController);
-            }
-            else
-            {
-                tree["spec"]!["claimRef"]!.AsObject().Remove("uid");
-            }
-            tree = await WriteAsync(Resources.PersistentVolumes, _volumes, tree, cancel);
-            await SetPhaseAsync(tree, "Available", cancel);
+            // The claim went to another volume.
+            await UnbindAsync(tree, cancel);
         }
+        return Requeue.Never;
     }
 
-    private async Task ReclaimAsync(JsonObject tree, V1PersistentVolume volume, CancellationToken cancel)
+    /// <summary>What was reserved here is free again; a user's own reservation stays, without the uid.</summary>
+    private async Task UnbindAsync(JsonObject tree, CancellationToken cancel)
     {
+        if (tree["metadata"]!["annotations"]?[BoundByController] is not null)
+        {
+            tree["spec"]!.AsObject().Remove("claimRef");
+            tree["metadata"]!["annotations"]!.AsObject().Remove(BoundByController);
+        }
+        else
+        {
+            tree["spec"]!["claimRef"]!.AsObject().Remove("uid");
+        }
+        tree = await WriteAsync(Resources.PersistentVolumes, _volumes, tree, cancel);
+        await SetPhaseAsync(tree, "Available", cancel);
+    }
+
+    private async Task<Requeue> ReclaimAsync(JsonObject tree, V1PersistentVolume volume, CancellationToken cancel)
+    {
+        if (volume.Status?.Phase is not ("Released" or "Failed")) tree = await SetPhaseAsync(tree, "Released", cancel);
         switch (Reclaiming.Decide(volume))
         {
             case Reclaim.Fail(var reason, var message):
                 await FailAsync(reason, message);
-                return;
+                break;
+            case Reclaim.Recycle:
+                return await RecycleAsync();
             case Reclaim.RemoveFolder(var path):
                 try
                 {
@@ -241,10 +252,63 @@ internal sealed class VolumeBinder : IReconciler
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                 {
                     await FailAsync("VolumeFailedDelete", e.Message);
-                    return;
+                    break;
                 }
                 await _context.Client.DeleteAsync(Resources.PersistentVolumes, volume.NamespacedName(), new DeleteQuery(Uid: volume.Metadata.Uid), cancel);
-                return;
+                break;
+        }
+        return Requeue.Never;
+
+        async Task<Requeue> RecycleAsync()
+        {
+            var name = Recycler.PodOf(volume);
+            var pod = _pods.Find(name);
+            switch (Recycler.Decide(volume, pod, _context.Time.GetUtcNow().UtcDateTime))
+            {
+                case RecyclerStep.Wait(var delay):
+                    return new Requeue(delay);
+                case RecyclerStep.Start:
+                    if (UsersOf(volume) is { Length: > 0 } users)
+                    {
+                        _context.Events.Normal(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeFailedRecycle", $"Volume is used by pods: {users}");
+                        return Requeue.After(Recycler.Again);
+                    }
+                    try
+                    {
+                        await _context.Client.CreateAsync(Resources.Pods, Recycler.Pod(volume), cancel);
+                    }
+                    catch (StatusException e) when (e.IsAlreadyExists)
+                    {
+                        // Not in the copy yet: it will be.
+                    }
+                    break;
+                case RecyclerStep.RemoveOld:
+                    await RemovePodAsync();
+                    break;
+                case RecyclerStep.Done(var failure):
+                    await RemovePodAsync();
+                    if (failure is null)
+                    {
+                        _context.Events.Normal(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeRecycled", "Volume recycled");
+                        await UnbindAsync(tree, cancel);
+                        break;
+                    }
+                    await FailAsync("VolumeFailedRecycle", $"Recycle failed: failed to recycle volume: {failure}");
+                    return Requeue.After(Recycler.Again);
+            }
+            return Requeue.Never;
+
+            async Task RemovePodAsync()
+            {
+                try
+                {
+                    await _context.Client.DeleteAsync(Resources.Pods, name, new DeleteQuery(Uid: pod!.Metadata.Uid), cancel);
+                }
+                catch (StatusException e) when (e.IsNotFound)
+                {
+                    // Somebody else has.
+                }
+            }
         }
 
         // Told once: when the phase changes.
@@ -254,6 +318,15 @@ internal sealed class VolumeBinder : IReconciler
             await SetPhaseAsync(tree, "Failed", cancel, message);
             _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumes, volume), reason, message);
         }
+    }
+
+    /// <summary>The Pods that use the claim which a volume was bound to, unless there is a new claim of that name.</summary>
+    private string UsersOf(V1PersistentVolume volume)
+    {
+        var claimed = volume.Spec.ClaimRef;
+        if (_claims.Find(new NamespacedName(claimed.NamespaceProperty, claimed.Name)) is not null) return "";
+        return string.Join(',', _pods.List(claimed.NamespaceProperty).Where(p => !p.IsFinished() && p.ClaimNames().Contains(claimed.Name))
+            .Select(p => $"{p.Metadata.NamespaceProperty}/{p.Metadata.Name}").Order(StringComparer.Ordinal));
     }
 
     private async Task ProvisionAsync(EventSubject about, JsonObject tree, V1PersistentVolumeClaim claim, V1StorageClass? storageClass, CancellationToken cancel)

@@ -62,25 +62,29 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
     private static string SliceOf(string qos, string uid) =>
         $"kubepods{(qos == "Guaranteed" ? "" : "-" + qos.ToLowerInvariant())}-pod{uid.Replace('-', '_')}.slice";
 
-    /// <summary>Makes the top and the QoS groups.</summary>
-    public void Prepare(int cores)
+    /// <summary>Makes the top and the QoS groups. All pods together get so much and no more.</summary>
+    public void Prepare(decimal cores, long memoryBytes)
     {
         if (!IsSystemd)
             foreach (var cgroup in (string[])[Top, QosFolder("Burstable"), QosFolder("BestEffort")]) Make(cgroup);
-        SetShares(Top, Math.Max(2, cores * 1024L));
+        SetLimits(Top, new PodCgroupLimits(ContainerResourceLimits.Shares(cores), 0, memoryBytes));
         SetShares(QosFolder("BestEffort"), ContainerResourceLimits.SharesMin);
     }
 
     public void Ensure(V1Pod pod)
     {
         var cgroup = PathOf(pod);
-        var limits = PodCgroupLimits.Of(pod);
+        if (!IsSystemd) Make(cgroup);
+        SetLimits(cgroup, PodCgroupLimits.Of(pod));
+    }
+
+    private void SetLimits(string cgroup, PodCgroupLimits limits)
+    {
         if (IsSystemd)
         {
             EnsureSlice(cgroup, SliceLimits.Of(Weight(limits.Shares), limits.QuotaMicroseconds, limits.MemoryBytes));
             return;
         }
-        Make(cgroup);
         SetShares(cgroup, limits.Shares);
         if (hierarchy.IsUnified)
         {

@@ -1,5 +1,6 @@
 using Bramble.Kubelet.Cri;
 using Bramble.Kubelet.Images;
+using Bramble.Kubelet.Node;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Stats;
 using k8s.Models;
@@ -19,6 +20,13 @@ internal sealed class Evictor(PodWorkers workers, PodParts parts, CgroupStats st
         if (pressure.Due.Count == 0) return;
         var threshold = pressure.Due[0];
         var isDisk = threshold.Signal is not ("memory.available" or "allocatableMemory.available" or "pid.available");
+        var resource = threshold.Signal switch
+        {
+            "pid.available" => "pids",
+            var signal when signal.EndsWith(".inodesFree", StringComparison.Ordinal) => "inodes",
+            _ => isDisk ? "ephemeral-storage" : "memory",
+        };
+        parts.Events.Warning(NodeEvents.About(parts.Config.NodeName), "EvictionThresholdMet", $"Attempting to reclaim {resource}");
         try
         {
             if (isDisk && await images.CollectAllAsync(cancel) > 0) return;
@@ -31,12 +39,6 @@ internal sealed class Evictor(PodWorkers workers, PodParts parts, CgroupStats st
         }
         // One is still ending: see first what that gives back.
         if (workers.Active.Any(w => w.IsEnding)) return;
-        var resource = threshold.Signal switch
-        {
-            "pid.available" => "pids",
-            var signal when signal.EndsWith(".inodesFree", StringComparison.Ordinal) => "inodes",
-            _ => isDisk ? "ephemeral-storage" : "memory",
-        };
         Func<V1Pod, long> usage = resource switch
         {
             "memory" => pod => stats.MemoryOf(parts.Cgroups.PathOf(pod))?.WorkingSetBytes ?? 0,

@@ -1,11 +1,14 @@
+using System.Globalization;
+using Bramble.Client.Events;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.Node;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Kubelet.Images;
 
 /// <summary>Removes images nobody uses when the disk fills: above the high threshold until below the low one, the longest unused first. Images younger
 /// than two minutes (minimum-image-ttl-duration) and pinned ones stay.</summary>
-internal sealed class ImageGarbage(IRuntimeService runtime, KubeletConfig config, TimeProvider time, ILogger log)
+internal sealed class ImageGarbage(IRuntimeService runtime, KubeletConfig config, EventRecorder events, TimeProvider time, ILogger log)
 {
     private readonly TimeSpan _ageMin = config.Arguments.GetValueOrDefault("minimum-image-ttl-duration") is { } age ? Eviction.EvictionConfig.Duration(age) : TimeSpan.FromMinutes(2);
     private readonly Dictionary<string, (long FirstSeen, long LastUsed)> _seen = new(StringComparer.Ordinal);
@@ -19,7 +22,20 @@ internal sealed class ImageGarbage(IRuntimeService runtime, KubeletConfig config
         var low = Percent("image-gc-low-threshold", 80);
         var used = 100 - (100m * disk.AvailableFreeSpace / disk.TotalSize);
         var bytes = used > high ? (long)((used - low) / 100 * disk.TotalSize) : 0;
-        await CollectAsync(bytes, cancel);
+        var freed = await CollectAsync(bytes, cancel);
+        if (freed < bytes) events.Warning(NodeEvents.About(config.NodeName), "FreeDiskSpaceFailed", NotEnough(used, disk.TotalSize, freed));
+    }
+
+    /// <summary>Upstream's words.</summary>
+    internal static string NotEnough(decimal usedPercent, long totalBytes, long freedBytes)
+    {
+        string[] units = ["B", "KiB", "MiB", "GiB", "TiB"];
+        var size = (double)totalBytes;
+        var unit = 0;
+        for (; size >= 1024 && unit < units.Length - 1; unit++) size /= 1024;
+        var shown = unit == 0 ? $"{totalBytes} B" : string.Create(CultureInfo.InvariantCulture, $"{size:0.0} {units[unit]}");
+        return $"Insufficient free disk space on the node's image filesystem ({(int)usedPercent}% of {shown} used). Failed to free sufficient space by deleting unused images (freed {freedBytes} bytes). "
+            + "Investigate disk usage, as it could be used by active images, logs, volumes, or other data.";
     }
 
     /// <returns>Bytes freed.</returns>

@@ -34,6 +34,7 @@ internal sealed class NodeAgent(
     private long? _reportedAt;
     private long? _imagesAt;
     private bool? _wasReady;
+    private bool _isStartTold, _wasUnschedulable;
     private string? _networkProblem = "container runtime status check may not have completed yet";
 
     /// <summary>The node's object as last seen; null: not registered yet.</summary>
@@ -132,20 +133,33 @@ internal sealed class NodeAgent(
         var inUse = VolumesInUse();
         if (inUse.Count > 0 || tree["status"]?["volumesInUse"] is not null) wanted["volumesInUse"] = new JsonArray([.. inUse.Select(name => (JsonNode)name)]);
         var isDue = _reportedAt is null || time.GetElapsedTime(_reportedAt.Value) >= ReportEvery;
-        if (NodeStatus.Patch(tree["status"] as JsonObject, wanted, isDue) is { } patch)
+        var before = tree["status"] as JsonObject;
+        if (NodeStatus.Patch(before, wanted, isDue) is { } patch)
         {
             current = await client.PatchAsync(Resources.Nodes, _name, new Patch(PatchType.Strategic, patch), "status", cancel);
             _reportedAt = time.GetTimestamp();
         }
         Volatile.Write(ref _node, current);
-        var isReady = health.Problem is null;
-        if (_wasReady != isReady)
+        _wasReady = health.Problem is null;
+        TellChanges(before, wanted, current);
+    }
+
+    private void TellChanges(JsonObject? before, JsonObject now, KubeObject node)
+    {
+        var about = NodeEvents.About(config.NodeName);
+        if (!_isStartTold)
         {
-            var reason = isReady ? "NodeReady" : "NodeNotReady";
-            // Nodes' events carry the name in place of the uid, as kubelets always did.
-            events.Normal(new EventSubject("v1", "Node", _name, config.NodeName, ""), reason, $"Node {config.NodeName} status is now: {reason}");
+            events.Normal(about, "Starting", "Starting kubelet.");
+            events.Normal(about, "NodeAllocatableEnforced", "Updated Node Allocatable limit across pods");
+            _isStartTold = true;
         }
-        _wasReady = isReady;
+        if (NodeEvents.Rebooted(config.NodeName, before, now) is { } rebooted) events.Warning(about, "Rebooted", rebooted);
+        foreach (var reason in NodeEvents.Changes(before, now)) events.Normal(about, reason, NodeEvents.Message(config.NodeName, reason));
+        var isUnschedulable = node.Model<V1Node>().Spec?.Unschedulable == true;
+        if (isUnschedulable == _wasUnschedulable) return;
+        _wasUnschedulable = isUnschedulable;
+        var change = isUnschedulable ? "NodeNotSchedulable" : "NodeSchedulable";
+        events.Normal(about, change, NodeEvents.Message(config.NodeName, change));
     }
 
     private async Task<KubeObject> RegisterAsync(CancellationToken cancel)

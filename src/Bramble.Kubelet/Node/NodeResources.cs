@@ -4,7 +4,10 @@ using k8s.Models;
 namespace Bramble.Kubelet.Node;
 
 /// <summary>Capacity and allocatable of the node. Pure.</summary>
-internal sealed record NodeResources(IReadOnlyDictionary<string, decimal> Capacity, IReadOnlyDictionary<string, decimal> Allocatable)
+/// <param name="Capacity">What the machine has.</param>
+/// <param name="Allocatable">What pods may ask for.</param>
+/// <param name="Enforced">What all pods together may use: capacity without what is reserved. Eviction comes before that, so its thresholds are not in it.</param>
+internal sealed record NodeResources(IReadOnlyDictionary<string, decimal> Capacity, IReadOnlyDictionary<string, decimal> Allocatable, IReadOnlyDictionary<string, decimal> Enforced)
 {
     private static readonly string[] Suffixes = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
@@ -30,7 +33,7 @@ internal sealed record NodeResources(IReadOnlyDictionary<string, decimal> Capaci
                 "ephemeral-storage" => evictionDiskBytes,
                 _ => 0,
             }));
-        return new(capacity, allocatable);
+        return new(capacity, allocatable, capacity.ToDictionary(p => p.Key, p => Math.Max(0, p.Value - reserved.GetValueOrDefault(p.Key))));
     }
 
     /// <summary>As upstream writes it: bytes with the largest binary suffix that divides them, CPU in cores or millicores.</summary>

@@ -16,7 +16,8 @@ public sealed class ReclaimingTests
         { "any other folder does not", """{"persistentVolumeReclaimPolicy":"Delete","hostPath":{"path":"/srv/a"}}""", Failed("host_path deleter only supports /tmp/.+ but received provided /srv/a") },
         { "an export is nobody's to remove", """{"persistentVolumeReclaimPolicy":"Delete","nfs":{"server":"s","path":"/"}}""", Failed("error getting deleter volume plugin for volume \"v\": no deletable volume plugin matched") },
         { "nor is a disk made by hand", """{"persistentVolumeReclaimPolicy":"Delete","local":{"path":"/mnt"}}""", Failed("error getting deleter volume plugin for volume \"v\": no volume plugin matched") },
-        { "recycling has no recycler", """{"persistentVolumeReclaimPolicy":"Recycle","hostPath":{"path":"/tmp/a"}}""", new Reclaim.Fail("VolumeFailedRecycle", "No recycler plugin found for the volume!") },
+        { "a folder or an export is emptied", """{"persistentVolumeReclaimPolicy":"Recycle","nfs":{"server":"s","path":"/"}}""", new Reclaim.Recycle() },
+        { "nothing else is", """{"persistentVolumeReclaimPolicy":"Recycle","local":{"path":"/mnt"}}""", new Reclaim.Fail("VolumeFailedRecycle", "No recycler plugin found for the volume!") },
         { "a policy of tomorrow", """{"persistentVolumeReclaimPolicy":"Archive"}""", new Reclaim.Fail("VolumeUnknownReclaimPolicy", "Volume has unrecognized PersistentVolumeReclaimPolicy") },
     };
 

@@ -24,6 +24,16 @@ public sealed class PressureTests
         Assert.Matches("^Failed Evicted: The node was low on resource: memory. Threshold quantity: [0-9]+(Ki)?, available: [0-9]+Ki. Container victim was using [0-9]+Ki, request is 0, has larger consumption of memory.", evicted);
         Assert.Equal("True KubeletHasInsufficientMemory", await cluster.Kubectl("get", "node", "pressure", "-o", "jsonpath={.status.conditions[?(@.type==\"MemoryPressure\")].status} {.status.conditions[?(@.type==\"MemoryPressure\")].reason}"));
         await Eventually.Becomes(() => cluster.Kubectl("get", "node", "pressure", "-o", "jsonpath={.spec.taints[*].key}"), taints => taints == "node.kubernetes.io/memory-pressure", "the taint");
+        await cluster.Kubectl("cordon", "pressure");
+        await Events(cluster, "NodeHasInsufficientMemory: Node pressure status is now: NodeHasInsufficientMemory", "NodeNotSchedulable: Node pressure status is now: NodeNotSchedulable",
+            "EvictionThresholdMet: Attempting to reclaim memory");
+    }
+
+    private static async Task Events(Cluster cluster, params string[] expected)
+    {
+        foreach (var line in expected)
+            await Eventually.Becomes(() => cluster.Kubectl("get", "events", "--field-selector=involvedObject.kind=Node", "-o", "jsonpath={range .items[*]}{.reason}: {.message}{\"\\n\"}{end}"),
+                events => events.Split('\n').Contains(line), line);
     }
 
     private static async Task Allocatable(Cluster cluster)
@@ -32,6 +42,12 @@ public sealed class PressureTests
         long Mebibytes(string where) => long.Parse(((string)status[where]!["memory"]!)[..^2]) / 1024;
         Assert.InRange(Mebibytes("capacity") - Mebibytes("allocatable"), 249, 251);
         Assert.EndsWith("800m", (string)status["allocatable"]!["cpu"]!);
+        // The kernel holds all pods together to what is not reserved.
+        var capacity = long.Parse(((string)status["capacity"]!["memory"]!)[..^2]) * 1024;
+        var limit = long.Parse((await cluster.Host.Shell("for f in $(find /sys/fs/cgroup -type d -name 'kubepods*' -prune); do cat $f/memory.limit_in_bytes $f/memory.max 2>/dev/null; done; true")).Succeeded());
+        Assert.InRange(capacity - limit, 200L << 20, (200L << 20) + Environment.SystemPageSize);
+        await Events(cluster, "Starting: Starting kubelet.", "NodeAllocatableEnforced: Updated Node Allocatable limit across pods", "NodeHasSufficientMemory: Node pressure status is now: NodeHasSufficientMemory",
+            "NodeHasNoDiskPressure: Node pressure status is now: NodeHasNoDiskPressure", "NodeHasSufficientPID: Node pressure status is now: NodeHasSufficientPID", "NodeReady: Node pressure status is now: NodeReady");
     }
 
     private static async Task FollowedLog(Cluster cluster)

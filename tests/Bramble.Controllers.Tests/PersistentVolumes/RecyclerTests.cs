@@ -1,0 +1,114 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.PersistentVolumes;
+using k8s.Models;
+using static Bramble.Controllers.Tests.ControllerScenario;
+
+namespace Bramble.Controllers.Tests.PersistentVolumes;
+
+public sealed class RecyclerTests
+{
+    private const string Released = """{"phase":"Released","lastPhaseTransitionTime":"2026-01-01T00:00:10Z"}""", Failed = """{"phase":"Failed","lastPhaseTransitionTime":"2026-01-01T00:00:10Z"}""";
+    private static readonly NamespacedName RecyclerPod = new("default", "recycler-for-v");
+
+    public static TheoryData<string, string, string?, object> Steps => new()
+    {
+        { "nobody empties it yet", Released, null, new RecyclerStep.Start() },
+        { "one is at work", Released, Pod("00:00:10", "Running"), new RecyclerStep.Wait(null) },
+        { "one is not begun", Released, Pod("00:00:10", null), new RecyclerStep.Wait(null) },
+        { "it is empty", Released, Pod("00:00:11", "Succeeded"), new RecyclerStep.Done(null) },
+        { "it could not be emptied", Released, Pod("00:00:11", "Failed", ""","message":"deadline" """), new RecyclerStep.Done("deadline") },
+        { "and nobody says why", Released, Pod("00:00:11", "Failed"), new RecyclerStep.Done("pod failed, pod.Status.Message unknown") },
+        { "that was before it was used again", Released, Pod("00:00:09", "Succeeded"), new RecyclerStep.RemoveOld() },
+        { "it is just being removed", Released, Pod("00:00:09", "Succeeded", deleted: true), new RecyclerStep.Wait(null) },
+        { "soon after a failure", Failed, null, new RecyclerStep.Wait(TimeSpan.FromSeconds(5)) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Steps))]
+    public void Decide(string because, string status, string? pod, object expected)
+    {
+        Assert.NotEmpty(because);
+        var volume = Read<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":{},\"status\":" + status + "}");
+        Assert.Equal(expected, Recycler.Decide(volume, pod is null ? null : Read<V1Pod>(pod), new DateTime(2026, 1, 1, 0, 0, 20, DateTimeKind.Utc)));
+    }
+
+    [Fact]
+    public void A_failure_is_tried_again_after_15_seconds() =>
+        Assert.Equal(new RecyclerStep.Start(), Recycler.Decide(Read<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":{},\"status\":" + Failed + "}"), null, new DateTime(2026, 1, 1, 0, 0, 25, DateTimeKind.Utc)));
+
+    [Theory]
+    [InlineData("""{"hostPath":{"path":"/a"}}""", "1Gi", 60, """{"hostPath":{"path":"/a"},"name":"vol"}""")]
+    [InlineData("""{"hostPath":{"path":"/a"}}""", "5Gi", 150, """{"hostPath":{"path":"/a"},"name":"vol"}""")]
+    [InlineData("""{"nfs":{"server":"s","path":"/e"}}""", "5Gi", 300, """{"nfs":{"server":"s","path":"/e"},"name":"vol"}""")]
+    public void The_larger_the_volume_the_more_time(string source, string size, int seconds, string volume)
+    {
+        var spec = JsonNode.Parse(source)!.AsObject();
+        spec["capacity"] = new JsonObject { ["storage"] = size };
+        var pod = Recycler.Pod(Read<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":" + spec.ToJsonString() + "}"));
+        Assert.Equal(seconds, (long)pod["spec"]!["activeDeadlineSeconds"]!);
+        Assert.Equal(volume, pod["spec"]!["volumes"]![0]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task A_volume_is_free_again_when_its_Pod_has_emptied_it()
+    {
+        await using var scenario = await ReleasedVolume();
+        await EventuallyAsync(async () => await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is not null);
+        Assert.Equal("Released", await Phase(scenario));
+        await scenario.Api.ChangeAsync(Resources.Pods, RecyclerPod, t => t["status"] = new JsonObject { ["phase"] = "Succeeded" });
+        await EventuallyAsync(async () => await Phase(scenario) == "Available");
+        Assert.Null(await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default));
+        Assert.Null((await scenario.FindAsync(Resources.PersistentVolumes, "v"))!["spec"]!["claimRef"]);
+        await EventuallyAsync(async () => (await scenario.EventsAsync("v")).Contains("VolumeRecycled: Volume recycled"));
+    }
+
+    [Fact]
+    public async Task A_failure_is_told_and_tried_again()
+    {
+        await using var scenario = await ReleasedVolume();
+        await EventuallyAsync(async () => await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is not null);
+        await scenario.Api.ChangeAsync(Resources.Pods, RecyclerPod, t => t["status"] = new JsonObject { ["phase"] = "Failed", ["message"] = "no such image" });
+        await EventuallyAsync(async () => (await scenario.EventsAsync("v")).Contains("VolumeFailedRecycle: Recycle failed: failed to recycle volume: no such image"));
+        Assert.Equal("Failed", await Phase(scenario));
+        Assert.Equal("Recycle failed: failed to recycle volume: no such image", (string?)(await scenario.FindAsync(Resources.PersistentVolumes, "v"))!["status"]!["message"]);
+        await EventuallyAsync(async () => await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is null);
+        scenario.Time.Advance(Recycler.Again);
+        await EventuallyAsync(async () => await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is not null);
+        await scenario.Api.ChangeAsync(Resources.Pods, RecyclerPod, t => t["status"] = new JsonObject { ["phase"] = "Succeeded" });
+        await EventuallyAsync(async () => await Phase(scenario) == "Available");
+    }
+
+    [Fact]
+    public async Task Nothing_is_emptied_under_a_Pod_that_still_uses_it()
+    {
+        await using var scenario = await ReleasedVolume("""{"metadata":{"name":"user","namespace":"d"},"spec":{"containers":[],"volumes":[{"name":"d","persistentVolumeClaim":{"claimName":"c"}}]}}""");
+        await EventuallyAsync(async () => (await scenario.EventsAsync("v")).Contains("VolumeFailedRecycle: Volume is used by pods: d/user"));
+        Assert.Null(await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default));
+        await scenario.Api.ChangeAsync(Resources.Pods, new NamespacedName("d", "user"), t => t["status"] = new JsonObject { ["phase"] = "Succeeded" });
+        await EventuallyAsync(async () =>
+        {
+            scenario.Time.Advance(Recycler.Again);
+            return await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is not null;
+        });
+    }
+
+    private static async Task<ControllerScenario> ReleasedVolume(string? pod = null)
+    {
+        var scenario = Start("persistent-volume-binder");
+        if (pod is not null) await scenario.CreateAsync(Resources.Pods, pod);
+        await scenario.CreateAsync(Resources.PersistentVolumes, """
+            {"metadata":{"name":"v","annotations":{"pv.kubernetes.io/bound-by-controller":"yes"}},"spec":{"persistentVolumeReclaimPolicy":"Recycle","capacity":{"storage":"1Gi"},"hostPath":{"path":"/tmp/v"},
+             "claimRef":{"namespace":"d","name":"c","uid":"gone"}}}
+            """);
+        return scenario;
+    }
+
+    private static async Task<string?> Phase(ControllerScenario scenario) => (string?)(await scenario.FindAsync(Resources.PersistentVolumes, "v"))!["status"]?["phase"];
+
+    private static string Pod(string created, string? phase, string more = "", bool deleted = false) =>
+        "{\"metadata\":{\"name\":\"recycler-for-v\",\"creationTimestamp\":\"2026-01-01T" + created + "Z\"" + (deleted ? ",\"deletionTimestamp\":\"2026-01-01T00:00:15Z\"" : "") + "},\"status\":{" + (phase is null ? "" : "\"phase\":\"" + phase + "\"" + more) + "}}";
+
+    private static T Read<T>(string json) where T : class => ModelJson.Read<T>(System.Text.Encoding.UTF8.GetBytes(json));
+}
