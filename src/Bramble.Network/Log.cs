@@ -40,6 +40,9 @@ internal static partial class Log
     [LoggerMessage(6027, LogLevel.Warning, "The DNS server {Server} of {Path} sends questions back to the cluster DNS; it is not asked any more. Take the cluster DNS address out of its upstream servers.")]
     public static partial void UpstreamLoop(ILogger logger, System.Net.IPEndPoint server, string path);
 
+    [LoggerMessage(6029, LogLevel.Warning, "The nodes' lines of ConfigMap kube-system/coredns are not written: {Error} Tried again in a moment.")]
+    public static partial void NodeHostsNotWritten(ILogger logger, string error);
+
     [LoggerMessage(6028, LogLevel.Warning, "ConfigMap kube-system/coredns-custom: {Refused}; the rest of it is in use.")]
     public static partial void CustomDnsRefused(ILogger logger, string refused);
 

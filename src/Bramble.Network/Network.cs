@@ -4,12 +4,10 @@ using Bramble.Network.Dns;
 using Bramble.Network.Firewalls;
 using Bramble.Network.Ingress;
 using Bramble.Network.Ingress.Proxying;
-using Bramble.Network.Ingress.Publishing;
 using Bramble.Network.Nftables;
 using Bramble.Network.PodNetwork;
 using Bramble.Network.PodNetwork.Overlays;
 using Bramble.Network.Policies;
-using Bramble.Network.ServiceLoadBalancer;
 using Bramble.Network.Services;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
@@ -20,7 +18,8 @@ namespace Bramble.Network;
 /// Kernel state outlives the process on purpose: what is forwarded goes on while Bramble restarts; k3s-killall.sh takes it away.</summary>
 /// <param name="client">Writes what the network owns.</param>
 /// <param name="node">As the node itself: it may read the Secrets of what its ingress serves.</param>
-public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClient node, IInformers informers, TimeProvider time, ILoggerFactory logs)
+/// <param name="definitions">Done when the Gateway API's definitions are there.</param>
+public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClient node, IInformers informers, Task definitions, TimeProvider time, ILoggerFactory logs)
 {
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -75,20 +74,15 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
         }
         if (!config.Disabled.Contains("coredns"))
         {
-            var dns = new ClusterDns(config, client, informers, time, logger);
+            var dns = new ClusterDns(config, informers, time, logger);
             running.Add(dns.RunAsync(parts.Token));
             ready.Add(dns.Serving);
         }
-        var servesIngress = !config.Disabled.Contains("traefik");
-        // A server makes the Gateway API's definitions first; where an agent is, they are there.
-        var published = config.IsServer ? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) : null;
-        var ingress = servesIngress
-            ? new IngressProxy(config, node, informers, published?.Task ?? Task.CompletedTask, IngressMetrics, time, logs, logger).RunAsync(ingressStop.Token)
+        var ingress = !config.Disabled.Contains("traefik")
+            ? new IngressProxy(config, node, informers, definitions, IngressMetrics, time, logs, logger).RunAsync(ingressStop.Token)
             : Task.Delay(Timeout.InfiniteTimeSpan, time, ingressStop.Token);
         running.Add(ingress);
-        if (published is not null) running.Add(PublishIngressAsync(servesIngress, published, logger, parts.Token));
         if (config.Backend != FlannelBackend.None) running.Add(new Overlay(config, client, informers, time, logger).RunAsync(parts.Token));
-        if (config.IsServer && !config.Disabled.Contains("servicelb")) running.Add(new ServiceLb(client, informers, servesIngress ? [config.IngressPorts.Web, config.IngressPorts.WebSecure] : [], time, logger).RunAsync(parts.Token));
         running.Add(AnnounceAsync(ready, parts.Token));
         try
         {
@@ -111,24 +105,6 @@ public sealed class Network(NetworkConfig config, IKubeClient client, IKubeClien
             Log.RulesGone(logger);
             if (proxies) proxy.Reload();
             if (_policies.Task is { IsCompletedSuccessfully: true, Result: { } gone }) gone.Reload();
-        }
-    }
-
-    private async Task PublishIngressAsync(bool isServed, TaskCompletionSource published, ILogger logger, CancellationToken cancel)
-    {
-        var objects = new IngressObjects(client, time, logger);
-        if (isServed)
-        {
-            await objects.EnsureAsync(cancel);
-            published.TrySetResult();
-            await Task.WhenAll(
-                new IngressStatus(client, informers, time, logger).RunAsync(cancel),
-                new GatewayStatusWriter(client, informers, config.IngressPorts, time, logger).RunAsync(cancel));
-        }
-        else
-        {
-            await objects.RemoveAsync(cancel);
-            await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
         }
     }
 

@@ -72,9 +72,6 @@ public sealed record NetworkConfig
     /// <summary><c>--disable-network-policy</c>: somebody else enforces them.</summary>
     public bool DisablesNetworkPolicy { get; init; }
 
-    /// <summary>Whether this process may create the <c>kube-dns</c> objects: servers do, agents only answer.</summary>
-    public bool IsServer { get; init; } = true;
-
     /// <summary>Port on 127.0.0.1 of the cluster DNS; the rules send the cluster DNS address here. 0: any free port.</summary>
     public int DnsPort { get; init; } = 10053;
 

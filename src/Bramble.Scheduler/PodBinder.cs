@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Scheduler.Extenders;
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.State;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,8 @@ namespace Bramble.Scheduler;
 
 /// <summary>A node for a Pod, and what must be written before it is bound.</summary>
 /// <param name="Stop">Cancelled when the Pod goes while that is being waited for; null: nothing to wait for.</param>
-internal sealed record Assignment(string Node, IReadOnlyList<IReservation> Reservations, CancellationTokenSource? Stop);
+/// <param name="Binder">Who binds it; null: the scheduler itself.</param>
+internal sealed record Assignment(string Node, IReadOnlyList<IReservation> Reservations, CancellationTokenSource? Stop, Extender? Binder);
 
 /// <summary>Writes what rules reserved (volumes, devices), waits for it, and then the binding. Thread-safe.</summary>
 internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger log)
@@ -33,8 +35,9 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
         if (_waiting.TryGetValue(pod.Name, out var waiting) && waiting.Uid == pod.Uid) waiting.Stop.Cancel();
     }
 
+    /// <param name="tell">Records an event about the Pod: reason and note.</param>
     /// <exception cref="SchedulingException">With upstream's message.</exception>
-    public async Task BindAsync(PodInfo pod, Assignment assignment, CancellationToken cancel)
+    public async Task BindAsync(PodInfo pod, Assignment assignment, Action<string, string> tell, CancellationToken cancel)
     {
         if (assignment.Stop is { } stop)
         {
@@ -42,7 +45,7 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
             {
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, stop.Token);
                 await NominateAsync(pod, assignment.Node, either.Token);
-                foreach (var reservation in assignment.Reservations) await WriteAsync(reservation, either.Token);
+                foreach (var reservation in assignment.Reservations) await WriteAsync(reservation, tell, either.Token);
             }
             finally
             {
@@ -50,6 +53,9 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
                 if (_waiting.TryGetValue(pod.Name, out var waiting) && waiting.Stop == stop) _waiting.TryRemove(KeyValuePair.Create(pod.Name, waiting));
             }
         }
+        // A decision made is carried out also while stopping, within bounds.
+        using var bounded = new CancellationTokenSource(BindingMax, time);
+        if (assignment.Binder is { } binder && await BindsAsync(binder, pod, assignment.Node, bounded.Token)) return;
         var body = new JsonObject
         {
             ["apiVersion"] = "v1",
@@ -57,8 +63,6 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
             ["metadata"] = new JsonObject { ["name"] = pod.Name.Name, ["namespace"] = pod.Name.Namespace, ["uid"] = pod.Uid },
             ["target"] = new JsonObject { ["kind"] = "Node", ["name"] = assignment.Node },
         };
-        // A decision made is carried out also while stopping, within bounds.
-        using var bounded = new CancellationTokenSource(BindingMax, time);
         try
         {
             await client.CreateAsync(Resources.Pods, pod.Name, body, "binding", bounded.Token);
@@ -72,14 +76,29 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
         }
     }
 
-    private async Task<bool> IsBoundAsync(PodInfo pod, string node, CancellationToken cancel) =>
-        await client.FindModelAsync(Resources.Pods, pod.Name, cancel) is { } now && now.Metadata.Uid == pod.Uid && now.Spec.NodeName == node;
-
-    private static async Task WriteAsync(IReservation reservation, CancellationToken cancel)
+    /// <returns>False: it did not, and that is not to matter.</returns>
+    private async Task<bool> BindsAsync(Extender binder, PodInfo pod, string node, CancellationToken cancel)
     {
         try
         {
-            await reservation.WriteAsync(cancel);
+            await binder.BindAsync(pod, node, cancel);
+            return true;
+        }
+        catch (SchedulingException e) when (binder.IsIgnorable)
+        {
+            SchedulerLog.ExtenderIgnored(log, binder.Url, "bind", pod.Name, e.Message);
+            return false;
+        }
+    }
+
+    private async Task<bool> IsBoundAsync(PodInfo pod, string node, CancellationToken cancel) =>
+        await client.FindModelAsync(Resources.Pods, pod.Name, cancel) is { } now && now.Metadata.Uid == pod.Uid && now.Spec.NodeName == node;
+
+    private static async Task WriteAsync(IReservation reservation, Action<string, string> tell, CancellationToken cancel)
+    {
+        try
+        {
+            await reservation.WriteAsync(tell, cancel);
         }
         catch (Exception e) when (e is StatusException or SchedulingException)
         {

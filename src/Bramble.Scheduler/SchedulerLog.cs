@@ -20,6 +20,9 @@ internal static partial class SchedulerLog
     [LoggerMessage(5106, LogLevel.Warning, "What was reserved for Pod {Name} could not be taken back: {Why}")]
     public static partial void NotUndone(ILogger logger, NamespacedName name, string why);
 
+    [LoggerMessage(5107, LogLevel.Warning, "Extender {Url} did not answer {What} for Pod {Name}: {Why}. It is ignored this time.")]
+    public static partial void ExtenderIgnored(ILogger logger, string url, string what, NamespacedName name, string why);
+
     [LoggerMessage(5104, LogLevel.Error, "Pod {Name} could not be looked at; it will be tried again")]
     public static partial void SearchFailed(ILogger logger, NamespacedName name, Exception error);
 }

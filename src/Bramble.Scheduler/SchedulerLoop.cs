@@ -5,6 +5,7 @@ using Bramble.Client.Events;
 using Bramble.Scheduler.Configuration;
 using Bramble.Scheduler.Cycle;
 using Bramble.Scheduler.Devices;
+using Bramble.Scheduler.Extenders;
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.Preemption;
 using Bramble.Scheduler.Queue;
@@ -37,12 +38,14 @@ public sealed class SchedulerLoop
     private readonly TaskSet _tasks = new();
     private IReadOnlyDictionary<string, RunningProfile> _profiles = new Dictionary<string, RunningProfile>();
     private IInformer<V1Pod> _pods = null!;
+    private IInformer<V1Node> _nodes = null!;
     private IInformer<V1PodDisruptionBudget> _budgets = null!;
     private SchedulingQueue _queue = null!;
     private PodStatusWriter _status = null!;
     private PodBinder _binder = null!;
     private Preemptor _preemptor = null!;
     private DynamicResources _dynamicResources = null!;
+    private IReadOnlyList<Extender> _extenders = [];
 
     /// <param name="configuration">Profiles and limits; null: the defaults.</param>
     /// <param name="random">Chooses among equally good nodes.</param>
@@ -64,9 +67,10 @@ public sealed class SchedulerLoop
         using var status = _status = new PodStatusWriter(_client, _pods, HasNode, _time, _log);
         _binder = new PodBinder(_client, _time, _log);
         _preemptor = new Preemptor(_client, _time, _log);
-        var nodes = _informers.For(Resources.Nodes);
+        var nodes = _nodes = _informers.For(Resources.Nodes);
         var parts = new PluginParts(_client, _informers, _time);
         _dynamicResources = parts.DynamicResources;
+        _extenders = [.. _configuration.Extenders.Select(e => new Extender(e, _time))];
         _profiles = _configuration.Profiles.ToDictionary(p => p.SchedulerName, Run, StringComparer.Ordinal);
         using var queue = _queue = new SchedulingQueue(_time, _configuration.BackOff, Gate);
         var subscriptions = new List<IDisposable>();
@@ -87,6 +91,7 @@ public sealed class SchedulerLoop
         await _tasks.FinishedAsync();
         await writing;
         foreach (var recorder in recorders) await recorder.DisposeAsync();
+        foreach (var extender in _extenders) extender.Dispose();
 
         RunningProfile Run(ProfileSettings settings)
         {
@@ -109,27 +114,12 @@ public sealed class SchedulerLoop
             _queue.Done(pod);
             return;
         }
-        Assignment? assignment = null;
-        Refusal? refusal = null;
+        Assignment? assignment;
+        Refusal? refusal;
         try
         {
-            lock (_gate)
-            {
-                if (_preempting.ContainsKey(pod.Uid))
-                {
-                    // Its victims are being deleted: when that is done it is worth a try.
-                    _preempting[pod.Uid] = true;
-                    _queue.Refused(pod, [], ChangeKinds.None);
-                    return;
-                }
-                if (_cluster.IsPlaced(pod.Name, pod.Uid))
-                {
-                    _queue.Done(pod);
-                    return;
-                }
-                if (_search.Find(profile.Profile, pod, _cluster, out var filters, out var diagnosis) is { } node) assignment = Assign(pod, node, filters);
-                else refusal = Refuse(pod, profile, filters, diagnosis);
-            }
+            if (!MayBegin(pod)) return;
+            (assignment, refusal) = ExtenderCalls.For(current, _extenders, _nodes, _pods, _log) is { } extenders ? await DecideAsync(pod, profile, extenders, cancel) : Decide(pod, profile);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -148,8 +138,79 @@ public sealed class SchedulerLoop
         await _tasks.AddAsync(() => BindAsync(pod, profile, assignment!, cancel), isBounded: assignment!.Reservations.Count == 0, cancel);
     }
 
+    private bool MayBegin(PodInfo pod)
+    {
+        lock (_gate)
+        {
+            if (_preempting.ContainsKey(pod.Uid))
+            {
+                // Its victims are being deleted: when that is done it is worth a try.
+                _preempting[pod.Uid] = true;
+                _queue.Refused(pod, [], ChangeKinds.None);
+                return false;
+            }
+            if (!_cluster.IsPlaced(pod.Name, pod.Uid)) return true;
+            _queue.Done(pod);
+            return false;
+        }
+    }
+
+    private (Assignment?, Refusal?) Decide(PodInfo pod, RunningProfile profile)
+    {
+        lock (_gate)
+        {
+            if (_search.Find(profile.Profile, pod, _cluster, out var filters, out var diagnosis) is { } node) return (Assign(pod, node, filters, null), null);
+            return (null, Refuse(pod, diagnosis, LookFurther(pod, profile, filters, diagnosis)));
+        }
+    }
+
+    /// <summary>The same with others who are asked over the network: meanwhile the cluster goes on, and what is decided is what it was like before. What does not hold any more
+    /// is found when it is written.</summary>
+    private async Task<(Assignment?, Refusal?)> DecideAsync(PodInfo pod, RunningProfile profile, ExtenderCalls extenders, CancellationToken cancel)
+    {
+        PodFilters filters;
+        Diagnosis diagnosis;
+        IReadOnlyList<NodeInfo> fitting = [];
+        // First the node that is nominated for the Pod, if it fits; then all.
+        var triesNominated = pod.NominatedNode.Length > 0;
+        while (true)
+        {
+            lock (_gate) fitting = [.. _search.Fitting(profile.Profile, pod, _cluster, triesNominated, extenders.Filters, out filters, out diagnosis)];
+            fitting = await extenders.FilterAsync(fitting, diagnosis, cancel);
+            if (fitting.Count > 0 || !triesNominated) break;
+            triesNominated = false;
+        }
+        if (fitting.Count > 0)
+        {
+            var others = fitting.Count > 1 ? await extenders.PrioritizeAsync(fitting, cancel) : null;
+            lock (_gate) return (Assign(pod, _search.Best(profile.Profile, pod, _cluster, filters, fitting, others), filters, extenders.Binder), null);
+        }
+
+        Further further;
+        lock (_gate) further = LookFurther(pod, profile, filters, diagnosis, choosesVictims: false);
+        var outcome = further.Outcome;
+        if (outcome is PreemptionOutcome.Candidates candidates)
+        {
+            try
+            {
+                outcome = VictimChoice.Choose(await extenders.PreemptAsync(candidates.All, Read, cancel));
+            }
+            catch (SchedulingException e)
+            {
+                outcome = new PreemptionOutcome.NotHelpful($"preemption: {e.Message}");
+            }
+        }
+        lock (_gate) return (null, Refuse(pod, diagnosis, further with { Outcome = outcome }));
+
+        IReadOnlyList<Victims> Read(System.Text.Json.Nodes.JsonObject named, Extender extender)
+        {
+            lock (_gate) return ExtenderCalls.Read(named, extender, _cluster);
+        }
+    }
+
     /// <summary>The Pod counts as on the node from now on, and what it needs there is kept for it.</summary>
-    private Assignment Assign(PodInfo pod, NodeInfo node, PodFilters filters)
+    /// <param name="binder">Writes the binding in our stead.</param>
+    private Assignment Assign(PodInfo pod, NodeInfo node, PodFilters filters, Extender? binder)
     {
         var reservations = new List<IReservation>();
         try
@@ -164,35 +225,45 @@ public sealed class SchedulerLoop
         }
         _cluster.Place(pod, node.Name, isAssumed: true);
         _cluster.Nominations.Remove(pod.Uid);
-        return new(node.Name, reservations, reservations.Count == 0 ? null : _binder.Begin(pod));
+        return new(node.Name, reservations, reservations.Count == 0 ? null : _binder.Begin(pod), binder);
     }
 
-    private Refusal Refuse(PodInfo pod, RunningProfile profile, PodFilters filters, Diagnosis diagnosis)
+    /// <summary>No node fits: could something be done about it?</summary>
+    /// <param name="choosesVictims">False: others have a say in it.</param>
+    private Further LookFurther(PodInfo pod, RunningProfile profile, PodFilters filters, Diagnosis diagnosis, bool choosesVictims = true)
     {
-        if (_cluster.NodeCount == 0) return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null, null);
-        var (afterwards, mayPreempt, freed) = FreeClaims(pod, profile.Profile, filters, diagnosis, _cluster);
-        var outcome = mayPreempt && profile.Profile.Preemption is { } args
-            ? VictimChoice.Decide(pod, diagnosis, filters, _cluster, () => [.. _budgets.List().Select(Budget.Of)], args, _random)
-            : null;
+        if (_cluster.NodeCount == 0) return new([], false, null, null);
+        var (messages, mayPreempt, freed) = FreeClaims(pod, profile.Profile, filters, diagnosis);
+        if (!mayPreempt || profile.Profile.Preemption is not { } args) return new(messages, mayPreempt, freed, null);
+        IReadOnlyList<Budget> Budgets() => [.. _budgets.List().Select(Budget.Of)];
+        return new(messages, mayPreempt, freed, choosesVictims
+            ? VictimChoice.Decide(pod, diagnosis, filters, _cluster, Budgets, args, _random)
+            : VictimChoice.Look(pod, diagnosis, filters, _cluster, Budgets, args, _random));
+    }
+
+    private Refusal Refuse(PodInfo pod, Diagnosis diagnosis, Further further)
+    {
+        if (diagnosis.NodeCount == 0) return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null, null);
+        var (afterwards, outcome) = (further.Messages, further.Outcome);
         var victims = (outcome as PreemptionOutcome.Preempt)?.Victims;
-        var nominated = !mayPreempt || outcome is PreemptionOutcome.NotEligible ? null : victims?.Node ?? "";
+        var nominated = !further.MayPreempt || outcome is PreemptionOutcome.NotEligible ? null : victims?.Node ?? "";
         if (nominated is not null) _cluster.Nominations.Set(pod, nominated);
         if (victims is not null) _preempting[pod.Uid] = false;
         if (outcome is PreemptionOutcome.NotEligible notEligible) afterwards.Add(notEligible.Message);
         if (outcome is PreemptionOutcome.NotHelpful notHelpful) afterwards.Add(notHelpful.Message);
         // When room is being made there is nothing to add.
-        return new(diagnosis.Message(victims is null ? string.Join(", ", afterwards) : ""), diagnosis.Rejectors, diagnosis.MayHelp, nominated, victims, freed);
+        return new(diagnosis.Message(victims is null ? string.Join(", ", afterwards) : ""), diagnosis.Rejectors, diagnosis.MayHelp, nominated, victims, further.Freed);
     }
 
     /// <summary>What is tried before preemption: to give up devices that keep the Pod from its nodes. Upstream's words are in every message, also of Pods without
     /// claims; where a rule refused before DynamicResources was asked at all they are "not found", and preemption is not tried.</summary>
-    private static (List<string> Messages, bool MayPreempt, DeviceClaim? Freed) FreeClaims(PodInfo pod, Profile profile, PodFilters filters, Diagnosis diagnosis, ClusterState cluster)
+    private static (List<string> Messages, bool MayPreempt, DeviceClaim? Freed) FreeClaims(PodInfo pod, Profile profile, PodFilters filters, Diagnosis diagnosis)
     {
         if (!profile.FreesClaims) return ([], true, null);
         var order = profile.Filters.ToList();
         var asked = order.FindIndex(f => f is DynamicResources);
         if (diagnosis.Before is not null && order.IndexOf(diagnosis.Rejectors[^1]) < asked) return (["not found"], false, null);
-        var (claim, message) = DynamicResources.ToFree(pod, filters.All.FirstOrDefault(f => f.Plugin is DynamicResources).Filter, cluster);
+        var (claim, message) = DynamicResources.ToFree(pod, filters.All.FirstOrDefault(f => f.Plugin is DynamicResources).Filter);
         return ([message], true, claim);
     }
 
@@ -245,7 +316,7 @@ public sealed class SchedulerLoop
     {
         try
         {
-            await _binder.BindAsync(pod, assignment, cancel);
+            await _binder.BindAsync(pod, assignment, (reason, note) => profile.Events.WithAction(About(pod), "Normal", reason, "Scheduling", note), cancel);
             profile.Events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {assignment.Node}");
             if (assignment.Reservations.Count == 0) return;
             lock (_gate)
@@ -418,6 +489,10 @@ public sealed class SchedulerLoop
     {
         for (var rest = (int)kinds; rest != 0; rest &= rest - 1) _queue.Happened(new((ChangeKinds)(rest & -rest), old, now));
     }
+
+    /// <summary>What could be done about a Pod that fits nowhere.</summary>
+    /// <param name="MayPreempt">False: preemption was not tried.</param>
+    private sealed record Further(List<string> Messages, bool MayPreempt, DeviceClaim? Freed, PreemptionOutcome? Outcome);
 
     private sealed record RunningProfile(Profile Profile, EventRecorder Events);
 

@@ -197,6 +197,137 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_extended_resource_that_no_node_offers_is_had_as_devices_of_a_class()
+    {
+        await NodeAsync("n1");
+        await NodeAsync("n2");
+        await SliceAsync("n2", """{"name":"g0"}""", """{"name":"g1"}""");
+        await PodAsync("p", with: p => Ask(p, "example.com/gpu", 1));
+        await EventuallyAsync(async () => Condition(await Pod("p"))?.Message
+            == "0/2 nodes are available: 2 Insufficient example.com/gpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
+
+        // The class is what makes it one.
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{"extendedResourceName":"example.com/gpu"}}""");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n2");
+        var status = (await Pod("p")).Status.ExtendedResourceClaimStatus;
+        Assert.Equal(("c", "example.com/gpu", "container-0-request-0"), Assert.Single(status.RequestMappings) is var m ? (m.ContainerName, m.ResourceName, m.RequestName) : default);
+        var claim = (await _api.FindAsync(Resources.ResourceClaims, new("d", status.ResourceClaimName), default))!.ToTree();
+        Assert.StartsWith("p-extended-resources-", status.ResourceClaimName, StringComparison.Ordinal);
+        Assert.Equal("true", (string?)claim["metadata"]!["annotations"]!["resource.kubernetes.io/extended-resource-claim"]);
+        Assert.Equal((await Pod("p")).Metadata.Uid, (string?)claim["metadata"]!["ownerReferences"]![0]!["uid"]);
+        Assert.Equal("""[{"name":"container-0-request-0","exactly":{"deviceClassName":"gpu","allocationMode":"ExactCount","count":1}}]""", claim["spec"]!["devices"]!["requests"]!.ToJsonString());
+        Assert.Equal("g0", (string?)claim["status"]!["allocation"]!["devices"]!["results"]![0]!["device"]);
+        Assert.Equal("p", (string?)claim["status"]!["reservedFor"]![0]!["name"]);
+
+        // The same devices by the name that every class has, until they are gone.
+        await PodAsync("q", with: p => Ask(p, "deviceclass.resource.kubernetes.io/gpu", 1));
+        await EventuallyAsync(async () => (await Pod("q")).Spec.NodeName == "n2");
+        await PodAsync("r", with: p => Ask(p, "example.com/gpu", 1));
+        await EventuallyAsync(async () => Condition(await Pod("r"))?.Message
+            == "0/2 nodes are available: 2 cannot allocate all claims. still not schedulable, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
+        await _api.DeleteAsync(Resources.ResourceClaims, new("d", status.ResourceClaimName), new DeleteQuery(), default);
+        await _api.ChangeAsync(Resources.ResourceClaims, new("d", status.ResourceClaimName), c => c["metadata"]!.AsObject().Remove("finalizers"));
+        await EventuallyAsync(async () => (await Pod("r")).Spec.NodeName == "n2");
+    }
+
+    [Fact]
+    public async Task An_extended_resource_that_a_node_offers_itself_needs_no_claim()
+    {
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{"extendedResourceName":"example.com/gpu"}}""");
+        await NodeAsync("n1");
+        await _api.ChangeAsync(Resources.Nodes, new("", "n1"), n => n["status"]!["allocatable"]!["example.com/gpu"] = "1");
+        await PodAsync("p", with: p => Ask(p, "example.com/gpu", 1));
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+        Assert.Empty((await _api.ListAsync(Resources.ResourceClaims, new ListQuery("d"), default)).Items);
+        await PodAsync("q", with: p => Ask(p, "example.com/gpu", 1));
+        await EventuallyAsync(async () => Condition(await Pod("q"))?.Message.StartsWith("0/1 nodes are available: 1 Insufficient example.com/gpu.", StringComparison.Ordinal) == true);
+    }
+
+    [Fact]
+    public async Task The_claim_of_extended_resources_that_an_earlier_try_left_goes_first()
+    {
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{"extendedResourceName":"example.com/gpu"}}""");
+        await SliceAsync("n1", """{"name":"g0"}""");
+        await NodeAsync("n1");
+        await PodAsync("p", with: p =>
+        {
+            Ask(p, "example.com/gpu", 1);
+            p["spec"]!["schedulingGates"] = JsonNode.Parse("""[{"name":"a"}]""");
+        });
+        await CreateAsync(Resources.ResourceClaims, "d", $$$$"""
+            {"metadata":{"name":"left","namespace":"d","annotations":{"resource.kubernetes.io/extended-resource-claim":"true"},"finalizers":["resource.kubernetes.io/delete-protection"],
+            "ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"{{{{(await Pod("p")).Metadata.Uid}}}}","controller":true}]},
+            "spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}},"status":{"allocation":{"devices":{"results":[{"request":"r","driver":"d.example.com","pool":"n1","device":"g0"}]} } } }
+            """);
+        // It has been there for long when the Pod is looked at.
+        var claims = _informers.ForObjects(Resources.ResourceClaims);
+        await claims.WaitUntilAsync(() => claims.Find(new("d", "left")) is not null, default);
+        await Task.Delay(20);
+        await _api.ChangeAsync(Resources.Pods, new("d", "p"), p => p["spec"]!.AsObject().Remove("schedulingGates"));
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+        Assert.Null(await _api.FindAsync(Resources.ResourceClaims, new("d", "left"), default));
+        Assert.NotEqual("left", (await Pod("p")).Status.ExtendedResourceClaimStatus.ResourceClaimName);
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", "0/1 nodes are available: 1 cannot schedule extended resource claim. deletion of ResourceClaim completed, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.") is not null);
+    }
+
+    [Fact]
+    public async Task A_Pod_waits_on_its_node_until_its_device_is_attached()
+    {
+        await NodeAsync("n1");
+        await ConditionalClaimAsync("""{"name":"g0","bindingConditions":["Attached"],"bindingFailureConditions":["Broken"]}""");
+        await EventuallyAsync(async () => await EventAsync("BindingConditionsPending") is { Message: "waiting for binding conditions for device on node n1", Action: "Scheduling", Type: "Normal" });
+        Assert.Equal(("n1", null), ((await Pod("p")).Status.NominatedNodeName, (await Pod("p")).Spec.NodeName));
+        await TellAsync("g0", "Attached");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+    }
+
+    [Fact]
+    public async Task A_device_that_cannot_be_attached_is_given_up_for_another()
+    {
+        await NodeAsync("n1");
+        await ConditionalClaimAsync("""{"name":"g0","bindingConditions":["Attached"],"bindingFailureConditions":["Broken"]}""");
+        await EventuallyAsync(async () => await EventAsync("BindingConditionsPending") is not null);
+        await _api.ChangeAsync(Resources.ResourceSlices, new("", "s-n1"), s => s["spec"]!["devices"] = JsonNode.Parse("""[{"name":"g1"}]"""));
+        await TellAsync("g0", "Broken");
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", "running PreBind plugin \"DynamicResources\": device binding failed: claim=one, reason=Why, message=\"so\"") is not null);
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+        var claim = (await _api.FindAsync(Resources.ResourceClaims, new("d", "one"), default))!.ToTree();
+        Assert.Equal("g1", (string?)claim["status"]!["allocation"]!["devices"]!["results"]![0]!["device"]);
+        Assert.Null(claim["status"]!["devices"]);
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", "0/1 nodes are available: 1 resourceclaim not available on the node. deallocation of ResourceClaim completed, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.") is not null);
+    }
+
+    [Fact]
+    public async Task The_node_with_the_preferred_devices_is_chosen()
+    {
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{}}""");
+        foreach (var node in (string[])["n1", "n2", "n3"])
+        {
+            await SliceAsync(node, $$$$"""{"name":"g","attributes":{"large":{"bool":{{{{(node == "n2" ? "true" : "false")}}}} } } }""");
+            await NodeAsync(node);
+        }
+        // The claim comes last, so that the Pod sees all nodes at once.
+        await PodAsync("p", with: p => p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"one"}]"""));
+        await CreateAsync(Resources.ResourceClaims, "d", """
+            {"metadata":{"name":"one","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","firstAvailable":[
+            {"name":"large","deviceClassName":"gpu","selectors":[{"cel":{"expression":"device.attributes['d.example.com'].large"}}]},{"name":"small","deviceClassName":"gpu"}]}]}}}
+            """);
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName is not null);
+        Assert.Equal("n2", (await Pod("p")).Spec.NodeName);
+    }
+
+    [Fact]
+    public async Task A_Pod_that_wants_all_containers_restarted_goes_where_the_kubelet_declares_that()
+    {
+        await NodeAsync("n1");
+        await PodAsync("p", with: p => p["spec"]!["containers"]![0]!["restartPolicyRules"] = JsonNode.Parse("""[{"action":"RestartAllContainers","exitCodes":{"operator":"In","values":[1]}}]"""));
+        await EventuallyAsync(async () => Condition(await Pod("p"))?.Message
+            == "0/1 nodes are available: 1 node(s) didn't match Pod's required features. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.");
+        await _api.ChangeAsync(Resources.Nodes, new("", "n1"), n => n["status"]!["declaredFeatures"] = new JsonArray("RestartAllContainersOnContainerExits"));
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+    }
+
+    [Fact]
     public async Task Another_schedulers_Pods_are_left_alone()
     {
         await NodeAsync("n1");
@@ -216,6 +347,33 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
             async () => string.Join('\n', (await PodsAsync()).Select(p => $"{p.Metadata.Name} {p.Spec.NodeName} {Condition(p)?.Message}")));
         Assert.All((await PodsAsync()).Where(p => p.Spec.NodeName is not null).CountBy(p => p.Spec.NodeName), n => Assert.Equal(10, n.Value));
     }
+
+    private static void Ask(JsonObject pod, string resource, int amount)
+    {
+        foreach (var list in (string[])["requests", "limits"])
+        {
+            if (pod["spec"]!["containers"]![0]!["resources"]![list] is not JsonObject amounts) pod["spec"]!["containers"]![0]!["resources"]![list] = amounts = [];
+            amounts[resource] = amount.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+    }
+
+    private Task SliceAsync(string node, params string[] devices) => CreateAsync(Resources.ResourceSlices, "", $$$"""
+        {"metadata":{"name":"s-{{{node}}}"},"spec":{"driver":"d.example.com","nodeName":"{{{node}}}","pool":{"name":"{{{node}}}","generation":1,"resourceSliceCount":1},"devices":[{{{string.Join(',', devices)}}}]} }
+        """);
+
+    /// <summary>A Pod <c>p</c> with a claim <c>one</c> for a device of n1.</summary>
+    private async Task ConditionalClaimAsync(string device)
+    {
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{}}""");
+        await SliceAsync("n1", device);
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"one","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        await PodAsync("p", with: p => p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"one"}]"""));
+    }
+
+    /// <summary>What the driver says of a device of the claim <c>one</c>.</summary>
+    private Task TellAsync(string device, string condition) => _api.ChangeAsync(Resources.ResourceClaims, new("d", "one"), c => c["status"]!["devices"] = JsonNode.Parse($$"""
+        [{"driver":"d.example.com","pool":"n1","device":"{{device}}","conditions":[{"type":"{{condition}}","status":"True","reason":"Why","message":"so"}]}]
+        """)).AsTask();
 
     private static V1PodCondition? Condition(V1Pod pod) => pod.Status?.Conditions?.FirstOrDefault(c => c.Type == "PodScheduled");
 

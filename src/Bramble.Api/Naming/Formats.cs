@@ -97,6 +97,12 @@ public static partial class Formats
         return errors;
     }
 
+    /// <summary>Without a domain, or of Kubernetes' own.</summary>
+    public static bool IsNativeResource(string name) => !name.Contains('/') || name.Contains("kubernetes.io/", StringComparison.Ordinal);
+
+    /// <summary>A vendor's resource (<c>example.com/gpu</c>), of whole pieces; a quota must be able to name its requests.</summary>
+    public static bool IsExtendedResource(string name) => !IsNativeResource(name) && !name.StartsWith("requests.", StringComparison.Ordinal) && LabelKey("requests." + name).Count == 0;
+
     /// <summary>A qualified name: a label key, a resource name…</summary>
     public static IReadOnlyList<string> LabelKey(string value)
     {

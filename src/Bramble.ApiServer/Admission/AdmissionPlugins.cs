@@ -10,7 +10,9 @@ namespace Bramble.ApiServer.Admission;
 /// <summary>The plugins that are on by default, and NodeRestriction as K3s has it, in upstream's order.</summary>
 public static class AdmissionPlugins
 {
-    public static AdmissionChain Compose(AuthorizerChain authorizer, RbacAuthorizer rbac, Func<IKubeClient> client, TimeProvider time) => new(
+    /// <param name="dialPod">How the pods behind a webhook's Service are reached; null: by its cluster address.</param>
+    public static AdmissionChain Compose(
+        AuthorizerChain authorizer, RbacAuthorizer rbac, Func<IKubeClient> client, TimeProvider time, Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod = null) => new(
     [
         new NamespaceLifecycle(),
         new LimitRanger(),
@@ -32,10 +34,10 @@ public static class AdmissionPlugins
         new NodeDeclaredFeatureValidator(),
         new PodResizeValidator(),
         new MutatingPolicyAdmission(authorizer),
-        new MutatingAdmissionWebhook(authorizer),
+        new MutatingAdmissionWebhook(authorizer, dialPod),
         new RbacEscalation(authorizer, rbac),
         new ValidatingPolicyAdmission(authorizer),
-        new ValidatingAdmissionWebhook(authorizer),
+        new ValidatingAdmissionWebhook(authorizer, dialPod),
         new ResourceQuotaAdmission(client, time),
     ]);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission;
@@ -6,14 +7,6 @@ namespace Bramble.ApiServer.Admission;
 /// <summary>What a node may say about itself: no taints, owners or labels by which it could draw other people's pods to itself.</summary>
 internal static class NodeSelfWrite
 {
-    private const string RestrictedNamespace = "node-restriction.kubernetes.io";
-
-    private static readonly HashSet<string> KubeletLabels = new(StringComparer.Ordinal)
-    {
-        "kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region",
-        "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type", "kubernetes.io/os", "kubernetes.io/arch", "beta.kubernetes.io/os", "beta.kubernetes.io/arch",
-    };
-
     public static void Check(AdmissionRequest request, string node)
     {
         var name = request.Operation == AdmissionOperation.Create && request.Name.Length == 0 ? request.Object?.ObjectName() ?? "" : request.Name;
@@ -36,16 +29,6 @@ internal static class NodeSelfWrite
     private static List<string> ForbiddenLabels(JsonObject? labels, JsonObject? old)
     {
         var keys = (labels?.Select(label => label.Key) ?? []).Union(old?.Select(label => label.Key) ?? []);
-        return [.. keys.Where(key => labels.TextOrNull(key) != old.TextOrNull(key) && IsForbidden(key)).Order(StringComparer.Ordinal)];
+        return [.. keys.Where(key => labels.TextOrNull(key) != old.TextOrNull(key) && !OwnNodeLabels.Contains(key)).Order(StringComparer.Ordinal)];
     }
-
-    private static bool IsForbidden(string key)
-    {
-        var slash = key.IndexOf('/');
-        var ns = slash < 0 ? "" : key[..slash];
-        if (IsIn(ns, RestrictedNamespace)) return true;
-        return (IsIn(ns, "kubernetes.io") || IsIn(ns, "k8s.io")) && !KubeletLabels.Contains(key) && !IsIn(ns, "kubelet.kubernetes.io") && !IsIn(ns, "node.kubernetes.io");
-    }
-
-    private static bool IsIn(string ns, string parent) => ns == parent || ns.EndsWith("." + parent, StringComparison.Ordinal);
 }

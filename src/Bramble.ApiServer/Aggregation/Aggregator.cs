@@ -17,7 +17,8 @@ namespace Bramble.ApiServer.Aggregation;
 /// <summary>The API aggregation layer: requests of a group version that an APIService gives to another server go there, as the user who asked.
 /// <see cref="AggregationLoop"/> keeps watch over those servers. Owns the connections to them: dispose it after the server has stopped.</summary>
 /// <param name="proxyCertificate">The front proxy's client certificate with its key; called for each pool of connections.</param>
-public sealed class Aggregator(IResourceReader reader, Func<X509Certificate2> proxyCertificate) : IDisposable
+/// <param name="dialPod">How pods are reached; null: directly.</param>
+public sealed class Aggregator(IResourceReader reader, Func<X509Certificate2> proxyCertificate, Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod = null) : IDisposable
 {
     private static readonly TimeSpan QuestionTimeout = TimeSpan.FromSeconds(30);
 
@@ -28,7 +29,7 @@ public sealed class Aggregator(IResourceReader reader, Func<X509Certificate2> pr
 
     internal RemoteDiscovery Known => LazyInitializer.EnsureInitialized(ref _discovery, () => new RemoteDiscovery(_index));
 
-    internal RemoteConnections Connections { get; } = new(proxyCertificate);
+    internal RemoteConnections Connections { get; } = new(proxyCertificate, dialPod);
 
     /// <summary>What discovery shows of the remote group versions; the same list until something changes.</summary>
     internal IReadOnlyList<RemoteGroupVersion> Discovery => Known.Current;
@@ -52,7 +53,7 @@ public sealed class Aggregator(IResourceReader reader, Func<X509Certificate2> pr
             {
                 var tls = Connections.Tls(remote);
                 tls.TargetHost = remote.Host;
-                await UpgradeTunnel.RunAsync(http, endpoint.Host, endpoint.Port, target, tls, null, [.. RemoteUser.Headers(user)], cancel);
+                await UpgradeTunnel.RunAsync(http, endpoint.Host, endpoint.Port, target, tls, dialPod, [.. RemoteUser.Headers(user)], cancel);
                 return;
             }
 

@@ -9,7 +9,7 @@ namespace Bramble.ApiServer.Aggregation;
 
 /// <summary>HTTPS to the servers behind APIServices: with the front proxy's certificate, so that they believe the X-Remote headers, and checked against the APIService's caBundle.
 /// One pool of connections a service, made anew when its spec changes. Thread-safe.</summary>
-internal sealed class RemoteConnections(Func<X509Certificate2> proxyCertificate) : IDisposable
+internal sealed class RemoteConnections(Func<X509Certificate2> proxyCertificate, Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod) : IDisposable
 {
     /// <summary>Of a request: the endpoint that a new connection is made to.</summary>
     public static readonly HttpRequestOptionsKey<(string Host, int Port)> Endpoint = new("endpoint");
@@ -58,7 +58,7 @@ internal sealed class RemoteConnections(Func<X509Certificate2> proxyCertificate)
     private HttpClient Make(RemoteService remote) => new(new SocketsHttpHandler
     {
         SslOptions = Tls(remote),
-        ConnectCallback = static (context, cancel) => DialAsync(context.InitialRequestMessage.Options.TryGetValue(Endpoint, out var at) ? at : default, cancel),
+        ConnectCallback = (context, cancel) => DialAsync(context.InitialRequestMessage.Options.TryGetValue(Endpoint, out var at) ? at : default, cancel),
         PlaintextStreamFilter = static (context, _) => ValueTask.FromResult(SeparateLines.Wrap(context.PlaintextStream)),
         AllowAutoRedirect = false,
         UseProxy = false,
@@ -116,8 +116,9 @@ internal sealed class RemoteConnections(Func<X509Certificate2> proxyCertificate)
         };
     }
 
-    private static async ValueTask<Stream> DialAsync((string Host, int Port) at, CancellationToken cancel)
+    private async ValueTask<Stream> DialAsync((string Host, int Port) at, CancellationToken cancel)
     {
+        if (dialPod is not null) return await dialPod(at.Host, at.Port, cancel);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {

@@ -9,7 +9,8 @@ internal sealed class BackendClient : IDisposable
     private readonly HttpClient _kubelets;
     private readonly HttpClient _others;
 
-    public BackendClient(KubeletClientOptions options)
+    /// <param name="connectPatience">How long a connection may take to come about.</param>
+    public BackendClient(KubeletClientOptions options, TimeSpan connectPatience)
     {
         var tls = options.Tls("");
         // The name is set for each connection.
@@ -22,18 +23,19 @@ internal sealed class BackendClient : IDisposable
             UseProxy = false,
             UseCookies = false,
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
-            ConnectTimeout = TimeSpan.FromSeconds(10),
+            ConnectTimeout = connectPatience,
         })
         { Timeout = Timeout.InfiniteTimeSpan };
         _others = new HttpClient(new SocketsHttpHandler
         {
             // As upstream: what pods and services serve behind https is not verified, only asked.
             SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true, CertificateRevocationCheckMode = X509RevocationMode.NoCheck },
+            ConnectCallback = options.DialPod is not { } dialPod ? null : (connection, cancel) => dialPod(connection.DnsEndPoint.Host, connection.DnsEndPoint.Port, cancel),
             AllowAutoRedirect = false,
             UseProxy = false,
             UseCookies = false,
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
-            ConnectTimeout = TimeSpan.FromSeconds(10),
+            ConnectTimeout = connectPatience,
         })
         { Timeout = Timeout.InfiniteTimeSpan };
     }
@@ -58,9 +60,11 @@ internal sealed class BackendClient : IDisposable
         {
             return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException || e is OperationCanceledException && !cancel.IsCancellationRequested)
         {
-            var message = $"{request.Method.Method[..1]}{request.Method.Method[1..].ToLowerInvariant()} \"{request.RequestUri}\": {e.InnerException?.Message ?? e.Message}";
+            // A connection that did not come about in time ends as a cancellation of nobody's.
+            var cause = e is HttpRequestException ? e.InnerException?.Message ?? e.Message : $"dial tcp {request.RequestUri!.Authority}: i/o timeout";
+            var message = $"{request.Method.Method[..1]}{request.Method.Method[1..].ToLowerInvariant()} \"{request.RequestUri}\": {cause}";
             throw code == 500 ? StatusErrors.Internal(message) : StatusErrors.ServiceUnavailable($"error trying to reach service: {message}");
         }
     }

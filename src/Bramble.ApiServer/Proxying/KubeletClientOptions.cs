@@ -10,6 +10,9 @@ namespace Bramble.ApiServer.Proxying;
 public sealed record KubeletClientOptions(
     Func<X509Certificate2> ClientCertificate, X509Certificate2Collection ServerCa, Func<string, int, CancellationToken, ValueTask<Stream>>? Dial = null)
 {
+    /// <summary>How pods are reached; null: directly.</summary>
+    public Func<string, int, CancellationToken, ValueTask<Stream>>? DialPod { get; init; }
+
     internal SslClientAuthenticationOptions Tls(string host) => new()
     {
         TargetHost = host,

@@ -39,7 +39,7 @@ internal sealed class ProxyEndpoint(string resource, IResourceReader reader, Bac
         }
         if (UpgradeTunnel.IsUpgrade(http))
         {
-            await UpgradeTunnel.RunAsync(http, target.Host, target.Port, path + query, target.IsKubelet ? options.Tls(target.Host) : null, target.IsKubelet ? options.Dial : null, [], cancel);
+            await UpgradeTunnel.RunAsync(http, target.Host, target.Port, path + query, target.IsKubelet ? options.Tls(target.Host) : null, target.IsKubelet ? options.Dial : options.DialPod, [], cancel);
             return;
         }
         var uri = new Uri($"{target.Scheme}://{Kubelets.UrlHost(target.Host)}:{target.Port}{path}{query}");

@@ -7,11 +7,12 @@ namespace Bramble.ApiServer.Proxying;
 /// <summary>All endpoints that own their connection. Owns the connections to kubelets and pods: dispose it after the server has stopped.</summary>
 public sealed class StreamingEndpoints : IDisposable
 {
+    private static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(10);
     private readonly BackendClient _backend;
 
     public StreamingEndpoints(IResourceReader reader, KubeletClientOptions options, TimeProvider time)
     {
-        _backend = new BackendClient(options);
+        _backend = new BackendClient(options, ConnectPatience);
         var kubelets = new Kubelets(reader);
         Metrics = new MetricsGroup(reader, new NodeSamples(kubelets, _backend, time));
         Kubelets = new KubeletRequests(kubelets, _backend);

@@ -16,13 +16,25 @@ internal sealed class AnswerCache(TimeProvider time, int answersMax = 10_000)
 
     private sealed record Entry(string Key, byte[] Answer, DateTimeOffset StoredAt, TimeSpan Life);
 
-    /// <summary>What makes two questions the same: name, type, class, whether EDNS was spoken and the DNSSEC-relevant bits.</summary>
-    public static string KeyOf(in DnsQuery query, ReadOnlySpan<byte> request) =>
-        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{query.Name} {query.Type} {query.Class} {(query.HasEdns ? 1 : 0)} {request[2] & 0x01} {request[3] & 0x10}");
+    /// <summary>What makes two questions the same: name, type, class, how long the answer may be by EDNS and the DNSSEC-relevant bits. A label with a dot in it
+    /// is not two labels.</summary>
+    public static string KeyOf(in DnsQuery query, ReadOnlySpan<byte> request) => string.Create(System.Globalization.CultureInfo.InvariantCulture,
+        $"{query.Name} {query.Type} {query.Class} {(query.HasEdns ? query.UdpBytesMax : 0)} {request[2] & 0x01} {request[3] & 0x10}{(query.WantsDnssec ? " do" : "")}{(query.IsOdd ? " odd" : "")}");
 
-    /// <summary>A copy with the id of <paramref name="request"/> and the times that are left; null: none.</summary>
+    /// <summary>A copy of an answer for another who asked the same: with his id, and the name in the letters he wrote it in (who mixes capitals in expects them back).</summary>
+    /// <param name="question">The request up to the end of its question.</param>
+    public static byte[] Readdress(byte[] answer, ReadOnlySpan<byte> question)
+    {
+        var copy = answer.ToArray();
+        question[..2].CopyTo(copy);
+        question[DnsQuery.HeaderBytes..].CopyTo(copy.AsSpan(DnsQuery.HeaderBytes));
+        return copy;
+    }
+
+    /// <summary>A copy for who asks now, with the times that are left; null: none.</summary>
+    /// <param name="question">The request up to the end of its question.</param>
     /// <param name="evenStale">Also one whose time is over.</param>
-    public byte[]? Find(string key, ReadOnlySpan<byte> request, bool evenStale)
+    public byte[]? Find(string key, ReadOnlySpan<byte> question, bool evenStale)
     {
         Entry entry;
         lock (_gate)
@@ -33,8 +45,7 @@ internal sealed class AnswerCache(TimeProvider time, int answersMax = 10_000)
         var age = time.GetUtcNow() - entry.StoredAt;
         var isStale = age >= entry.Life;
         if (isStale && (!evenStale || age > entry.Life + StaleFor)) return null;
-        var copy = entry.Answer.ToArray();
-        request[..2].CopyTo(copy);
+        var copy = Readdress(entry.Answer, question);
         var passed = (uint)age.TotalSeconds;
         DnsRecords.Walk(entry.Answer, (_, _, ttlAt, type) =>
         {

@@ -49,6 +49,12 @@ internal sealed class ClusterAnswers(NameTable names, string zone, IReadOnlyList
     {
         length = 0;
         cname = null;
+        if (query.Type is DnsType.Ixfr or DnsType.Axfr)
+        {
+            // No secondaries: a zone is not given away as a whole.
+            length = new DnsWriter(response, request, query.QuestionEnd, query.HasEdns, limit).Finish(DnsCode.Refused, isAuthoritative: false);
+            return AnswerKind.Answered;
+        }
         if (_custom.ZoneOf(query.Name) is { } zoneOf) return AnswerCustom(zoneOf, request, query, response, limit, out length);
         var isOurs = IsInZone(query.Name);
         var records = query.IsOdd ? null : names.Find(query.Name);

@@ -5,7 +5,7 @@ namespace Bramble.Network.Dns;
 /// <summary>Record types and classes. Source: IANA DNS parameters.</summary>
 internal static class DnsType
 {
-    public const ushort A = 1, Ns = 2, Cname = 5, Soa = 6, Ptr = 12, Txt = 16, Aaaa = 28, Srv = 33, Opt = 41, Any = 255;
+    public const ushort A = 1, Ns = 2, Cname = 5, Soa = 6, Ptr = 12, Txt = 16, Aaaa = 28, Srv = 33, Opt = 41, Ixfr = 251, Axfr = 252, Any = 255;
     public const ushort Internet = 1;
 }
 
@@ -45,6 +45,9 @@ internal readonly ref struct DnsQuery
 
     public bool HasEdns { get; private init; }
 
+    /// <summary>The client wants the signatures too (RFC 3225).</summary>
+    public bool WantsDnssec { get; private init; }
+
     /// <summary>How many bytes the client takes by UDP.</summary>
     public int UdpBytesMax { get; private init; }
 
@@ -81,7 +84,7 @@ internal readonly ref struct DnsQuery
         var type = BinaryPrimitives.ReadUInt16BigEndian(request[at..]);
         var @class = BinaryPrimitives.ReadUInt16BigEndian(request[(at + 2)..]);
         var end = at + 4;
-        var (hasEdns, udpMax) = ReadEdns(request, end);
+        var (hasEdns, udpMax, wantsDnssec) = ReadEdns(request, end);
         query = new DnsQuery
         {
             Name = nameBuffer[..length],
@@ -89,6 +92,7 @@ internal readonly ref struct DnsQuery
             Class = @class,
             QuestionEnd = end,
             HasEdns = hasEdns,
+            WantsDnssec = wantsDnssec,
             UdpBytesMax = Math.Clamp(udpMax, UdpBytesClassic, 4096),
             IsOdd = isOdd,
         };
@@ -96,7 +100,7 @@ internal readonly ref struct DnsQuery
     }
 
     // The OPT record is looked for among all records after the question; what cannot be read there is as good as not there.
-    private static (bool HasEdns, int UdpBytesMax) ReadEdns(ReadOnlySpan<byte> request, int at)
+    private static (bool HasEdns, int UdpBytesMax, bool WantsDnssec) ReadEdns(ReadOnlySpan<byte> request, int at)
     {
         var records = BinaryPrimitives.ReadUInt16BigEndian(request[6..]) + BinaryPrimitives.ReadUInt16BigEndian(request[8..]) + BinaryPrimitives.ReadUInt16BigEndian(request[10..]);
         for (var i = 0; i < records; i++)
@@ -104,10 +108,10 @@ internal readonly ref struct DnsQuery
             at = DnsRecords.SkipName(request, at);
             if (at < 0 || at + 10 > request.Length) break;
             var type = BinaryPrimitives.ReadUInt16BigEndian(request[at..]);
-            if (type == DnsType.Opt) return (true, BinaryPrimitives.ReadUInt16BigEndian(request[(at + 2)..]));
+            if (type == DnsType.Opt) return (true, BinaryPrimitives.ReadUInt16BigEndian(request[(at + 2)..]), (request[at + 6] & 0x80) != 0);
             at += 10 + BinaryPrimitives.ReadUInt16BigEndian(request[(at + 8)..]);
         }
-        return (false, UdpBytesClassic);
+        return (false, UdpBytesClassic, false);
     }
 }
 

@@ -125,7 +125,10 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
 
     /// <summary>A request on its way upstream: a copy of it, what was asked, the ExternalName's target if that is what must be asked, and the servers of its zone;
     /// null: the node's.</summary>
-    private sealed record Pending(byte[] Request, int QuestionEnd, bool HasEdns, int BytesMax, string Key, string? Target, ushort Type, IReadOnlyList<IPEndPoint>? Servers);
+    private sealed record Pending(byte[] Request, int QuestionEnd, bool HasEdns, int BytesMax, string Key, string? Target, ushort Type, IReadOnlyList<IPEndPoint>? Servers)
+    {
+        public ReadOnlySpan<byte> Question => Request.AsSpan(0, QuestionEnd);
+    }
 
     private Step Answer(ReadOnlySpan<byte> request, Span<byte> response, bool isTcp, out int length, out Pending? pending)
     {
@@ -158,7 +161,7 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
             return Step.Send;
         }
         pending = new Pending(request.ToArray(), query.QuestionEnd, query.HasEdns, limit, AnswerCache.KeyOf(query, request) + (isTcp ? " tcp" : ""), cname, query.Type,
-            kind == AnswerKind.ForwardZone ? cluster.Custom.ZoneOf(query.Name)?.Servers : null);
+            kind == AnswerKind.ForwardZone ? cluster.Custom.ZoneOf(query.Name)?.Servers : cluster.Custom.Servers);
         return Step.Forward;
     }
 
@@ -216,15 +219,8 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
     private async Task<byte[]> ForwardedAsync(Pending pending, bool byTcp, CancellationToken cancel)
     {
         if (pending.Target is { } target) return await ExternalNameAsync(pending, target, byTcp, cancel);
-        if (_cache.Find(pending.Key, pending.Request, evenStale: false) is { } cached) return cached;
-        var answer = await AskOnceAsync(pending, byTcp, cancel);
-        if (answer is not null)
-        {
-            var own = answer.ToArray();
-            pending.Request.AsSpan(0, 2).CopyTo(own);
-            return own;
-        }
-        return _cache.Find(pending.Key, pending.Request, evenStale: true) ?? Failure(pending);
+        if (_cache.Find(pending.Key, pending.Question, evenStale: false) is { } cached) return cached;
+        return await AskOnceAsync(pending, byTcp, cancel) is { } answer ? AnswerCache.Readdress(answer, pending.Question) : _cache.Find(pending.Key, pending.Question, evenStale: true) ?? Failure(pending);
     }
 
     // The same question at the same time goes upstream once.
@@ -291,7 +287,9 @@ internal sealed class DnsServer(IPEndPoint address, ClusterAnswers cluster, Upst
                 }
             });
         foreach (var (owner, type, data) in found) writer.Raw(owner, type, ttlSeconds, data);
-        return buffer[..writer.Finish(resolved is null ? DnsCode.ServerFailure : DnsCode.NoError, isAuthoritative: true)];
+        // A target that nobody could look up is not one without addresses: the client asks again.
+        var isFailed = resolved is null || (DnsCode)(resolved[3] & 0x0f) == DnsCode.ServerFailure;
+        return buffer[..writer.Finish(isFailed ? DnsCode.ServerFailure : DnsCode.NoError, isAuthoritative: true)];
     }
 
     private static byte[] Failure(Pending pending)

@@ -31,13 +31,17 @@ internal sealed record NameRecords
     /// <summary>Both together: two Services may have the same endpoint.</summary>
     public NameRecords With(NameRecords other) => this == Empty ? other : other == Empty ? this : new NameRecords
     {
-        A = [.. A, .. other.A],
-        Aaaa = [.. Aaaa, .. other.Aaaa],
+        A = Union(A, other.A),
+        Aaaa = Union(Aaaa, other.Aaaa),
         Srv = [.. Srv, .. other.Srv],
         Ptr = [.. Ptr.Union(other.Ptr)],
         Cname = Cname ?? other.Cname,
         Text = Text ?? other.Text,
     };
+
+    // A node's name comes from the node and from NodeHosts.
+    private static IReadOnlyList<byte[]> Union(IReadOnlyList<byte[]> some, IReadOnlyList<byte[]> others) =>
+        some.Count == 0 ? others : [.. some, .. others.Where(other => !some.Any(known => known.AsSpan().SequenceEqual(other)))];
 }
 
 /// <summary>All names that this server knows, whoever contributed them. One writer; readers take no lock.</summary>

@@ -133,7 +133,7 @@ internal sealed class Upstream(string resolvConf, IReadOnlyCollection<IPAddress>
         using var timer = time.CreateTimer(static s => ((CancellationTokenSource)s!).Cancel(), patience, byTcp ? PatienceTcp : PatienceUdp, Timeout.InfiniteTimeSpan);
         try
         {
-            return byTcp ? await AskTcpAsync(server, request, patience.Token) : await AskUdpAsync(server, request, questionEnd, patience.Token);
+            return byTcp ? await AskTcpAsync(server, request, questionEnd, patience.Token) : await AskUdpAsync(server, request, questionEnd, patience.Token);
         }
         catch (Exception silent) when (silent is SocketException or IOException or OperationCanceledException)
         {
@@ -163,7 +163,7 @@ internal sealed class Upstream(string resolvConf, IReadOnlyCollection<IPAddress>
         }
     }
 
-    private static async Task<byte[]> AskTcpAsync(IPEndPoint server, ReadOnlyMemory<byte> request, CancellationToken cancel)
+    private static async Task<byte[]> AskTcpAsync(IPEndPoint server, ReadOnlyMemory<byte> request, int questionEnd, CancellationToken cancel)
     {
         using var socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(server, cancel);
@@ -176,7 +176,8 @@ internal sealed class Upstream(string resolvConf, IReadOnlyCollection<IPAddress>
         await stream.ReadExactlyAsync(head, cancel);
         var answer = new byte[BinaryPrimitives.ReadUInt16BigEndian(head)];
         await stream.ReadExactlyAsync(answer, cancel);
-        if (answer.Length < DnsQuery.HeaderBytes) throw new IOException("the answer is shorter than a header");
+        if (answer.Length < questionEnd || !IsSameQuestion(answer.AsSpan(DnsQuery.HeaderBytes, questionEnd - DnsQuery.HeaderBytes), request.Span[DnsQuery.HeaderBytes..questionEnd]))
+            throw new IOException("the answer is to another question");
         request.Span[..2].CopyTo(answer);
         return answer;
     }

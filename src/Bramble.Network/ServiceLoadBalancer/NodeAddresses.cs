@@ -20,14 +20,13 @@ internal static class NodeAddresses
         IEnumerable<V1Service> services, IReadOnlyCollection<V1Node> nodes, Func<NamespacedName, IReadOnlySet<string>> readyNodes, IReadOnlyCollection<int> ofIngress)
     {
         var usable = nodes.Where(IsUsable).ToList();
-        var isRestricted = usable.Exists(n => Label(n, EnableLabel) is not null);
+        var isRestricted = IsRestricted(nodes);
         var taken = new HashSet<(string Pool, string Protocol, int Port)>();
         var wanted = new Dictionary<NamespacedName, IReadOnlyList<string>>();
         foreach (var service in services.Where(IsOurs).OrderBy(s => s.Metadata.CreationTimestamp).ThenBy(s => s.Metadata.Uid, StringComparer.Ordinal))
         {
             var name = new NamespacedName(service.Metadata.NamespaceProperty, service.Metadata.Name);
-            string? pool = null;
-            service.Metadata.Labels?.TryGetValue(PoolLabel, out pool);
+            var pool = PoolOf(service);
             var ports = (service.Spec.Ports ?? []).Select(p => (pool ?? "", p.Protocol ?? "TCP", p.Port)).ToList();
             if (ports.Exists(port => taken.Contains(port) || port.Item2 == "TCP" && ofIngress.Contains(port.Port)))
             {
@@ -50,8 +49,26 @@ internal static class NodeAddresses
     public static IReadOnlyList<string> OfAll(IReadOnlyCollection<V1Node> nodes)
     {
         var usable = nodes.Where(IsUsable).ToList();
-        return AddressesOf(usable.Exists(n => Label(n, EnableLabel) is not null) ? usable.FindAll(n => Label(n, EnableLabel) == "true") : usable, [IpFamily.V4, IpFamily.V6]);
+        return AddressesOf(IsRestricted(nodes) ? usable.FindAll(n => Label(n, EnableLabel) == "true") : usable, [IpFamily.V4, IpFamily.V6]);
     }
+
+    /// <summary>What a node is for LoadBalancer Services.</summary>
+    /// <param name="nodes">All of them: one that is enabled by its label excludes those that are not, even while it is away.</param>
+    public static NodePlace Placed(NodePlace place, V1Node? node, IEnumerable<V1Node> nodes) => place with
+    {
+        IsLoadBalancer = node is not null && (!IsRestricted(nodes) || Label(node, EnableLabel) == "true"),
+        LoadBalancerPool = node is null ? null : Label(node, PoolLabel),
+    };
+
+    /// <summary>Whether a node answers a Service on its own addresses.</summary>
+    public static bool Serves(V1Service service, NodePlace node) => node.IsLoadBalancer && IsOurs(service) && (PoolOf(service) is not { } pool || pool == node.LoadBalancerPool);
+
+    /// <summary>What a node's labels say about it as a load balancer, to see whether that changed.</summary>
+    public static string Labels(V1Node? node) => node is null ? "/" : Label(node, EnableLabel) + "/" + Label(node, PoolLabel);
+
+    private static bool IsRestricted(IEnumerable<V1Node> nodes) => nodes.Any(n => Label(n, EnableLabel) is not null);
+
+    private static string? PoolOf(V1Service service) => service.Metadata.Labels is { } labels && labels.TryGetValue(PoolLabel, out var pool) ? pool : null;
 
     public static bool IsOurs(V1Service service) =>
         service.Spec?.Type == "LoadBalancer" && string.IsNullOrEmpty(service.Spec.LoadBalancerClass) && service.Metadata.DeletionTimestamp is null;

@@ -95,5 +95,5 @@ internal sealed class ServiceLb(IKubeClient client, IInformers informers, IReadO
         node.Metadata.DeletionTimestamp is null,
         node.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.Status,
         string.Join(',', (node.Status?.Addresses ?? []).Select(a => a.Type + a.Address)),
-        string.Join(',', (node.Metadata.Labels ?? new Dictionary<string, string>()).Where(l => l.Key.StartsWith("svccontroller.k3s.cattle.io/", StringComparison.Ordinal)).Select(l => l.Key + l.Value)));
+        NodeAddresses.Labels(node));
 }

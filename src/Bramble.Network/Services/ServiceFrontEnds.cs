@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Bramble.Network.ServiceLoadBalancer;
 using k8s.Models;
 
 namespace Bramble.Network.Services;
@@ -8,6 +9,12 @@ namespace Bramble.Network.Services;
 internal sealed record NodePlace(string Name, string? Zone)
 {
     public IReadOnlyList<IPAddress> Ips { get; init; } = [];
+
+    /// <summary>The node answers LoadBalancer Services on its own addresses too, whichever ones their status names (ServiceLB).</summary>
+    public bool IsLoadBalancer { get; init; }
+
+    /// <summary>Services of this pool too, not only those of none.</summary>
+    public string? LoadBalancerPool { get; init; }
 }
 
 /// <summary>What a Service and its EndpointSlices mean on this node. Pure. Source: API reference core/v1 Service; KEP-1669 (terminating endpoints),
@@ -72,6 +79,9 @@ internal static class ServiceFrontEnds
             var addresses = (service.Status?.LoadBalancer?.Ingress ?? []).Where(ingress => ingress.IpMode != "Proxy").Select(ingress => Normal(ingress.Ip, family)).OfType<string>().ToList();
             var allowed = AllowedSources(spec, family, node, addresses);
             foreach (var address in addresses) AddExternal(address, port.Port, allowed);
+            // As klipper-lb's hostPorts: a router that holds the external address and translates it sends to the internal one.
+            if (addresses.Count > 0 && NodeAddresses.Serves(service, node))
+                foreach (var own in node.Ips.Append(IPAddress.Loopback).Where(ip => FamilyOf(ip) == family).Select(ip => ip.ToString()).Except(addresses)) AddExternal(own, port.Port, allowed);
         }
         if (spec.Type is "NodePort" or "LoadBalancer" && port.NodePort is > 0) AddExternal("", port.NodePort.Value, allowed: null);
     }

@@ -5,6 +5,7 @@ using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Network.Netlink;
 using Bramble.Network.Nftables;
+using Bramble.Network.ServiceLoadBalancer;
 using Bramble.Network.Services.Health;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
@@ -159,12 +160,16 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
 
     private void NoteNode(ObjectChange<V1Node> change)
     {
-        if (change.Name.Name != config.NodeName) return;
-        _state.NodeIs(change.New);
+        // Of the others only which of them are load balancers matters here.
+        if (change.Name.Name != config.NodeName && NodeAddresses.Labels(change.Old) == NodeAddresses.Labels(change.New)) return;
+        var nodes = informers.For(Resources.Nodes);
+        var own = change.Name.Name == config.NodeName ? change.New : nodes.Find(new("", config.NodeName));
+        _state.NodeIs(own);
         string? zone = null;
-        change.New?.Metadata.Labels?.TryGetValue("topology.kubernetes.io/zone", out zone);
-        var podCidrs = change.New?.Spec?.PodCIDRs is { Count: > 0 } several ? string.Join(' ', several) : change.New?.Spec?.PodCIDR ?? "";
-        _changes.Writer.TryWrite(new Change.Place(_place with { Zone = zone }, podCidrs));
+        own?.Metadata.Labels?.TryGetValue("topology.kubernetes.io/zone", out zone);
+        var podCidrs = own?.Spec?.PodCIDRs is { Count: > 0 } several ? string.Join(' ', several) : own?.Spec?.PodCIDR ?? "";
+        var place = new NodePlace(config.NodeName, zone) { Ips = config.NodeIps };
+        _changes.Writer.TryWrite(new Change.Place(config.Disabled.Contains("servicelb") ? place : NodeAddresses.Placed(place, own, nodes.List()), podCidrs));
     }
 
     private static bool HasHostPorts(V1Pod? pod) =>

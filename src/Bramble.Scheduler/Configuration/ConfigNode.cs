@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Bramble.Api.Decoding;
 
 namespace Bramble.Scheduler.Configuration;
 
@@ -38,6 +39,9 @@ internal readonly record struct ConfigNode(JsonNode? Value, string Path)
         if (Value.GetValueKind() != JsonValueKind.Number || !int.TryParse(Value.ToJsonString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)) throw Wrong("must be a whole number");
         return number >= least && number <= most ? number : throw Wrong(most == int.MaxValue ? $"must be at least {least}" : $"not in valid range [{least}-{most}]");
     }
+
+    /// <summary>As Go writes it: <c>1m30s</c>.</summary>
+    public TimeSpan? Duration() => Text() is not { } text ? null : GoDuration.Parse(text) is { } nanoseconds ? TimeSpan.FromTicks(nanoseconds / 100) : throw Wrong("must be a duration, as 1m30s");
 
     public bool? Switch() => Value?.GetValueKind() switch { null => null, JsonValueKind.True => true, JsonValueKind.False => false, _ => throw Wrong("must be true or false") };
 

@@ -18,17 +18,18 @@ internal static class PluginCatalog
         ("SchedulingGates", 0), ("PrioritySort", 0), ("NodeUnschedulable", 0), ("NodeName", 0), ("TaintToleration", 3), ("NodeAffinity", 2), ("NodePorts", 0), ("NodeResourcesFit", 1),
         ("VolumeRestrictions", 0), ("NodeVolumeLimits", 0), ("VolumeBinding", 0), ("VolumeZone", 0), ("PodTopologySpread", 2), ("InterPodAffinity", 2), ("DynamicResources", 2),
         ("DefaultPreemption", 0), ("NodeResourcesBalancedAllocation", 1), ("ImageLocality", 1), ("DefaultBinder", 0),
+        ("NodeDeclaredFeatures", 0),
     ];
 
     public static readonly IReadOnlySet<string> Filters = new HashSet<string>(StringComparer.Ordinal)
     {
         "NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity", "NodePorts", "NodeResourcesFit", "VolumeRestrictions", "NodeVolumeLimits", "VolumeBinding", "VolumeZone",
-        "PodTopologySpread", "InterPodAffinity", "DynamicResources",
+        "PodTopologySpread", "InterPodAffinity", "DynamicResources", "NodeDeclaredFeatures",
     };
 
     public static readonly IReadOnlySet<string> Scores = new HashSet<string>(StringComparer.Ordinal)
     {
-        "TaintToleration", "NodeAffinity", "NodeResourcesFit", "PodTopologySpread", "InterPodAffinity", "NodeResourcesBalancedAllocation", "ImageLocality",
+        "TaintToleration", "NodeAffinity", "NodeResourcesFit", "PodTopologySpread", "InterPodAffinity", "DynamicResources", "NodeResourcesBalancedAllocation", "ImageLocality",
     };
 
     public static readonly IReadOnlySet<string> PostFilters = new HashSet<string>(StringComparer.Ordinal) { "DynamicResources", "DefaultPreemption" };
@@ -39,8 +40,7 @@ internal sealed class PluginParts(IKubeClient client, IInformers informers, Time
 {
     private readonly StorageView _storage = new(informers);
     private readonly VolumePromises _promises = new();
-    private readonly DeviceView _devices = new(informers);
-    private DynamicResources? _dynamicResources;
+    private readonly DeviceView _devices = new(informers, time);
     private readonly IInformer<V1Namespace> _namespaces = informers.For(Resources.Namespaces);
     private readonly IInformer<V1Service> _services = informers.For(Resources.Services);
     private readonly IInformer<V1ReplicationController> _controllers = informers.For(Resources.ReplicationControllers);
@@ -51,8 +51,8 @@ internal sealed class PluginParts(IKubeClient client, IInformers informers, Time
 
     public IReadOnlyList<IDisposable> Follow(Action<ClusterChange> happened) => [.. _storage.Follow(happened), .. _devices.Follow(happened)];
 
-    /// <summary>All profiles allocate from the same devices.</summary>
-    public DynamicResources DynamicResources => _dynamicResources ??= new(_devices, client, time);
+    /// <summary>With the usual settings; all allocate from the same devices.</summary>
+    public DynamicResources DynamicResources => new(_devices, client, time, new DynamicResourcesArgs());
 
     public IDictionary<string, string>? Of(string ns) => _namespaces.Find(new NamespacedName("", ns))?.Metadata.Labels;
 
@@ -63,16 +63,17 @@ internal sealed class PluginParts(IKubeClient client, IInformers informers, Time
         "TaintToleration" => new TaintToleration(),
         "NodeAffinity" => new NodeAffinity(settings.AddedAffinity),
         "NodePorts" => new NodePorts(),
-        "NodeResourcesFit" => new NodeResourcesFit(settings.Fit),
+        "NodeResourcesFit" => new NodeResourcesFit(settings.Fit, _devices),
         "VolumeRestrictions" => new VolumeRestrictions(_storage),
         "NodeVolumeLimits" => new NodeVolumeLimits(_storage),
         "VolumeBinding" => new VolumeBinding(_storage, client, time, _promises, settings.BindTimeout),
         "VolumeZone" => new VolumeZone(_storage),
         "PodTopologySpread" => new PodTopologySpread(Defaults(settings)),
         "InterPodAffinity" => new InterPodAffinity(this, settings.RequiredAffinityWeight, settings.IgnoresPreferencesOfOthers),
-        "DynamicResources" => DynamicResources,
-        "NodeResourcesBalancedAllocation" => new NodeResourcesBalancedAllocation(settings.Balanced),
+        "DynamicResources" => new DynamicResources(_devices, client, time, settings.Devices),
+        "NodeResourcesBalancedAllocation" => new NodeResourcesBalancedAllocation(settings.Balanced, _devices),
         "ImageLocality" => new ImageLocality(),
+        "NodeDeclaredFeatures" => new NodeDeclaredFeatures(),
         _ => throw new InvalidOperationException($"no plugin {name}"),
     };
 

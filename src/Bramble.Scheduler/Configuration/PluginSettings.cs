@@ -19,6 +19,7 @@ internal sealed record PluginSettings
     /// <summary>Null: the system's.</summary>
     public IReadOnlyList<V1TopologySpreadConstraint>? DefaultConstraints { get; init; }
     public TimeSpan BindTimeout { get; init; } = TimeSpan.FromMinutes(10);
+    public DynamicResourcesArgs Devices { get; init; } = new();
 
     public static PluginSettings Read(ConfigNode list)
     {
@@ -64,7 +65,10 @@ internal sealed record PluginSettings
                 return this with { BindTimeout = TimeSpan.FromSeconds(args["bindTimeoutSeconds"].Number(0) ?? 600) };
             case "DynamicResources":
                 args.Object([.. typed, "filterTimeout", "bindingTimeout"]);
-                return this;
+                var (search, binding) = (args["filterTimeout"].Duration() ?? Devices.FilterTimeout, args["bindingTimeout"].Duration() ?? Devices.BindingTimeout);
+                if (search < TimeSpan.Zero) throw args["filterTimeout"].Wrong("must be zero or positive");
+                if (binding < TimeSpan.FromSeconds(1)) throw args["bindingTimeout"].Wrong("must be at least 1 second");
+                return this with { Devices = new() { FilterTimeout = search, BindingTimeout = binding } };
             default:
                 throw args.Wrong($"is for {name}, which has no settings");
         }

@@ -51,6 +51,9 @@ internal sealed record ProfileSettings
         };
     }
 
+    /// <summary>Extenders look after these resources; what they say goes before the profile's own settings.</summary>
+    public ProfileSettings Ignoring(IReadOnlyList<string> resources) => this with { Settings = Settings with { Fit = Settings.Fit with { IgnoredResources = resources } } };
+
     public Profile Compose(PluginParts parts)
     {
         var made = new Dictionary<string, object>(StringComparer.Ordinal);

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Decoding;
+using Bramble.Scheduler.Extenders;
 using Bramble.Scheduler.Queue;
 
 namespace Bramble.Scheduler.Configuration;
@@ -16,6 +17,9 @@ public sealed class SchedulerConfiguration
     internal IReadOnlyList<ProfileSettings> Profiles { get; private init; } = [new ProfileSettings { SchedulerName = DefaultName }];
 
     internal BackOff BackOff { get; private init; } = BackOff.Default;
+
+    /// <summary>In the order they are asked.</summary>
+    internal IReadOnlyList<ExtenderSettings> Extenders { get; private init; } = [];
 
     /// <exception cref="InvalidDataException">One line: where, what is wrong, what would be right.</exception>
     public static SchedulerConfiguration Load(string file)
@@ -55,15 +59,17 @@ public sealed class SchedulerConfiguration
             "apiVersion", "kind", "profiles", "percentageOfNodesToScore", "podInitialBackoffSeconds", "podMaxBackoffSeconds", "parallelism", "leaderElection", "clientConnection",
             "enableProfiling", "enableContentionProfiling", "extenders", "delayCacheUntilActive");
         if (root["apiVersion"].Text() != ApiVersion || root["kind"].Text() != Kind) throw new InvalidDataException($"must begin with apiVersion: {ApiVersion} and kind: {Kind}");
-        if (root["extenders"].Items().Any()) throw new InvalidDataException("extenders: not supported; take them out");
         _ = root["parallelism"].Number(least: 1);
         var initial = root["podInitialBackoffSeconds"].Number(least: 1) ?? 1;
         var max = root["podMaxBackoffSeconds"].Number() ?? 10;
         if (max < initial) throw new InvalidDataException($"podMaxBackoffSeconds: {max} must be greater than or equal to PodInitialBackoffSeconds");
+        var extenders = ExtenderSettings.Read(root["extenders"]);
+        List<string> ignored = [.. extenders.SelectMany(e => e.IgnoredResources)];
         return new SchedulerConfiguration
         {
+            Extenders = extenders,
             BackOff = new(TimeSpan.FromSeconds(initial), TimeSpan.FromSeconds(max)),
-            Profiles = ReadProfiles([.. root["profiles"].Items()], root["percentageOfNodesToScore"].Number(0, 100) ?? 0),
+            Profiles = [.. ReadProfiles([.. root["profiles"].Items()], root["percentageOfNodesToScore"].Number(0, 100) ?? 0).Select(p => ignored.Count == 0 ? p : p.Ignoring(ignored))],
         };
     }
 

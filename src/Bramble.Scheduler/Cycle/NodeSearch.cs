@@ -18,24 +18,30 @@ internal sealed class NodeSearch(Random random)
     /// <returns>The node, or null and why not.</returns>
     public NodeInfo? Find(Profile profile, PodInfo pod, ClusterState cluster, out PodFilters filters, out Diagnosis diagnosis)
     {
+        var fitting = Fitting(profile, pod, cluster, triesNominated: true, wantsMany: false, out filters, out diagnosis);
+        return fitting.Count == 0 ? null : Best(profile, pod, cluster, filters, fitting, null);
+    }
+
+    /// <summary>The nodes among which the best is; the list is the search's own and good until the next.</summary>
+    /// <param name="triesNominated">A node that is nominated for the Pod and fits is enough.</param>
+    /// <param name="wantsMany">Others choose among the nodes too.</param>
+    public IReadOnlyList<NodeInfo> Fitting(Profile profile, PodInfo pod, ClusterState cluster, bool triesNominated, bool wantsMany, out PodFilters filters, out Diagnosis diagnosis)
+    {
         diagnosis = new Diagnosis(cluster.NodeCount);
         filters = new PodFilters(pod, []);
         _fitting.Clear();
-        if (cluster.NodeCount == 0) return null;
-        if (!TryPrepare(profile, pod, cluster, diagnosis, out filters, out var only)) return null;
+        if (cluster.NodeCount == 0) return _fitting;
+        if (!TryPrepare(profile, pod, cluster, diagnosis, out filters, out var only)) return _fitting;
 
         // A node that was emptied for the Pod is most likely the only one it fits.
-        if (pod.NominatedNode.Length > 0 && cluster.Find(pod.NominatedNode) is { } nominated && only?.Contains(nominated.Name) != false)
+        if (triesNominated && pod.NominatedNode.Length > 0 && cluster.Find(pod.NominatedNode) is { } nominated && only?.Contains(nominated.Name) != false
+            && filters.FilterWithNominated(nominated, cluster.Nominations, out _).DoesFit)
         {
-            if (filters.FilterWithNominated(nominated, cluster.Nominations, out _).DoesFit) return nominated;
+            _fitting.Add(nominated);
+            return _fitting;
         }
-        Filter(profile, cluster, filters, only, diagnosis);
-        return _fitting.Count switch
-        {
-            0 => null,
-            1 => _fitting[0],
-            _ => Best(profile, pod, cluster),
-        };
+        Filter(profile, cluster, filters, only, wantsMany, diagnosis);
+        return _fitting;
     }
 
     /// <summary>200 nodes: 50 - 200/125 = 49 % → 98, so 100. 5000 nodes: 10 % → 500.</summary>
@@ -84,7 +90,7 @@ internal sealed class NodeSearch(Random random)
         }
     }
 
-    private void Filter(Profile profile, ClusterState cluster, PodFilters filters, HashSet<string>? only, Diagnosis diagnosis)
+    private void Filter(Profile profile, ClusterState cluster, PodFilters filters, HashSet<string>? only, bool wantsMany, Diagnosis diagnosis)
     {
         if (only is not null)
         {
@@ -93,7 +99,7 @@ internal sealed class NodeSearch(Random random)
             return;
         }
         var nodes = cluster.Nodes;
-        var wanted = profile.Scores.Count == 0 ? 1 : NodesToFind(nodes.Length, profile.PercentageOfNodesToScore);
+        var wanted = profile.Scores.Count == 0 && !wantsMany ? 1 : NodesToFind(nodes.Length, profile.PercentageOfNodesToScore);
         // The next search begins where this one ends, so that all nodes are looked at alike.
         var looked = 0;
         for (; looked < nodes.Length && _fitting.Count < wanted; looked++) Look(nodes[(_start + looked) % nodes.Length]);
@@ -107,20 +113,25 @@ internal sealed class NodeSearch(Random random)
         }
     }
 
-    private NodeInfo Best(Profile profile, PodInfo pod, ClusterState cluster)
+    /// <param name="nodes">One at least.</param>
+    /// <param name="others">What others think of the nodes, by name; null: there are none.</param>
+    public NodeInfo Best(Profile profile, PodInfo pod, ClusterState cluster, PodFilters filters, IReadOnlyList<NodeInfo> nodes, IReadOnlyDictionary<string, long>? others)
     {
-        var count = _fitting.Count;
+        var count = nodes.Count;
+        if (count == 1) return nodes[0];
         if (_totals.Length < count) (_totals, _scores) = (new long[count], new long[count]);
         var totals = _totals.AsSpan(0, count);
         var scores = _scores.AsSpan(0, count);
         totals.Clear();
         foreach (var (plugin, weight) in profile.Scores)
         {
-            if (plugin.Prepare(pod, _fitting, cluster) is not { } opinion) continue;
-            for (var i = 0; i < count; i++) scores[i] = opinion.Score(_fitting[i]);
+            if ((filters.Of(plugin) as INodeScore ?? plugin.Prepare(pod, nodes, cluster)) is not { } opinion) continue;
+            for (var i = 0; i < count; i++) scores[i] = opinion.Score(nodes[i]);
             opinion.Normalize(scores);
             for (var i = 0; i < count; i++) totals[i] += weight * scores[i];
         }
+        if (others is not null)
+            for (var i = 0; i < count; i++) totals[i] += others.GetValueOrDefault(nodes[i].Name);
         // Of equally good ones any, so that they fill alike.
         var (best, equals) = (0, 1);
         for (var i = 1; i < count; i++)
@@ -128,6 +139,6 @@ internal sealed class NodeSearch(Random random)
             if (totals[i] > totals[best]) (best, equals) = (i, 1);
             else if (totals[i] == totals[best] && random.Next(++equals) == 0) best = i;
         }
-        return _fitting[best];
+        return nodes[best];
     }
 }

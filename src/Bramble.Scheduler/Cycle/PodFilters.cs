@@ -9,6 +9,14 @@ internal sealed class PodFilters(PodInfo pod, IReadOnlyList<(IFilterPlugin Plugi
     public PodInfo Pod { get; } = pod;
     public IReadOnlyList<(IFilterPlugin Plugin, INodeFilter Filter)> All => filters;
 
+    /// <summary>What a rule made for the Pod; null: it has nothing to say.</summary>
+    public INodeFilter? Of(object plugin)
+    {
+        for (var i = 0; i < filters.Count; i++)
+            if (ReferenceEquals(filters[i].Plugin, plugin)) return filters[i].Filter;
+        return null;
+    }
+
     /// <param name="by">The rule that refused.</param>
     public FilterResult Filter(NodeInfo node, out IFilterPlugin? by)
     {

@@ -7,17 +7,43 @@ using Bramble.Scheduler.State;
 
 namespace Bramble.Scheduler.Devices;
 
-/// <summary>Before a Pod is bound each of its claims says which devices it has and that the Pod uses it; a finalizer keeps the claim while it is allocated.</summary>
-internal sealed class ClaimReservation(IReadOnlyList<(DeviceClaim Claim, JsonObject? Allocation)> claims, PodInfo pod, IKubeClient client, DeviceView devices, TimeProvider time) : IReservation
+/// <summary>A claim of a Pod, and what it gets.</summary>
+/// <param name="allocation">Null: it has its devices already.</param>
+/// <param name="mappings">Of the claim that is made for the Pod's extended resources: what each of its requests stands for.</param>
+internal sealed class ReservedClaim(DeviceClaim claim, JsonObject? allocation, JsonArray? mappings = null)
+{
+    public DeviceClaim Claim { get; } = claim;
+    public JsonObject? Allocation { get; } = allocation;
+    public JsonArray? Mappings { get; } = mappings;
+}
+
+/// <summary>Before a Pod is bound each of its claims says which devices it has and that the Pod uses it; a finalizer keeps the claim while it is allocated. The claim of its extended
+/// resources is made now. Then the drivers do what their devices need before the Pod comes (KEP-5007), for as long as the profile allows.</summary>
+internal sealed class ClaimReservation(
+    IReadOnlyList<ReservedClaim> claims, PodInfo pod, string node, IKubeClient client, DeviceView devices, TimeSpan patience, TimeProvider time) : IReservation
 {
     private const string Finalizer = "resource.kubernetes.io/delete-protection";
     private const int AttemptsMax = 5;
 
+    private readonly List<NamespacedName> _names = [];
+    private NamespacedName? _made;
+
     public string Plugin => "DynamicResources";
 
-    public async Task WriteAsync(CancellationToken cancel)
+    public async Task WriteAsync(Action<string, string> tell, CancellationToken cancel)
     {
-        foreach (var (claim, allocation) in claims) await WriteAsync(claim, allocation, cancel);
+        var mustWait = false;
+        foreach (var one in claims)
+        {
+            var name = one.Mappings is null ? new NamespacedName(one.Claim.Namespace, one.Claim.Name) : await MakeAsync(one.Claim.Tree, cancel);
+            _names.Add(name);
+            if (one.Allocation is not null || !one.Claim.IsReservedFor(pod.Uid)) await WriteAsync(one, name, cancel);
+            if (one.Mappings is { } mappings) await TellPodAsync(name, mappings, cancel);
+            mustWait |= DeviceClaim.AreConditional(one.Allocation ?? one.Claim.Allocation);
+        }
+        if (!mustWait) return;
+        tell("BindingConditionsPending", $"waiting for binding conditions for device on node {node}");
+        await ReadyAsync(cancel);
     }
 
     /// <summary>Devices stay promised until the claim is seen with them, or another Pod could be given them in between.</summary>
@@ -27,31 +53,121 @@ internal sealed class ClaimReservation(IReadOnlyList<(DeviceClaim Claim, JsonObj
 
     public void Revert()
     {
-        foreach (var (claim, _) in claims) devices.Promise(claim.Uid, null);
+        foreach (var one in claims)
+            if (one.Allocation is not null) devices.Promise(one.Claim.Uid, null);
     }
 
-    /// <summary>The claims keep their devices, but are not used by the Pod: another one may use them, or they are given up.</summary>
+    /// <summary>The claims keep their devices, but are not used by the Pod: another one may use them, or they are given up. The one that was made for the Pod goes.</summary>
     public async Task UndoAsync(CancellationToken cancel)
     {
-        foreach (var (claim, _) in claims)
+        foreach (var name in _names)
         {
-            var tree = (await client.FindAsync(Resources.ResourceClaims, new NamespacedName(claim.Namespace, claim.Name), cancel))?.ToTree();
+            if (name == _made) continue;
+            var tree = (await client.FindAsync(Resources.ResourceClaims, name, cancel))?.ToTree();
             if (tree?["status"]?["reservedFor"] is not JsonArray consumers || consumers.FirstOrDefault(c => (string?)c?["uid"] == pod.Uid) is not { } own) continue;
             consumers.Remove(own);
             await client.UpdateAsync(Resources.ResourceClaims, tree, "status", cancel);
         }
+
+        if (_made is { } made) await DeleteAsync(client, made, cancel);
     }
 
-    private async Task WriteAsync(DeviceClaim claim, JsonObject? allocation, CancellationToken cancel)
+    /// <summary>A claim that was made for a Pod's extended resources goes with its devices.</summary>
+    public static async Task DeleteAsync(IKubeClient client, NamespacedName name, CancellationToken cancel)
     {
-        var name = new NamespacedName(claim.Namespace, claim.Name);
+        for (var attempt = 1; ; attempt++)
+        {
+            if (await client.FindAsync(Resources.ResourceClaims, name, cancel) is not { } found) return;
+            try
+            {
+                var tree = found.ToTree();
+                if (tree["metadata"]!["finalizers"] is JsonArray finalizers && finalizers.FirstOrDefault(f => (string?)f == Finalizer) is { } own)
+                {
+                    finalizers.Remove(own);
+                    await client.UpdateAsync(Resources.ResourceClaims, tree, null, cancel);
+                }
+
+                await client.DeleteAsync(Resources.ResourceClaims, name, new DeleteQuery(Uid: found.Uid), cancel);
+                return;
+            }
+            catch (StatusException e) when (e.IsConflict && attempt < AttemptsMax)
+            {
+                // Somebody else wrote the claim meanwhile: its newest version goes.
+            }
+        }
+    }
+
+    private async Task<NamespacedName> MakeAsync(JsonObject claim, CancellationToken cancel)
+    {
+        var tree = claim.DeepClone().AsObject();
+        foreach (var field in (ReadOnlySpan<string>)["name", "uid"]) tree["metadata"]!.AsObject().Remove(field);
+        try
+        {
+            _made = (await client.CreateAsync(Resources.ResourceClaims, tree, cancel)).Name;
+            return _made.Value;
+        }
+        catch (StatusException e)
+        {
+            throw new SchedulingException($"create claim for extended resources {pod.Name.Namespace}/: {e.Message}");
+        }
+    }
+
+    private async Task TellPodAsync(NamespacedName claim, JsonArray mappings, CancellationToken cancel)
+    {
+        try
+        {
+            await client.StrategicPatchAsync(Resources.Pods, pod.Name, new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["uid"] = pod.Uid },
+                ["status"] = new JsonObject
+                {
+                    ["extendedResourceClaimStatus"] = new JsonObject { ["requestMappings"] = mappings.DeepClone(), ["resourceClaimName"] = claim.Name },
+                },
+            }, "status", cancel);
+        }
+        catch (StatusException e)
+        {
+            throw new SchedulingException($"update pod {pod.Name} ExtendedResourceClaimStatus: {e.Message}");
+        }
+    }
+
+    /// <summary>Until the claims' devices are what their drivers promised to make of them.</summary>
+    /// <exception cref="SchedulingException">A driver failed, or took too long: the next try gives these devices up.</exception>
+    private async Task ReadyAsync(CancellationToken cancel)
+    {
+        string? failure = null;
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var now = time.GetUtcNow();
+        var until = now + patience;
+        foreach (var one in claims)
+            if (one is { Allocation: null, Claim.HasBindingConditions: true } && one.Claim.WaitsUntil(patience) is { } end && end < until) until = end;
+        using var timer = time.CreateTimer(_ => bounded.Cancel(), null, until > now ? until - now : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        try
+        {
+            await devices.WaitUntilAsync(() => AreReady() || failure is not null, bounded.Token);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            failure ??= $"device binding timeout: claim={Unready()}";
+        }
+        if (failure is not null) throw new SchedulingException(failure);
+
+        // What is not seen with its devices yet is not ready.
+        bool AreReady() => _names.TrueForAll(name => devices.FindNewest(name) is { Allocation: not null } claim && claim.IsReady(time.GetUtcNow(), patience, out failure));
+
+        string Unready() => _names.Find(name => devices.FindNewest(name) is not { } claim || !claim.IsReady(time.GetUtcNow(), patience, out _)).Name;
+    }
+
+    private async Task WriteAsync(ReservedClaim one, NamespacedName name, CancellationToken cancel)
+    {
         for (var attempt = 1; ; attempt++)
         {
             var tree = (await client.FindAsync(Resources.ResourceClaims, name, cancel))?.ToTree();
-            if (tree is null || (string?)tree["metadata"]!["uid"] != claim.Uid || tree["metadata"]!["deletionTimestamp"] is not null) throw new SchedulingException($"claim {name} got deleted in the meantime");
+            if (tree is null || (one.Mappings is null && (string?)tree["metadata"]!["uid"] != one.Claim.Uid) || tree["metadata"]!["deletionTimestamp"] is not null)
+                throw new SchedulingException($"claim {name} got deleted in the meantime");
             try
             {
-                await WriteAsync(tree, name, allocation, cancel);
+                await WriteAsync(tree, name, one.Allocation, cancel);
                 return;
             }
             catch (StatusException e) when (e.IsConflict && attempt < AttemptsMax)

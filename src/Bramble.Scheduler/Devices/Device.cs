@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Quantities;
 
 namespace Bramble.Scheduler.Devices;
@@ -17,6 +19,12 @@ internal sealed class Device(DeviceId id, ResourceSlice slice, JsonObject tree)
 
     /// <summary>Several claims may use it at a time, each a part of its capacity.</summary>
     public bool IsShared => (bool?)Tree["allowMultipleAllocations"] == true;
+
+    /// <summary>Conditions that its driver makes true before a Pod may be bound: KEP-5007.</summary>
+    public bool HasBindingConditions => Tree["bindingConditions"] is JsonArray;
+
+    /// <summary>Which nodes reach it: its slice says so, or each device for itself.</summary>
+    public JsonObject Place => Slice.IsPerDevice ? Tree : Slice.Spec;
 
     /// <summary>What selectors call <c>device</c>.</summary>
     public DeviceValue Value => _value ??= new DeviceValue(this);
@@ -40,6 +48,8 @@ internal sealed class ResourceSlice
         Pool = (string?)spec["pool"]?["name"] ?? "";
         Generation = (long?)spec["pool"]?["generation"] ?? 0;
         SlicesOfPool = (int?)spec["pool"]?["resourceSliceCount"] ?? 1;
+        IsPerDevice = (bool?)spec["perDeviceNodeSelection"] == true;
+        Counters = [.. (spec["sharedCounters"] as JsonArray ?? []).OfType<JsonObject>()];
         Devices = [.. (spec["devices"] as JsonArray ?? []).OfType<JsonObject>().Select(d => new Device(new(Driver, Pool, (string)d["name"]!), this, d))];
     }
 
@@ -48,14 +58,32 @@ internal sealed class ResourceSlice
     public string Pool { get; }
     public long Generation { get; }
     public int SlicesOfPool { get; }
+
+    /// <summary>Each device names the nodes that reach it.</summary>
+    public bool IsPerDevice { get; }
+
+    /// <summary>Sets of counters that devices of the pool share; a slice that has some has no devices.</summary>
+    public IReadOnlyList<JsonObject> Counters { get; }
     public IReadOnlyList<Device> Devices { get; }
 
     public static ResourceSlice? Of(JsonObject tree) => tree["spec"] is JsonObject spec ? new ResourceSlice(spec) : null;
 }
 
 /// <summary>A claim's request for devices; one of several alternatives carries both names (<c>gpu/large</c>).</summary>
-internal sealed record DeviceRequest(string Name, string ClassName, bool WantsAll, int Count, bool IsAdmin, IReadOnlyList<string> Selectors, JsonArray? Tolerations, JsonObject? Capacity)
+internal sealed class DeviceRequest(string name, string className, bool wantsAll, int count, bool isAdmin, IReadOnlyList<string> selectors, JsonArray? tolerations, JsonObject? capacity)
 {
+    public string Name { get; } = name;
+    public string ClassName { get; } = className;
+    public bool WantsAll { get; } = wantsAll;
+    public int Count { get; } = count;
+    public bool IsAdmin { get; } = isAdmin;
+    public IReadOnlyList<string> Selectors { get; } = selectors;
+    public JsonArray? Tolerations { get; } = tolerations;
+    public JsonObject? Capacity { get; } = capacity;
+
+    /// <summary>Without that of the request it is an alternative of.</summary>
+    public string OwnName => Name[(Name.IndexOf('/', StringComparison.Ordinal) + 1)..];
+
     public static DeviceRequest Of(string name, JsonObject exactly) => new(
         name, (string?)exactly["deviceClassName"] ?? "", (string?)exactly["allocationMode"] == "All", (int?)exactly["count"] ?? 1, (bool?)exactly["adminAccess"] == true,
         [.. (exactly["selectors"] as JsonArray ?? []).Select(s => (string?)s?["cel"]?["expression"]).OfType<string>()], exactly["tolerations"] as JsonArray,
@@ -73,6 +101,9 @@ internal sealed class DeviceClaim
         Namespace = (string?)tree["metadata"]?["namespace"] ?? "";
         Name = (string?)tree["metadata"]?["name"] ?? "";
         Uid = (string?)tree["metadata"]?["uid"] ?? "";
+        var owner = (tree["metadata"]?["ownerReferences"] as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(o => (bool?)o["controller"] == true);
+        OwnerUid = (string?)owner?["uid"];
+        IsOfExtendedResources = (string?)tree["metadata"]?["annotations"]?[ExtendedResources.Annotation] == "true" && OwnerUid is not null;
         Allocation = tree["status"]?["allocation"] as JsonObject;
         Requests = [.. (tree["spec"]?["devices"]?["requests"] as JsonArray ?? []).OfType<JsonObject>().Select(Alternatives)];
         Constraints = [.. (tree["spec"]?["devices"]?["constraints"] as JsonArray ?? []).OfType<JsonObject>()];
@@ -85,15 +116,69 @@ internal sealed class DeviceClaim
     public JsonObject? Allocation { get; }
     public bool IsLeaving => Tree["metadata"]?["deletionTimestamp"] is not null;
 
+    /// <summary>Uid of the object it was made for; null: it was made by hand.</summary>
+    public string? OwnerUid { get; }
+
+    /// <summary>The scheduler made it for a Pod, its owner.</summary>
+    public bool IsOfExtendedResources { get; }
+
     /// <summary>Each request with its alternatives, the preferred first.</summary>
     public IReadOnlyList<IReadOnlyList<DeviceRequest>> Requests { get; }
     public IReadOnlyList<JsonObject> Constraints { get; }
 
     public static DeviceClaim Of(JsonObject tree) => new(tree);
 
+    /// <summary>Something has to be true of its devices before a Pod may be bound.</summary>
+    public bool HasBindingConditions => AreConditional(Allocation);
+
+    public static bool AreConditional(JsonObject? allocation) => Results(allocation).Any(IsConditional);
+
+    /// <summary>Whether what has to be true of its devices is: KEP-5007.</summary>
+    /// <param name="patience">For how long after the allocation that is waited for.</param>
+    /// <param name="failure">Upstream's words, when it will not become so.</param>
+    public bool IsReady(DateTimeOffset now, TimeSpan patience, out string? failure)
+    {
+        failure = null;
+        foreach (var result in Results(Allocation).Where(IsConditional))
+        {
+            var told = (Tree["status"]?["devices"] as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(d => IsOf(d, result));
+            foreach (var type in Texts(result, "bindingFailureConditions"))
+            {
+                if (Condition(told, type) is not { } condition || (string?)condition["status"] != "True") continue;
+                failure = $"device binding failed: claim={Name}, reason={(string?)condition["reason"]}, message={FieldError.Quote((string?)condition["message"] ?? "")}";
+                return false;
+            }
+
+            if (Texts(result, "bindingConditions").All(type => (string?)Condition(told, type)?["status"] == "True")) continue;
+            if (WaitsUntil(patience) < now) failure = $"device binding timeout: claim={Name}";
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>When waiting for its devices ends; null: nothing is allocated, or nobody knows since when.</summary>
+    public DateTimeOffset? WaitsUntil(TimeSpan patience) =>
+        DateTimeOffset.TryParse((string?)Allocation?["allocationTimestamp"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since) ? since + patience : null;
+
     public bool IsReservedFor(string podUid) => Consumers().Any(c => (string?)c["uid"] == podUid);
 
     public int ConsumerCount => Consumers().Count();
+
+    private static IEnumerable<JsonObject> Results(JsonObject? allocation) => (allocation?["devices"]?["results"] as JsonArray ?? []).OfType<JsonObject>();
+
+    private static bool IsOf(JsonObject told, JsonObject result)
+    {
+        foreach (var field in (ReadOnlySpan<string>)["driver", "pool", "device"])
+            if ((string?)told[field] != (string?)result[field]) return false;
+        return true;
+    }
+
+    private static bool IsConditional(JsonObject result) => result["bindingConditions"] is JsonArray { Count: > 0 };
+
+    private static IEnumerable<string> Texts(JsonObject tree, string field) => (tree[field] as JsonArray ?? []).Select(t => (string)t!);
+
+    private static JsonObject? Condition(JsonObject? device, string type) =>
+        (device?["conditions"] as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(c => (string?)c["type"] == type);
 
     private IEnumerable<JsonObject> Consumers() => (Tree["status"]?["reservedFor"] as JsonArray ?? []).OfType<JsonObject>();
 

@@ -2,90 +2,72 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Quantities;
 using Bramble.Client;
 using Bramble.Client.Placement;
+using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.State;
 using k8s.Models;
 
 namespace Bramble.Scheduler.Devices;
 
-/// <summary>A DeviceClass: selectors that every request of the class has, and configuration for the driver.</summary>
-internal sealed record DeviceClass(string Name, IReadOnlyList<string> Selectors, JsonArray Config)
-{
-    public static DeviceClass Of(JsonObject tree) => new(
-        (string)tree["metadata"]!["name"]!, [.. (tree["spec"]?["selectors"] as JsonArray ?? []).Select(s => (string?)s?["cel"]?["expression"]).OfType<string>()], tree["spec"]?["config"] as JsonArray ?? []);
-}
-
 /// <summary>Which devices claims get on a node: a search with steps back, the first solution wins. KEP-4381 (structured parameters), KEP-4816 (alternatives),
-/// KEP-4815 (devices that are parts of others share counters), KEP-5075 (devices that several use share capacity).</summary>
-internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IReadOnlyDictionary<string, DeviceClass> classes, DevicesInUse held, DeviceSelectors selectors)
+/// KEP-4815 (devices that are parts of others share counters), KEP-5075 (devices that several use share capacity), KEP-5007 (devices that are attached later come last).</summary>
+internal sealed class DeviceAllocator
 {
     private const int DevicesMax = 32;          // of one claim
-    private const int StepsMax = 100_000;       // a search that takes longer is given up: the node does not fit
 
-    private IReadOnlyDictionary<string, DeviceClass> Classes => classes;
-    private DevicesInUse Held => held;
-    private readonly Dictionary<(string Driver, string Pool), Dictionary<string, Quantity>> _counters = [];
-    private DeviceSelectors Selectors => selectors;
+    /// <summary>About a second, in which the informers' handlers wait: no claim that can be met needs so many.</summary>
+    private const int StepsMax = 5_000_000;
+    private const string FilterError = "running \"DynamicResources\" filter plugin: ";
 
-    /// <returns>One allocation a claim, or null: not all of them can be had on this node.</returns>
-    public IReadOnlyList<JsonObject>? Allocate(NodeInfo node, IReadOnlyList<DeviceClaim> claims)
+    private readonly IReadOnlyList<IReadOnlyList<ResourceSlice>> _pools;
+    private readonly IReadOnlyDictionary<string, DeviceClass> _classes;
+    private readonly DevicesInUse _held;
+    private readonly DeviceSelectors _selectors;
+    private readonly TimeProvider _time;
+    private readonly Dictionary<string, Dictionary<string, Quantity>> _counters = new(StringComparer.Ordinal);
+
+    /// <param name="slices">By name: of equally good devices the first of the first slice is taken.</param>
+    public DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IReadOnlyDictionary<string, DeviceClass> classes, DevicesInUse held, DeviceSelectors selectors, TimeProvider time)
     {
-        var search = new Search(this, [.. ReachableFrom(node.Node)], claims);
-        return search.TryClaim(0) ? [.. claims.Select((claim, i) => search.Result(i, claim, node.Name))] : null;
+        (_classes, _held, _selectors, _time) = (classes, held, selectors, time);
+        _pools = [.. slices.GroupBy(s => $"{s.Driver}/{s.Pool}", StringComparer.Ordinal).OrderBy(p => p.First().Driver, StringComparer.Ordinal).ThenBy(p => p.First().Pool, StringComparer.Ordinal).Select(p => p.ToList())];
     }
 
-    /// <summary>Devices of the newest generation of each pool that is published whole, in the order of pools.</summary>
-    private IEnumerable<Device> ReachableFrom(V1Node node)
+    /// <param name="patience">For how long a solution is looked for; zero: for as long as it takes.</param>
+    /// <param name="refusal">Why not all of them can be had on this node.</param>
+    /// <returns>One allocation a claim, or null.</returns>
+    /// <exception cref="SchedulingException">A claim or a class is wrong, a pool is not to be relied on, or the search took too long.</exception>
+    public IReadOnlyList<JsonObject>? Allocate(NodeInfo node, IReadOnlyList<DeviceClaim> claims, TimeSpan patience, out string refusal)
     {
-        foreach (var pool in slices.GroupBy(s => (s.Driver, s.Pool)).OrderBy(p => p.Key.Driver, StringComparer.Ordinal).ThenBy(p => p.Key.Pool, StringComparer.Ordinal))
+        var pools = PoolsOf(node.Node);
+        var search = new Search(this, node.Name, pools, claims, patience);
+        refusal = "";
+        if (search.Run()) return [.. claims.Select((claim, i) => search.Result(i, claim))];
+        refusal = pools.Any(p => p.IsInvalid) ? "invalid resource pools were encountered" : "cannot allocate all claims";
+        return null;
+    }
+
+    /// <summary>How many devices of a class the node reaches, and how many of those are in use.</summary>
+    public (long All, long Used) Count(DeviceClass ofClass, V1Node node)
+    {
+        long all = 0, used = 0;
+        foreach (var device in _pools.SelectMany(p => p).SelectMany(s => s.Devices))
         {
-            var newest = pool.Max(s => s.Generation);
-            var current = pool.Where(s => s.Generation == newest).ToList();
-            // A pool that is being published is no basis for a decision.
-            if (current.Count != current[0].SlicesOfPool) continue;
-            foreach (var slice in current)
-            {
-                var isPerDevice = (bool?)slice.Spec["perDeviceNodeSelection"] == true;
-                if (!isPerDevice && !Reaches(slice.Spec, node)) continue;
-                foreach (var device in slice.Devices)
-                    if (!isPerDevice || Reaches(device.Tree, node)) yield return device;
-            }
+            if (!DevicePool.Reaches(device.Place, node) || !_selectors.Matches(ofClass.Selectors, device, $"class {ofClass.Name}")) continue;
+            all++;
+            if (_held.Has(device.Id)) used++;
         }
+        return (all, used);
     }
 
-    /// <summary>What is left of a pool's counters (<c>set/counter</c>) beside the devices in use, wherever they are.</summary>
-    private Dictionary<string, Quantity> CountersOf(ResourceSlice slice)
+    /// <summary>By driver and name; those with devices that have to be attached first are the last resort.</summary>
+    private List<DevicePool> PoolsOf(V1Node node)
     {
-        if (_counters.TryGetValue((slice.Driver, slice.Pool), out var left)) return left;
-        _counters[(slice.Driver, slice.Pool)] = left = new(StringComparer.Ordinal);
-        var pool = slices.Where(s => s.Driver == slice.Driver && s.Pool == slice.Pool && s.Generation == slice.Generation).ToList();
-        foreach (var set in pool.SelectMany(s => (s.Spec["sharedCounters"] as JsonArray ?? []).OfType<JsonObject>()))
-            foreach (var (name, counter) in set["counters"] as JsonObject ?? []) left[$"{(string?)set["name"]}/{name}"] = DeviceCapacity.Amount(counter?["value"]) ?? default;
-        foreach (var device in pool.SelectMany(s => s.Devices))
-            if (held.HasWhole(device.Id) || held.HasShare(device.Id)) Consume(left, device);
-        return left;
+        var pools = _pools.Select(p => DevicePool.Of(p, node)).OfType<DevicePool>().ToList();
+        return [.. pools.Where(p => !p.HasBindingConditions), .. pools.Where(p => p.HasBindingConditions)];
     }
 
-    /// <returns>False: there are less than the device needs.</returns>
-    private static bool Consume(Dictionary<string, Quantity> counters, Device device)
-    {
-        var isEnough = true;
-        foreach (var set in (device.Tree["consumesCounters"] as JsonArray ?? []).OfType<JsonObject>())
-            foreach (var (name, counter) in set["counters"] as JsonObject ?? [])
-            {
-                var key = $"{(string?)set["counterSet"]}/{name}";
-                if (!counters.TryGetValue(key, out var left)) continue;
-                counters[key] = left -= DeviceCapacity.Amount(counter?["value"]) ?? default;
-                isEnough &= left.Sign >= 0;
-            }
-        return isEnough;
-    }
-
-    private static bool Reaches(JsonObject place, V1Node node)
-    {
-        if ((bool?)place["allNodes"] == true) return true;
-        if ((string?)place["nodeName"] is { Length: > 0 } name) return name == node.Metadata.Name;
-        return place["nodeSelector"] is JsonObject selector && NodeSelection.Matches(Model(selector), node);
-    }
+    private Dictionary<string, Quantity> CountersOf(DevicePool pool) =>
+        _counters.TryGetValue(pool.Id, out var left) ? left : _counters[pool.Id] = pool.CountersBeside(_held);
 
     internal static V1NodeSelector Model(JsonObject selector) => ModelJson.Read<V1NodeSelector>(System.Text.Encoding.UTF8.GetBytes(selector.ToJsonString()));
 
@@ -99,16 +81,34 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
         return true;
     }
 
-    private sealed class Search(DeviceAllocator allocator, Device[] reachable, IReadOnlyList<DeviceClaim> claims)
+    private sealed class Search(DeviceAllocator allocator, string node, List<DevicePool> pools, IReadOnlyList<DeviceClaim> claims, TimeSpan patience)
     {
         private readonly List<(DeviceRequest Request, Device Device)>[] _chosen = [.. claims.Select(_ => new List<(DeviceRequest, Device)>())];
-        private readonly HashSet<DeviceId> _taken = [];
-        private readonly Dictionary<(string Uid, string Request), Device[]> _fitting = [];
+        private readonly Device[] _reachable = [.. pools.SelectMany(p => p.Devices)];
+        private readonly Dictionary<DeviceRequest, Answer[]> _answers = [];     // of selectors, by device
+        private readonly Dictionary<DeviceRequest, Device[]> _all = [];         // of those that want all
+        private readonly Dictionary<ResourceSlice, DevicePool> _poolOf = PoolOf(pools);
+        private readonly long _start = allocator._time.GetTimestamp();
         private int _steps;
 
-        public bool TryClaim(int claim) => claim == claims.Count || TryRequest(claim, 0);
+        private enum Answer : byte { NotAsked, Yes, No }
 
-        public JsonObject Result(int index, DeviceClaim claim, string node)
+        public bool Run()
+        {
+            for (var i = 0; i < claims.Count; i++)
+            {
+                foreach (var request in claims[i].Requests.SelectMany(r => r))
+                {
+                    if (!allocator._classes.ContainsKey(request.ClassName))
+                        throw Wrong($"{Whose(i)}, request {request.OwnName}: could not retrieve device class {request.ClassName}: deviceclass.resource.k8s.io \"{request.ClassName}\" not found");
+                    if (request.WantsAll) _all[request] = AllOf(i, request);
+                }
+                if (Least(i, 0) is var least and > DevicesMax) throw Wrong($"{Whose(i)}: number of requested devices {least} exceeds the claim limit of {DevicesMax}");
+            }
+            return TryClaim(0);
+        }
+
+        public JsonObject Result(int index, DeviceClaim claim)
         {
             var results = new JsonArray([.. _chosen[index].Select(c => (JsonNode)ResultOf(c.Request, c.Device))]);
             var devices = new JsonObject { ["results"] = results };
@@ -118,39 +118,43 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
             return allocation;
         }
 
+        private bool TryClaim(int claim) => claim == claims.Count || TryRequest(claim, 0);
+
         private bool TryRequest(int claim, int request)
         {
-            if (request == claims[claim].Requests.Count) return _chosen[claim].Count <= DevicesMax && TryClaim(claim + 1);
+            if (request == claims[claim].Requests.Count) return TryClaim(claim + 1);
             foreach (var alternative in claims[claim].Requests[request])
             {
-                var fitting = Fitting(claim, alternative);
-                if (alternative.WantsAll ? TryAll(claim, request, alternative, fitting) : TryCount(claim, request, alternative, fitting, 0, alternative.Count)) return true;
+                // With what the rest needs at least it would be too many in any case.
+                if (_chosen[claim].Count + CountOf(alternative) + Least(claim, request + 1) > DevicesMax) continue;
+                if (alternative.WantsAll ? TryAll(claim, request, alternative) : TryCount(claim, request, alternative, 0, alternative.Count)) return true;
             }
             return false;
         }
 
         /// <summary>All devices of the node that match, of which none may be another's already.</summary>
-        private bool TryAll(int claim, int request, DeviceRequest wanted, Device[] fitting)
+        private bool TryAll(int claim, int request, DeviceRequest wanted)
         {
-            var count = 0;
-            foreach (var device in fitting)
+            var (all, count) = (_all[wanted], 0);
+            foreach (var device in all)
             {
                 if (!TryTake(claim, wanted, device)) break;
                 count++;
             }
-            if (count == fitting.Length && count > 0 && TryRequest(claim, request + 1)) return true;
+            if (count == all.Length && count > 0 && TryRequest(claim, request + 1)) return true;
             for (; count > 0; count--) GiveBack(claim);
             return false;
         }
 
-        private bool TryCount(int claim, int request, DeviceRequest wanted, Device[] fitting, int from, int missing)
+        private bool TryCount(int claim, int request, DeviceRequest wanted, int from, int missing)
         {
             if (missing == 0) return TryRequest(claim, request + 1);
-            for (var i = from; i <= fitting.Length - missing; i++)
+            for (var i = from; i < _reachable.Length; i++)
             {
-                if (++_steps > StepsMax) return false;
-                if (!TryTake(claim, wanted, fitting[i])) continue;
-                if (TryCount(claim, request, wanted, fitting, i + 1, missing - 1)) return true;
+                CheckTime();
+                // A selector that fails on a device is no error as long as the device is not up for choice.
+                if (IsInUse(claim, wanted, _reachable[i]) || !IsSelected(claim, wanted, i) || !TryTake(claim, wanted, _reachable[i])) continue;
+                if (TryCount(claim, request, wanted, i + 1, missing - 1)) return true;
                 GiveBack(claim);
             }
             return false;
@@ -158,33 +162,54 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
 
         private bool TryTake(int claim, DeviceRequest wanted, Device device)
         {
-            // Administrators look at devices beside those who use them, but at each once.
-            if (wanted.IsAdmin ? !device.IsShared && _chosen[claim].Exists(c => c.Device == device) : allocator.Held.HasWhole(device.Id) || _taken.Contains(device.Id)) return false;
-            if (!HasCounters(device) || !HasCapacity(wanted, device)) return false;
+            if (IsInUse(claim, wanted, device) || !HasCounters(device) || !HasCapacity(wanted, device) || !IsTolerated(device, wanted)) return false;
             _chosen[claim].Add((wanted, device));
-            if (!KeepsConstraints(claim))
-            {
-                _chosen[claim].RemoveAt(_chosen[claim].Count - 1);
-                return false;
-            }
-            if (!wanted.IsAdmin && !device.IsShared) _taken.Add(device.Id);
-            return true;
+            if (KeepsConstraints(claim)) return true;
+            GiveBack(claim);
+            // A claim that wants all of the devices and none of their differences cannot be met by waiting.
+            if (wanted.WantsAll) throw Wrong($"{Whose(claim)}, request {wanted.OwnName}: cannot add device {device.Id.Driver}/{device.Id.Pool}/{device.Id.Name} because a claim constraint would not be satisfied");
+            return false;
+        }
+
+        /// <summary>Administrators look at devices beside those who use them, but at each once.</summary>
+        private bool IsInUse(int claim, DeviceRequest wanted, Device device) =>
+            wanted.IsAdmin ? IsTaken(_chosen[claim], device) : allocator._held.HasWhole(device.Id) || Array.Exists(_chosen, c => IsTaken(c, device));
+
+        /// <summary>A shared device is never all one's own.</summary>
+        private static bool IsTaken(List<(DeviceRequest Request, Device Device)> chosen, Device device) => !device.IsShared && chosen.Exists(c => c.Device == device);
+
+        private void GiveBack(int claim) => _chosen[claim].RemoveAt(_chosen[claim].Count - 1);
+
+        /// <summary>So many devices a request takes when it is met.</summary>
+        private int CountOf(DeviceRequest request) => request.WantsAll ? _all[request].Length : request.Count;
+
+        /// <summary>So many devices the requests of a claim from one on take at least.</summary>
+        private int Least(int claim, int from) => claims[claim].Requests.Skip(from).Sum(r => r.Count == 0 ? 0 : r.Min(CountOf));
+
+        /// <exception cref="SchedulingException">Not all of what there is may be known.</exception>
+        private Device[] AllOf(int claim, DeviceRequest wanted)
+        {
+            foreach (var pool in pools)
+                if (pool.IsIncomplete || pool.IsInvalid)
+                    throw Wrong($"{Whose(claim)}, request {wanted.OwnName}: asks for all devices, but resource pool {pool.Id} is currently {(pool.IsIncomplete ? "being updated" : "invalid")}");
+            return [.. _reachable.Where((d, i) => IsSelected(claim, wanted, i) && HasCapacity(wanted, d))];
         }
 
         /// <summary>A part of a device is there when the parts that are taken leave enough of the whole.</summary>
         private bool HasCounters(Device device)
         {
             if (device.Tree["consumesCounters"] is not JsonArray { Count: > 0 }) return true;
-            if (device.IsShared && allocator.Held.HasShare(device.Id)) return true;
-            var left = new Dictionary<string, Quantity>(allocator.CountersOf(device.Slice), StringComparer.Ordinal);
+            if (device.IsShared && allocator._held.HasShare(device.Id)) return true;
+            var pool = _poolOf[device.Slice];
+            var left = new Dictionary<string, Quantity>(allocator.CountersOf(pool), StringComparer.Ordinal);
             HashSet<DeviceId> counted = [];
             foreach (var chosen in _chosen)
                 foreach (var (_, other) in chosen)
                 {
                     if (other == device && device.IsShared) return true;
-                    if ((other.Id.Driver, other.Id.Pool) == (device.Id.Driver, device.Id.Pool) && (!other.IsShared || (counted.Add(other.Id) && !allocator.Held.HasShare(other.Id)))) Consume(left, other);
+                    if (_poolOf[other.Slice] == pool && (!other.IsShared || (counted.Add(other.Id) && !allocator._held.HasShare(other.Id)))) DevicePool.Consume(left, other);
                 }
-            return Consume(left, device);
+            return DevicePool.Consume(left, device);
         }
 
         private bool HasCapacity(DeviceRequest wanted, Device device)
@@ -192,7 +217,7 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
             if (DeviceCapacity.Consumption(device, wanted.Capacity) is not { } consumed) return false;
             foreach (var (name, amount) in consumed)
             {
-                var total = amount + allocator.Held.Consumed(device.Id, name);
+                var total = amount + allocator._held.Consumed(device.Id, name);
                 if (device.IsShared)
                     foreach (var chosen in _chosen)
                         foreach (var (request, other) in chosen)
@@ -202,20 +227,33 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
             return true;
         }
 
-        private void GiveBack(int claim)
+        private bool IsSelected(int claim, DeviceRequest request, int device)
         {
-            var (wanted, device) = _chosen[claim][^1];
-            _chosen[claim].RemoveAt(_chosen[claim].Count - 1);
-            if (!wanted.IsAdmin && !device.IsShared) _taken.Remove(device.Id);
+            if (!_answers.TryGetValue(request, out var answers)) _answers.Add(request, answers = new Answer[_reachable.Length]);
+            if (answers[device] == Answer.NotAsked)
+            {
+                var matches = allocator._selectors.Matches(allocator._classes[request.ClassName].Selectors, _reachable[device], $"class {request.ClassName}") && allocator._selectors.Matches(request.Selectors, _reachable[device], Whose(claim));
+                answers[device] = matches ? Answer.Yes : Answer.No;
+            }
+            return answers[device] == Answer.Yes;
         }
 
-        private Device[] Fitting(int claim, DeviceRequest request)
+        private string Whose(int claim) => $"claim {claims[claim].Namespace}/{claims[claim].Name}";
+
+        private static SchedulingException Wrong(string why) => new(FilterError + why);
+
+        private void CheckTime()
         {
-            var key = (claims[claim].Uid, request.Name);
-            if (_fitting.TryGetValue(key, out var known)) return known;
-            var whose = $"claim {claims[claim].Namespace}/{claims[claim].Name}";
-            var ofClass = allocator.Classes.GetValueOrDefault(request.ClassName)?.Selectors ?? [];
-            return _fitting[key] = [.. reachable.Where(d => allocator.Selectors.Matches(ofClass, d, $"class {request.ClassName}") && allocator.Selectors.Matches(request.Selectors, d, whose) && IsTolerated(d, request))];
+            if ((++_steps & 0xff) != 0) return;
+            if (_steps > StepsMax || (patience > TimeSpan.Zero && allocator._time.GetElapsedTime(_start) > patience)) throw Wrong($"node {node}: timed out trying to allocate devices");
+        }
+
+        private static Dictionary<ResourceSlice, DevicePool> PoolOf(List<DevicePool> pools)
+        {
+            var map = new Dictionary<ResourceSlice, DevicePool>();
+            foreach (var pool in pools)
+                foreach (var slice in pool.Slices) map[slice] = pool;
+            return map;
         }
 
         /// <summary>matchAttribute: all devices of the named requests have the same value; distinctAttribute: no two have.</summary>
@@ -241,6 +279,8 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
             var result = new JsonObject { ["request"] = request.Name, ["driver"] = device.Id.Driver, ["pool"] = device.Id.Pool, ["device"] = device.Id.Name };
             if (request.IsAdmin) result["adminAccess"] = true;
             if (request.Tolerations is { Count: > 0 } tolerations) result["tolerations"] = tolerations.DeepClone();
+            foreach (var field in (string[])["bindingConditions", "bindingFailureConditions"])
+                if (device.Tree[field] is JsonArray { Count: > 0 } conditions) result[field] = conditions.DeepClone();
             if (!device.IsShared) return result;
             result["shareID"] = Guid.NewGuid().ToString();
             var consumed = new JsonObject();
@@ -255,7 +295,7 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
             var config = new JsonArray();
             var requests = _chosen[index].Select(c => c.Request).DistinctBy(r => r.Name).ToList();
             foreach (var ofClass in requests.GroupBy(r => r.ClassName, StringComparer.Ordinal))
-                foreach (var entry in allocator.Classes.GetValueOrDefault(ofClass.Key)?.Config.OfType<JsonObject>() ?? [])
+                foreach (var entry in allocator._classes.GetValueOrDefault(ofClass.Key)?.Config.OfType<JsonObject>() ?? [])
                     config.Add((JsonNode)With(entry, "FromClass", new JsonArray([.. ofClass.Select(r => (JsonNode)r.Name)])));
             foreach (var entry in (claim.Tree["spec"]?["devices"]?["config"] as JsonArray ?? []).OfType<JsonObject>())
             {
@@ -276,14 +316,14 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
             return copy;
         }
 
-        /// <summary>Where the claim can be used: on the one node that has a local device, or wherever all devices are reached from; null: everywhere.</summary>
+        /// <summary>Where the claim can be used: on the one node that has a local device or that a device binds to, or wherever all devices are reached from; null: everywhere.</summary>
         private static JsonObject? NodeSelector(IReadOnlyList<Device> devices, string node)
         {
             JsonArray expressions = [], fields = [];
             foreach (var device in devices)
             {
-                var place = (bool?)device.Slice.Spec["perDeviceNodeSelection"] == true ? device.Tree : device.Slice.Spec;
-                if ((string?)place["nodeName"] is { Length: > 0 })
+                var place = device.Place;
+                if ((string?)place["nodeName"] is { Length: > 0 } || (bool?)device.Tree["bindsToNode"] == true)
                     return Term([], new JsonArray((JsonNode)new JsonObject { ["key"] = "metadata.name", ["operator"] = "In", ["values"] = new JsonArray(node) }));
                 var term = (place["nodeSelector"]?["nodeSelectorTerms"] as JsonArray)?.FirstOrDefault();
                 AddNew(expressions, term?["matchExpressions"] as JsonArray);
@@ -303,7 +343,15 @@ internal sealed class DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IRead
         private static void AddNew(JsonArray to, JsonArray? from)
         {
             foreach (var requirement in from ?? [])
-                if (!to.Any(known => JsonNode.DeepEquals(known, requirement))) to.Add(requirement!.DeepClone());
+                if (!to.Any(known => IsSame(known, requirement))) to.Add(requirement!.DeepClone());
+        }
+
+        private static bool IsSame(JsonNode? a, JsonNode? b)
+        {
+            if ((string?)a?["key"] != (string?)b?["key"] || (string?)a?["operator"] != (string?)b?["operator"]) return false;
+            return Values(a).SetEquals(Values(b));
+
+            static HashSet<string> Values(JsonNode? requirement) => (requirement?["values"] as JsonArray ?? []).Select(v => (string)v!).ToHashSet(StringComparer.Ordinal);
         }
     }
 }

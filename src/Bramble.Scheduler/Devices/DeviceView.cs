@@ -2,11 +2,12 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Scheduler.Queue;
+using Bramble.Scheduler.State;
 
 namespace Bramble.Scheduler.Devices;
 
 /// <summary>Claims, classes and slices, each version read once; and what was promised to Pods that are being bound. Thread-safe.</summary>
-internal sealed class DeviceView(IInformers informers)
+internal sealed class DeviceView(IInformers informers, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<NamespacedName, DeviceClaim> _claims = [];
@@ -24,17 +25,20 @@ internal sealed class DeviceView(IInformers informers)
     [
         Claims.Subscribe(c => Set(_claims, c.Name, c, DeviceClaim.Of, (old, now) =>
         {
-            if (now is { Allocation: not null }) Promise(now.Uid, null);
-            if (now is null && old is not null) Promise(old.Uid, null);
+            if (now is { Allocation: not null } or null && (now ?? old) is { } settled)
+            {
+                Promise(settled.Uid, null);
+                if (settled.IsOfExtendedResources) Promise(ExtendedResources.UidInMemory(settled.OwnerUid!), null);
+            }
             happened(new(now is null ? ChangeKinds.ResourceClaimRemoved : old is null ? ChangeKinds.ResourceClaimAdded : ChangeKinds.ResourceClaimChanged, old, now));
         })),
         Slices.Subscribe(c => Set(_slices, c.Name.Name, c, ResourceSlice.Of, (_, now) =>
         {
             if (now is not null) happened(new(ChangeKinds.DevicesChanged, null, now));
         })),
-        Classes.Subscribe(c => Set(_classes, c.Name.Name, c, DeviceClass.Of, (_, now) =>
+        Classes.Subscribe(c => Set(_classes, c.Name.Name, c, DeviceClass.Of, (old, now) =>
         {
-            if (now is not null) happened(new(ChangeKinds.DeviceClassChanged, null, now));
+            if (now is not null) happened(new(ChangeKinds.DeviceClassChanged, old, now));
         })),
     ];
 
@@ -47,6 +51,47 @@ internal sealed class DeviceView(IInformers informers)
     {
         lock (_gate) return _classes.ContainsKey(name);
     }
+
+    /// <summary>The class that serves an extended resource where nodes do not offer it; null: none.</summary>
+    public DeviceClass? ClassOf(string resource)
+    {
+        lock (_gate)
+        {
+            DeviceClass? found = null;
+            foreach (var each in _classes.Values)
+            {
+                if (each.ImplicitResource == resource) return each;
+                if (each.ExtendedResource == resource && (found is null || each.ComesBefore(found))) found = each;
+            }
+            return found;
+        }
+    }
+
+    /// <summary>Those of the resources a Pod asks for that some class serves; null: none of them.</summary>
+    public Dictionary<string, DeviceClass>? ClassesOf(ResourceAmounts requests)
+    {
+        Dictionary<string, DeviceClass>? served = null;
+        foreach (var (resource, amount) in requests.Scalars ?? [])
+            if (amount > 0 && ClassOf(resource) is { } ofClass) (served ??= new(StringComparer.Ordinal)).Add(resource, ofClass);
+        return served;
+    }
+
+    /// <summary>The claim that was made for a Pod's extended resources, left from an earlier try.</summary>
+    public DeviceClaim? FindOfExtendedResources(string podUid)
+    {
+        lock (_gate)
+        {
+            foreach (var claim in _claims.Values)
+                if (claim.IsOfExtendedResources && claim.OwnerUid == podUid) return claim;
+        }
+        return null;
+    }
+
+    /// <summary>Until the claims are such; looks again whenever one changes.</summary>
+    public Task WaitUntilAsync(Func<bool> condition, CancellationToken cancel) => Claims.WaitUntilAsync(condition, cancel);
+
+    /// <summary>As the informer has it, which is told before those that follow.</summary>
+    public DeviceClaim? FindNewest(NamespacedName name) => Claims.Find(name)?.ToTree() is { } tree ? DeviceClaim.Of(tree) : null;
 
     public bool IsPromised(string uid)
     {
@@ -69,7 +114,7 @@ internal sealed class DeviceView(IInformers informers)
             var held = new DevicesInUse();
             foreach (var claim in _claims.Values) held.Add(claim.Allocation);
             foreach (var allocation in _promised.Values) held.Add(allocation);
-            return new DeviceAllocator([.. _slices.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => s.Value)], new Dictionary<string, DeviceClass>(_classes, StringComparer.Ordinal), held, selectors);
+            return new DeviceAllocator([.. _slices.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => s.Value)], new Dictionary<string, DeviceClass>(_classes, StringComparer.Ordinal), held, selectors, time);
         }
     }
 

@@ -13,6 +13,8 @@ internal sealed class DevicesInUse
 
     public bool HasShare(DeviceId device) => _shared.ContainsKey(device);
 
+    public bool Has(DeviceId device) => HasWhole(device) || HasShare(device);
+
     /// <summary>The capacity of a device that is gone, by its name.</summary>
     public Quantity Consumed(DeviceId device, string capacity) => _shared.TryGetValue(device, out var consumed) && consumed.TryGetValue(capacity, out var amount) ? amount : default;
 

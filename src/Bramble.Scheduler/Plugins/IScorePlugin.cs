@@ -2,7 +2,7 @@ using Bramble.Scheduler.State;
 
 namespace Bramble.Scheduler.Plugins;
 
-/// <summary>One opinion on which of the fitting nodes is best.</summary>
+/// <summary>One opinion on which of the fitting nodes is best. Where its filter is an <see cref="INodeScore"/> that is the opinion.</summary>
 internal interface IScorePlugin
 {
     string Name { get; }

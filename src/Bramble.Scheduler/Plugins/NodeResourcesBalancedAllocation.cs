@@ -1,19 +1,21 @@
+using Bramble.Scheduler.Devices;
 using Bramble.Scheduler.State;
 
 namespace Bramble.Scheduler.Plugins;
 
 /// <summary>Prefers the node whose resources the Pod brings closer to being used alike, so that none runs out while another lies idle.</summary>
-internal sealed class NodeResourcesBalancedAllocation(IReadOnlyList<(string Resource, long Weight)>? resources = null) : IScorePlugin
+internal sealed class NodeResourcesBalancedAllocation(IReadOnlyList<(string Resource, long Weight)>? resources = null, DeviceView? devices = null) : IScorePlugin
 {
+    private readonly IReadOnlyList<(string Resource, long Weight)> _specs = resources ?? ScoringStrategy.DefaultResources;
     private readonly string[] _resources = [.. (resources ?? ScoringStrategy.DefaultResources).Select(r => r.Resource)];
 
     public string Name => "NodeResourcesBalancedAllocation";
 
     /// <summary>A Pod that asks for nothing changes no balance.</summary>
     public INodeScore? Prepare(PodInfo pod, IReadOnlyList<NodeInfo> nodes, ClusterState cluster) =>
-        _resources.All(r => pod.Requests[r] == 0) ? null : new ForPod(pod.Requests, _resources);
+        _resources.All(r => pod.Requests[r] == 0) ? null : new ForPod(pod.Requests, _resources, DeviceTotals.Of(devices, pod.Requests, _specs));
 
-    private sealed class ForPod(ResourceAmounts wanted, string[] resources) : INodeScore
+    private sealed class ForPod(ResourceAmounts wanted, string[] resources, DeviceTotals? devices) : INodeScore
     {
         /// <summary>75 when the Pod leaves the balance as it is, up to 100 when it betters it, down to 50 when it spoils it.</summary>
         public long Score(NodeInfo node) => 50 + ((50 + Balance(node, withPod: true) - Balance(node, withPod: false)) / 2);
@@ -26,9 +28,11 @@ internal sealed class NodeResourcesBalancedAllocation(IReadOnlyList<(string Reso
             double sum = 0;
             foreach (var resource in resources)
             {
-                if (count == shares.Length || (wanted[resource] == 0 && ResourceAmounts.IsScalar(resource)) || node.Allocatable[resource] == 0) continue;
-                var used = node.Requested[resource] + (withPod ? wanted[resource] : 0);
-                shares[count] = Math.Min(1, (double)used / node.Allocatable[resource]);
+                if (count == shares.Length || (wanted[resource] == 0 && ResourceAmounts.IsScalar(resource))) continue;
+                var (has, used) = (node.Allocatable[resource], node.Requested[resource]);
+                if (has == 0 && devices is not null) (has, used) = devices.On(node, resource);
+                if (has == 0) continue;
+                shares[count] = Math.Min(1, (double)(used + (withPod ? wanted[resource] : 0)) / has);
                 sum += shares[count++];
             }
             double deviation = 0;

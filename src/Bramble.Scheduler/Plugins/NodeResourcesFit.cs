@@ -1,38 +1,49 @@
+using Bramble.Scheduler.Devices;
 using Bramble.Scheduler.Queue;
 using Bramble.Scheduler.State;
 using k8s.Models;
 
 namespace Bramble.Scheduler.Plugins;
 
-/// <summary>CPU, memory, disk, devices and the number of Pods must suffice; of the nodes where they do the strategy prefers emptier or fuller ones.</summary>
-internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null) : IFilterPlugin, IScorePlugin
+/// <summary>CPU, memory, disk, devices and the number of Pods must suffice; of the nodes where they do the strategy prefers emptier or fuller ones. An extended resource that a node
+/// does not offer and a DeviceClass does is left to <see cref="DynamicResources"/>.</summary>
+internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null, DeviceView? devices = null) : IFilterPlugin, IScorePlugin
 {
     private readonly NodeResourcesFitArgs _args = args ?? new();
 
     public string Name => "NodeResourcesFit";
-    public ChangeKinds MayHelp => ChangeKinds.NodeAdded | ChangeKinds.NodeAllocatable | ChangeKinds.PodRemoved | ChangeKinds.PodScaledDown;
+    public ChangeKinds MayHelp => ChangeKinds.NodeAdded | ChangeKinds.NodeAllocatable | ChangeKinds.PodRemoved | ChangeKinds.PodScaledDown | ChangeKinds.DeviceClassChanged;
 
-    public Preparation Prepare(PodInfo pod, ClusterState cluster) => new(new ForPod(pod.Requests, _args));
+    public Preparation Prepare(PodInfo pod, ClusterState cluster) => new(new ForPod(pod.Requests, _args, Served(pod)));
 
-    public INodeScore? Prepare(PodInfo pod, IReadOnlyList<NodeInfo> nodes, ClusterState cluster) => new Preference(pod, _args.Strategy);
+    public INodeScore? Prepare(PodInfo pod, IReadOnlyList<NodeInfo> nodes, ClusterState cluster) =>
+        new Preference(pod, _args.Strategy, DeviceTotals.Of(devices, pod.Requests, _args.Strategy.Resources));
 
     public bool Helps(PodInfo pod, in ClusterChange change)
     {
         if (change.New is V1Node node)
         {
             var now = ResourceAmounts.Of(node.Status?.Allocatable);
-            if (!WouldFit(pod.Requests, now)) return false;
-            return change.Old is not V1Node before || HasMore(pod.Requests, ResourceAmounts.Of(before.Status?.Allocatable), now);
+            var served = Served(pod);
+            if (!WouldFit(pod.Requests, now, served)) return false;
+            return change.Old is not V1Node before || HasMore(pod.Requests, ResourceAmounts.Of(before.Status?.Allocatable), now) || served?.Keys.Any(name => now[name] == 0) == true;
+        }
+        if (change.New is DeviceClass ofClass)
+        {
+            if (change.Old is null && pod.Requests[ofClass.ImplicitResource] > 0) return true;
+            return ofClass.ExtendedResource is { } named && pod.Requests[named] > 0 && (change.Old as DeviceClass)?.ExtendedResource != named;
         }
         if (change is not { Old: PodInfo old, New: PodInfo changed }) return true;
         return changed.Uid == pod.Uid || HasMore(pod.Requests, changed.Requests, old.Requests);
     }
 
-    private static bool WouldFit(ResourceAmounts wanted, ResourceAmounts allocatable)
+    private Dictionary<string, DeviceClass>? Served(PodInfo pod) => pod.Requests.Scalars is null ? null : devices?.ClassesOf(pod.Requests);
+
+    private static bool WouldFit(ResourceAmounts wanted, ResourceAmounts allocatable, Dictionary<string, DeviceClass>? served)
     {
         if (allocatable.PodCount < 1 || wanted.CpuMillicores > allocatable.CpuMillicores || wanted.MemoryBytes > allocatable.MemoryBytes || wanted.EphemeralBytes > allocatable.EphemeralBytes) return false;
         foreach (var (name, amount) in wanted.Scalars ?? [])
-            if (amount > allocatable[name]) return false;
+            if (amount > allocatable[name] && (allocatable[name] > 0 || served?.ContainsKey(name) != true)) return false;
         return true;
     }
 
@@ -48,7 +59,8 @@ internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null) : IFil
         return false;
     }
 
-    private sealed class ForPod(ResourceAmounts wanted, NodeResourcesFitArgs args) : INodeFilter
+    /// <param name="served">The resources that some DeviceClass serves.</param>
+    private sealed class ForPod(ResourceAmounts wanted, NodeResourcesFitArgs args, Dictionary<string, DeviceClass>? served) : INodeFilter
     {
         // The everyday refusals are made once: bit 0 pods, 1 CPU, 2 memory, 3 disk.
         private static readonly string[][] Everyday = [.. Enumerable.Range(0, 16).Select(bits =>
@@ -66,7 +78,7 @@ internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null) : IFil
             List<string>? special = null;
             if (wanted.Scalars is not null)
                 foreach (var (name, amount) in wanted.Scalars)
-                    if (IsShort(amount, has[name], used[name], ref isUnresolvable) && !args.IsIgnored(name)) (special ??= []).Add($"Insufficient {name}");
+                    if (!args.IsIgnored(name) && !(has[name] == 0 && served?.ContainsKey(name) == true) && IsShort(amount, has[name], used[name], ref isUnresolvable)) (special ??= []).Add($"Insufficient {name}");
             if (special is not null) return new([.. Everyday[bits], .. special], isUnresolvable);
             return bits == 0 ? FilterResult.Fits : new(Everyday[bits], isUnresolvable);
         }
@@ -79,7 +91,7 @@ internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null) : IFil
         }
     }
 
-    private sealed class Preference(PodInfo pod, ScoringStrategy strategy) : INodeScore
+    private sealed class Preference(PodInfo pod, ScoringStrategy strategy, DeviceTotals? devices) : INodeScore
     {
         private readonly (string Resource, long Weight)[] _resources = [.. strategy.Resources];
 
@@ -90,10 +102,10 @@ internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null) : IFil
             {
                 var wanted = pod.AssumedRequests[resource];
                 if (wanted == 0 && ResourceAmounts.IsScalar(resource)) continue;
-                var capacity = node.Allocatable[resource];
+                var (capacity, used) = (node.Allocatable[resource], (resource is ResourceAmounts.Cpu or ResourceAmounts.Memory ? node.AssumedRequested : node.Requested)[resource]);
+                if (capacity == 0 && devices is not null) (capacity, used) = devices.On(node, resource);
                 if (capacity == 0) continue;
-                var used = wanted + (resource is ResourceAmounts.Cpu or ResourceAmounts.Memory ? node.AssumedRequested : node.Requested)[resource];
-                var score = strategy.ScoreOf(used, capacity);
+                var score = strategy.ScoreOf(used + wanted, capacity);
                 // A ratio that is worth nothing does not count at all, as upstream has it.
                 if (strategy.Type == ScoringStrategyType.RequestedToCapacityRatio && score <= 0) continue;
                 sum += score * weight;

@@ -34,6 +34,9 @@ internal abstract record PreemptionOutcome
     /// <summary>It may not, or not now; what was nominated stays.</summary>
     internal sealed record NotEligible(string Message) : PreemptionOutcome;
 
+    /// <summary>On each of these nodes it would help.</summary>
+    internal sealed record Candidates(IReadOnlyList<Victims> All) : PreemptionOutcome;
+
     /// <summary>It would not help anywhere; no node is nominated any more.</summary>
     internal sealed record NotHelpful(string Message) : PreemptionOutcome;
 }
@@ -45,7 +48,26 @@ internal static class VictimChoice
     private const string NotHelpful = "Preemption is not helpful for scheduling";
     private static readonly FilterResult NoVictims = FilterResult.Unresolvable("No preemption victims found for incoming pod");
 
-    public static PreemptionOutcome Decide(PodInfo pod, Diagnosis diagnosis, PodFilters filters, ClusterState cluster, Func<IReadOnlyList<Budget>> budgets, PreemptionArgs args, Random random)
+    /// <summary>All in one.</summary>
+    public static PreemptionOutcome Decide(PodInfo pod, Diagnosis diagnosis, PodFilters filters, ClusterState cluster, Func<IReadOnlyList<Budget>> budgets, PreemptionArgs args, Random random) =>
+        Look(pod, diagnosis, filters, cluster, budgets, args, random) is var outcome && outcome is PreemptionOutcome.Candidates found ? Choose(found.All) : outcome;
+
+    /// <summary>Fewest budgets broken; then the lowest most important victim, the smallest sum of priorities, the fewest Pods, the latest start of the most important.</summary>
+    public static PreemptionOutcome Choose(IReadOnlyList<Victims> candidates)
+    {
+        var best = candidates
+            .OrderBy(v => v.ViolationCount)
+            .ThenBy(v => v.Pods[0].Priority)
+            // Every priority is made positive: two Pods of priority -1 must not look cheaper than one.
+            .ThenBy(v => v.Pods.Sum(p => (long)p.Priority + int.MaxValue + 1))
+            .ThenBy(v => v.Pods.Count)
+            .ThenByDescending(v => v.Pods.Where(p => p.Priority == v.Pods[0].Priority).Min(p => p.StartedAt))
+            .FirstOrDefault();
+        return best is null ? new PreemptionOutcome.NotHelpful("preemption: no candidate node for preemption") : new PreemptionOutcome.Preempt(best);
+    }
+
+    /// <returns>Candidates, or why there are none.</returns>
+    public static PreemptionOutcome Look(PodInfo pod, Diagnosis diagnosis, PodFilters filters, ClusterState cluster, Func<IReadOnlyList<Budget>> budgets, PreemptionArgs args, Random random)
     {
         if (pod.Pod.Spec.PreemptionPolicy == "Never") return new PreemptionOutcome.NotEligible("preemption: not eligible due to preemptionPolicy=Never.");
         // Victims of an earlier round are still going: no second round, unless other Pods are not what is wrong with the node.
@@ -54,8 +76,8 @@ internal static class VictimChoice
             return new PreemptionOutcome.NotEligible("preemption: not eligible due to a terminating pod on the nominated node.");
 
         var statuses = new Diagnosis(cluster.NodeCount) { Others = FilterResult.Unresolvable(NotHelpful) };
-        var best = Best(Candidates(pod, diagnosis, filters, cluster, budgets, args, random, statuses));
-        return best is not null ? new PreemptionOutcome.Preempt(best) : new PreemptionOutcome.NotHelpful("preemption: " + statuses.Message());
+        var candidates = Candidates(pod, diagnosis, filters, cluster, budgets, args, random, statuses);
+        return candidates.Count > 0 ? new PreemptionOutcome.Candidates(candidates) : new PreemptionOutcome.NotHelpful("preemption: " + statuses.Message());
     }
 
     private static List<Victims> Candidates(
@@ -80,16 +102,6 @@ internal static class VictimChoice
         }
         return candidates;
     }
-
-    /// <summary>Fewest budgets broken; then the lowest most important victim, the smallest sum of priorities, the fewest Pods, the latest start of the most important.</summary>
-    private static Victims? Best(List<Victims> candidates) => candidates
-        .OrderBy(v => v.ViolationCount)
-        .ThenBy(v => v.Pods[0].Priority)
-        // Every priority is made positive: two Pods of priority -1 must not look cheaper than one.
-        .ThenBy(v => v.Pods.Sum(p => (long)p.Priority + int.MaxValue + 1))
-        .ThenBy(v => v.Pods.Count)
-        .ThenByDescending(v => v.Pods.Where(p => p.Priority == v.Pods[0].Priority).Min(p => p.StartedAt))
-        .FirstOrDefault();
 
     private static Victims? On(NodeInfo original, PodInfo pod, PodFilters originalFilters, Nominations nominations, IReadOnlyList<Budget> budgets, out FilterResult refusal)
     {

@@ -40,6 +40,7 @@ internal enum ChangeKinds
     ResourceClaimRemoved = 1 << 26,
     DevicesChanged = 1 << 27,
     DeviceClassChanged = 1 << 28,
+    NodeDeclaredFeatures = 1 << 29,
 }
 
 /// <summary>One change. <c>Old</c> null: new; <c>New</c> null: gone. Pods are <see cref="State.PodInfo"/> and have (had) a place, but for the waiting Pod itself;

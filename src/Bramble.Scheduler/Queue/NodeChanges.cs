@@ -10,6 +10,7 @@ internal static class NodeChanges
         var kinds = ChangeKinds.None;
         if (old.Spec?.Unschedulable == true && now.Spec?.Unschedulable != true) kinds |= ChangeKinds.NodeTaints;
         if (!AreSame(old.Status?.Allocatable, now.Status?.Allocatable, (a, b) => a.ToString() == b.ToString())) kinds |= ChangeKinds.NodeAllocatable;
+        if (!(old.Status?.DeclaredFeatures ?? []).SequenceEqual(now.Status?.DeclaredFeatures ?? [])) kinds |= ChangeKinds.NodeDeclaredFeatures;
         if (!AreSame(old.Metadata.Labels, now.Metadata.Labels, (a, b) => a == b)) kinds |= ChangeKinds.NodeLabels;
         if (!(old.Spec?.Taints ?? []).Select(t => (t.Key, t.Value, t.Effect)).SequenceEqual((now.Spec?.Taints ?? []).Select(t => (t.Key, t.Value, t.Effect)))) kinds |= ChangeKinds.NodeTaints;
         return kinds;

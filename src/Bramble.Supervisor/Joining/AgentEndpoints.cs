@@ -93,7 +93,7 @@ public sealed class AgentEndpoints(
         }
         if (!await passwords.EnsureAsync(node, password, cancel))
         {
-            JoinLog.WrongNodePassword(logger, node, http.Connection.RemoteIpAddress);
+            JoinLog.WrongNodePassword(logger, node, Remote(http));
             throw new StatusException(new Status(403, "Forbidden",
                 $"unable to verify password for node {node}: another machine has joined under this name. Give this one a name of its own (--node-name, or --with-node-id), or, if the other is gone, kubectl delete node {node} and the Secret kube-system/{node}.node-password.k3s"));
         }
@@ -101,8 +101,10 @@ public sealed class AgentEndpoints(
             ? new LeafRequest(node, [], CertificateUse.Server, [node, "localhost"], [IPAddress.Loopback, IPAddress.IPv6Loopback, .. NodeIps(http)])
             : new LeafRequest($"system:node:{node}", ["system:nodes"], CertificateUse.Client);
         await SignAsync(http, isServing ? pki.ServerCa : pki.ClientCa, leaf, cancel);
-        if (!isServing) JoinLog.Joined(logger, node, http.Connection.RemoteIpAddress);
+        if (!isServing) JoinLog.Joined(logger, node, Remote(http));
     }
+
+    private static IPAddress? Remote(HttpContext http) => http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : http.Connection.RemoteIpAddress;
 
     private static List<IPAddress> NodeIps(HttpContext http)
     {

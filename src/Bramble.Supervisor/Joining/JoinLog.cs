@@ -11,12 +11,6 @@ internal static partial class JoinLog
     [LoggerMessage(8102, LogLevel.Warning, "The machine at {Address} asked for certificates of node {Node}, whose name another machine has; refused.")]
     public static partial void WrongNodePassword(ILogger logger, string node, IPAddress? address);
 
-    [LoggerMessage(8112, LogLevel.Warning, "The token does not pin the server's CA; use the whole line of server/node-token so that nobody can pretend to be the server.")]
-    public static partial void NotPinned(ILogger logger);
-
-    [LoggerMessage(8115, LogLevel.Warning, "This machine's clock differs from the server's by {Seconds} s. Set it: timedatectl set-ntp true.")]
-    public static partial void ClockDiffers(ILogger logger, int seconds);
-
     [LoggerMessage(8131, LogLevel.Information, "The node has new certificates, good until {NotAfter:yyyy-MM-dd}; its parts start again with them, pods go on.")]
     public static partial void Renewed(ILogger logger, DateTimeOffset notAfter);
 

@@ -23,7 +23,7 @@ public static class JoinRoles
         {
             ["apiGroups"] = new JsonArray((JsonNode)""),
             ["resources"] = new JsonArray((JsonNode)"configmaps"),
-            ["resourceNames"] = new JsonArray((JsonNode)"coredns-custom"),
+            ["resourceNames"] = new JsonArray("coredns", "coredns-custom"),
             ["verbs"] = new JsonArray("get", "list", "watch"),
         };
         await ApplyAsync(client, Resources.Roles, Controller, new JsonObject { ["rules"] = new JsonArray((JsonNode)custom) }, cancel, "kube-system");

@@ -42,6 +42,16 @@ public sealed class NodeCredentials(DataLayout layout)
     /// <summary>All of them are on the disk and have not ended.</summary>
     public bool AreUsable(DateTimeOffset now) => Names.All(name => File.Exists(layout.AgentFile(name + ".crt")) && File.Exists(layout.AgentFile(name + ".key"))) && NotAfter() > now;
 
+    /// <summary>The certificate by which the machine is known as this node; null: it has none, or it has ended.</summary>
+    public X509Certificate2? FindOwn(string node, DateTimeOffset now)
+    {
+        if (!AreUsable(now)) return null;
+        var own = Load("client-kubelet");
+        if (own.GetNameInfo(X509NameType.SimpleName, forIssuer: false) == "system:node:" + node) return own;
+        own.Dispose();
+        return null;
+    }
+
     /// <summary>Certificate and key of one of them, as a client or server needs them.</summary>
     public X509Certificate2 Load(string name) => X509Certificate2.CreateFromPemFile(layout.AgentFile(name + ".crt"), layout.AgentFile(name + ".key"));
 

@@ -11,7 +11,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bramble.Supervisor.Pki;
 using Bramble.Supervisor.Tokens;
-using Microsoft.Extensions.Logging;
 
 namespace Bramble.Supervisor.Joining;
 
@@ -26,22 +25,28 @@ public sealed class SupervisorClient : IDisposable
     private readonly JoinToken _token;
     private readonly TimeProvider _time;
     private readonly HttpClient _http;
+    // With the certificate of a machine that has joined before; null: it has none, or the server no longer takes it.
+    private HttpClient? _known;
     // Why the last handshake was refused; written by the handshake that the request waits for.
     private string? _distrust;
 
-    private SupervisorClient(Uri server, JoinToken token, string caPem, TimeProvider time)
+    private SupervisorClient(Uri server, JoinToken token, X509Certificate2? own, string caPem, TimeProvider time)
     {
         (_server, _token, _time, CaPem) = (server, token, time, caPem);
         var authorities = new X509Certificate2Collection();
         authorities.ImportFromPem(caPem);
         _http = Client((certificate, names) => _distrust = Distrust(certificate, names, authorities));
+        if (own is not null) _known = Client((certificate, names) => _distrust = Distrust(certificate, names, authorities), own);
     }
 
     /// <summary>The server's CA bundle, believed.</summary>
     public string CaPem { get; }
 
     /// <summary>Fetches the server's CA, compares it with the token's hash and proves that the server has a certificate of it.</summary>
-    public static async Task<SupervisorClient> ConnectAsync(Uri server, JoinToken token, TimeProvider time, ILogger logger, CancellationToken cancel)
+    /// <param name="own">The machine's own certificate as a node: it is asked with first, so that a machine that has joined comes back when its token has
+    /// ended or was rotated. Null: it has none.</param>
+    /// <param name="clockDiffers">Told by how many seconds this machine's clock is ahead of the server's, when it is more than a minute either way.</param>
+    public static async Task<SupervisorClient> ConnectAsync(Uri server, JoinToken token, X509Certificate2? own, TimeProvider time, Action<int> clockDiffers, CancellationToken cancel)
     {
         string caPem;
         using (var unverified = Client((_, _) => null))
@@ -50,7 +55,7 @@ public sealed class SupervisorClient : IDisposable
             if (answer.StatusCode != HttpStatusCode.OK)
                 throw new JoinException($"{server} is no Kubernetes server of this kind: /cacerts answered {(int)answer.StatusCode}. Check --server (K3S_URL).");
             caPem = await answer.Content.ReadAsStringAsync(cancel);
-            if (answer.Headers.Date is { } theirs && time.GetUtcNow() - theirs is var ahead && ahead.Duration() > ClockTolerance) JoinLog.ClockDiffers(logger, (int)ahead.TotalSeconds);
+            if (answer.Headers.Date is { } theirs && time.GetUtcNow() - theirs is var ahead && ahead.Duration() > ClockTolerance) clockDiffers((int)ahead.TotalSeconds);
         }
         string hash;
         try
@@ -61,10 +66,10 @@ public sealed class SupervisorClient : IDisposable
         {
             throw new JoinException($"{server}/cacerts holds no certificate ({wrong.Message}). Check --server (K3S_URL).", wrong);
         }
-        if (token.CaHash.Length == 0) JoinLog.NotPinned(logger);
-        else if (!CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(token.CaHash), Encoding.ASCII.GetBytes(hash)))
+        // A token without a hash pins nothing.
+        if (token.CaHash.Length > 0 && !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(token.CaHash), Encoding.ASCII.GetBytes(hash)))
             throw new JoinException($"the token belongs to another cluster than {server}: it pins the CA {token.CaHash[..12]}…, the server has {hash[..12]}…. Take the token from server/node-token on that server (a server that was set up again has a new one).");
-        var client = new SupervisorClient(server, token, caPem, time);
+        var client = new SupervisorClient(server, token, own, caPem, time);
         try
         {
             await client.GetAsync("/ping", cancel);
@@ -90,31 +95,30 @@ public sealed class SupervisorClient : IDisposable
         }
     }
 
-    public async Task<string> GetAsync(string path, CancellationToken cancel)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_server, path));
-        return await TextAsync(request, cancel);
-    }
+    public Task<string> GetAsync(string path, CancellationToken cancel) => TextAsync(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_server, path)), cancel);
 
     /// <summary>Has a certificate made for a key: returns leaf and chain as PEM.</summary>
-    public async Task<string> SignAsync(string path, byte[] pkcs10, NodeClaim claim, CancellationToken cancel)
+    public Task<string> SignAsync(string path, byte[] pkcs10, NodeClaim claim, CancellationToken cancel) => TextAsync(() =>
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_server, path)) { Content = new ByteArrayContent(pkcs10) };
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_server, path)) { Content = new ByteArrayContent(pkcs10) };
         request.Headers.Add("k3s-Node-Name", claim.Name);
         request.Headers.Add("k3s-Node-Password", claim.Password);
         request.Headers.Add("k3s-Node-IP", string.Join(',', claim.Addresses));
-        return await TextAsync(request, cancel);
-    }
+        return request;
+    }, cancel);
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        _http.Dispose();
+        _known?.Dispose();
+    }
 
     /// <summary>A kubelet must not be newer than its API server (Kubernetes' version skew policy).</summary>
     /// <param name="own">This machine's version, as v1.36.2.</param>
     /// <exception cref="JoinException">The server is older.</exception>
     public async Task CheckVersionAsync(string own, CancellationToken cancel)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_server, "/version"));
-        using var answer = await SendAuthorizedAsync(request, cancel);
+        using var answer = await SendAuthorizedAsync(() => new HttpRequestMessage(HttpMethod.Get, new Uri(_server, "/version")), cancel);
         // K3s tells it only to those who have a certificate.
         if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden) return;
         var text = await answer.Content.ReadAsStringAsync(cancel);
@@ -125,17 +129,28 @@ public sealed class SupervisorClient : IDisposable
     // v1.36.2+k3s1: 36.
     private static int Minor(string version) => version.Split('.') is [_, var minor, ..] && int.TryParse(minor, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
 
-    private Task<HttpResponseMessage> SendAuthorizedAsync(HttpRequestMessage request, CancellationToken cancel)
+    private async Task<HttpResponseMessage> SendAuthorizedAsync(Func<HttpRequestMessage> make, CancellationToken cancel)
     {
+        if (_known is { } known)
+        {
+            using var again = make();
+            var answer = await SendAsync(known, again, _server, () => _distrust, cancel);
+            if (answer.StatusCode != HttpStatusCode.Unauthorized) return answer;
+            // Somebody deleted the Node, or the cluster is another one: the token decides.
+            answer.Dispose();
+            known.Dispose();
+            _known = null;
+        }
+        using var request = make();
         request.Headers.Authorization = _token.IsBootstrap
             ? new AuthenticationHeaderValue("Bearer", $"{_token.BootstrapId}.{_token.BootstrapSecret}")
             : new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"node:{_token.Password}")));
-        return SendAsync(_http, request, _server, () => _distrust, cancel);
+        return await SendAsync(_http, request, _server, () => _distrust, cancel);
     }
 
-    private async Task<string> TextAsync(HttpRequestMessage request, CancellationToken cancel)
+    private async Task<string> TextAsync(Func<HttpRequestMessage> make, CancellationToken cancel)
     {
-        using var answer = await SendAuthorizedAsync(request, cancel);
+        using var answer = await SendAuthorizedAsync(make, cancel);
         var text = await answer.Content.ReadAsStringAsync(cancel);
         if (answer.IsSuccessStatusCode) return text;
         var message = MessageOf(text);
@@ -146,7 +161,7 @@ public sealed class SupervisorClient : IDisposable
                 : $"{_server} does not accept the token. Take it from server/node-token (or agent-token) on the server."),
             HttpStatusCode.Forbidden => new JoinException($"{_server} refuses: {message}."),
             HttpStatusCode.ServiceUnavailable => new JoinException($"{_server} is starting ({message})."),
-            _ => new JoinException(string.Create(CultureInfo.InvariantCulture, $"{request.RequestUri} answered {(int)answer.StatusCode}: {message}.")),
+            _ => new JoinException(string.Create(CultureInfo.InvariantCulture, $"{answer.RequestMessage?.RequestUri} answered {(int)answer.StatusCode}: {message}.")),
         };
     }
 
@@ -215,9 +230,13 @@ public sealed class SupervisorClient : IDisposable
         return null;
     }
 
-    private static HttpClient Client(Func<X509Certificate2?, SslPolicyErrors, string?> distrust) => new(new SocketsHttpHandler
+    private static HttpClient Client(Func<X509Certificate2?, SslPolicyErrors, string?> distrust, X509Certificate2? own = null) => new(new SocketsHttpHandler
     {
-        SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, errors) => distrust(certificate as X509Certificate2, errors) is null },
+        SslOptions =
+        {
+            RemoteCertificateValidationCallback = (_, certificate, _, errors) => distrust(certificate as X509Certificate2, errors) is null,
+            LocalCertificateSelectionCallback = own is null ? null : (_, _, _, _, _) => own,
+        },
         UseProxy = false,
         AllowAutoRedirect = false,
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),

@@ -9,10 +9,11 @@ namespace Bramble.Supervisor.Tunnel;
 /// <summary>The agent's side: keeps a tunnel open to every server, through which the server reaches this node's kubelet and nothing else.</summary>
 /// <param name="tls">The kubelet's client certificate and the cluster's CA; asked for each connection.</param>
 /// <param name="kubeletPort">The one port of this machine, besides the runtime's streaming port, that servers may ask for.</param>
-public sealed class AgentTunnel(Func<SslClientAuthenticationOptions> tls, int kubeletPort, TimeProvider time, ILogger logger)
+/// <param name="mayReach">Where else servers may connect to from here: pods, when the cluster's <c>--egress-selector-mode</c> says so.</param>
+public sealed class AgentTunnel(Func<SslClientAuthenticationOptions> tls, int kubeletPort, Func<IPAddress, bool> mayReach, TimeProvider time, ILogger logger)
 {
     private const int RuntimeStreamingPort = 10010;
-    private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1), RetryLast = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1), RetryLast = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Ping = TimeSpan.FromSeconds(15), ConnectTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>Keeps the tunnel to one server until cancelled. <paramref name="connected"/> is told whether it stands.</summary>
@@ -60,7 +61,8 @@ public sealed class AgentTunnel(Func<SslClientAuthenticationOptions> tls, int ku
 
     private async Task<Stream> DialAsync(string network, string address, CancellationToken cancel)
     {
-        if (network != "tcp" || !IPEndPoint.TryParse(address, out var target) || !IPAddress.IsLoopback(target.Address) || target.Port != kubeletPort && target.Port != RuntimeStreamingPort)
+        if (network != "tcp" || !IPEndPoint.TryParse(address, out var target)
+            || !(IPAddress.IsLoopback(target.Address) ? target.Port == kubeletPort || target.Port == RuntimeStreamingPort : mayReach(target.Address)))
             throw new IOException("connect not allowed");
         var socket = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try

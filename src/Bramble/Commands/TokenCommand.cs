@@ -45,6 +45,12 @@ internal static class TokenCommand
             return ExitCode.Ok;
         }
         if (!Subcommands.TryGetValue(words[0], out var subcommand)) throw new UsageException($"token has no command \"{words[0]}\"; it has {string.Join(", ", Subcommands.Keys)}");
+        if (words[1..].Any(word => word is "-h" or "--help"))
+        {
+            Console.Out.WriteLine($"Usage: bramble token {words[0]} [FLAGS]\n");
+            foreach (var flag in subcommand.Flags) Console.Out.WriteLine($"  {$"--{flag.Name}",-16}{flag.Help}{(flag.Default is { Length: > 0 } standard ? $" (default: {standard})" : "")}");
+            return ExitCode.Ok;
+        }
         try
         {
             await subcommand.Run(FlagSet.Parse(subcommand.Flags, words[1..], Environment.GetEnvironmentVariable));
@@ -105,14 +111,16 @@ internal static class TokenCommand
             Console.Out.WriteLine(string.Concat(row.Select((cell, column) => column == 5 ? cell : cell.PadRight((widths[column] + 3) / 4 * 4))));
     }
 
-    private static JsonNode Describe(BootstrapToken token) => new JsonObject
+    // K3s' fields; what is empty is left out as there. The secret stays where it is: with a list one only wants to know what there is.
+    private static JsonObject Describe(BootstrapToken token)
     {
-        ["token"] = token.Id,
-        ["expires"] = token.Expires?.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
-        ["usages"] = new JsonArray([.. token.Usages.Select(u => (JsonNode)u)]),
-        ["description"] = token.Description,
-        ["groups"] = new JsonArray([.. token.Groups.Select(g => (JsonNode)g)]),
-    };
+        var described = new JsonObject { ["token"] = token.Id };
+        if (token.Description.Length > 0) described["description"] = token.Description;
+        if (token.Expires is { } expires) described["expires"] = expires.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+        if (token.Usages.Count > 0) described["usages"] = new JsonArray([.. token.Usages.Select(u => (JsonNode)u)]);
+        if (token.Groups.Count > 0) described["groups"] = new JsonArray([.. token.Groups.Select(g => (JsonNode)g)]);
+        return described;
+    }
 
     private static async Task RotateAsync(FlagSet flags)
     {
@@ -165,8 +173,17 @@ internal static class TokenCommand
         return number.Length == 0 && text.Length > 0 && char.IsAsciiLetterLower(text[^1]) && text[^1] is 'h' or 'm' or 's' ? life : throw new UsageException($"--ttl: \"{text}\" is no duration like 24h or 1h30m");
     }
 
-    private static string Left(TimeSpan left) => left <= TimeSpan.Zero ? "<expired>"
-        : left.TotalHours >= 1 ? $"{(int)left.TotalHours}h" : left.TotalMinutes >= 1 ? $"{(int)left.TotalMinutes}m" : $"{(int)left.TotalSeconds}s";
+    /// <summary>The largest unit of it, as kubectl shows short durations.</summary>
+    internal static string Left(TimeSpan left) => left switch
+    {
+        { TotalSeconds: < -1 } => "<invalid>",
+        { TotalSeconds: < 0 } => "0s",
+        { TotalMinutes: < 1 } => $"{(int)left.TotalSeconds}s",
+        { TotalHours: < 1 } => $"{(int)left.TotalMinutes}m",
+        { TotalDays: < 1 } => $"{(int)left.TotalHours}h",
+        { TotalDays: < 365 } => $"{(int)left.TotalDays}d",
+        _ => $"{(int)(left.TotalDays / 365)}y",
+    };
 
     private static string Listed(IReadOnlyList<string> items) => items.Count == 0 ? "<none>" : string.Join(',', items);
 }

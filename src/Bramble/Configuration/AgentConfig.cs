@@ -2,6 +2,7 @@ using System.Net;
 using Bramble.Flags;
 using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Layout;
+using Bramble.Supervisor.Pki;
 using Bramble.Supervisor.Tokens;
 using static Bramble.Configuration.FlagValues;
 
@@ -34,13 +35,14 @@ internal sealed record AgentConfig
             throw new UsageException("an agent must know its server: --server https://HOST:6443 (or K3S_URL)");
         if (!Uri.TryCreate(server.TrimEnd('/'), UriKind.Absolute, out var url) || url.Scheme != Uri.UriSchemeHttps || url.AbsolutePath != "/")
             throw new UsageException($"--server: \"{server}\" is no address like https://HOST:6443");
-        if (Secret(flags, ServerFlags.Token, ServerFlags.TokenFile) is not { } token)
-            throw new UsageException("an agent needs the cluster's token: --token TOKEN (or K3S_TOKEN), from /var/lib/rancher/k3s/server/node-token on the server");
+        var layout = new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default));
+        var token = Secret(flags, ServerFlags.Token, ServerFlags.TokenFile) is { } secret ? Parsed(secret) : OfEarlierJoin(layout)
+            ?? throw new UsageException("an agent needs the cluster's token: --token TOKEN (or K3S_TOKEN), from /var/lib/rancher/k3s/server/node-token on the server");
         var config = new AgentConfig
         {
-            Layout = new DataLayout(flags.Text(ServerFlags.DataDir, DataLayout.Default)),
+            Layout = layout,
             Server = url,
-            Token = Parsed(token),
+            Token = token,
             LoadBalancerPort = Port(flags, AgentFlags.LbServerPort),
             NodeName = NodeNameOf(flags),
             NodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)),
@@ -88,6 +90,11 @@ internal sealed record AgentConfig
         if (!FindsIps) await Task.Delay(Timeout.InfiniteTimeSpan, time, cancel);
         return this with { NodeIps = await NodeAddresses.MovedAsync(NodeIps, cluster.ClusterCidrs, Flags.Text(ServerFlags.FlannelIface), time, cancel) };
     }
+
+    /// <summary>A machine that has joined needs no token: its certificate tells who it is, and what it kept of the cluster's CA whom it believes.</summary>
+    private static JoinToken? OfEarlierJoin(DataLayout layout) => File.Exists(layout.AgentFile("client-kubelet.crt")) && File.Exists(layout.AgentFile("server-ca.crt"))
+        ? new JoinToken(CertificateAuthority.HashOfServedBundle(File.ReadAllText(layout.AgentFile("server-ca.crt"))), "node", "")
+        : null;
 
     private static JoinToken Parsed(string token)
     {

@@ -1,4 +1,7 @@
 using System.Net;
+using System.Net.Sockets;
+using Bramble.Api.Naming;
+using Bramble.Api.Selectors;
 using Bramble.Flags;
 using Bramble.Network;
 
@@ -18,6 +21,9 @@ internal static class FlagValues
 
     public static IPAddress Address(string text, string flag) =>
         IPAddress.TryParse(text, out var address) ? address : throw new UsageException($"{flag}: \"{text}\" is no IP address");
+
+    /// <summary>The address to listen on for who comes by these families; <c>[::]</c> takes IPv4 too.</summary>
+    public static IPAddress AnyOf(IEnumerable<IPAddress> addresses) => addresses.Any(address => address.AddressFamily == AddressFamily.InterNetworkV6) ? IPAddress.IPv6Any : IPAddress.Any;
 
     public static IReadOnlyList<IPAddress> Addresses(IReadOnlyList<string> texts, string flag) => [.. texts.Select(text => Address(text, flag))];
 
@@ -53,13 +59,9 @@ internal static class FlagValues
         _ => "vxlan",
     };
 
-    public static bool EgressMode(string text) => text switch
-    {
-        "agent" => true,
-        "disabled" => false,
-        "cluster" or "pod" => throw new UsageException($"--egress-selector-mode: Bramble has agent and disabled, not \"{text}\" (pods are reached directly)"),
-        _ => throw new UsageException($"--egress-selector-mode: \"{text}\" is not agent or disabled"),
-    };
+    public static string EgressMode(string text) => text is "agent" or "cluster" or "pod" or "disabled"
+        ? text
+        : throw new UsageException($"--egress-selector-mode: \"{text}\" is not agent, cluster, pod or disabled");
 
     public static UnixFileMode Mode(string text)
     {
@@ -76,7 +78,18 @@ internal static class FlagValues
     public static IReadOnlyDictionary<string, string> Labels(IReadOnlyList<string> texts) => texts
         .Select(text => text.Split('=', 2))
         .Select(parts => parts.Length == 2 && parts[0].Length > 0 ? parts : throw new UsageException($"--node-label: \"{parts[0]}\" must be KEY=VALUE"))
-        .GroupBy(parts => parts[0]).ToDictionary(group => group.Key, group => group.Last()[1], StringComparer.Ordinal);
+        .Select(parts => Checked("--node-label", parts[0], parts[1]))
+        .GroupBy(pair => pair.Key).ToDictionary(group => group.Key, group => group.Last().Value, StringComparer.Ordinal);
+
+    // The API server would refuse the node for it, again and again.
+    private static KeyValuePair<string, string> Checked(string flag, string key, string value)
+    {
+        if (LabelRules.KeyErrors(key).FirstOrDefault() is { } wrongKey) throw new UsageException($"{flag}: \"{key}\": {wrongKey}");
+        if (LabelRules.ValueErrors(value).FirstOrDefault() is { } wrongValue) throw new UsageException($"{flag}: \"{key}={value}\": {wrongValue}");
+        if (flag == "--node-label" && !OwnNodeLabels.Contains(key))
+            throw new UsageException($"--node-label: a node may not give itself \"{key}\", as it could draw others' pods to itself; on a server: kubectl label node NAME {key}={value}");
+        return KeyValuePair.Create(key, value);
+    }
 
     public static (string, string?, string) Taint(string text)
     {
@@ -85,6 +98,7 @@ internal static class FlagValues
         if (effect is not ("NoSchedule" or "PreferNoSchedule" or "NoExecute"))
             throw new UsageException($"--node-taint: \"{text}\" must be KEY=VALUE:EFFECT with effect NoSchedule, PreferNoSchedule or NoExecute");
         var pair = text[..colon].Split('=', 2);
+        Checked("--node-taint", pair[0], pair.Length == 2 ? pair[1] : "");
         return (pair[0], pair.Length == 2 ? pair[1] : null, effect);
     }
 

@@ -14,7 +14,7 @@ internal static class NodeAnnotations
 
     private static readonly HashSet<string> SecretFlags = new(StringComparer.Ordinal)
     {
-        "--token", "-t", "--agent-token", "--datastore-endpoint", "--etcd-s3-access-key", "--etcd-s3-secret-key", "--vpn-auth",
+        "token", "t", "agent-token", "datastore-endpoint", "etcd-s3-access-key", "etcd-s3-secret-key", "vpn-auth",
     };
 
     private static readonly HashSet<string> SecretVariables = new(StringComparer.Ordinal)
@@ -34,6 +34,8 @@ internal static class NodeAnnotations
         {
             ["k3s.io/internal-ip"] = string.Join(',', ips),
             ["k3s.io/hostname"] = name,
+            // The kubelet's, which K3s always tells its addresses: those of both families count, not another of the machine's.
+            ["alpha.kubernetes.io/provided-node-ip"] = string.Join(',', ips.Take(2)),
             // Volumes of drivers are attached by the servers' controller, not by the node.
             ["volumes.kubernetes.io/controller-managed-attach-detach"] = "true",
             ["k3s.io/node-args"] = arguments,
@@ -44,16 +46,18 @@ internal static class NodeAnnotations
         return annotations;
     }
 
-    // --flag=value is two words; what follows the name of a secret is masked.
+    // --flag=value is two words; what follows the name of a secret is masked, with one dash and with two (the config file's "t: secret" is -t=secret).
     private static IEnumerable<string> Arguments(string command, IReadOnlyList<string> line)
     {
         var isSecret = false;
-        foreach (var word in line.SelectMany(word => word.StartsWith("--", StringComparison.Ordinal) ? word.Split('=', 2) : [word]).Prepend(command))
+        foreach (var word in line.SelectMany(word => word.StartsWith("--", StringComparison.Ordinal) || IsSecret(word.Split('=', 2)[0]) ? word.Split('=', 2) : [word]).Prepend(command))
         {
             yield return isSecret ? Mask : word;
-            isSecret = SecretFlags.Contains(word);
+            isSecret = !isSecret && IsSecret(word);
         }
     }
+
+    private static bool IsSecret(string flag) => flag.StartsWith('-') && SecretFlags.Contains(flag.TrimStart('-'));
 
     /// <summary>RFC 4648, section 6, padded: 32 bytes are 52 letters and 4 signs.</summary>
     internal static string Base32(ReadOnlySpan<byte> bytes)

@@ -35,7 +35,14 @@ internal sealed record ServerConfig
     public required string? CniConf { get; init; }
     public required bool MasqueradesIPv6Pods { get; init; }
     public required bool UsesExternalIps { get; init; }
-    public required bool UsesTunnels { get; init; }
+    public required string EgressMode { get; init; }
+
+    /// <summary>Kubelets are reached through their agents' tunnels.</summary>
+    public bool UsesTunnels => EgressMode != "disabled";
+
+    /// <summary>Pods too: this server need not be in the pod network.</summary>
+    public bool TunnelsToPods => EgressMode is "cluster" or "pod";
+
     public required bool DisablesNetworkPolicy { get; init; }
     public required IReadOnlySet<string> Disabled { get; init; }
     public required bool RunsNode { get; init; }
@@ -89,7 +96,7 @@ internal sealed record ServerConfig
         FlannelBackend = FlagValues.BackendName(FlannelBackend),
         MasqueradesIPv6Pods = MasqueradesIPv6Pods,
         UsesExternalIps = UsesExternalIps,
-        EgressSelectorMode = UsesTunnels ? "agent" : "disabled",
+        EgressSelectorMode = EgressMode,
         Disabled = Disabled,
         DisablesNetworkPolicy = DisablesNetworkPolicy,
     };
@@ -122,12 +129,13 @@ internal sealed record ServerConfig
     public static ServerConfig From(FlagSet flags)
     {
         var external = Addresses(flags.Split(ServerFlags.NodeExternalIp), "--node-external-ip");
-        var bind = Address(flags.Text(ServerFlags.BindAddress, "0.0.0.0"), "--bind-address");
         var port = Port(flags, ServerFlags.HttpsListenPort);
         var services = Networks(flags.Split(ServerFlags.ServiceCidr), "--service-cidr");
         var clusters = Networks(flags.Split(ServerFlags.ClusterCidr), "--cluster-cidr");
         if (!services.Select(range => range.BaseAddress.AddressFamily).Order().SequenceEqual(clusters.Select(range => range.BaseAddress.AddressFamily).Order()))
             throw new UsageException("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both");
+        // Where there is IPv6, both families: agents and kubectl may come by either.
+        var bind = flags.IsGiven(ServerFlags.BindAddress) ? Address(flags.Text(ServerFlags.BindAddress)!, "--bind-address") : AnyOf(clusters.Select(range => range.BaseAddress));
         var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip")
             : NodeAddresses.OfFamilies(NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)), clusters);
         var advertisePort = flags.Number(ServerFlags.AdvertisePort);
@@ -156,7 +164,7 @@ internal sealed record ServerConfig
             CniConf = FlannelConf.CniConf(flags.Text(ServerFlags.FlannelCniConf)),
             MasqueradesIPv6Pods = flags.Switch(ServerFlags.FlannelIpv6Masq),
             UsesExternalIps = flags.Switch(ServerFlags.FlannelExternalIp),
-            UsesTunnels = EgressMode(flags.Text(ServerFlags.EgressSelectorMode)!),
+            EgressMode = FlagValues.EgressMode(flags.Text(ServerFlags.EgressSelectorMode)!),
             DisablesNetworkPolicy = flags.Switch(ServerFlags.DisableNetworkPolicy),
             Disabled = DisabledParts(flags),
             RunsNode = !flags.Switch(ServerFlags.DisableAgent),

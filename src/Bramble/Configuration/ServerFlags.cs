@@ -32,7 +32,7 @@ internal static class ServerFlags
     public static readonly Flag FlannelExternalIp = new("flannel-external-ip", FlagKind.Switch, "Send pods' packets between nodes to their external addresses");
     public static readonly Flag FlannelConf = new("flannel-conf", FlagKind.Text, "File with flannel's net-conf.json (backend, VNI, port) in place of the cluster's");
     public static readonly Flag FlannelCniConf = new("flannel-cni-conf", FlagKind.Text, "File with a CNI configuration in place of the generated one");
-    public static readonly Flag EgressSelectorMode = new("egress-selector-mode", FlagKind.Text, "How kubelets are reached: agent (through their tunnel) or disabled (directly)", null, null, "agent");
+    public static readonly Flag EgressSelectorMode = new("egress-selector-mode", FlagKind.Text, "What the server reaches through the agents' tunnels: agent (kubelets), pod or cluster (pods too) or disabled (nothing)", null, null, "agent");
 
     public static readonly Flag WriteKubeconfig = new("write-kubeconfig", FlagKind.Text, "Where to write the admin's kubeconfig", ["o"], "K3S_KUBECONFIG_OUTPUT", "/etc/rancher/k3s/k3s.yaml");
     public static readonly Flag WriteKubeconfigMode = new("write-kubeconfig-mode", FlagKind.Text, "Its file mode, octal", null, "K3S_KUBECONFIG_MODE", "0600");

@@ -25,12 +25,14 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
     private static readonly TimeSpan JoinRetryFirst = TimeSpan.FromMilliseconds(200), JoinRetryLast = TimeSpan.FromSeconds(4);
 
     private readonly ILogger _log = logs.CreateLogger("agent");
+    private bool _hasWarnedOfClock;
     private readonly NodeCredentials _credentials = new(config.Layout);
 
     public async Task RunAsync(CancellationToken stop)
     {
         IdleMemory.ShareArenas();
         ServerLog.Starting(_log, Product.KubernetesVersion, Product.OwnVersion, config.Layout.Root);
+        if (config.Token.CaHash.Length == 0) AgentLog.NotPinned(_log);
         var claim = Claim(config, NodePasswords.OwnPassword());
         using var balancer = new ServerLoadBalancer(
             new IPEndPoint(IPAddress.Loopback, config.LoadBalancerPort), $"{config.Server.Host}:{config.Server.Port.ToString(CultureInfo.InvariantCulture)}",
@@ -106,7 +108,8 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
 
     private async Task<(ClusterSettings Cluster, IReadOnlyList<string> Servers)> FetchAsync(NodeClaim claim, CancellationToken cancel)
     {
-        using var server = await SupervisorClient.ConnectAsync(config.Server, config.Token, time, _log, cancel);
+        using var own = _credentials.FindOwn(config.NodeName, time.GetUtcNow());
+        using var server = await SupervisorClient.ConnectAsync(config.Server, config.Token, own, time, WarnOfClock, cancel);
         await server.CheckVersionAsync(Product.KubernetesVersion, cancel);
         var cluster = await server.SettingsAsync(cancel);
         await _credentials.FetchAsync(server, claim, cancel);
@@ -114,6 +117,13 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         SafeFile.WriteIfChanged(SettingsPath, cluster.Write().ToJsonString());
         AgentLog.Joined(_log, config.Server, config.NodeName);
         return (cluster, [.. servers.Select(s => s!.GetValue<string>())]);
+    }
+
+    // Once, and not at each attempt to join.
+    private void WarnOfClock(int seconds)
+    {
+        if (!_hasWarnedOfClock) AgentLog.ClockDiffers(_log, seconds);
+        _hasWarnedOfClock = true;
     }
 
     private static NodeClaim Claim(AgentConfig own, string password) => new(own.NodeName, password, [.. own.NodeIps, .. own.NodeExternalIps]);
@@ -160,8 +170,8 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         List<Task> parts =
         [
             // A node writes its own annotations with its own rights; the controller's only read.
-            new NodeProcess(own, kubelet, kubelet, informers, sockets, time, logs).RunAsync(stop.Token),
-            FollowServersAsync(cluster, servers, informers, balancer, stop.Token),
+            new NodeProcess(own, kubelet, kubelet, informers, Task.CompletedTask, sockets, time, logs).RunAsync(stop.Token),
+            FollowServersAsync(own, servers, informers, balancer, stop.Token),
         ];
         var first = await Task.WhenAny(parts);
         await stop.CancelAsync();
@@ -173,7 +183,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         new(new HttpKubeClientOptions(server, _credentials.LoadAuthorities("server-ca"), _credentials.Load(certificate), UserAgent: agent));
 
     /// <summary>A tunnel to every server that the cluster names, and all of them for the load balancer.</summary>
-    private async Task FollowServersAsync(ClusterSettings cluster, IReadOnlyList<string> known, IInformers informers, ServerLoadBalancer balancer, CancellationToken cancel)
+    private async Task FollowServersAsync(NodeConfig own, IReadOnlyList<string> known, IInformers informers, ServerLoadBalancer balancer, CancellationToken cancel)
     {
         var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         var slices = informers.For(Resources.EndpointSlices);
@@ -181,7 +191,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         {
             if (IsApiServers(change.New ?? change.Old!)) changes.Writer.TryWrite(true);
         });
-        var tunnel = new AgentTunnel(TunnelTls, KubeletPort, time, logs.CreateLogger("tunnel"));
+        var tunnel = new AgentTunnel(TunnelTls, KubeletPort, address => MayReach(own, informers, address), time, logs.CreateLogger("tunnel"));
         var tunnels = new Dictionary<string, (CancellationTokenSource Stop, Task Running)>(StringComparer.Ordinal);
         try
         {
@@ -189,7 +199,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
             while (true)
             {
                 balancer.SetServers(servers);
-                if (cluster.EgressSelectorMode != "disabled")
+                if (own.Cluster.EgressSelectorMode != "disabled")
                 {
                     foreach (var gone in tunnels.Keys.Except(servers).ToList())
                     {
@@ -211,6 +221,14 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
             foreach (var one in tunnels.Values) await StopAsync(one);
         }
     }
+
+    // In mode "pod" only this node's own.
+    private static bool MayReach(NodeConfig own, IInformers informers, IPAddress address) => own.Cluster.EgressSelectorMode switch
+    {
+        "cluster" => own.Ips.Contains(address) || own.Cluster.ClusterCidrs.Any(network => network.Contains(address)),
+        "pod" => own.Ips.Contains(address) || PodNetworks.Of(informers.For(Resources.Nodes).Find(new("", own.Name))).Any(network => network.Contains(address)),
+        _ => false,
+    };
 
     private static async Task StopAsync((CancellationTokenSource Stop, Task Running) tunnel)
     {

@@ -8,13 +8,14 @@ using Bramble.Kubelet;
 using Bramble.Kubelet.Cgroups;
 using Bramble.Network;
 using Bramble.Supervisor.Runtime;
+using Bramble.Supervisor.Tunnel;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Serving;
 
 /// <summary>The node's side of a server: network, runtime, images, kubelet, in the order in which they need each other.</summary>
 internal sealed class NodeProcess(
-    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, NodeSockets sockets, TimeProvider time, ILoggerFactory logs)
+    NodeConfig config, IKubeClient kubeletClient, IKubeClient networkClient, IInformers informers, Task gatewayDefinitions, NodeSockets sockets, TimeProvider time, ILoggerFactory logs)
 {
     private readonly ILogger _log = logs.CreateLogger("node");
     private readonly CgroupDriver _cgroupDriver = CgroupHierarchy.ChooseDriver(config.Kubelet.Text("cgroup-driver"), Environment.GetEnvironmentVariable);
@@ -23,7 +24,7 @@ internal sealed class NodeProcess(
     public async Task RunAsync(CancellationToken cancel)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var network = new Bramble.Network.Network(NetworkSettings(), networkClient, kubeletClient, informers, time, logs);
+        var network = new Bramble.Network.Network(NetworkSettings(), networkClient, kubeletClient, informers, gatewayDefinitions, time, logs);
         // First, because after a restart running pods wait for names, while the runtime takes its seconds.
         var networking = network.RunAsync(stop.Token);
         string endpoint;
@@ -103,6 +104,8 @@ internal sealed class NodeProcess(
             ["node.kubernetes.io/instance-type"] = "k3s",
             ["beta.kubernetes.io/instance-type"] = "k3s",
         };
+        // Who has it is asked for pods through its tunnel.
+        if (config.Cluster.EgressSelectorMode is "cluster" or "pod") labels[KubeletTunnels.PodsLabel] = "true";
         foreach (var (key, value) in config.Labels) labels[key] = value;
         return new KubeletConfig
         {
@@ -123,6 +126,7 @@ internal sealed class NodeProcess(
             MaxPods = int.TryParse(config.Kubelet.Text("max-pods"), out var pods) ? pods : 110,
             StaticPodPath = config.Layout.StaticPods,
             Arguments = config.Kubelet.Last,
+            ServerAddress = FlagValues.AnyOf(config.Ips),
             ServingCertificate = () => serving,
             ClientCa = clientCa,
             KubeletVersion = Product.KubernetesVersion,
@@ -149,7 +153,6 @@ internal sealed class NodeProcess(
         NodeExternalIps = config.ExternalIps,
         UsesExternalIps = config.Cluster.UsesExternalIps,
         FlannelInterface = config.FlannelInterface,
-        IsServer = config.IsServer,
         UpstreamResolvConf = config.ResolvConf,
         Disabled = config.Cluster.Disabled,
         Proxy = config.Proxy,

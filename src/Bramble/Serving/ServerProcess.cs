@@ -24,6 +24,7 @@ using Bramble.Client;
 using Bramble.Configuration;
 using Bramble.Controllers;
 using Bramble.Controllers.LocalPath;
+using Bramble.Network;
 using Bramble.Scheduler;
 using Bramble.Scheduler.Configuration;
 using Bramble.Storage.Sqlite;
@@ -32,6 +33,7 @@ using Bramble.Supervisor.Kubeconfigs;
 using Bramble.Supervisor.Pki;
 using Bramble.Supervisor.Tokens;
 using Bramble.Supervisor.Tunnel;
+using k8s.Models;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -72,14 +74,15 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         InProcessClient? loopback = null;
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         Informers? nodes = null;
-        var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), logs.CreateLogger("tunnel"));
-        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null), time);
+        var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), address => nodes is null ? null : NodeOfPod(nodes, address), logs.CreateLogger("tunnel"));
+        Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod = config.TunnelsToPods ? tunnels.DialPodAsync : null;
+        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null) with { DialPod = dialPod }, time);
         var (proxyCertificate, proxyKey) = pki.Pair("client-auth-proxy");
-        using var aggregator = new Aggregator(cache, () => X509Certificate2.CreateFromPemFile(proxyCertificate, proxyKey));
+        using var aggregator = new Aggregator(cache, () => X509Certificate2.CreateFromPemFile(proxyCertificate, proxyKey), dialPod);
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
-            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time, dialPod),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,
@@ -149,13 +152,19 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             var scheduler = loopback.As(new UserInfo("system:kube-scheduler", ["system:authenticated"]), "kube-scheduler");
             running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs, profiles).RunAsync);
         }
+        var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
+        var clusterNetwork = new ClusterNetwork(network, informers, time, logs);
+        running.Start("cluster network", async cancel =>
+        {
+            var (name, addresses) = await FirstNodeAsync(informers, cancel);
+            await clusterNetwork.RunAsync(new NetworkConfig { NodeName = name, NodeIps = addresses, DataDir = config.Layout.Root, ClusterDns = config.ClusterDns, Disabled = config.Disabled }, cancel);
+        });
         if (config.RunsNode)
         {
             var kubelet = loopback.As(new UserInfo($"system:node:{config.NodeName}", ["system:nodes", "system:authenticated"]), "kubelet");
-            var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
             // Also the server's own name is not for another machine.
             if (!await passwords.EnsureAsync(config.NodeName, NodePasswords.OwnPassword(), stop)) ServerLog.NameTaken(_log, config.NodeName);
-            running.Start("node", new NodeProcess(config.Node, kubelet, network, informers, sockets!, time, logs).RunAsync);
+            running.Start("node", new NodeProcess(config.Node, kubelet, network, informers, clusterNetwork.Definitions, sockets!, time, logs).RunAsync);
         }
         running.Start("idle memory", new IdleMemory(time).RunAsync);
         try
@@ -183,14 +192,21 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             await LocalPathObjects.RemoveAsync(client, cancel);
             return;
         }
-        var hasNode = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (config.RunsNode) hasNode.SetResult();
+        await FirstNodeAsync(informers, cancel);
+        await LocalPathObjects.EnsureAsync(client, config.LocalStoragePath, cancel);
+    }
+
+    /// <summary>Waits for a node, this machine's own or an agent's: an API server alone serves nothing of what nodes do.</summary>
+    private async Task<(string Name, IReadOnlyList<IPAddress> Addresses)> FirstNodeAsync(Informers informers, CancellationToken cancel)
+    {
+        if (config.RunsNode) return (config.NodeName, config.NodeIps);
+        var found = new TaskCompletionSource<V1Node>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var subscription = informers.For(Resources.Nodes).Subscribe(change =>
         {
-            if (change.New?.Metadata.Annotations?.ContainsKey("k3s.io/hostname") == true) hasNode.TrySetResult();
+            if (change.New is { } node && node.Metadata.Annotations?.ContainsKey("k3s.io/hostname") == true && node.Status?.Addresses is { Count: > 0 }) found.TrySetResult(node);
         });
-        await hasNode.Task.WaitAsync(cancel);
-        await LocalPathObjects.EnsureAsync(client, config.LocalStoragePath, cancel);
+        var first = await found.Task.WaitAsync(cancel);
+        return (first.Metadata.Name, [.. first.Status.Addresses.Where(address => address.Type == "InternalIP").Select(address => IPAddress.Parse(address.Address))]);
     }
 
     /// <summary>The node that has an address or is called so.</summary>
@@ -199,6 +215,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var nodes = informers.For(Resources.Nodes);
         if (nodes.Find(new NamespacedName("", host)) is not null) return host;
         return nodes.List().FirstOrDefault(node => node.Status?.Addresses?.Any(address => address.Address == host) == true)?.Metadata.Name;
+    }
+
+    private static string? NodeOfPod(Informers informers, IPAddress address)
+    {
+        var nodes = informers.For(Resources.Nodes);
+        // Also a pod in its host's network.
+        return nodes.List().FirstOrDefault(node => node.Metadata.Labels?.ContainsKey(KubeletTunnels.PodsLabel) == true
+            && (PodNetworks.Of(node).Any(network => network.Contains(address)) || node.Status?.Addresses?.Any(own => own.Address == address.ToString()) == true))?.Metadata.Name;
     }
 
     /// <summary>A deleted node's name is free for another machine.</summary>

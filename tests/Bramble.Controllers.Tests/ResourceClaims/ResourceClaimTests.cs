@@ -64,6 +64,21 @@ public sealed class ResourceClaimTests
     }
 
     [Fact]
+    public async Task The_claim_the_scheduler_made_for_extended_resources_goes_when_the_Pod_has_ended()
+    {
+        await using var scenario = Start("resource-claim-controller");
+        var pod = await scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"p","namespace":"d"},"spec":{"nodeName":"n","containers":[]},"status":{"phase":"Running","extendedResourceClaimStatus":{"resourceClaimName":"c","requestMappings":[]}}}""");
+        await scenario.CreateAsync(Resources.ResourceClaims, $$$"""
+            {"metadata":{"name":"c","namespace":"d",{{{Protected}}},"annotations":{"resource.kubernetes.io/extended-resource-claim":"true"},"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"{{{pod.Uid}}}","controller":true}]},
+            "spec":{},"status":{"allocation":{},"reservedFor":[{"resource":"pods","name":"p","uid":"{{{pod.Uid}}}"}]} }
+            """);
+        await scenario.Api.ChangeAsync(Resources.Pods, new NamespacedName("d", "p"), t => t["metadata"]!["labels"] = new JsonObject { ["touched"] = "yes" });
+        await EventuallyAsync(async () => await scenario.FindAsync(Resources.ResourceClaims, "c", "d") is not null);
+        await scenario.Api.ChangeAsync(Resources.Pods, new NamespacedName("d", "p"), t => t["status"]!["phase"] = "Failed");
+        await EventuallyAsync(async () => await scenario.FindAsync(Resources.ResourceClaims, "c", "d") is null);
+    }
+
+    [Fact]
     public async Task A_Pod_placed_without_the_scheduler_gets_its_allocated_claim_reserved()
     {
         await using var scenario = Start("resource-claim-controller");

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Bramble.IntegrationTests.Support;
 
 namespace Bramble.IntegrationTests.Network;
@@ -22,6 +23,23 @@ public sealed class ClusterDnsTests(ThreeNodes nodes)
 
         // "0 33 8080 name" whatever the weight of three is called.
         static string Numbers(string answer) => System.Text.RegularExpressions.Regex.Replace(answer, @"0 \d+ 8080", "0 33 8080");
+    }
+
+    [Fact]
+    public async Task NodeHosts_names_the_nodes_and_what_people_add()
+    {
+        var desk = await nodes.Get();
+        Task<string> Hosts() => desk.Cluster.Kubectl("get", "configmap", "-n", "kube-system", "coredns", "-o", "jsonpath={.data.NodeHosts}");
+        var lines = await Eventually.Becomes(Hosts, text => desk.Hosts.All(host => text.Contains($"10.201.0.{host.Number} {host.Name}")), "each node has its line");
+        Task Write(string text) => desk.Cluster.Kubectl("patch", "configmap", "-n", "kube-system", "coredns", "--type=merge", "-p",
+            new JsonObject { ["data"] = new JsonObject { ["NodeHosts"] = text } }.ToJsonString());
+        await Write($"192.0.2.21 scanner.home\n{lines}\n");
+        foreach (var host in desk.Hosts)
+        {
+            await Eventually.Becomes(async () => (await host.Run("busybox", "nslookup", "scanner.home", "10.43.0.10")).Output, answer => answer.Contains("192.0.2.21"), $"{host.Name} knows the name");
+            Assert.Contains($"10.201.0.{desk.Hosts[1].Number}", (await host.Run("busybox", "nslookup", desk.Hosts[1].Name, "10.43.0.10")).Output);
+        }
+        await Write(lines + "\n");
     }
 
     [Fact]

@@ -2,7 +2,7 @@ using Bramble.IntegrationTests.Support;
 
 namespace Bramble.IntegrationTests.Network;
 
-/// <summary>Two families on three nodes: pods, services, names and policies over IPv6, through flannel's second tunnel.</summary>
+/// <summary>Two families on three nodes: pods, services, names and policies over IPv6, through flannel's second tunnel; and IPv6 alone.</summary>
 public sealed class DualStackTests
 {
     private const string Token = "token-of-both";
@@ -39,7 +39,7 @@ public sealed class DualStackTests
                 await cluster.Kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.addresses[?(@.type==\"InternalIP\")].address}"));
             await cluster.KubectlWithInput(ThreeNodes.WebPods("\"[::]:8080\"") + "\n---\n" + Service, "apply", "-f", "-");
             await cluster.Kubectl("rollout", "status", "daemonset/web", "--timeout=60s");
-            var pods = await PodsOf(cluster, hosts);
+            var pods = await PodsOf(cluster, hosts, address: 1);
             var service = await cluster.Kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIPs[1]}");
             Assert.StartsWith("fd00:43::", service, StringComparison.Ordinal);
 
@@ -60,11 +60,46 @@ public sealed class DualStackTests
         }
     }
 
+    [Fact]
+    public async Task A_cluster_of_IPv6_alone()
+    {
+        var hosts = new List<TestHost>();
+        Cluster? cluster = null;
+        try
+        {
+            foreach (var (name, number) in new[] { ("only-six1", 43), ("only-six2", 44) })
+            {
+                var host = await TestHost.Up(name, number);
+                hosts.Add(host);
+                (await host.Shell($"ip address add {V6(host)}/64 dev eth0 nodad")).Succeeded();
+            }
+            // This machine's kubectl comes by IPv4 all the same.
+            cluster = await Cluster.StartOn(hosts[0], "--token", Token, "--cluster-cidr", "fd00:42::/56", "--service-cidr", "fd00:43::/112", "--tls-san", hosts[0].Address);
+            await Agent.Start(hosts[1], $"https://[{V6(hosts[0])}]:6443", Token);
+            foreach (var host in hosts) await cluster.WaitForNode(host.Name);
+            Assert.Equal(string.Join(' ', hosts.Select(V6)), await cluster.Kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.addresses[?(@.type==\"InternalIP\")].address}"));
+            await cluster.KubectlWithInput(ThreeNodes.WebPods("\"[::]:8080\"") + "\n---\n" + Service.Replace("RequireDualStack", "SingleStack"), "apply", "-f", "-");
+            await cluster.Kubectl("rollout", "status", "daemonset/web", "--timeout=60s");
+            var pods = await PodsOf(cluster, hosts, address: 0);
+            var service = await cluster.Kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}");
+            await Eventually.Becomes(() => Failures(hosts, pods, service), failures => failures == "", "every path is open", TimeSpan.FromSeconds(30));
+            foreach (var pod in pods) Assert.Equal(pod.Name, await cluster.Kubectl("exec", pod.Name, "--", "busybox", "hostname"));
+            await cluster.Kubectl("create", "ingress", "web", "--rule=six.example/*=web:80");
+            foreach (var host in hosts)
+                await Eventually.Becomes(() => Command.Run("curl", ["-sS", "-m", "4", "-H", "Host: six.example", $"http://{host.Address}/"]), answer => pods.Any(pod => pod.Name == answer.Output.Trim()), $"the ingress of {host.Name} reaches a pod");
+        }
+        finally
+        {
+            if (cluster is not null) await cluster.DisposeAsync();
+            foreach (var host in hosts.Skip(cluster is null ? 0 : 1)) await host.DisposeAsync();
+        }
+    }
+
     private static string V6(TestHost host) => $"fd00:201::{host.Number}";
 
-    private static async Task<List<WebPod>> PodsOf(Cluster cluster, List<TestHost> hosts)
+    private static async Task<List<WebPod>> PodsOf(Cluster cluster, List<TestHost> hosts, int address)
     {
-        var lines = await cluster.Kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName} {.status.podIPs[1].ip}{\"\\n\"}{end}");
+        var lines = await cluster.Kubectl("get", "pods", "-l", "app=web", "-o", $"jsonpath={{range .items[*]}}{{.metadata.name}} {{.spec.nodeName}} {{.status.podIPs[{address}].ip}}{{\"\\n\"}}{{end}}");
         var pods = new List<WebPod>();
         foreach (var words in lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')))
         {

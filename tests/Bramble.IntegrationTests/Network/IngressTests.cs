@@ -18,7 +18,7 @@ public sealed class IngressTests(IngressDesk desk)
         var ns = await desk.NewNamespace("ing-plain");
         Assert.Equal("404 page not found\n404", (await IngressDesk.Curl("-w", "%{http_code}", $"{Server}/", "-H", "Host: plain.example")).Succeeded());
         await desk.Cluster.KubectlWithInput(IngressDesk.Ingress(ns, "plain.example"), "apply", "-f", "-");
-        var answer = await IngressDesk.Becomes("plain.example", $"{Server}/a%2Fb/./c?q=%20x", text => text.StartsWith("HTTP/1.1 GET /a%2Fb/", StringComparison.Ordinal), "-H", "X-Forwarded-For: 1.2.3.4", "--path-as-is");
+        var answer = await IngressDesk.Becomes("plain.example", $"{Server}/a%2Fb/./c?q=%20x", text => text.StartsWith("HTTP/1.1 GET /a%2Fb/", StringComparison.Ordinal), "-H", "X-Forwarded-For: 1.2.3.4", "-H", "X-Forwarded-Prefix: /admin", "-H", "X-Forwarded-Tls-Client-Cert: me", "--path-as-is");
         // The path is the client's to the byte.
         Assert.Contains("GET /a%2Fb/./c?q=%20x\n", answer);
         Assert.Contains("host: plain.example\n", answer);
@@ -27,6 +27,8 @@ public sealed class IngressTests(IngressDesk desk)
         Assert.Contains("x-forwarded-port: 80\n", answer);
         Assert.Contains("x-forwarded-proto: http\n", answer);
         Assert.Contains("x-real-ip: 10.201.0.1\n", answer);
+        Assert.DoesNotContain("x-forwarded-prefix", answer);
+        Assert.DoesNotContain("x-forwarded-tls-client-cert", answer);
         await Eventually.Becomes(() => desk.Cluster.Kubectl("get", "ingress", "-n", ns, "app", "-o", "jsonpath={.spec.ingressClassName} {.status.loadBalancer.ingress[*].ip}"),
             status => status == "traefik 10.201.0.130 10.201.0.131", "the default class and all nodes' addresses");
         var metrics = await desk.Cluster.Kubectl("get", "--raw", "/api/v1/nodes/ing1/proxy/metrics");

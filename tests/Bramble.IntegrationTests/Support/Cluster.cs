@@ -6,7 +6,7 @@ namespace Bramble.IntegrationTests.Support;
 internal sealed class Cluster : IAsyncDisposable
 {
     private const string DataDir = "/var/lib/rancher/k3s";
-    private readonly string folder = Directory.CreateTempSubdirectory("bramble-test-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("bramble-test-").FullName;
 
     private Cluster(TestHost host) => Host = host;
 
@@ -14,7 +14,7 @@ internal sealed class Cluster : IAsyncDisposable
     public TestHost Host { get; }
 
     /// <summary>A kubeconfig of the administrator that works on this machine.</summary>
-    public string Kubeconfig => Path.Combine(folder, "kubeconfig");
+    public string Kubeconfig => Path.Combine(_folder, "kubeconfig");
 
     /// <summary>Makes the host, starts the server there with the busybox image beside it and waits until the node is Ready.</summary>
     public static async Task<Cluster> Start(string name, int number, params string[] arguments) => await StartOn(await TestHost.Up(name, number), arguments);
@@ -24,6 +24,22 @@ internal sealed class Cluster : IAsyncDisposable
 
     /// <summary>The same with a node that does not become Ready, as its pod network is to come from somebody else.</summary>
     public static async Task<Cluster> StartWithoutReadyNode(string name, int number, params string[] arguments) => await StartOn(await TestHost.Up(name, number), isReady: false, arguments);
+
+    /// <summary>A server that is told to have no node.</summary>
+    public static async Task<Cluster> StartWithoutNode(string name, int number, params string[] arguments)
+    {
+        var cluster = new Cluster(await TestHost.Up(name, number));
+        try
+        {
+            await cluster.StartServer(["--disable-agent", .. arguments]);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
 
     private static async Task<Cluster> StartOn(TestHost host, bool isReady, string[] arguments)
     {
@@ -85,7 +101,7 @@ internal sealed class Cluster : IAsyncDisposable
 
     /// <summary>helm to its end, with its own folders.</summary>
     public Task<CommandResult> Helm(params string[] arguments) =>
-        Command.Run(TestFiles.Helm, ["--kubeconfig", Kubeconfig, .. arguments], environment: new Dictionary<string, string> { ["HOME"] = folder });
+        Command.Run(TestFiles.Helm, ["--kubeconfig", Kubeconfig, .. arguments], environment: new Dictionary<string, string> { ["HOME"] = _folder });
 
     /// <summary>An object as JSON.</summary>
     public async Task<JsonNode> Get(params string[] arguments) => JsonNode.Parse(await Kubectl(["get", "-o", "json", .. arguments]))!;
@@ -102,6 +118,6 @@ internal sealed class Cluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Host.DisposeAsync();
-        Directory.Delete(folder, recursive: true);
+        Directory.Delete(_folder, recursive: true);
     }
 }

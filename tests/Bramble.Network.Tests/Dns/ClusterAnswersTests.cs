@@ -101,6 +101,8 @@ public sealed class ClusterAnswersTests
     [InlineData("example.org", DnsType.A, "forward")]
     [InlineData("notcluster.local", DnsType.A, "forward")]
     [InlineData("", DnsType.Ns, "forward")]
+    [InlineData("cluster.local", DnsType.Axfr, "Refused")]
+    [InlineData("example.org", DnsType.Ixfr, "Refused")]
     public void A_question_gets(string name, int type, string expected) => Assert.Equal(expected, Ask(DnsClient.Query(name, (ushort)type)));
 
     [Fact]

@@ -57,6 +57,33 @@ public sealed class UpstreamTests
     }
 
     [Fact]
+    public void Questions_that_may_have_another_answer_have_another_key()
+    {
+        var keys = new[] { DnsClient.Query("example.org", DnsType.A), DnsClient.Query("example.org", DnsType.Aaaa), DnsClient.Query("example.org", DnsType.A, 1232), DnsClient.Query("example.org", DnsType.A, 4096), Dnssec(), OneLabel() }
+            .Select(request =>
+            {
+                DnsQuery.Read(request, new char[DnsQuery.NameCharsMax], out var query);
+                return AnswerCache.KeyOf(query, request);
+            }).ToList();
+        Assert.Equal(keys, keys.Distinct());
+
+        static byte[] Dnssec()
+        {
+            var request = DnsClient.Query("example.org", DnsType.A, 4096);
+            request[^4] = 0x80;
+            return request;
+        }
+        // The label "example.org", which is not the name of two.
+        static byte[] OneLabel()
+        {
+            var request = DnsClient.Query("example.org", DnsType.A);
+            request[DnsQuery.HeaderBytes] = 11;
+            request[DnsQuery.HeaderBytes + 8] = (byte)'.';
+            return request;
+        }
+    }
+
+    [Fact]
     public void A_kept_answer_grows_old_and_serves_once_more_when_nobody_answers()
     {
         var time = new FakeTimeProvider();
@@ -68,7 +95,12 @@ public sealed class UpstreamTests
         writer.Address([203, 0, 113, 5], 300);
         cache.Add("k", answer[..writer.Finish(DnsCode.NoError, false)]);
         time.Advance(TimeSpan.FromSeconds(29));
-        Assert.NotNull(cache.Find("k", request, evenStale: false));
+        // Who writes the name with capitals gets them back: it is how resolvers tell a forged answer (0x20).
+        var capitals = DnsClient.Query("eXample.ORG", DnsType.A);
+        capitals[0] = 0x77;
+        var copy = cache.Find("k", capitals, evenStale: false);
+        Assert.Equal(capitals[..2], copy![..2]);
+        Assert.Equal(capitals[DnsQuery.HeaderBytes..], copy[DnsQuery.HeaderBytes..query.QuestionEnd]);
         time.Advance(TimeSpan.FromSeconds(2));
         Assert.Null(cache.Find("k", request, evenStale: false));
         Assert.Equal("NoError A 203.0.113.5", DnsClient.Show(cache.Find("k", request, evenStale: true)));

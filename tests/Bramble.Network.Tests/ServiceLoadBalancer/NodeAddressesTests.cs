@@ -1,4 +1,5 @@
 using Bramble.Network.ServiceLoadBalancer;
+using Bramble.Network.Services;
 using Bramble.Network.Tests.Support;
 using k8s.Models;
 
@@ -35,12 +36,28 @@ public sealed class NodeAddressesTests
         { "every ready node", [Balancer("a")], [Two, One, Node("three", "192.0.2.3", isReady: false)], "a: 192.0.2.1,192.0.2.2" },
         { "external addresses if any node has one", [Balancer("a")], [One, Node("two", "192.0.2.2", "203.0.113.2")], "a: 203.0.113.2" },
         { "only enabled nodes once one is", [Balancer("a")], [One, Node("two", "192.0.2.2", labels: ("svccontroller.k3s.cattle.io/enablelb", "true"))], "a: 192.0.2.2" },
+        { "also while that one is away", [Balancer("a")], [One, Node("two", "192.0.2.2", isReady: false, labels: ("svccontroller.k3s.cattle.io/enablelb", "true"))], "a: " },
         { "a pool", [Balancer("a", pool: "p")], [One, Node("two", "192.0.2.2", labels: ("svccontroller.k3s.cattle.io/lbpool", "p"))], "a: 192.0.2.2" },
         { "Local: nodes with ready endpoints", [Balancer("a", policy: "Local")], [One, Two], "a: 192.0.2.2" },
         { "somebody else's class", [Balancer("a", @class: "metallb")], [One], "" },
         { "the ingress has the port", [Balancer("a", port: 443), Balancer("b")], [One], "a: ; b: 192.0.2.1" },
         { "the older one has the port", [Balancer("a"), Balancer("b", age: 5), Balancer("c", port: 81)], [One], "a: ; b: 192.0.2.1; c: 192.0.2.1" },
     };
+
+    [Theory]
+    [InlineData(null, null, null, true)]
+    [InlineData(null, "p", null, false)]
+    [InlineData(null, "p", "p", true)]
+    [InlineData("true", null, "p", true)]
+    [InlineData("false", null, null, false)]
+    public void A_node_serves(string? enabled, string? pool, string? ownPool, bool expected)
+    {
+        List<(string, string)> labels = [];
+        if (enabled is not null) labels.Add(("svccontroller.k3s.cattle.io/enablelb", enabled));
+        if (ownPool is not null) labels.Add(("svccontroller.k3s.cattle.io/lbpool", ownPool));
+        var node = Node("one", "192.0.2.1", labels: [.. labels]);
+        Assert.Equal(expected, NodeAddresses.Serves(Balancer("a", pool: pool), NodeAddresses.Placed(new NodePlace("one", null), node, [node, Two])));
+    }
 
     [Theory]
     [MemberData(nameof(Cases))]

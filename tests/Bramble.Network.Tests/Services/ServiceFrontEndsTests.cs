@@ -120,6 +120,22 @@ public sealed class ServiceFrontEndsTests
             null, ["services 10.43.0.7 . tcp . 80 : goto refuse"]
         },
         {
+            "a node that is a load balancer answers on its own addresses too", Balancer("nat", pool: null),
+            Make.Slice("nat", 80, Make.Endpoint("10.42.1.6", node: "board2")),
+            [
+                "endpoints-0 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80", "endpoints-0 127.0.0.1 . tcp . 80 : 10.42.1.6 . 80", "endpoints-0 192.0.2.60 . tcp . 80 : 10.42.1.6 . 80",
+                "endpoints-0 198.51.100.1 . tcp . 80 : 10.42.1.6 . 80", "masquerade_tcp 127.0.0.1 . 80", "masquerade_tcp 192.0.2.60 . 80", "masquerade_tcp 198.51.100.1 . 80",
+                "services 10.43.0.7 . tcp . 80 : goto lb-1", "services 127.0.0.1 . tcp . 80 : goto lb-1", "services 192.0.2.60 . tcp . 80 : goto lb-1", "services 198.51.100.1 . tcp . 80 : goto lb-1",
+            ]
+        },
+        {
+            "but not those of another pool", Balancer("nat", pool: "garage"), Make.Slice("nat", 80, Make.Endpoint("10.42.1.6", node: "board2")),
+            [
+                "endpoints-0 10.43.0.7 . tcp . 80 : 10.42.1.6 . 80", "endpoints-0 192.0.2.60 . tcp . 80 : 10.42.1.6 . 80", "masquerade_tcp 192.0.2.60 . 80",
+                "services 10.43.0.7 . tcp . 80 : goto lb-1", "services 192.0.2.60 . tcp . 80 : goto lb-1",
+            ]
+        },
+        {
             "SCTP is one more protocol", Make.Service("web", "10.43.0.7", Make.Port(80, protocol: "SCTP")),
             Sctp(Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2"))), ["endpoints-0 10.43.0.7 . sctp . 80 : 10.42.1.6 . 80", "services 10.43.0.7 . sctp . 80 : goto lb-1"]
         },
@@ -135,6 +151,12 @@ public sealed class ServiceFrontEndsTests
         return slice;
     }
 
+    private static V1Service Balancer(string name, string? pool)
+    {
+        var service = With(Make.Service(name, "10.43.0.7", Make.Port(80)), s => s.Type = "LoadBalancer");
+        return pool is null ? service : Labelled(service, "svccontroller.k3s.cattle.io/lbpool", pool);
+    }
+
     private static V1Service Labelled(V1Service service, string key, string value)
     {
         service.Metadata.Labels = new Dictionary<string, string> { [key] = value };
@@ -147,7 +169,7 @@ public sealed class ServiceFrontEndsTests
     {
         Assert.NotEmpty(name);
         if (service.Spec.Type == "LoadBalancer") service.Status = new() { LoadBalancer = new() { Ingress = [new() { Ip = "192.0.2.60", IpMode = service.Metadata.Name == "proxied" ? "Proxy" : "VIP" }] } };
-        var fronts = ServiceFrontEnds.Decide(service, slice is null ? [] : [slice], new NodePlace(Make.Node, "cellar") { Ips = [System.Net.IPAddress.Parse("198.51.100.1")] });
+        var fronts = ServiceFrontEnds.Decide(service, slice is null ? [] : [slice], new NodePlace(Make.Node, "cellar") { Ips = [System.Net.IPAddress.Parse("198.51.100.1")], IsLoadBalancer = service.Metadata.Name == "nat" });
         var elements = fronts.SelectMany(f => RuleElements.Of(f.Key, f.Value)).Select(e => $"{e.Set} {e.Key}{(e.Value.Length > 0 ? " : " + e.Value : "")}");
         Assert.Equal(expected, elements.Order(StringComparer.Ordinal));
     }

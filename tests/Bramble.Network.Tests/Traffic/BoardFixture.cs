@@ -63,9 +63,23 @@ public sealed class BoardFixture : IAsyncLifetime
         Cluster.Objects(Resources.Pods);
         Cluster.Objects(Resources.Namespaces);
 
-        var network = new Network(Config, Cluster, Cluster, Cluster, TimeProvider.System, new ListLoggerFactory(Warnings));
-        _running = network.RunAsync(_stop.Token);
+        var logs = new ListLoggerFactory(Warnings);
+        var objects = new ClusterNetwork(Cluster, Cluster, TimeProvider.System, logs);
+        var network = new Network(Config, Cluster, Cluster, Cluster, objects.Definitions, TimeProvider.System, logs);
+        _running = Task.WhenAll(network.RunAsync(_stop.Token), ServeObjectsAsync());
         await (await Task.WhenAny(network.Ready, _running)).WaitAsync(TimeSpan.FromSeconds(20));
+
+        async Task ServeObjectsAsync()
+        {
+            try
+            {
+                await objects.RunAsync(Config, _stop.Token);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return; // the fixture stops
+            }
+        }
 
         PodA = AddPod("a", "10.42.0.5", "fd00:42::5");
         PodB = AddPod("b", "10.42.0.6", "fd00:42::6");

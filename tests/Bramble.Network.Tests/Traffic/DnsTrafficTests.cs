@@ -84,17 +84,30 @@ public sealed class DnsTrafficTests(BoardFixture board)
     {
         await PrepareAsync();
         using var office = Resolver(5300, [198, 51, 100, 7], () => { });
+        using var world = Resolver(5301, [198, 51, 100, 8], () => { });
         var map = new V1ConfigMap
         {
             Metadata = new() { Name = "coredns-custom", NamespaceProperty = "kube-system" },
-            Data = new Dictionary<string, string> { ["office.server"] = "corp.example:53 {\n  forward . 192.0.2.9:5300\n}\n", ["names.override"] = "hosts {\n  192.0.2.77 printer.home\n  fallthrough\n}\n" },
+            Data = new Dictionary<string, string> { ["office.server"] = "corp.example:53 {\n  forward . 192.0.2.9:5300\n}\n", ["names.override"] = "hosts {\n  192.0.2.77 printer.home\n  fallthrough\n}\nforward . 192.0.2.9:5301\n" },
         };
         board.Cluster.Objects(Resources.ConfigMaps).Set(map);
         await board.EventuallyAsync(() => DnsClient.Ask(board.PodA, Address, "www.corp.example", DnsType.A) == "NoError A 198.51.100.7", "the office's server");
+        Assert.Equal("NoError A 198.51.100.8", DnsClient.Ask(board.PodA, Address, "www.example", DnsType.A));
         Assert.Equal("NoError A 192.0.2.77", DnsClient.Ask(board.PodA, Address, "printer.home", DnsType.A));
         Assert.Equal("NoError A 10.43.0.7", DnsClient.Ask(board.PodA, Address, "web.default.svc.cluster.local", DnsType.A));
         board.Cluster.Objects(Resources.ConfigMaps).Delete(map);
         await board.EventuallyAsync(() => DnsClient.Ask(board.PodA, Address, "www.corp.example", DnsType.A) == "ServerFailure", "nobody who knows the office");
+    }
+
+    [Fact]
+    public async Task A_line_that_somebody_adds_to_NodeHosts_is_a_name()
+    {
+        await PrepareAsync();
+        var map = new V1ConfigMap { Metadata = new() { Name = "coredns", NamespaceProperty = "kube-system" }, Data = new Dictionary<string, string> { ["NodeHosts"] = "192.0.2.78 nas.home\n" } };
+        board.Cluster.Objects(Resources.ConfigMaps).Set(map);
+        await board.EventuallyAsync(() => DnsClient.Ask(board.PodA, Address, "nas.home", DnsType.A) == "NoError A 192.0.2.78", "the name of the line");
+        board.Cluster.Objects(Resources.ConfigMaps).Delete(map);
+        await board.EventuallyAsync(() => DnsClient.Ask(board.PodA, Address, "nas.home", DnsType.A) == "ServerFailure", "nobody who knows it");
     }
 
     [Fact]
@@ -120,6 +133,12 @@ public sealed class DnsTrafficTests(BoardFixture board)
     {
         await PrepareAsync();
         Assert.Equal("ServerFailure", DnsClient.Ask(board.PodA, Address, "nobody-knows.example", DnsType.A));
+        var external = Make.Service("elsewhere", "", Make.Port(80));
+        external.Spec.Type = "ExternalName";
+        external.Spec.ExternalName = "nobody-knows.example";
+        await board.ServeAsync(external, null);
+        await board.EventuallyAsync(
+            () => DnsClient.Ask(board.PodA, Address, "elsewhere.default.svc.cluster.local", DnsType.A) == "ServerFailure CNAME nobody-knows.example", "the ExternalName, and that nobody knows its target");
     }
 
     [Fact]

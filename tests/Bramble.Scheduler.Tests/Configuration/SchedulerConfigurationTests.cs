@@ -12,10 +12,10 @@ public sealed class SchedulerConfigurationTests
     {
         var profile = Assert.Single(SchedulerConfiguration.Parse(Head).Profiles);
         Assert.Equal("default-scheduler", profile.SchedulerName);
-        Assert.Equal("TaintToleration 3, NodeAffinity 2, NodeResourcesFit 1, PodTopologySpread 2, InterPodAffinity 2, NodeResourcesBalancedAllocation 1, ImageLocality 1", Scores(profile));
+        Assert.Equal("TaintToleration 3, NodeAffinity 2, NodeResourcesFit 1, PodTopologySpread 2, InterPodAffinity 2, DynamicResources 2, NodeResourcesBalancedAllocation 1, ImageLocality 1", Scores(profile));
         Assert.Equal(
-            "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread InterPodAffinity",
-            string.Join(' ', profile.Filters.Where(f => f != "DynamicResources")));
+            "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread InterPodAffinity DynamicResources NodeDeclaredFeatures",
+            string.Join(' ', profile.Filters));
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class SchedulerConfigurationTests
                 postFilter:
                   disabled: [{name: "*"}]
             """);
-        Assert.Equal("NodeResourcesFit 5, TaintToleration 3, NodeAffinity 2, InterPodAffinity 2, NodeResourcesBalancedAllocation 1", Scores(profile));
+        Assert.Equal("NodeResourcesFit 5, TaintToleration 3, NodeAffinity 2, InterPodAffinity 2, DynamicResources 2, NodeResourcesBalancedAllocation 1", Scores(profile));
         Assert.DoesNotContain("NodePorts", profile.Filters);
         Assert.False(profile.HasPreemption);
         Assert.Equal(("packed", 30), (profile.SchedulerName, profile.PercentageOfNodesToScore));
@@ -79,6 +79,8 @@ public sealed class SchedulerConfigurationTests
                 args: {hardPodAffinityWeight: 42}
               - name: VolumeBinding
                 args: {bindTimeoutSeconds: 60}
+              - name: DynamicResources
+                args: {filterTimeout: 0s, bindingTimeout: 1m30s}
             """).Settings;
         Assert.Equal(ScoringStrategyType.RequestedToCapacityRatio, settings.Fit.Strategy.Type);
         Assert.Equal([("cpu", 3), ("vendor.com/gpu", 1)], settings.Fit.Strategy.Resources);
@@ -87,6 +89,21 @@ public sealed class SchedulerConfigurationTests
         Assert.Equal("zone", Assert.Single(settings.DefaultConstraints!).TopologyKey);
         Assert.Equal("ssd", settings.AddedAffinity!.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions[0].Values[0]);
         Assert.Equal((42, TimeSpan.FromMinutes(1)), (settings.RequiredAffinityWeight, settings.BindTimeout));
+        Assert.Equal((TimeSpan.Zero, TimeSpan.FromSeconds(90)), (settings.Devices.FilterTimeout, settings.Devices.BindingTimeout));
+    }
+
+    [Fact]
+    public void Extenders_that_may_fail_come_last_and_what_they_look_after_is_not_counted()
+    {
+        var configuration = SchedulerConfiguration.Parse(Head + """
+            extenders:
+            - {urlPrefix: "http://a", ignorable: true, httpTimeout: 100ms}
+            - {urlPrefix: "http://b", managedResources: [{name: vendor.com/gpu, ignoredByScheduler: true}, {name: vendor.com/nic}]}
+            profiles:
+            - pluginConfig: [{name: NodeResourcesFit, args: {ignoredResources: [vendor.com/other]}}]
+            """);
+        Assert.Equal(["http://b 5 False", "http://a 0.1 True"], configuration.Extenders.Select(e => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{e.UrlPrefix} {e.Timeout.TotalSeconds} {e.IsIgnorable}")));
+        Assert.Equal(["vendor.com/gpu"], Assert.Single(configuration.Profiles).Settings.Fit.IgnoredResources);
     }
 
     [Fact]
@@ -99,7 +116,15 @@ public sealed class SchedulerConfigurationTests
     public static TheoryData<string, string> Wrong => new()
     {
         { "profiles: []\nextra: 1", "extra: unknown field; known here: apiVersion, kind, profiles, percentageOfNodesToScore, podInitialBackoffSeconds, podMaxBackoffSeconds, parallelism, leaderElection, clientConnection, enableProfiling, enableContentionProfiling, extenders, delayCacheUntilActive" },
-        { "extenders: [{urlPrefix: x}]", "extenders: not supported; take them out" },
+        { "extenders: [{urlPrefix: x}]", "extenders[0].urlPrefix: \"x\" must be a URL, as http://127.0.0.1:8888/scheduler" },
+        { "extenders: [{filterVerb: x}]", "extenders[0].urlPrefix: Required value" },
+        { "extenders: [{urlPrefix: 'http://x', prioritizeVerb: p}]", "extenders[0].weight: 0 must have a positive weight applied to it" },
+        { "extenders: [{urlPrefix: 'http://x', bindVerb: b}, {urlPrefix: 'http://y', bindVerb: b}]", "extenders: found 2 extenders implementing bind; only one extender can implement bind" },
+        { "extenders: [{urlPrefix: 'http://x', managedResources: [{name: cpu}]}]", "extenders[0].managedResources[0].name: \"cpu\" is an invalid extended resource name" },
+        { "extenders: [{urlPrefix: 'http://x', managedResources: [{name: a/b}]}, {urlPrefix: 'http://y', managedResources: [{name: a/b}]}]",
+            "extenders[1].managedResources[0].name: \"a/b\" duplicate extender managed resource name" },
+        { "extenders: [{urlPrefix: 'http://x', tlsConfig: {caFile: /nowhere}}]", "extenders[0].tlsConfig.caFile: Could not find file '/nowhere'." },
+        { "extenders: [{urlPrefix: 'http://x', httpTimeout: soon}]", "extenders[0].httpTimeout: \"soon\" must be a duration, as 1m30s" },
         { "percentageOfNodesToScore: 101", "percentageOfNodesToScore: 101 not in valid range [0-100]" },
         { "podInitialBackoffSeconds: 20", "podMaxBackoffSeconds: 10 must be greater than or equal to PodInitialBackoffSeconds" },
         { "profiles: [{schedulerName: a}, {}]", "profiles[1].schedulerName: Required value" },
@@ -108,6 +133,8 @@ public sealed class SchedulerConfigurationTests
         { "profiles: [{plugins: {score: {enabled: [{name: NodePorts}]}}}]", "profiles[0].plugins.score.enabled: NodePorts does not extend score" },
         { "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: Worst}}}]}]",
             "profiles[0].pluginConfig[0].args.scoringStrategy.type: \"Worst\" not one of LeastAllocated, MostAllocated, RequestedToCapacityRatio" },
+        { "profiles: [{pluginConfig: [{name: DynamicResources, args: {filterTimeout: -1s}}]}]", "profiles[0].pluginConfig[0].args.filterTimeout: \"-1s\" must be zero or positive" },
+        { "profiles: [{pluginConfig: [{name: DynamicResources, args: {bindingTimeout: 500ms}}]}]", "profiles[0].pluginConfig[0].args.bindingTimeout: \"500ms\" must be at least 1 second" },
         { "profiles: [{pluginConfig: [{name: InterPodAffinity, args: {hardPodAffinityWeight: 101}}]}]", "profiles[0].pluginConfig[0].args.hardPodAffinityWeight: 101 not in valid range [0-100]" },
         { "profiles: [{pluginConfig: [{name: PodTopologySpread, args: {defaultConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: ScheduleAnyway}]}}]}]",
             "profiles[0].pluginConfig[0].args.defaultingType: null must be List when .defaultConstraints are not empty" },
@@ -127,5 +154,5 @@ public sealed class SchedulerConfigurationTests
 
     private static ProfileSettings Single(string text) => Assert.Single(SchedulerConfiguration.Parse(Head + text).Profiles);
 
-    private static string Scores(ProfileSettings profile) => string.Join(", ", profile.Scores.Where(s => s.Name != "DynamicResources").Select(s => $"{s.Name} {s.Weight}"));
+    private static string Scores(ProfileSettings profile) => string.Join(", ", profile.Scores.Select(s => $"{s.Name} {s.Weight}"));
 }

@@ -7,8 +7,7 @@ using Bramble.Supervisor.Tokens;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Bramble.Supervisor.Tests.Joining;
@@ -49,9 +48,9 @@ public sealed class SupervisorClientTests : IAsyncDisposable
     [Fact]
     public async Task A_clock_that_is_somewhat_off_is_a_warning()
     {
-        var log = new Lines();
-        using var client = await JoinAsync(await ServeAsync(), clock: Now.AddMinutes(10), log: log);
-        Assert.Matches("^This machine's clock differs from the server's by (59[5-9]|60[0-5]) s. Set it: timedatectl set-ntp true.$", Assert.Single(log.Written));
+        var told = new List<int>();
+        using var client = await JoinAsync(await ServeAsync(), clock: Now.AddMinutes(10), clockDiffers: told.Add);
+        Assert.InRange(Assert.Single(told), 595, 605);
     }
 
     [Fact]
@@ -103,6 +102,26 @@ public sealed class SupervisorClientTests : IAsyncDisposable
         else Assert.EndsWith(refusal, Assert.IsType<JoinException>(refused).Message);
     }
 
+    [Theory]
+    [InlineData("the server knows the machine, so an expired token does not matter", true, false, "known")]
+    [InlineData("its Node was deleted, so the token counts", false, true, "by token")]
+    [InlineData("its Node was deleted and the token has ended", false, false, null)]
+    public async Task A_machine_that_has_joined_comes_with_its_certificate(string because, bool knowsCertificate, bool knowsToken, string? expected)
+    {
+        var (certificate, key) = _ca.Issue(new LeafRequest("system:node:pi", ["system:nodes"], CertificateUse.Client));
+        using var leaf = X509Certificate2.CreateFromPem(certificate, key);
+        using var own = X509CertificateLoader.LoadPkcs12(leaf.Export(X509ContentType.Pkcs12), null);
+        var server = await ServeAsync(who: (hasCertificate, hasToken) => hasCertificate ? (knowsCertificate ? (200, "known") : (401, "")) : hasToken && knowsToken ? (200, "by token") : (401, ""));
+        var answer = await Record.ExceptionAsync(async () =>
+        {
+            using var client = await JoinAsync(server, own: own);
+            Assert.Equal(expected, await client.GetAsync("/v1-k3s/client-ca.crt", Cancel));
+            Assert.Equal(expected, await client.SignAsync("/v1-k3s/client-kubelet.crt", [1], new NodeClaim("pi", "password", []), Cancel));
+        });
+        if (expected is null) Assert.Contains("does not accept the token", Assert.IsType<JoinException>(answer).Message);
+        else Assert.True(answer is null, because + ": " + answer);
+    }
+
     [Fact]
     public async Task Settings_of_a_server_that_lacks_what_an_agent_needs_are_told()
     {
@@ -117,8 +136,8 @@ public sealed class SupervisorClientTests : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<SupervisorClient> JoinAsync(Uri server, string? hash = null, DateTimeOffset? clock = null, ILogger? log = null) =>
-        SupervisorClient.ConnectAsync(server, new JoinToken(hash ?? CertificateAuthority.HashOfServedBundle(_ca.ChainPem), "node", "secret"), new FakeTimeProvider(clock ?? Now), log ?? NullLogger.Instance, Cancel);
+    private Task<SupervisorClient> JoinAsync(Uri server, string? hash = null, DateTimeOffset? clock = null, Action<int>? clockDiffers = null, X509Certificate2? own = null) =>
+        SupervisorClient.ConnectAsync(server, new JoinToken(hash ?? CertificateAuthority.HashOfServedBundle(_ca.ChainPem), "node", "secret"), own, new FakeTimeProvider(clock ?? Now), clockDiffers ?? (_ => { }), Cancel);
 
     private async Task<string> RefusalAsync(Uri server, string? hash = null, DateTimeOffset? clock = null)
     {
@@ -131,13 +150,18 @@ public sealed class SupervisorClientTests : IAsyncDisposable
 
     /// <param name="address">Which its certificate is made for.</param>
     /// <param name="answers">One path that answers otherwise.</param>
-    private async Task<Uri> ServeAsync(IPAddress? address = null, (string Path, int Status, string Body)? answers = null)
+    /// <param name="who">What all but the CA answer to who has a certificate, and to who has a token.</param>
+    private async Task<Uri> ServeAsync(IPAddress? address = null, (string Path, int Status, string Body)? answers = null, Func<bool, bool, (int Status, string Body)>? who = null)
     {
         var (certificate, key) = _ca.Issue(new LeafRequest("k3s", [], CertificateUse.Server, null, [address ?? IPAddress.Loopback]));
         using var leaf = X509Certificate2.CreateFromPem(certificate, key);
         var serving = X509CertificateLoader.LoadPkcs12(leaf.Export(X509ContentType.Pkcs12), null);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(serving)));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(serving, https =>
+        {
+            https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+            https.AllowAnyClientCertificate();
+        })));
         var server = _server = builder.Build();
         server.Run(async http =>
         {
@@ -147,20 +171,14 @@ public sealed class SupervisorClientTests : IAsyncDisposable
                 http.Response.StatusCode = other.Status;
                 await http.Response.WriteAsync(other.Body);
             }
+            else if (path != "/cacerts" && who is not null)
+            {
+                (http.Response.StatusCode, var body) = who(http.Connection.ClientCertificate is not null, http.Request.Headers.Authorization.Count > 0);
+                await http.Response.WriteAsync(body);
+            }
             else await http.Response.WriteAsync(path == "/cacerts" ? _ca.ChainPem : "pong");
         });
         await server.StartAsync(Cancel);
         return new Uri($"https://127.0.0.1:{new Uri(server.Urls.Single()).Port}");
-    }
-
-    private sealed class Lines : ILogger
-    {
-        public List<string> Written { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel level) => true;
-
-        public void Log<TState>(LogLevel level, EventId id, TState state, Exception? error, Func<TState, Exception?, string> format) => Written.Add(format(state, error));
     }
 }

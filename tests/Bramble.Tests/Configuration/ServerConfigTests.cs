@@ -23,6 +23,14 @@ public class ServerConfigTests
     }
 
     [Fact]
+    public void With_IPv6_both_families_are_listened_on()
+    {
+        var config = Read("--node-ip=fd00::10", "--cluster-cidr=fd00:42::/56", "--service-cidr=fd00:43::/112");
+        Assert.Equal("[::]:6443", config.Listen.ToString());
+        Assert.Equal("https://127.0.0.1:6443", config.LocalUrl);
+    }
+
+    [Fact]
     public void A_bind_address_is_where_local_clients_go() => Assert.Equal("https://192.168.1.10:7443", Read("--bind-address=192.168.1.10", "--https-listen-port=7443").LocalUrl);
 
     [Fact]
@@ -36,6 +44,9 @@ public class ServerConfigTests
     [Theory]
     [InlineData("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both", "--cluster-cidr=fd00:42::/56")]
     [InlineData("--service-node-port-range: \"30000\" is no range like 30000-32767", "--service-node-port-range=30000")]
+    [InlineData("--node-label: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')", "--node-label=a b=c")]
+    [InlineData("--node-label: a node may not give itself \"node-role.kubernetes.io/worker\", as it could draw others' pods to itself; on a server: kubectl label node NAME node-role.kubernetes.io/worker=true", "--node-label=node-role.kubernetes.io/worker=true")]
+    [InlineData("--node-taint: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')", "--node-taint=a b:NoSchedule")]
     [InlineData("--flannel-backend: \"ipsec\" is not one of none, vxlan, host-gw, wireguard-native", "--flannel-backend=ipsec")]
     [InlineData("--write-kubeconfig-mode: \"rw\" is no octal mode like 0644", "--write-kubeconfig-mode=rw")]
     [InlineData("--node-taint: \"a=b\" must be KEY=VALUE:EFFECT with effect NoSchedule, PreferNoSchedule or NoExecute", "--node-taint=a=b")]

@@ -10,12 +10,11 @@ namespace Bramble.ApiServer.Admission.Quota;
 internal static class QuotaStatus
 {
     private static readonly GroupResource Pods = new("", "pods");
-    private static readonly GroupResource DeviceClaims = new("resource.k8s.io", "resourceclaims");
     private static readonly GroupResource Claims = new("", "persistentvolumeclaims");
 
     /// <summary>The resources whose objects a quota counts.</summary>
     public static IReadOnlyList<GroupResource> ResourcesOf(JsonObject? spec) =>
-        [.. (spec.Object("hard") ?? []).Select(limit => ResourceOf(limit.Key)).OfType<GroupResource>().Distinct()];
+        [.. (spec.Object("hard") ?? []).SelectMany(limit => ResourcesOf(limit.Key)).Distinct()];
 
     /// <summary>Null: it says so already.</summary>
     public static JsonObject? Decide(JsonObject quota, IResourceReader reader, DateTimeOffset now)
@@ -32,7 +31,7 @@ internal static class QuotaStatus
             {
                 var tree = obj.ToTree();
                 if (hasScopes && !QuotaScopes.Match(spec, resource, tree)) continue;
-                foreach (var (name, quantity) in QuotaUsage.Of(resource, tree, now))
+                foreach (var (name, quantity) in QuotaUsage.Of(resource, tree, reader, now))
                     if (used.TryGetValue(name, out var sum)) used[name] = sum + quantity;
             }
         }
@@ -43,6 +42,14 @@ internal static class QuotaStatus
         return JsonNode.DeepEquals(status, quota.Object("status")) ? null : status;
     }
 
+    private static IEnumerable<GroupResource> ResourcesOf(string name)
+    {
+        if (ResourceOf(name) is not { } one) yield break;
+        yield return one;
+        // What a Pod may ask for as an extended resource a claim may ask for as devices.
+        if (one == Pods && name.StartsWith("requests.", StringComparison.Ordinal) && name.Contains('/')) yield return QuotaUsage.DeviceClaims;
+    }
+
     private static GroupResource? ResourceOf(string name)
     {
         if (name.StartsWith("count/", StringComparison.Ordinal))
@@ -50,7 +57,7 @@ internal static class QuotaStatus
             var dot = name.IndexOf('.');
             return dot < 0 ? new GroupResource("", name["count/".Length..]) : new GroupResource(name[(dot + 1)..], name["count/".Length..dot]);
         }
-        if (name.EndsWith(QuotaUsage.OfDeviceClass, StringComparison.Ordinal)) return DeviceClaims;
+        if (name.EndsWith(QuotaUsage.OfDeviceClass, StringComparison.Ordinal)) return QuotaUsage.DeviceClaims;
         if (name == "requests.storage" || name == "persistentvolumeclaims" || name.Contains(".storageclass.storage.k8s.io/", StringComparison.Ordinal)) return Claims;
         if (name is "pods" or "cpu" or "memory" or "ephemeral-storage" || name.StartsWith("requests.", StringComparison.Ordinal) || name.StartsWith("limits.", StringComparison.Ordinal)
             || name.StartsWith("hugepages-", StringComparison.Ordinal)) return Pods;

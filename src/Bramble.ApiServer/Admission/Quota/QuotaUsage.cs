@@ -1,13 +1,16 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Api.Quantities;
+using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission.Quota;
 
-/// <summary>What one object uses of a ResourceQuota, by the names a quota may limit. Pure.</summary>
+/// <summary>What one object uses of a ResourceQuota, by the names a quota may limit. Pure but for the caches it reads.</summary>
 internal static class QuotaUsage
 {
+    public static readonly GroupResource DeviceClaims = new("resource.k8s.io", "resourceclaims");
+
     private static readonly Quantity One = Quantity.FromUnits(1);
 
     /// <summary>Counted under their own name as well as under <c>count/</c>.</summary>
@@ -16,10 +19,15 @@ internal static class QuotaUsage
         "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims",
     };
 
-    public static Dictionary<string, Quantity> Of(GroupResource resource, JsonObject obj, DateTimeOffset now)
+    /// <param name="reader">Finds the classes of devices, and the Pod a claim was made for.</param>
+    public static Dictionary<string, Quantity> Of(GroupResource resource, JsonObject obj, IResourceReader reader, DateTimeOffset now)
     {
         Dictionary<string, Quantity> usage = new(StringComparer.Ordinal) { [$"count/{resource}"] = One };
-        if (resource is ("resource.k8s.io", "resourceclaims")) AddDevices(usage, obj.Object("spec").Object("devices"));
+        if (resource == DeviceClaims)
+        {
+            AddDevices(usage, obj.Object("spec").Object("devices"));
+            DevicesAsResources.Add(usage, obj, reader, now);
+        }
         if (resource.Group.Length > 0) return usage;
         if (resource.Resource == "pods") AddPod(usage, obj, now);
         else if (CountedByName.Contains(resource.Resource)) usage[resource.Resource] = One;

@@ -39,7 +39,7 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvi
     public async ValueTask ValidateAsync(AdmissionRequest request, CancellationToken cancel)
     {
         if (request.Reader.List(Quotas, request.Namespace).Count == 0) return;
-        var wanted = QuotaUsage.Of(request.Resource, request.Object!, time.GetUtcNow());
+        var wanted = QuotaUsage.Of(request.Resource, request.Object!, request.Reader, time.GetUtcNow());
         // What must be said is asked by all quotas before the first one counts.
         if (request.Resource == Pods)
             foreach (var quota in QuotasAbout(request))
@@ -78,7 +78,7 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvi
         var spec = quota.Object("spec");
         var hard = PodResources.Read(spec, "hard");
         // What the object used before counts where the quota was about it before.
-        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old && QuotaScopes.Match(spec, request.Resource, old) ? QuotaUsage.Of(request.Resource, old, time.GetUtcNow()) : [];
+        var before = request.Operation == AdmissionOperation.Update && request.OldObject is { } old && QuotaScopes.Match(spec, request.Resource, old) ? QuotaUsage.Of(request.Resource, old, request.Reader, time.GetUtcNow()) : [];
         SortedDictionary<string, Quantity> asked = new(StringComparer.Ordinal);
         foreach (var (name, quantity) in wanted)
         {

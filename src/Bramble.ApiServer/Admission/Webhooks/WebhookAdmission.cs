@@ -12,7 +12,7 @@ using Bramble.Client;
 namespace Bramble.ApiServer.Admission.Webhooks;
 
 /// <summary>What both kinds of webhook plugins share: the configured webhooks that a request concerns, and one call.</summary>
-internal abstract class WebhookAdmission(string configurations, IAuthorizer authorizer) : IAdmissionPlugin
+internal abstract class WebhookAdmission(string configurations, IAuthorizer authorizer, Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod) : IAdmissionPlugin
 {
     private static readonly HashSet<string> ExemptKinds = new(StringComparer.Ordinal)
     {
@@ -21,7 +21,7 @@ internal abstract class WebhookAdmission(string configurations, IAuthorizer auth
 
     private readonly GroupResource _configurations = new("admissionregistration.k8s.io", configurations);
     private readonly ConditionalWeakTable<KubeObject, IReadOnlyList<Webhook>> _known = [];
-    private readonly WebhookClient _client = new();
+    private readonly WebhookClient _client = new(dialPod);
 
     public abstract string Name { get; }
 
@@ -76,7 +76,7 @@ internal abstract class WebhookAdmission(string configurations, IAuthorizer auth
 }
 
 /// <summary>MutatingAdmissionWebhook: one after the other; who asked for it (reinvocationPolicy IfNeeded) is called once more when a later one changed the object.</summary>
-internal sealed class MutatingAdmissionWebhook(IAuthorizer authorizer) : WebhookAdmission("mutatingwebhookconfigurations", authorizer)
+internal sealed class MutatingAdmissionWebhook(IAuthorizer authorizer, Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod) : WebhookAdmission("mutatingwebhookconfigurations", authorizer, dialPod)
 {
     public override string Name => "MutatingAdmissionWebhook";
 
@@ -120,7 +120,7 @@ internal sealed class MutatingAdmissionWebhook(IAuthorizer authorizer) : Webhook
 }
 
 /// <summary>ValidatingAdmissionWebhook: all at the same time; the first refusal is the answer.</summary>
-internal sealed class ValidatingAdmissionWebhook(IAuthorizer authorizer) : WebhookAdmission("validatingwebhookconfigurations", authorizer)
+internal sealed class ValidatingAdmissionWebhook(IAuthorizer authorizer, Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod) : WebhookAdmission("validatingwebhookconfigurations", authorizer, dialPod)
 {
     public override string Name => "ValidatingAdmissionWebhook";
 

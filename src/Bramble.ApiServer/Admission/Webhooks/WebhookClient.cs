@@ -8,6 +8,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Bramble.ApiServer.Aggregation;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Strategies;
 
@@ -18,7 +19,7 @@ internal sealed class WebhookCallException(string message, Exception? inner = nu
 
 /// <summary>HTTPS to webhooks: a URL, or a Service by its cluster address with the certificate of <c>NAME.NAMESPACE.svc</c>. One connection pool a webhook, as long as
 /// its configuration stays. Thread-safe.</summary>
-internal sealed class WebhookClient
+internal sealed class WebhookClient(Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod)
 {
     /// <summary>An answer carries an object and a patch at most.</summary>
     private const int AnswerBytesMax = 8 * 1024 * 1024;
@@ -75,7 +76,7 @@ internal sealed class WebhookClient
         _ => e.Message,
     };
 
-    private static HttpClient Connect(JsonObject? config, IResourceReader reader)
+    private HttpClient Connect(JsonObject? config, IResourceReader reader)
     {
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1) };
         if (config.Text("caBundle") is { Length: > 0 } bundle) handler.SslOptions.CertificateChainPolicy = TrustOnly(bundle);
@@ -84,8 +85,14 @@ internal sealed class WebhookClient
             var (ns, name, port) = (service.Text("namespace"), service.Text("name"), (int)(service.LongOrNull("port") ?? 443));
             handler.ConnectCallback = async (_, cancel) =>
             {
-                var address = reader.Find(new("", "services"), new(ns, name))?.ToTree().Object("spec").Text("clusterIP");
-                if (address is null) throw new WebhookCallException($"service \"{name}\" not found");
+                var found = ServiceResolver.Find(reader, new(ns, name)) ?? throw new WebhookCallException($"service \"{name}\" not found");
+                if (dialPod is not null)
+                {
+                    var endpoint = ServiceResolver.PortName(found, port) is { } portName ? ServiceResolver.Endpoints(found, portName, ServiceResolver.SlicesOf(reader, new(ns, name))).FirstOrDefault() : default;
+                    if (endpoint.Host is null) throw new WebhookCallException($"no endpoints available for service \"{name}\"");
+                    return await dialPod(endpoint.Host, endpoint.Port, cancel);
+                }
+                var address = found.Object("spec").Text("clusterIP");
                 if (!IPAddress.TryParse(address, out var ip)) throw new WebhookCallException($"cannot route to service with ClusterIP \"{address}\"");
                 var socket = new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 try

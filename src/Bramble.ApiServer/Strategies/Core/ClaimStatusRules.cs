@@ -32,7 +32,7 @@ internal static class ClaimStatusRules
     {
         var count = errors.Count;
         errors.InvalidEach(path, name, Formats.LabelKey(name));
-        if (errors.Count == count && ResourceRules.IsNative(name) && name != "storage") errors.NotSupported(path, name, ["storage"]);
+        if (errors.Count == count && Formats.IsNativeResource(name) && name != "storage") errors.NotSupported(path, name, ["storage"]);
         return errors.Count == count;
     }
 }

@@ -20,6 +20,6 @@ internal sealed class DeviceClassStrategy : KindStrategy
         var isStored = before is not null && !spec.Differs(before, "config");
         if (!DeviceRules.IsTooLong(spec, "config", DeviceRules.ListMax, path.Child("config"), errors))
             foreach (var (index, configuration) in spec.Items("config")) DeviceRules.Configuration(configuration, isStored, path.Child("config").Index(index), errors);
-        if (spec.TextOrNull("extendedResourceName") is { } name && !ResourceRules.IsExtended(name)) errors.Invalid(path.Child("extendedResourceName"), name, "must be a valid extended resource name");
+        if (spec.TextOrNull("extendedResourceName") is { } name && !Formats.IsExtendedResource(name)) errors.Invalid(path.Child("extendedResourceName"), name, "must be a valid extended resource name");
     }
 }

@@ -29,14 +29,9 @@ internal static class ResourceRules
 
     public static bool IsHugePages(string name) => name.StartsWith("hugepages-", StringComparison.Ordinal);
 
-    public static bool IsNative(string name) => !name.Contains('/') || name.Contains("kubernetes.io/", StringComparison.Ordinal);
-
-    public static bool IsExtended(string name) =>
-        !IsNative(name) && !name.StartsWith("requests.", StringComparison.Ordinal) && Formats.LabelKey("requests." + name).Count == 0;
-
     public static bool IsStandard(string name) => Standard.Contains(name) || IsHugePages(name) || name.StartsWith("requests.hugepages-", StringComparison.Ordinal);
 
-    public static bool AllowsOvercommit(string name) => IsNative(name) && !IsHugePages(name);
+    public static bool AllowsOvercommit(string name) => Formats.IsNativeResource(name) && !IsHugePages(name);
 
     public static void Name(string name, FieldPath path, FieldErrors errors)
     {
@@ -51,7 +46,7 @@ internal static class ResourceRules
         {
             if (name is not ("cpu" or "memory" or "ephemeral-storage") && !IsHugePages(name)) errors.Invalid(path, name, "must be a standard resource for containers");
         }
-        else if (!IsNative(name) && !IsExtended(name))
+        else if (!Formats.IsNativeResource(name) && !Formats.IsExtendedResource(name))
         {
             errors.Invalid(path, name, "doesn't follow extended resource name standard");
         }
@@ -74,7 +69,7 @@ internal static class ResourceRules
     public static void Value(string resource, Quantity value, FieldPath path, FieldErrors errors)
     {
         if (value.Sign < 0) errors.Invalid(path, value.ToString(), NumberRules.NotNegative);
-        if ((Integers.Contains(resource) || IsExtended(resource)) && value.Nanos % 1_000_000_000 != 0) errors.Invalid(path, value.ToString(), "must be an integer");
+        if ((Integers.Contains(resource) || Formats.IsExtendedResource(resource)) && value.Nanos % 1_000_000_000 != 0) errors.Invalid(path, value.ToString(), "must be an integer");
     }
 
     public static void ContainerRequirements(JsonObject? resources, HashSet<string> claims, FieldPath path, FieldErrors errors) =>

@@ -13,13 +13,13 @@ internal sealed record CustomZone(string Zone, IReadOnlyList<IPEndPoint>? Server
 
 /// <summary>What the ConfigMap <c>kube-system/coredns-custom</c> adds to the cluster DNS, as K3s documents it: keys <c>*.server</c> are zones of their own,
 /// keys <c>*.override</c> are plugins of the main zone. Of CoreDNS' plugins: forward, hosts and rewrite name; those that only tune are skipped, others are
-/// told in <c>Refused</c>. Immutable.</summary>
-internal sealed record CustomDns(IReadOnlyList<CustomZone> Zones, IReadOnlyDictionary<string, NameRecords> Hosts, IReadOnlyList<string> Refused)
+/// told in <c>Refused</c>. <c>Servers</c>: whom to ask in place of the node's resolvers; null: those. Immutable.</summary>
+internal sealed record CustomDns(IReadOnlyList<CustomZone> Zones, IReadOnlyDictionary<string, NameRecords> Hosts, IReadOnlyList<IPEndPoint>? Servers, IReadOnlyList<string> Refused)
 {
     private const string Mounted = "/etc/coredns/custom/";
     private static readonly HashSet<string> Tuning = ["errors", "log", "cache", "loop", "reload", "loadbalance", "health", "ready", "prometheus", "debug", "bufsize", "nsid", "cancel", "metadata", "minimal", "header"];
 
-    public static readonly CustomDns None = new([], ReadOnlyDictionary<string, NameRecords>.Empty, []);
+    public static readonly CustomDns None = new([], ReadOnlyDictionary<string, NameRecords>.Empty, null, []);
 
     /// <summary>The zone that a name belongs to, the longest first; null: the cluster's and the world's.</summary>
     public CustomZone? ZoneOf(ReadOnlySpan<char> name)
@@ -42,7 +42,7 @@ internal sealed record CustomDns(IReadOnlyList<CustomZone> Zones, IReadOnlyDicti
             {
                 reading.Refused.Add($"{key}: {malformed.Message}");
             }
-        return new CustomDns([.. reading.Zones.OrderByDescending(zone => zone.Zone.Length)], reading.Hosts, reading.Refused);
+        return new CustomDns([.. reading.Zones.OrderByDescending(zone => zone.Zone.Length)], reading.Hosts, reading.MainServers, reading.Refused);
     }
 
     private sealed class Reading(IReadOnlyDictionary<string, string> data)
@@ -50,6 +50,7 @@ internal sealed record CustomDns(IReadOnlyList<CustomZone> Zones, IReadOnlyDicti
         public List<CustomZone> Zones { get; } = [];
         public Dictionary<string, NameRecords> Hosts { get; } = new(StringComparer.Ordinal);
         public List<string> Refused { get; } = [];
+        public IReadOnlyList<IPEndPoint>? MainServers { get; private set; }
 
         public void Servers(string key, IReadOnlyList<CorefileEntry> blocks)
         {
@@ -85,6 +86,12 @@ internal sealed record CustomDns(IReadOnlyList<CustomZone> Zones, IReadOnlyDicti
                 {
                     case "hosts":
                         _ = AddHosts(key, plugin, Hosts);
+                        break;
+                    case "forward":
+                        // It stands before the main zone's own, so it is the one that is asked.
+                        if (Forward(key, plugin) is not { Count: > 0 } servers) break;
+                        if (ZoneName(plugin.Arguments.First()) is { } zone) Zones.Add(new CustomZone(zone, servers, ReadOnlyDictionary<string, NameRecords>.Empty, FallsThrough: true));
+                        else MainServers ??= servers;
                         break;
                     case "rewrite" when Alias(plugin) is var (from, to):
                         Hosts[from] = new NameRecords { Cname = to };

@@ -167,6 +167,7 @@ internal sealed class IngressApplication(IngressState state, IngressMetrics metr
     private static void AddForwardedHeaders(DefaultHttpContext http, EntryPoints entry)
     {
         var headers = http.Request.Headers;
+        foreach (var name in ClientsClaims) headers.Remove(name);
         var client = http.Connection.RemoteIpAddress?.ToString() ?? "";
         var isSecure = entry == EntryPoints.WebSecure;
         var host = http.Request.Host;
@@ -177,6 +178,9 @@ internal sealed class IngressApplication(IngressState state, IngressMetrics metr
         headers["X-Forwarded-Server"] = ServerName;
         headers["X-Real-Ip"] = client;
     }
+
+    // What a proxy in front of Traefik would say; nobody is in front of us whom we know.
+    private static readonly string[] ClientsClaims = ["X-Forwarded-Prefix", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info"];
 
     private static readonly string ServerName = Environment.MachineName;
 

@@ -22,7 +22,7 @@ public sealed class CustomDnsTests
         ["lab.server"] = "lab.example {\n hosts {\n 192.0.2.7 nas.lab.example NAS2.lab.example\n fd00::7 nas.lab.example\n }\n}\n",
         ["half.server"] = "half.example {\n hosts /etc/coredns/custom/half.hosts {\n fallthrough\n }\n forward . 192.0.2.55\n}\n",
         ["half.hosts"] = "192.0.2.8 one.half.example # a comment\n",
-        ["main.override"] = "log\nrewrite name exact old.example web.default.svc.cluster.local\nhosts {\n 192.0.2.9 printer.home\n fallthrough\n}\n",
+        ["main.override"] = "log\nrewrite name exact old.example web.default.svc.cluster.local\nhosts {\n 192.0.2.9 printer.home\n fallthrough\n}\nforward vpn.example 192.0.2.60\nforward . 192.0.2.1 192.0.2.2:5353\nforward . 192.0.2.3\n",
         ["wrong.server"] = "secure.example {\n forward . tls://9.9.9.9\n}\n.:53 {\n whoami\n}\n",
         ["broken.server"] = "x {\n",
         ["readme"] = "not for the DNS",
@@ -39,6 +39,9 @@ public sealed class CustomDnsTests
         Assert.Null(Read.ZoneOf("mycorp.example"));
         Assert.Null(Read.ZoneOf("web.default.svc.cluster.local"));
     }
+
+    [Fact]
+    public void Other_servers_for_the_main_zone_take_the_place_of_the_nodes() => Assert.Equal("192.0.2.1:53 192.0.2.2:5353", string.Join(' ', Read.Servers!));
 
     [Fact]
     public void What_is_not_understood_is_told_and_the_rest_is_in_use() => Assert.Equal(
@@ -59,6 +62,7 @@ public sealed class CustomDnsTests
     [InlineData("two.half.example", DnsType.A, "ask 192.0.2.55:53")]
     [InlineData("www.corp.example", DnsType.A, "ask 192.0.2.53:53,192.0.2.54:5353")]
     [InlineData("www.deep.corp.example", DnsType.A, "forward")]
+    [InlineData("www.vpn.example", DnsType.A, "ask 192.0.2.60:53")]
     [InlineData("secure.example", DnsType.A, "Refused")]
     [InlineData("printer.home", DnsType.A, "NoError A 192.0.2.9")]
     [InlineData("old.example", DnsType.A, "resolve web.default.svc.cluster.local")]
