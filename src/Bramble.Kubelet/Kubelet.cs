@@ -6,9 +6,11 @@ using Bramble.Kubelet.Cgroups;
 using Bramble.Kubelet.Containers;
 using Bramble.Kubelet.Cri;
 using Bramble.Kubelet.Csi;
+using Bramble.Kubelet.Dra;
 using Bramble.Kubelet.Eviction;
 using Bramble.Kubelet.Images;
 using Bramble.Kubelet.Node;
+using Bramble.Kubelet.Plugins;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Probes;
 using Bramble.Kubelet.Stats;
@@ -59,6 +61,9 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         node.VolumesInUse = () => driverMounts.InUse;
         var volumes = new PodVolumes(
             config, new ClaimVolumes(config, client, driverMounts, (pod, type, reason, message) => parts!.Tell(pod, null, type, reason, message)), driverMounts, new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
+        var healths = new DeviceHealths(time);
+        await using var deviceDrivers = new DraDrivers(config, client, healths, time, _log);
+        var dynamicResources = new DynamicResources(client, PreparedClaims.Open(config.RootDirectory, _log), deviceDrivers, healths);
         var sandboxes = new SandboxConfigs(config, cgroups);
         var prober = new Prober(runtime, time);
         var services = new Reflector(client, Client.Resources.Services, new ListQuery(), _ => { }, time, _log);
@@ -75,6 +80,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             Observer = new PodObserver(runtime),
             Statuses = new PodStatusWriter(client, time, _log),
             Volumes = volumes,
+            DynamicResources = dynamicResources,
             Tokens = tokens,
             Objects = objects,
             Images = new ImagePuller(runtime, time),
@@ -95,6 +101,15 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             Log = _log,
         };
         workers = new PodWorkers(parts, () => node.Node, cancel);
+        healths.Changed = (driver, devices) =>
+        {
+            foreach (var uid in dynamicResources.PodsWith(driver, devices)) workers.Wake(uid);
+        };
+        deviceDrivers.Registered = async c =>
+        {
+            workers.WakeAll();
+            if (pods!.Synced.IsCompleted) await workers.UnprepareEndedAsync(c);
+        };
         var garbage = new ImageGarbage(runtime, config, events, time, _log);
         var stats = new CgroupStats(hierarchy);
         var evictor = new Evictor(workers, parts, stats, garbage, eviction, _log);
@@ -112,7 +127,8 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             workers.FollowRuntimeAsync(cancel),
             pressure.RunAsync(node.Hurry, evictor.RelieveAsync, cancel),
             RunPodsAsync(node, pods, workers, mirrors, cancel),
-            new PluginSockets(config, drivers, time, _log).RunAsync(cancel),
+            new PluginSockets(config, new Dictionary<string, IPluginKind> { ["CSIPlugin"] = drivers, ["DRAPlugin"] = deviceDrivers }, time, _log).RunAsync(cancel),
+            deviceDrivers.ForgetOldSlicesAsync(cancel),
             EnsureCsiNodeAsync(node, drivers, cancel),
             Part("housekeeping", RelistEvery, async c =>
             {

@@ -59,12 +59,21 @@ internal static partial class Log
     [LoggerMessage(4016, LogLevel.Information, "The kubelet's HTTPS server listens on {Address}:{Port}.")]
     public static partial void ServerListens(ILogger logger, string address, int port);
 
-    [LoggerMessage(4018, LogLevel.Information, "Storage driver {Driver} registered.")]
-    public static partial void DriverRegistered(ILogger logger, string driver);
+    [LoggerMessage(4018, LogLevel.Information, "{Type} {Driver} registered.")]
+    public static partial void DriverRegistered(ILogger logger, string type, string driver);
 
     [LoggerMessage(4019, LogLevel.Warning, "The plugin at {Socket} is not registered: {Why}. Trying again in {Delay}.")]
     public static partial void DriverNotRegistered(ILogger logger, string socket, string why, TimeSpan delay);
 
-    [LoggerMessage(4020, LogLevel.Warning, "Storage drivers are not seen, {Folder} cannot be watched: {Why}. Raise fs.inotify.max_user_instances and start again.")]
+    [LoggerMessage(4020, LogLevel.Warning, "Drivers are not seen, {Folder} cannot be watched: {Why}. Raise fs.inotify.max_user_instances and start again.")]
     public static partial void DriversNotWatched(ILogger logger, string folder, string why);
+
+    [LoggerMessage(4021, LogLevel.Warning, "ResourceSlices of {Driver} on this node could not be removed: {Why}. Trying again in {Delay}.")]
+    public static partial void SlicesNotWiped(ILogger logger, string driver, string why, TimeSpan delay);
+
+    [LoggerMessage(4022, LogLevel.Information, "Driver {Driver} is gone: its ResourceSlices on this node are removed.")]
+    public static partial void SlicesWiped(ILogger logger, string driver);
+
+    [LoggerMessage(4023, LogLevel.Error, "{File} is not readable ({Why}) and set aside as {Aside}. Devices of claims prepared before may stay prepared: delete their pods, or drain the node.")]
+    public static partial void ClaimsUnreadable(ILogger logger, string file, string why, string aside);
 }

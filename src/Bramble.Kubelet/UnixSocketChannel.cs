@@ -9,7 +9,8 @@ internal static class UnixSocketChannel
     private const int ReceiveMax = 16 << 20;
 
     /// <param name="endpoint">A path, with or without <c>unix://</c>.</param>
-    public static GrpcChannel Open(string endpoint)
+    /// <param name="connected">Called at each connection that is made (true) and ended (false); such a channel keeps an idle connection. Null: nobody asks.</param>
+    public static GrpcChannel Open(string endpoint, Action<bool>? connected = null)
     {
         var path = endpoint.StartsWith("unix://", StringComparison.Ordinal) ? endpoint["unix://".Length..] : endpoint;
         var handler = new SocketsHttpHandler
@@ -22,7 +23,7 @@ internal static class UnixSocketChannel
                 try
                 {
                     await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancel);
-                    return new NetworkStream(socket, ownsSocket: true);
+                    return connected is null ? new NetworkStream(socket, ownsSocket: true) : new WatchedStream(socket, connected);
                 }
                 catch
                 {
@@ -31,6 +32,25 @@ internal static class UnixSocketChannel
                 }
             },
         };
+        if (connected is not null) handler.PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan;
         return GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = ReceiveMax });
+    }
+
+    /// <summary>Tells when the connection begins and when it ends: the HTTP/2 connection reads all the time, and closes its stream at the end of the other side.</summary>
+    private sealed class WatchedStream : NetworkStream
+    {
+        private Action<bool>? _connected;
+
+        public WatchedStream(Socket socket, Action<bool> connected) : base(socket, ownsSocket: true)
+        {
+            _connected = connected;
+            connected(true);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            base.Dispose(disposing);
+            Interlocked.Exchange(ref _connected, null)?.Invoke(false);
+        }
     }
 }

@@ -133,10 +133,13 @@ public sealed class InMemoryApi : IKubeClient
     {
         if (query.Namespace.Length > 0 && (string?)tree["metadata"]!["namespace"] != query.Namespace) return false;
         if (query.FieldSelector is not { } selector) return true;
-        var parts = selector.Split('=');
-        JsonNode? at = tree;
-        foreach (var step in parts[0].Split('.')) at = at?[step];
-        return (string?)at == parts[1];
+        return selector.Split(',').All(term =>
+        {
+            var parts = term.Split('=');
+            JsonNode? at = tree;
+            foreach (var step in parts[0].Split('.')) at = at?[step];
+            return (string?)at == parts[1];
+        });
     }
 
     private static JsonNode? Merge(JsonNode? target, JsonNode? patch)

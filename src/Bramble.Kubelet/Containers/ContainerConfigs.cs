@@ -19,6 +19,9 @@ internal sealed record ContainerInput
     public required IReadOnlyDictionary<string, MountedVolume> Volumes { get; init; }
     public required List<KeyValuePair<string, string>> Environment { get; init; }
 
+    /// <summary>CDI names of its devices.</summary>
+    public IReadOnlyList<string> CdiDevices { get; init; } = [];
+
     /// <summary>Id of the container whose process namespace this one joins.</summary>
     public string? TargetId { get; init; }
 }
@@ -55,6 +58,7 @@ internal sealed class ContainerConfigs(PodVolumes volumes, SandboxConfigs sandbo
         made.Command.Add((container.Command ?? []).Select(a => Expansion.Expand(a, Known)));
         made.Args.Add((container.Args ?? []).Select(a => Expansion.Expand(a, Known)));
         foreach (var (name, value) in input.Environment) made.Envs.Add(new KeyValue { Key = name, Value = ByteString.CopyFromUtf8(value) });
+        made.CDIDevices.Add(input.CdiDevices.Select(name => new CDIDevice { Name = name }));
         Label(made, input);
         AddMounts(made, input, Known);
         Directory.CreateDirectory(Path.Combine(sandboxes.LogFolder(pod), container.Name), (UnixFileMode)0b111_101_101);

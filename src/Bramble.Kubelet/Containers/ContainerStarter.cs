@@ -128,6 +128,7 @@ internal sealed class ContainerStarter(PodParts parts)
             PodIps = podIps,
             Volumes = volumes,
             Environment = environment,
+            CdiDevices = parts.DynamicResources.Devices(pod, spec.Container),
             TargetId = target,
         });
     }

@@ -1,4 +1,5 @@
 using Bramble.Kubelet.Csi.Protocol;
+using Bramble.Kubelet.Plugins;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Capability = Bramble.Kubelet.Csi.Protocol.NodeServiceCapability.Types.RPC.Types.Type;
@@ -98,8 +99,7 @@ internal sealed class CsiDriver : IDisposable
         }
         catch (RpcException e)
         {
-            // As Go's gRPC prints an error: events show it.
-            throw new CsiException($"rpc error: code = {e.StatusCode} desc = {e.Status.Detail}", e.StatusCode == StatusCode.NotFound, e);
+            throw new CsiException(e.InGosWords(), e.StatusCode == StatusCode.NotFound, e);
         }
     }
 }

@@ -3,11 +3,13 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Kubelet.Plugins;
+using Bramble.Kubelet.Plugins.Protocol;
 
 namespace Bramble.Kubelet.Csi;
 
 /// <summary>The storage drivers that run on this node, and what the API says of them: CSINode, and the node's topology labels. Thread-safe.</summary>
-internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IDisposable
+internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IPluginKind, IDisposable
 {
     /// <summary>The old in-tree plugins whose volumes this node mounts by their drivers: all of them.</summary>
     private const string Migrated = "kubernetes.io/aws-ebs,kubernetes.io/azure-disk,kubernetes.io/azure-file,kubernetes.io/cinder,kubernetes.io/gce-pd,kubernetes.io/portworx-volume,kubernetes.io/vsphere-volume";
@@ -25,6 +27,12 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IDi
     {
         if (await client.FindAsync(Resources.CSINodes, _node, cancel) is null) await CreateNodeAsync([], cancel);
     }
+
+    public string? WhyNot(PluginInfo plugin) => plugin.SupportedVersions.Any(v => v.TrimStart('v').Split('.')[0] == "1")
+        ? null
+        : $"CSI driver {plugin.Name} supports versions [{string.Join(' ', plugin.SupportedVersions)}]; 1.x is needed";
+
+    Task IPluginKind.AddAsync(string socket, PluginInfo plugin, CancellationToken cancel) => AddAsync(socket, plugin.Name, plugin.Endpoint, cancel);
 
     /// <exception cref="CsiException">The driver does not answer.</exception>
     public async Task AddAsync(string socket, string name, string endpoint, CancellationToken cancel)

@@ -17,7 +17,7 @@ internal static class PodAdmission
             .Concat(pod.Spec.Resources?.Requests?.Keys ?? []).Distinct().Order(StringComparer.Ordinal))
         {
             var requested = pod.Spec.EffectiveRequest(resource);
-            if (requested == 0) continue;
+            if (requested == 0 || IsOfDriver(pod, resource, allocatable)) continue;
             var used = others.Sum(o => o.Spec.EffectiveRequest(resource));
             var capacity = PodSpecs.Amount(allocatable, resource);
             if (requested + used > capacity && !critical) return Out(resource, Shown(resource, requested), Shown(resource, used), Shown(resource, capacity));
@@ -31,6 +31,11 @@ internal static class PodAdmission
         }
         return null;
     }
+
+    /// <summary>An extended resource that the node does not count: devices of a ResourceClaim, or what a scheduler's extender gives.</summary>
+    private static bool IsOfDriver(V1Pod pod, string resource, IDictionary<string, ResourceQuantity>? allocatable) =>
+        pod.Status?.ExtendedResourceClaimStatus?.RequestMappings?.Any(m => m.ResourceName == resource) == true
+        || (resource.Contains('/') && !resource.Contains("kubernetes.io/", StringComparison.Ordinal) && allocatable?.ContainsKey(resource) != true);
 
     // CPU in millicores, everything else in its own unit.
     private static decimal Shown(string resource, decimal amount) => resource == "cpu" ? amount * 1000 : amount;

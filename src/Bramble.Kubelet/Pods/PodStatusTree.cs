@@ -65,12 +65,20 @@ internal static class PodStatusTree
             Set(mount, "recursiveReadOnly", m.RecursiveReadOnly);
             return mount;
         }));
+        Set(tree, "allocatedResourcesStatus", List(c.AllocatedResourcesStatus, s => new JsonObject { ["name"] = s.Name, ["resources"] = List(s.Resources, Health) }));
         if (c.User?.Linux is { } user)
         {
             var linux = new JsonObject { ["uid"] = user.Uid, ["gid"] = user.Gid };
             Set(linux, "supplementalGroups", List(user.SupplementalGroups, g => JsonValue.Create(g ?? 0)));
             tree["user"] = new JsonObject { ["linux"] = linux };
         }
+        return tree;
+    }
+
+    private static JsonNode Health(V1ResourceHealth h)
+    {
+        var tree = new JsonObject { ["resourceID"] = h.ResourceID, ["health"] = h.Health };
+        Set(tree, "message", h.Message);
         return tree;
     }
 

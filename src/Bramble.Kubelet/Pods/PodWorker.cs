@@ -4,6 +4,7 @@ using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Kubelet.Containers;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.Dra;
 using Bramble.Kubelet.Volumes;
 using k8s.Models;
 
@@ -99,7 +100,8 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
                 var wait = TimeSpan.FromSeconds(Math.Min(RetryLongest.TotalSeconds, RetryFirst.TotalSeconds * (1 << Math.Min(6, _failedSteps++))));
                 if (e is VolumesNotReadyException { Problems: var problems } && !IsEnding)
                     foreach (var problem in problems) parts.Tell(Pod, null, "Warning", "FailedMount", problem);
-                else if (e is ClaimsNotReadyException) parts.Tell(Pod, null, "Warning", "FailedPrepareDynamicResources", $"Failed to prepare dynamic resources: {e.Message}");
+                else if (e is DynamicResourcesException && !IsEnding)
+                    parts.Tell(Pod, null, "Warning", "FailedPrepareDynamicResources", $"Failed to prepare dynamic resources: prepare dynamic resources: {e.Message}");
                 else Log.SyncFailed(parts.Log, Pod.Described(), e.Message, wait);
                 LookAgainAt(parts.Time.GetUtcNow() + wait);
             }
@@ -238,7 +240,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
         var ips = observed.Ips;
         if (actions.CreateSandbox)
         {
-            await PodClaims.CheckAsync(pod, parts.Client, cancel);
+            await parts.DynamicResources.PrepareAsync(pod, cancel);
             try
             {
                 Directory.CreateDirectory(sandbox.LogDirectory, (UnixFileMode)0b111_101_101);
@@ -300,7 +302,14 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
         }
     }
 
-    private V1PodStatus Status(V1Pod pod, ObservedPod observed, bool isTerminal, (string, string)? failed) => PodStatuses.Decide(new StatusInput
+    private V1PodStatus Status(V1Pod pod, ObservedPod observed, bool isTerminal, (string, string)? failed)
+    {
+        var status = PodStatuses.Decide(Input(pod, observed, isTerminal, failed));
+        parts.DynamicResources.AddHealth(pod, status);
+        return status;
+    }
+
+    private StatusInput Input(V1Pod pod, ObservedPod observed, bool isTerminal, (string, string)? failed) => new()
     {
         Pod = pod,
         Observed = observed,
@@ -312,7 +321,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
         NodeIps = parts.Config.NodeIps,
         IsTerminal = isTerminal,
         Failed = failed,
-    });
+    };
 
     private void Publish(V1Pod pod, V1PodStatus status) => parts.Statuses.Set(pod, status, parts.ApiUid(pod));
 
@@ -367,6 +376,8 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
 
     private async Task CleanAsync(V1Pod pod, ObservedPod observed, PodEnd end, CancellationToken cancel)
     {
+        // First: once the API knows that the pod has ended, its devices may be given to another.
+        await parts.DynamicResources.UnprepareAsync(pod.Uid(), cancel);
         var status = Status(pod, observed, isTerminal: true, end.Failed);
         parts.Objects.Forget(pod.Uid());
         await parts.Volumes.RemoveAsync(pod.Uid(), cancel);

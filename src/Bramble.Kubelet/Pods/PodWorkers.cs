@@ -101,6 +101,7 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
                 Start(worker);
             }
         }
+        await UnprepareEndedAsync(cancel);
         foreach (var uid in parts.Volumes.PodUids().Concat(parts.Cgroups.PodUids()).Distinct().Where(u => !_workers.ContainsKey(u)).ToList())
         {
             try
@@ -109,6 +110,22 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
                 parts.Cgroups.Remove(uid);
             }
             catch (Exception e) when (e is IOException or Volumes.VolumeException or System.ComponentModel.Win32Exception or UnauthorizedAccessException)
+            {
+                Log.CleanupFailed(parts.Log, uid, e.Message);
+            }
+        }
+    }
+
+    /// <summary>Gives back the devices of pods that nobody knows any more; a driver that is not there is asked when it has come.</summary>
+    public async Task UnprepareEndedAsync(CancellationToken cancel)
+    {
+        foreach (var uid in parts.DynamicResources.PodUids().Where(u => !_workers.ContainsKey(u)).ToList())
+        {
+            try
+            {
+                await parts.DynamicResources.UnprepareAsync(uid, cancel);
+            }
+            catch (Exception e) when (e is IOException or Dra.DynamicResourcesException)
             {
                 Log.CleanupFailed(parts.Log, uid, e.Message);
             }

@@ -92,6 +92,8 @@ public static class ContainerdConfig
             Flag("restrict_oom_score_adj", settings.RestrictsOomScore);
             Flag("disable_apparmor", settings.DisablesAppArmor);
             Flag("device_ownership_from_security_context", settings.DeviceOwnershipFromSecurityContext);
+            // The devices of ResourceClaims. 1.6 does not know it, 2.x has it on.
+            if (settings.Version is { Major: 1, Minor: >= 7 }) Flag("enable_cdi", true);
         }
 
         void Table(string name) => text.Append("\n[").Append(name).Append("]\n");

@@ -1,12 +1,9 @@
-using System.Buffers.Binary;
 using System.Collections.Concurrent;
-using System.Globalization;
 using Bramble.Kubelet.Csi.Protocol;
+using Bramble.Kubelet.Plugins.Protocol;
+using Bramble.Kubelet.Tests.Plugins;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Bramble.Kubelet.Tests.Csi;
 
@@ -23,8 +20,9 @@ internal sealed class FakeDriver : IAsyncDisposable
     {
         _root = root;
         Directory.CreateDirectory(Path.Combine(root, "plugins", Name));
-        _driver = Serve(Path.Combine(root, "plugins", Name, "csi.sock"), call => call.Path switch
+        _driver = GrpcSocket.Serve(Path.Combine(root, "plugins", Name, "csi.sock"), call => call.Path switch
         {
+            "/csi.v1.Node/NodePublishVolume" when Refusal is { } refusal => refusal,
             "/csi.v1.Node/NodeGetInfo" => new NodeGetInfoResponse { NodeId = "id-of-n1", MaxVolumesPerNode = 8, AccessibleTopology = new Topology { Segments = { ["topology.example.com/zone"] = "shelf" } } },
             "/csi.v1.Node/NodeGetCapabilities" => Capabilities(stages),
             "/csi.v1.Node/NodeStageVolume" => Note(call.Read(NodeStageVolumeRequest.Parser), r => $"stage {r.VolumeId} {r.StagingTargetPath} {r.VolumeCapability.Mount.FsType} {Show(r.PublishContext)} {Show(r.Secrets)}", new NodeStageVolumeResponse()),
@@ -55,7 +53,7 @@ internal sealed class FakeDriver : IAsyncDisposable
 
     public async Task RegisterAsync(string version = "1.0.0")
     {
-        _registrar = Serve(Path.Combine(_root, "plugins_registry", $"{Name}-reg.sock"), call => call.Path switch
+        _registrar = GrpcSocket.Serve(Path.Combine(_root, "plugins_registry", $"{Name}-reg.sock"), call => call.Path switch
         {
             "/pluginregistration.Registration/GetInfo" => new PluginInfo { Type = "CSIPlugin", Name = Name, Endpoint = Endpoint, SupportedVersions = { version } },
             "/pluginregistration.Registration/NotifyRegistrationStatus" => Hear(call.Read(RegistrationStatus.Parser)),
@@ -98,35 +96,4 @@ internal sealed class FakeDriver : IAsyncDisposable
     }
 
     private static string Show(IEnumerable<KeyValuePair<string, string>> map) => $"[{string.Join(' ', map.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => $"{m.Key}={m.Value}"))}]";
-
-    private WebApplication Serve(string socket, Func<Call, IMessage?> answer)
-    {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(socket, listen => listen.Protocols = HttpProtocols.Http2));
-        var app = builder.Build();
-        app.Run(async http =>
-        {
-            using var body = new MemoryStream();
-            await http.Request.Body.CopyToAsync(body);
-            var isRefused = Refusal is not null && http.Request.Path.Value!.EndsWith("NodePublishVolume", StringComparison.Ordinal);
-            var message = isRefused ? null : answer(new Call(http.Request.Path.Value!, body.ToArray()[5..]));
-            http.Response.ContentType = "application/grpc";
-            if (message is not null)
-            {
-                var bytes = message.ToByteArray();
-                var frame = new byte[5 + bytes.Length];
-                BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), bytes.Length);
-                bytes.CopyTo(frame, 5);
-                await http.Response.Body.WriteAsync(frame);
-            }
-            http.Response.AppendTrailer("grpc-status", (message is not null ? 0 : isRefused ? 13 : 12).ToString(CultureInfo.InvariantCulture));
-            if (isRefused) http.Response.AppendTrailer("grpc-message", Refusal);
-        });
-        return app;
-    }
-
-    private sealed record Call(string Path, byte[] Body)
-    {
-        public T Read<T>(MessageParser<T> parser) where T : IMessage<T> => parser.ParseFrom(Body);
-    }
 }

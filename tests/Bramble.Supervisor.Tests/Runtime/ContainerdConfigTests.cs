@@ -29,4 +29,11 @@ public class ContainerdConfigTests
         Assert.Contains("[plugins.\"io.containerd.cri.v1.runtime\".cni]\nbin_dirs = [\"/usr/lib/cni\"]\n", text);
         Assert.DoesNotContain("sandbox_image", text);
     }
+
+    [Theory]
+    [InlineData("1.6", false)]      // does not know it
+    [InlineData("1.7", true)]
+    [InlineData("2.1", false)]      // is on
+    public void Devices_by_CDI_are_switched_on_where_they_are_not(string version, bool isWritten) =>
+        Assert.Equal(isWritten, ContainerdConfig.Render(Settings with { Version = Version.Parse(version) }).Contains("enable_cdi = true\n"));
 }

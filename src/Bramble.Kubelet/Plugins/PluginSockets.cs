@@ -1,15 +1,15 @@
 using System.Threading.Channels;
-using Bramble.Kubelet.Csi.Protocol;
+using Bramble.Kubelet.Plugins.Protocol;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
-namespace Bramble.Kubelet.Csi;
+namespace Bramble.Kubelet.Plugins;
 
 /// <summary>Plugins make themselves known by a socket in <c>plugins_registry</c>, and leave by removing it. Waits for the kernel to tell; a driver that is not
 /// ready when its socket appears is asked again.</summary>
-internal sealed class PluginSockets(KubeletConfig config, CsiDrivers drivers, TimeProvider time, ILogger log)
+/// <param name="kinds">Who takes which type of plugin.</param>
+internal sealed class PluginSockets(KubeletConfig config, IReadOnlyDictionary<string, IPluginKind> kinds, TimeProvider time, ILogger log)
 {
-    private const string Kind = "CSIPlugin";
     private static readonly TimeSpan RetryMax = TimeSpan.FromMinutes(2);
 
     private readonly string _folder = Path.Combine(config.RootDirectory, "plugins_registry");
@@ -45,7 +45,7 @@ internal sealed class PluginSockets(KubeletConfig config, CsiDrivers drivers, Ti
                     await old.Stop.CancelAsync();
                     await old.Running;
                     old.Stop.Dispose();
-                    await drivers.RemoveAsync(path, cancel);
+                    foreach (var kind in kinds.Values) await kind.RemoveAsync(path, cancel);
                 }
                 if (Native.FileKind.Of(path) != 's' || Path.GetFileName(path).StartsWith('.')) continue;
                 var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -93,13 +93,14 @@ internal sealed class PluginSockets(KubeletConfig config, CsiDrivers drivers, Ti
         var registration = new Registration.RegistrationClient(channel);
         var bound = new CallOptions(deadline: DateTime.UtcNow.AddSeconds(10), cancellationToken: cancel);
         var info = await registration.GetInfoAsync(new InfoRequest(), bound);
+        if (info.Endpoint.Length == 0) info.Endpoint = socket;
         var error = WhyNot(info, socket);
         if (error is null)
         {
             try
             {
-                await drivers.AddAsync(socket, info.Name, info.Endpoint.Length > 0 ? info.Endpoint : socket, cancel);
-                Log.DriverRegistered(log, info.Name);
+                await kinds[info.Type].AddAsync(socket, info, cancel);
+                Log.DriverRegistered(log, info.Type, info.Name);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -111,9 +112,7 @@ internal sealed class PluginSockets(KubeletConfig config, CsiDrivers drivers, Ti
         await registration.NotifyRegistrationStatusAsync(new RegistrationStatus { PluginRegistered = error is null, Error = error ?? "" }, bound);
     }
 
-    /// <summary>Pure.</summary>
-    public static string? WhyNot(PluginInfo info, string socket) =>
-        info.Type != Kind ? $"no handler registered for plugin type: {info.Type} at socket {socket}"
-        : info.SupportedVersions.Any(v => v.TrimStart('v').Split('.')[0] == "1") ? null
-        : $"CSI driver {info.Name} supports versions [{string.Join(' ', info.SupportedVersions)}]; 1.x is needed";
+    private string? WhyNot(PluginInfo info, string socket) => kinds.TryGetValue(info.Type, out var kind)
+        ? kind.WhyNot(info)
+        : $"no handler registered for plugin type: {info.Type} at socket {socket}";
 }
