@@ -122,12 +122,20 @@ internal sealed class CriRuntime : IRuntimeService, IDisposable
     {
         try
         {
+            var isStreamed = HasContainerEvents(await VersionAsync(cancel));
             try
             {
-                using var stream = _runtime.GetContainerEvents(new GetEventsRequest(), cancellationToken: cancel);
-                await foreach (var happened in stream.ResponseStream.ReadAllAsync(cancel)) await ids.WriteAsync(happened.ContainerId, cancel);
+                if (isStreamed)
+                {
+                    using var stream = _runtime.GetContainerEvents(new GetEventsRequest(), cancellationToken: cancel);
+                    await foreach (var happened in stream.ResponseStream.ReadAllAsync(cancel)) await ids.WriteAsync(happened.ContainerId, cancel);
+                }
             }
             catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+            {
+                isStreamed = false;
+            }
+            if (!isStreamed)
             {
                 var request = new SubscribeRequest();
                 request.Filters.Add("namespace==k8s.io,topic~=\"^/tasks/(start|exit|oom|paused|resumed)$\"");
@@ -154,6 +162,11 @@ internal sealed class CriRuntime : IRuntimeService, IDisposable
             ids.Complete(e);
         }
     }
+
+    /// <summary>containerd 1.6 has not; it is not asked, because the refusal of a stream makes gRPC write a stack trace, for which the program's table of all methods is read: 1.2 MB
+    /// that stay.</summary>
+    internal static bool HasContainerEvents(VersionResponse runtime) =>
+        runtime.RuntimeName != "containerd" || !runtime.RuntimeVersion.TrimStart('v').StartsWith("1.6.", StringComparison.Ordinal);
 
     /// <summary>The CRI part of containerd learns of an exit from the same stream as we do, and may be later: an exit is told when the CRI says so too,
     /// after 20 s at the latest (a loaded board is slow).</summary>

@@ -17,7 +17,7 @@ internal sealed partial class IdleMemory(TimeProvider time)
 
     /// <summary>Bytes allocated since the last collection of ours that make another one worth its pause (tens of milliseconds on a board); of a large heap, whose pause
     /// is longer, half.</summary>
-    private const long WorthwhileBytes = 8 << 20;
+    private const long WorthwhileBytes = 4 << 20;
 
     private long _atLastLook;
     private long _atLastCollection;

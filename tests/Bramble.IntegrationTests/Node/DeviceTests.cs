@@ -20,7 +20,7 @@ public sealed class DeviceTests
             apiVersion: resource.k8s.io/v1
             kind: DeviceClass
             metadata: {name: gpu}
-            spec: {selectors: [{cel: {expression: 'device.driver == "{{DeviceDriver.Name}}"'} }]}
+            spec: {extendedResourceName: example.com/gpu, selectors: [{cel: {expression: 'device.driver == "{{DeviceDriver.Name}}"'} }]}
             ---
             apiVersion: resource.k8s.io/v1
             kind: ResourceSlice
@@ -61,6 +61,21 @@ public sealed class DeviceTests
         await Eventually.Becomes(() => cluster.Kubectl("get", "pod", "one", "-o", "jsonpath={range .status.containerStatuses[0].allocatedResourcesStatus[0]}{.name} {.resources[0].health} {.resources[0].message}{end}"),
             text => text == "claim:gpu/gpu Unhealthy fan stopped", "the device's health");
 
+        // By the name of a resource, as it is asked for where no driver is in between.
+        await cluster.KubectlWithInput("""
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: counted}
+            spec:
+              terminationGracePeriodSeconds: 1
+              containers: [{name: main, image: "busybox:1", command: [sh, -c, 'echo "$GPU"; exec sleep 100000'], resources: {limits: {example.com/gpu: 1} } }]
+            """, "apply", "-f", "-");
+        await cluster.Kubectl("wait", "--for=condition=Ready", "pod/counted", "--timeout=60s");
+        var counted = await cluster.Kubectl("get", "pod", "counted", "-o", "jsonpath={.status.extendedResourceClaimStatus.resourceClaimName}");
+        Assert.Equal($"of {counted}", await cluster.Kubectl("logs", "counted"));
+        await cluster.Kubectl("delete", "pod", "counted", "--timeout=60s");
+        await Eventually.Becomes(() => cluster.Kubectl("get", "resourceclaim", counted, "--ignore-not-found"), text => text.Length == 0, "the claim goes with its pod");
+
         foreach (var name in (string[])["two", "three"])
         {
             await cluster.KubectlWithInput($$"""
@@ -75,7 +90,8 @@ public sealed class DeviceTests
             await cluster.Kubectl("wait", "--for=condition=Ready", $"pod/{name}", "--timeout=60s");
             Assert.Equal("of shared", await cluster.Kubectl("logs", name));
         }
-        Assert.Equal([$"prepare default/{own}", "prepare default/shared"], driver.Calls);
+        List<string> calls = [$"prepare default/{own}", $"prepare default/{counted}", $"unprepare default/{counted}", "prepare default/shared"];
+        Assert.Equal(calls, driver.Calls);
 
         // The node is killed, and its driver with it: what runs goes on, and a container that starts again has its device.
         const string Started = "jsonpath={.items[*].status.containerStatuses[*].containerID}";
@@ -98,7 +114,7 @@ public sealed class DeviceTests
         await driver.StartAgain();
         await cluster.Kubectl("wait", "--for=delete", "pod/one", "--timeout=60s");
         await cluster.Kubectl("delete", "pod", "three", "--timeout=60s");
-        Assert.Equal([$"prepare default/{own}", "prepare default/shared", $"unprepare default/{own}", "unprepare default/shared"], driver.Calls);
+        Assert.Equal([.. calls, $"unprepare default/{own}", "unprepare default/shared"], driver.Calls);
         await Eventually.Becomes(() => cluster.Kubectl("get", "resourceclaims", "-o", "jsonpath={range .items[*]}{.metadata.name}[{.status.allocation}]{end}"), text => text == "shared[]", "the claims are free");
         // The node's start had removed what no driver stood for.
         Assert.Equal("", await cluster.Kubectl("get", "resourceslices", "-o", "name"));
