@@ -8,13 +8,7 @@ public sealed class ContainerdVersionTests
     [Fact]
     public async Task A_node_runs_on_containerd_2()
     {
-        var folder = Path.Combine(TestFiles.Repository, "artifacts/containerd2");
-        var unpacked = await Command.Run(Path.Combine(TestFiles.Repository, "tests/containerd2.sh"), [folder]);
-        Assert.SkipUnless(unpacked.ExitCode == 0, $"no containerd 2.x: {unpacked.Output}{unpacked.Errors}");
-
-        var host = await TestHost.Up("containerd2", 214);
-        // Where an administrator's own build goes; it comes before the packaged one.
-        (await host.Shell($"install {folder}/* /usr/local/bin/")).Succeeded();
+        var host = await Containerd2.Up("containerd2", 214);
         await using var cluster = await Cluster.StartOn(host);
         Assert.StartsWith("containerd://2.", await cluster.Kubectl("get", "node", host.Name, "-o", "jsonpath={.status.nodeInfo.containerRuntimeVersion}"));
         await cluster.KubectlWithInput("""

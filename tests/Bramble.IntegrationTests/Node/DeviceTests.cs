@@ -8,11 +8,7 @@ public sealed class DeviceTests
     [Fact]
     public async Task Containers_have_the_devices_of_their_claims_and_drivers_get_them_back()
     {
-        var folder = Path.Combine(TestFiles.Repository, "artifacts/containerd2");
-        var unpacked = await Command.Run(Path.Combine(TestFiles.Repository, "tests/containerd2.sh"), [folder]);
-        Assert.SkipUnless(unpacked.ExitCode == 0, $"no containerd 2.x: {unpacked.Output}{unpacked.Errors}");
-        var host = await TestHost.Up(Environment.GetEnvironmentVariable("BRAMBLE_DEVICES_HOST") ?? "devices", int.Parse(Environment.GetEnvironmentVariable("BRAMBLE_DEVICES_NUMBER") ?? "216"));
-        (await host.Shell($"install {folder}/* /usr/local/bin/")).Succeeded();
+        var host = await Containerd2.Up(Environment.GetEnvironmentVariable("BRAMBLE_DEVICES_HOST") ?? "devices", int.Parse(Environment.GetEnvironmentVariable("BRAMBLE_DEVICES_NUMBER") ?? "216"));
         await using var cluster = await Cluster.StartOn(host);
         await using var driver = new DeviceDriver(host);
 
