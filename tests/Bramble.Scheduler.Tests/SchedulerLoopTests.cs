@@ -262,7 +262,8 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         // It has been there for long when the Pod is looked at.
         var claims = _informers.ForObjects(Resources.ResourceClaims);
         await claims.WaitUntilAsync(() => claims.Find(new("d", "left")) is not null, default);
-        await Task.Delay(20);
+        // Handlers are told under one lock: who can subscribe comes after the scheduler has heard of it.
+        claims.Subscribe(static _ => { }).Dispose();
         await _api.ChangeAsync(Resources.Pods, new("d", "p"), p => p["spec"]!.AsObject().Remove("schedulingGates"));
         await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
         Assert.Null(await _api.FindAsync(Resources.ResourceClaims, new("d", "left"), default));
