@@ -1,4 +1,6 @@
-namespace Bramble.IntegrationTests.Support;
+using Bramble.IntegrationTests.Support;
+
+namespace Bramble.IntegrationTests.Node;
 
 /// <summary>Test hosts whose containerd is 2.x; the others have this Debian's own.</summary>
 internal static class Containerd2
