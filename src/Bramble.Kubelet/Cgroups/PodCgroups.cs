@@ -9,6 +9,12 @@ namespace Bramble.Kubelet.Cgroups;
 /// <summary>Limits of a pod's cgroup; 0: none.</summary>
 internal readonly record struct PodCgroupLimits(long Shares, long QuotaMicroseconds, long MemoryBytes)
 {
+    /// <summary>Limits under which both fit.</summary>
+    public PodCgroupLimits Max(PodCgroupLimits other) =>
+        new(Math.Max(Shares, other.Shares), Larger(QuotaMicroseconds, other.QuotaMicroseconds), Larger(MemoryBytes, other.MemoryBytes));
+
+    private static long Larger(long a, long b) => a == 0 || b == 0 ? 0 : Math.Max(a, b);
+
     /// <summary>Sums over the containers; a limit exists only where every container has one.</summary>
     public static PodCgroupLimits Of(V1Pod pod)
     {
@@ -71,11 +77,11 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
         SetShares(QosFolder("BestEffort"), ContainerResourceLimits.SharesMin);
     }
 
-    public void Ensure(V1Pod pod)
+    public void Ensure(V1Pod pod, PodCgroupLimits limits)
     {
         var cgroup = PathOf(pod);
         if (!IsSystemd) Make(cgroup);
-        SetLimits(cgroup, PodCgroupLimits.Of(pod));
+        SetLimits(cgroup, limits);
     }
 
     private void SetLimits(string cgroup, PodCgroupLimits limits)

@@ -1,3 +1,4 @@
+using Bramble.Kubelet.Resize;
 using k8s.Models;
 
 namespace Bramble.Kubelet.Pods;
@@ -6,7 +7,10 @@ namespace Bramble.Kubelet.Pods;
 internal static class PodConditions
 {
     public static readonly IReadOnlySet<string> Owned =
-        new HashSet<string> { "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled" };
+        new HashSet<string> { "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", PodResize.PendingType, PodResize.InProgressType };
+
+    /// <summary>Conditions that go away again.</summary>
+    public static readonly string[] Passing = [PodResize.PendingType, PodResize.InProgressType];
 
     /// <param name="others">Conditions of others: readiness gates look there.</param>
     public static List<V1PodCondition> Decide(V1Pod pod, bool hasSandbox, V1PodStatus status, IList<V1PodCondition>? others)
