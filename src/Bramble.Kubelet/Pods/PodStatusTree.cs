@@ -23,6 +23,8 @@ internal static class PodStatusTree
         Set(tree, "initContainerStatuses", List(s.InitContainerStatuses, Container));
         Set(tree, "containerStatuses", List(s.ContainerStatuses, Container));
         Set(tree, "qosClass", s.QosClass);
+        Set(tree, "allocatedResources", Quantities(s.AllocatedResources));
+        if (s.Resources is not null) tree["resources"] = Resources(s.Resources);
         Set(tree, "ephemeralContainerStatuses", List(s.EphemeralContainerStatuses, Container));
         return tree;
     }

@@ -54,6 +54,8 @@ internal sealed class PodStatusWriter(IKubeClient client, TimeProvider time, ILo
         PodIPs = s.PodIPs,
         StartTime = s.StartTime,
         QosClass = s.QosClass,
+        Resources = s.Resources,
+        AllocatedResources = s.AllocatedResources,
         ObservedGeneration = s.ObservedGeneration,
         ContainerStatuses = s.ContainerStatuses,
         InitContainerStatuses = s.InitContainerStatuses,

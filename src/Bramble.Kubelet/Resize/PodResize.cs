@@ -192,6 +192,7 @@ internal sealed class PodResize
     {
         lock (_gate)
         {
+            PodResourcesStatus.AddTo(status, _allocated, _before ?? _allocated);
             if (_pending is not null) status.Conditions.Add(_pending with { });
             if (_inProgress is not null) status.Conditions.Add(_inProgress with { });
             if (_actual.Count == 0) return;

@@ -211,6 +211,31 @@ public sealed class PodResizeTests
     }
 
     [Fact]
+    public void The_status_tells_of_the_pod_as_a_whole()
+    {
+        var pod = Pod("100m/100Mi 200m/200Mi");
+        var (side, init) = (Container("s", "Always"), Container("i"));
+        (side.Resources, init.Resources) = (Resources("50m/10Mi 100m/20Mi"), Resources("20m/500Mi 100m/600Mi"));
+        pod.Spec.InitContainers = [side, init];
+        pod.Spec.Overhead = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("10m") };
+        Assert.Equal("""{"allocatedResources":{"cpu":"160m","memory":"510Mi"},"resources":{"limits":{"cpu":"310m","memory":"620Mi"},"requests":{"cpu":"160m","memory":"510Mi"}}}""", Whole(pod));
+        pod.Status = new() { Phase = "Running" };
+        Assert.Equal("""{"allocatedResources":{"cpu":"160m","memory":"510Mi"},"resources":{"limits":{"cpu":"310m","memory":"620Mi"},"requests":{"cpu":"160m","memory":"510Mi"}}}""", Whole(pod));
+
+        pod.Spec.Resources = Resources("1/1G 2/2Gi");
+        Assert.Equal("""{"allocatedResources":{"cpu":"1010m","memory":"1G"},"resources":{"limits":{"cpu":"2","memory":"2Gi"},"requests":{"cpu":"1010m","memory":"1G"}}}""", Whole(pod));
+        Assert.Equal("""{"resources":{}}""", Whole(Tests.Pods.Make.Pod()));
+
+        static string Whole(V1Pod pod)
+        {
+            var status = new V1PodStatus();
+            PodResourcesStatus.AddTo(status, pod, pod);
+            var tree = PodStatusTree.Of(status);
+            return new JsonObject(tree.Where(p => p.Key is "resources" or "allocatedResources").Select(p => KeyValuePair.Create(p.Key, p.Value?.DeepClone()))).ToJsonString();
+        }
+    }
+
+    [Fact]
     public void Events_tell_what_is_wanted()
     {
         var pod = Pod("100m/100 100m/-");
