@@ -15,7 +15,7 @@ internal static class NodeStatus
     private const int ImagesMax = 50;
 
     /// <summary>What this kubelet can do that others may not (KEP-5328), in order: the scheduler and the API look there.</summary>
-    private static readonly string[] DeclaredFeatures = ["InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers"];
+    private static readonly string[] DeclaredFeatures = ["ExtendWebSocketsToKubelet", "InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"];
 
     public static JsonObject Decide(
         KubeletConfig config, Machine machine, NodeResources resources, string runtimeVersion, NodeHealth health, IEnumerable<Image> images, DateTimeOffset now)

@@ -78,13 +78,14 @@ internal static class PodSpecs
     {
         if (container.RestartPolicy is { } own)
         {
-            if (RuleFor(container, exitCode) is { } rule && rule.Action is "Restart" or "RestartAllContainers") return true;
+            if (container.RuleFor(exitCode) is { } rule && rule.Action is "Restart" or "RestartAllContainers") return true;
             return own switch { "Always" => true, "OnFailure" => exitCode != 0, _ => false };
         }
         return spec.RestartPolicy switch { "Never" => false, "OnFailure" => exitCode != 0, _ => true };
     }
 
-    private static V1ContainerRestartRule? RuleFor(V1Container container, int exitCode)
+    /// <summary>The first of its restart rules for that exit code.</summary>
+    public static V1ContainerRestartRule? RuleFor(this V1Container container, int exitCode)
     {
         foreach (var rule in container.RestartPolicyRules ?? [])
         {

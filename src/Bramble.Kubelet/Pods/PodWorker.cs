@@ -195,6 +195,12 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
             LookAgainAt(parts.Time.GetUtcNow().AddSeconds(5));
             return;
         }
+        if (status.Conditions.Any(c => c.Type == AllContainersRestart.ConditionType && c.Status == "True"))
+        {
+            await RemoveContainersAsync(pod, observed, cancel);
+            Wake();
+            return;
+        }
         var resizes = _resize.Decide(observed);
         parts.Cgroups.Ensure(pod, _resize.Limits);
         var volumes = await parts.Volumes.EnsureAsync(pod, observed.Ips, cancel);
@@ -214,6 +220,17 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         }
         if (_resize.IsUnderWay) await ResizeAsync(pod, observed, cancel);
         await TidyAsync(pod, observed, cancel);
+    }
+
+    /// <summary>Removes all containers, so that the next step starts the pod from its beginning.</summary>
+    private async Task RemoveContainersAsync(V1Pod pod, ObservedPod observed, CancellationToken cancel)
+    {
+        var killer = new ContainerKiller(parts);
+        foreach (var container in AllContainersRestart.Removals(pod, observed))
+        {
+            if (container.State != ContainerState.ContainerExited) await killer.KillAsync(pod, new KillAction(container.Id, container.Metadata.Name, "killing"), 0, observed.Ips, cancel);
+            await parts.Runtime.RemoveContainerAsync(container.Id, cancel);
+        }
     }
 
     private async Task ResizeAsync(V1Pod pod, ObservedPod observed, CancellationToken cancel)

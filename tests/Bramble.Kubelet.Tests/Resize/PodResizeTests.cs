@@ -223,7 +223,7 @@ public sealed class PodResizeTests
         Assert.Equal("""{"allocatedResources":{"cpu":"160m","memory":"510Mi"},"resources":{"limits":{"cpu":"310m","memory":"620Mi"},"requests":{"cpu":"160m","memory":"510Mi"}}}""", Whole(pod));
 
         pod.Spec.Resources = Resources("1/1G 2/2Gi");
-        Assert.Equal("""{"allocatedResources":{"cpu":"1010m","memory":"1G"},"resources":{"limits":{"cpu":"2","memory":"2Gi"},"requests":{"cpu":"1010m","memory":"1G"}}}""", Whole(pod));
+        Assert.Equal("""{"allocatedResources":{"cpu":"1010m","memory":"1G"},"resources":{"limits":{"cpu":"2010m","memory":"2Gi"},"requests":{"cpu":"1010m","memory":"1G"}}}""", Whole(pod));
         Assert.Equal("""{"resources":{}}""", Whole(Tests.Pods.Make.Pod()));
 
         static string Whole(V1Pod pod)
