@@ -1,4 +1,3 @@
-using Bramble.Kubelet.Containers;
 using Bramble.Kubelet.Cri;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Stats;

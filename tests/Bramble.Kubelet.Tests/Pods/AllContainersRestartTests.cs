@@ -1,5 +1,4 @@
 using System.Net;
-using Bramble.Kubelet.Cri;
 using Bramble.Kubelet.Pods;
 using k8s.Models;
 using static Bramble.Kubelet.Tests.Pods.Make;

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Bramble.Kubelet.Cgroups;
-using Bramble.Kubelet.Cri;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Resize;
 using k8s.Models;
