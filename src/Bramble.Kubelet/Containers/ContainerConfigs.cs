@@ -31,6 +31,8 @@ internal sealed class ContainerConfigs(PodVolumes volumes, SandboxConfigs sandbo
 {
     private const UnixFileMode EverybodyWrites = (UnixFileMode)0b110_110_110;
 
+    public LinuxContainerResources Resources(V1Pod pod, V1Container container) => ContainerResourceLimits.Of(pod, container, memoryCapacityBytes);
+
     public ContainerConfig Make(ContainerInput input)
     {
         var (pod, container) = (input.Pod, input.Spec.Container);
@@ -50,7 +52,7 @@ internal sealed class ContainerConfigs(PodVolumes volumes, SandboxConfigs sandbo
             Tty = container.Tty == true,
             Linux = new LinuxContainerConfig
             {
-                Resources = ContainerResourceLimits.Of(pod, container, memoryCapacityBytes),
+                Resources = Resources(pod, container),
                 SecurityContext = SecurityContexts.Container(pod, container, imageUser, imageUserName, input.TargetId, sandboxes.SeccompRoot),
             },
         };
