@@ -95,7 +95,7 @@ public sealed class SchedulerLoop
 
         RunningProfile Run(ProfileSettings settings)
         {
-            var events = new EventRecorder(_client, settings.SchedulerName, $"{settings.SchedulerName}-{Environment.MachineName}", _time, _logs);
+            var events = new EventRecorder(_client, settings.SchedulerName, "", _time, _logs);
             recorders.Add(events);
             return new(settings.Compose(parts), events);
         }

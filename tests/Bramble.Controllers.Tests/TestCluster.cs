@@ -36,10 +36,27 @@ internal sealed class TestCluster : IKubeClient
 
     public async IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await foreach (var batch in _store.WatchAsync(long.Parse(query.ResourceVersion!, CultureInfo.InvariantCulture), cancel))
+        var from = query.ResourceVersion;
+        if (from is null)
+        {
+            var list = await ListAsync(resource, query, cancel);
+            foreach (var item in list.Items)
+                if (IsSelected(item)) yield return new WatchEvent(WatchEventType.Added, item);
+            from = list.ResourceVersion;
+        }
+        await foreach (var batch in _store.WatchAsync(long.Parse(from, CultureInfo.InvariantCulture), cancel))
             foreach (var change in batch)
-                if (change.Key.StartsWith(Prefix(resource), StringComparison.Ordinal))
-                    yield return new WatchEvent(change.IsDelete ? WatchEventType.Deleted : change.IsCreate ? WatchEventType.Added : WatchEventType.Modified, Object(change.Value, change.Revision));
+                if (change.Key.StartsWith(Prefix(resource), StringComparison.Ordinal) && Object(change.Value, change.Revision) is var changed && IsSelected(changed))
+                    yield return new WatchEvent(change.IsDelete ? WatchEventType.Deleted : change.IsCreate ? WatchEventType.Added : WatchEventType.Modified, changed);
+
+        // One field that has to have one value.
+        bool IsSelected(KubeObject item)
+        {
+            if (query.FieldSelector?.Split('=') is not [var path, var value]) return true;
+            JsonNode? node = item.ToTree();
+            foreach (var step in path.Split('.')) node = node?[step];
+            return (string?)node == value;
+        }
     }
 
     public async ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
