@@ -23,7 +23,14 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>What other groups answer (metrics.k8s.io), by path and query.</summary>
     public Func<string, IReadOnlyList<KeyValuePair<string, string>>, JsonObject>? Others { get; set; }
 
+    /// <summary>What SubjectAccessReviews answer.</summary>
+    public bool IsAllowed { get; set; } = true;
+
+    /// <summary>How many were asked.</summary>
+    public int Reviews => Volatile.Read(ref _reviews);
+
     private int _names;
+    private int _reviews;
 
     public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) =>
         await _store.FindAsync(Key(resource, name), cancel) is { } entry ? Object(entry.Value, entry.Revision) : null;
@@ -63,6 +70,12 @@ internal sealed class TestCluster : IKubeClient
     {
         if (subresource == "binding") return await ChangeAsync(resource, name, t => t["spec"]!["nodeName"] = (string?)body["target"]!["name"], cancel);
         var tree = body.DeepClone().AsObject();
+        if (resource.Plural == "subjectaccessreviews")
+        {
+            Interlocked.Increment(ref _reviews);
+            tree["status"] = new JsonObject { ["allowed"] = IsAllowed };
+            return Object(Bytes(tree), 0);
+        }
         tree["apiVersion"] = resource.ApiVersion;
         tree["kind"] = resource.Kind;
         var metadata = tree["metadata"]!.AsObject();
