@@ -150,7 +150,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         if (config.RunsScheduler)
         {
             var scheduler = loopback.As(new UserInfo("system:kube-scheduler", ["system:authenticated"]), "kube-scheduler");
-            running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs, profiles).RunAsync);
+            var loop = new SchedulerLoop(scheduler, informers, time, logs, profiles);
+            pipeline.OtherMetrics = loop.Metrics;
+            running.Start("scheduler", loop.RunAsync);
         }
         var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
         var clusterNetwork = new ClusterNetwork(network, informers, time, logs);
