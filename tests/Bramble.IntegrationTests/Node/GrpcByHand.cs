@@ -30,7 +30,9 @@ internal static class GrpcByHand
         message.CopyTo(frame, 5);
         var request = new HttpRequestMessage(HttpMethod.Post, "http://localhost" + path)
         {
-            Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent(frame) { Headers = { ContentType = new("application/grpc") } },
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(frame) { Headers = { ContentType = new("application/grpc") } },
         };
         using var response = await client.SendAsync(request);
         await response.Content.ReadAsByteArrayAsync();
