@@ -5,6 +5,7 @@ using Bramble.Client;
 using Bramble.Kubelet.Cgroups;
 using Bramble.Kubelet.Containers;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.DevicePlugins;
 using Bramble.Kubelet.Dra;
 using Bramble.Kubelet.Resize;
 using Bramble.Kubelet.Volumes;
@@ -283,6 +284,18 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         var ips = observed.Ips;
         if (actions.CreateSandbox)
         {
+            try
+            {
+                await parts.DevicePlugins.AllocateAsync(pod, cancel);
+            }
+            catch (DevicePluginException e)
+            {
+                // Its place was promised to it: a node that cannot keep that lets another have the pod's successor.
+                var message = $"Allocate failed due to {e.Message}, which is unexpected";
+                parts.Tell(pod, null, "Warning", "UnexpectedAdmissionError", message);
+                End(new PodEnd(GraceSeconds: 0, Reason: "UnexpectedAdmissionError", Message: PodAdmission.Rejected + message));
+                return;
+            }
             await parts.DynamicResources.PrepareAsync(pod, cancel);
             try
             {
@@ -350,6 +363,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
     {
         var status = PodStatuses.Decide(Input(pod, observed, isTerminal, failed));
         parts.DynamicResources.AddHealth(pod, status);
+        parts.DevicePlugins.AddHealth(pod, status);
         _resize.AddTo(status);
         return status;
     }
@@ -423,6 +437,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
     {
         // First: once the API knows that the pod has ended, its devices may be given to another.
         await parts.DynamicResources.UnprepareAsync(pod.Uid(), cancel);
+        parts.DevicePlugins.Release(pod.Uid());
         var status = Status(pod, observed, isTerminal: true, end.Failed);
         parts.Objects.Forget(pod.Uid());
         await parts.Volumes.RemoveAsync(pod.Uid(), cancel);

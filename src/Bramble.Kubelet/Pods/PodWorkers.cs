@@ -136,6 +136,7 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
         }
         _isComplete = true;
         DecideResizes();
+        foreach (var uid in parts.DevicePlugins.PodUids().Where(u => !_workers.ContainsKey(u))) parts.DevicePlugins.Release(uid);
         await UnprepareEndedAsync(cancel);
         foreach (var uid in parts.Volumes.PodUids().Concat(parts.Cgroups.PodUids()).Distinct().Where(u => !_workers.ContainsKey(u)).ToList())
         {
