@@ -138,6 +138,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             var tokenIssuer = new ServiceAccountTokenIssuer(keys, authentication.ServiceAccountIssuers[0], time);
             var settings = ControllerSettings.Of(config.ControllerManager, config.ClusterCidrs, pki.ServerCa.ChainPem) with
             {
+                ServiceCidrs = config.ServiceCidrs,
                 IssueAccountToken = tokenIssuer.IssueLegacy,
                 Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
                 LocalPath = HasLocalStorage ? new(config.LocalStoragePath, new NodeFolders(streams.Kubelets)) : null,
