@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Controllers.Hosting;
