@@ -124,7 +124,10 @@ public sealed class AllocationTableTests
             [Counters("p", 3), Slice("a", "p", Node("n1"), 3, D("d1")), Slice("a", "p", Node("n2"), 3, D("d2", """{"consumesCounters":[{"counterSet":"x","counters":{}}]}"""))], [Claim(One())], Invalid),
         ["the smaller part where the larger is too large beside another"] = new([Counters("p", 2), Slice("a", "p", Node("n1"), 2, Part("d1", "4Gi"), Part("d2", "6Gi"), Part("d3", "4Gi"))], [Claim(One("x"), One("y"))], "x=p/d1 y=p/d3 @n1"),
         ["more of another counter of the pool is used than there is"] = new(
-            [Counters("p", 3), Counters("p", 3, "t"), Slice("a", "p", Node("n1"), 3, Part("d1", "10Gi"), Part("d2", "1Gi", "t"))], [Claim(One())], Refused) { Held = ["a/p/d1"] },
+            [Counters("p", 3), Counters("p", 3, "t"), Slice("a", "p", Node("n1"), 3, Part("d1", "10Gi"), Part("d2", "1Gi", "t"))], [Claim(One())], Refused)
+        {
+            Held = ["a/p/d1"],
+        },
         ["more of a counter is used than there is"] = new([Counters("p", 2), Slice("a", "p", Node("n1"), 2, Part("d1", "10Gi"), Part("d2", "1Gi"))], [Claim(One())], Refused) { Held = ["a/p/d1"] },
 
         // Shared devices
