@@ -75,8 +75,11 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         Informers? nodes = null;
         var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), address => nodes is null ? null : NodeOfPod(nodes, address), logs.CreateLogger("tunnel"));
+        // The own one listens where --bind-address says.
+        ValueTask<Stream> DialKubelet(string host, int port, CancellationToken cancel) =>
+            tunnels.DialAsync(config.RunsNode && nodes is not null && NodeAt(nodes, host) == config.NodeName ? config.Node.KubeletAddress.ToString() : host, port, cancel);
         Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod = config.TunnelsToPods ? tunnels.DialPodAsync : null;
-        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null) with { DialPod = dialPod }, time);
+        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? DialKubelet : null) with { DialPod = dialPod }, time);
         var (proxyCertificate, proxyKey) = pki.Pair("client-auth-proxy");
         using var aggregator = new Aggregator(cache, () => X509Certificate2.CreateFromPemFile(proxyCertificate, proxyKey), dialPod);
         var parts = new ApiServerParts
