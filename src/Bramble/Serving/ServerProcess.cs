@@ -160,7 +160,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         running.Start("cluster network", async cancel =>
         {
             var (name, addresses) = await FirstNodeAsync(informers, cancel);
-            await clusterNetwork.RunAsync(new NetworkConfig { NodeName = name, NodeIps = addresses, DataDir = config.Layout.Root, ClusterDns = config.ClusterDns, Disabled = config.Disabled }, cancel);
+            await clusterNetwork.RunAsync(new NetworkConfig { NodeName = name, NodeIps = addresses, OwnsNode = config.RunsNode, DataDir = config.Layout.Root, ClusterDns = config.ClusterDns, ClusterDomain = config.ClusterDomain, Disabled = config.Disabled }, cancel);
         });
         if (config.RunsNode)
         {
