@@ -247,6 +247,19 @@ public sealed class ServiceTrafficTests(BoardFixture board)
     }
 
     [Fact]
+    public async Task A_slice_that_says_it_is_headless_serves_nobody()
+    {
+        NeedsKernel();
+        var slice = Make.Slice("unheaded", 8080, Make.Endpoint("10.42.0.6"));
+        await board.ServeAsync(Make.Service("unheaded", "10.43.1.41", Make.Port(80)), slice);
+        Assert.Equal("b 10.42.0.5", Talk.Ask(board.PodA, "10.43.1.41", 80));
+        var headless = Make.Slice("unheaded", 8080, Make.Endpoint("10.42.0.6"));
+        headless.Metadata.Labels["service.kubernetes.io/headless"] = "";
+        await board.ServeAsync(Make.Service("unheaded", "10.43.1.41", Make.Port(80)), headless);
+        Assert.Equal("refused", Talk.Ask(board.PodA, "10.43.1.41", 80));
+    }
+
+    [Fact]
     public async Task A_backend_in_the_hosts_network_answers_pods_and_the_host_itself()
     {
         NeedsKernel();
