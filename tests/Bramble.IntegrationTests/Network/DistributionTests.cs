@@ -63,8 +63,10 @@ public sealed class DistributionTests
             await Answers(host, "own-node", host.Name);
         }
 
-        // A node that moves to another zone takes its pod along.
+        // A node in a zone that nobody is hinted for asks anybody; the hints follow when their Service is looked at again (as upstream).
         await cluster.Kubectl("label", "node", "zones3", "topology.kubernetes.io/zone=c", "--overwrite");
+        await Answers(third, "same-zone", "zones1 zones2 zones3");
+        await cluster.Kubectl("annotate", "service", "same-zone", "looked-at=again");
         await Answers(second, "same-zone", "zones2");
         await Answers(third, "same-zone", "zones3");
 
