@@ -6,6 +6,7 @@ using Bramble.Kubelet.Cgroups;
 using Bramble.Kubelet.Containers;
 using Bramble.Kubelet.Cri;
 using Bramble.Kubelet.Csi;
+using Bramble.Kubelet.DevicePlugins;
 using Bramble.Kubelet.Dra;
 using Bramble.Kubelet.Eviction;
 using Bramble.Kubelet.Images;
@@ -64,6 +65,9 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         var healths = new DeviceHealths(time);
         await using var deviceDrivers = new DraDrivers(config, client, healths, time, _log);
         var dynamicResources = new DynamicResources(client, PreparedClaims.Open(config.RootDirectory, _log), deviceDrivers, healths);
+        await using var devicePlugins = new DevicePluginManager(config.RootDirectory, time, _log);
+        devicePlugins.Changed = node.Hurry;
+        (node.PluginDevices, node.IsWithoutPlugins) = (devicePlugins.Amounts, devicePlugins.IsNew);
         var sandboxes = new SandboxConfigs(config, cgroups);
         var prober = new Prober(runtime, time);
         var services = new Reflector(client, Client.Resources.Services, new ListQuery(), _ => { }, time, _log);
@@ -81,6 +85,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             Statuses = new PodStatusWriter(client, time, _log),
             Volumes = volumes,
             DynamicResources = dynamicResources,
+            DevicePlugins = devicePlugins,
             Tokens = tokens,
             Objects = objects,
             Images = new ImagePuller(runtime, time),
@@ -104,6 +109,10 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         healths.Changed = (driver, devices) =>
         {
             foreach (var uid in dynamicResources.PodsWith(driver, devices)) workers.Wake(uid);
+        };
+        devicePlugins.HealthChanged = uids =>
+        {
+            foreach (var uid in uids) workers.Wake(uid);
         };
         deviceDrivers.Registered = async c =>
         {

@@ -76,4 +76,16 @@ internal static partial class Log
 
     [LoggerMessage(4023, LogLevel.Error, "{File} is not readable ({Why}) and set aside as {Aside}. Devices of claims prepared before may stay prepared: delete their pods, or drain the node.")]
     public static partial void ClaimsUnreadable(ILogger logger, string file, string why, string aside);
+
+    [LoggerMessage(4024, LogLevel.Warning, "The device plugin of {Resource} has gone: {Why}. Its devices are given to nobody until it registers again.")]
+    public static partial void DevicePluginGone(ILogger logger, string resource, string why);
+
+    [LoggerMessage(4025, LogLevel.Warning, "A device plugin of {Resource} is not registered: {Why}.")]
+    public static partial void DevicePluginRefused(ILogger logger, string resource, string why);
+
+    [LoggerMessage(4026, LogLevel.Error, "{File} is not readable ({Why}) and set aside as {Aside}. Which device plugins' devices are in use is not known: drain the node before other pods ask for them.")]
+    public static partial void DevicesUnreadable(ILogger logger, string file, string why, string aside);
+
+    [LoggerMessage(4027, LogLevel.Error, "{File} cannot be written: {Why}. A restart of the node would not know which device plugins' devices are in use.")]
+    public static partial void DevicesNotWritten(ILogger logger, string file, string why);
 }

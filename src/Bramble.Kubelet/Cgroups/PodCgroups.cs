@@ -9,23 +9,16 @@ namespace Bramble.Kubelet.Cgroups;
 /// <summary>Limits of a pod's cgroup; 0: none.</summary>
 internal readonly record struct PodCgroupLimits(long Shares, long QuotaMicroseconds, long MemoryBytes)
 {
-    /// <summary>Sums over the containers; a limit exists only where every container has one.</summary>
-    public static PodCgroupLimits Of(V1Pod pod)
-    {
-        var spec = pod.Spec;
-        var all = (spec.InitContainers ?? []).Where(c => c.IsSidecar()).Concat(spec.Containers).ToList();
-        var shares = ContainerResourceLimits.Shares(spec.EffectiveRequest("cpu"));
-        return new(shares, ContainerResourceLimits.Quota(Limit("cpu")), (long)Limit("memory"));
+    /// <summary>Limits under which both fit.</summary>
+    public PodCgroupLimits Max(PodCgroupLimits other) =>
+        new(Math.Max(Shares, other.Shares), Larger(QuotaMicroseconds, other.QuotaMicroseconds), Larger(MemoryBytes, other.MemoryBytes));
 
-        decimal Limit(string name)
-        {
-            if (PodSpecs.Amount(spec.Resources?.Limits, name) is > 0 and var whole) return whole;
-            return all.All(c => PodSpecs.Amount(c.Resources?.Limits, name) > 0)
-                ? Math.Max(all.Sum(c => PodSpecs.Amount(c.Resources!.Limits, name)), (spec.InitContainers ?? []).Select(c => PodSpecs.Amount(c.Resources?.Limits, name)).DefaultIfEmpty().Max())
-                    + PodSpecs.Amount(spec.Overhead, name)
-                : 0;
-        }
-    }
+    private static long Larger(long a, long b) => a == 0 || b == 0 ? 0 : Math.Max(a, b);
+
+    public static PodCgroupLimits Of(V1Pod pod) => new(
+        ContainerResourceLimits.Shares(pod.Spec.EffectiveRequest("cpu")),
+        ContainerResourceLimits.Quota(pod.Spec.EffectiveLimit("cpu")),
+        (long)pod.Spec.EffectiveLimit("memory"));
 }
 
 /// <summary>The tree of pods' cgroups: <c>kubepods</c>, in it <c>burstable</c> and <c>besteffort</c>, in those <c>pod&lt;uid&gt;</c>; guaranteed pods directly in
@@ -71,11 +64,11 @@ internal sealed class PodCgroups(KubeletConfig config, CgroupHierarchy hierarchy
         SetShares(QosFolder("BestEffort"), ContainerResourceLimits.SharesMin);
     }
 
-    public void Ensure(V1Pod pod)
+    public void Ensure(V1Pod pod, PodCgroupLimits limits)
     {
         var cgroup = PathOf(pod);
         if (!IsSystemd) Make(cgroup);
-        SetLimits(cgroup, PodCgroupLimits.Of(pod));
+        SetLimits(cgroup, limits);
     }
 
     private void SetLimits(string cgroup, PodCgroupLimits limits)

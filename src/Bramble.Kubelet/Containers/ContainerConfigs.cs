@@ -1,5 +1,6 @@
 using System.Globalization;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.DevicePlugins.Protocol;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Volumes;
 using Google.Protobuf;
@@ -22,6 +23,9 @@ internal sealed record ContainerInput
     /// <summary>CDI names of its devices.</summary>
     public IReadOnlyList<string> CdiDevices { get; init; } = [];
 
+    /// <summary>What device plugins want done to it.</summary>
+    public IReadOnlyList<ContainerAllocateResponse> FromPlugins { get; init; } = [];
+
     /// <summary>Id of the container whose process namespace this one joins.</summary>
     public string? TargetId { get; init; }
 }
@@ -30,6 +34,8 @@ internal sealed record ContainerInput
 internal sealed class ContainerConfigs(PodVolumes volumes, SandboxConfigs sandboxes, long memoryCapacityBytes)
 {
     private const UnixFileMode EverybodyWrites = (UnixFileMode)0b110_110_110;
+
+    public LinuxContainerResources Resources(V1Pod pod, V1Container container) => ContainerResourceLimits.Of(pod, container, memoryCapacityBytes);
 
     public ContainerConfig Make(ContainerInput input)
     {
@@ -50,21 +56,38 @@ internal sealed class ContainerConfigs(PodVolumes volumes, SandboxConfigs sandbo
             Tty = container.Tty == true,
             Linux = new LinuxContainerConfig
             {
-                Resources = ContainerResourceLimits.Of(pod, container, memoryCapacityBytes),
+                Resources = Resources(pod, container),
                 SecurityContext = SecurityContexts.Container(pod, container, imageUser, imageUserName, input.TargetId, sandboxes.SeccompRoot),
             },
         };
         if (container.Lifecycle?.StopSignal is { } signal && Enum.TryParse<Signal>(signal, ignoreCase: true, out var stopSignal)) made.StopSignal = stopSignal;
         made.Command.Add((container.Command ?? []).Select(a => Expansion.Expand(a, Known)));
         made.Args.Add((container.Args ?? []).Select(a => Expansion.Expand(a, Known)));
+        // Before the pod's own: its word is the last.
+        foreach (var (name, value) in input.FromPlugins.SelectMany(p => p.Envs)) made.Envs.Add(new KeyValue { Key = name, Value = ByteString.CopyFromUtf8(value) });
         foreach (var (name, value) in input.Environment) made.Envs.Add(new KeyValue { Key = name, Value = ByteString.CopyFromUtf8(value) });
         made.CDIDevices.Add(input.CdiDevices.Select(name => new CDIDevice { Name = name }));
         Label(made, input);
         AddMounts(made, input, Known);
+        AddFromPlugins(made, input.FromPlugins);
         Directory.CreateDirectory(Path.Combine(sandboxes.LogFolder(pod), container.Name), (UnixFileMode)0b111_101_101);
         return made;
 
         string? Known(string name) => known.GetValueOrDefault(name);
+    }
+
+    private static void AddFromPlugins(ContainerConfig made, IReadOnlyList<ContainerAllocateResponse> plugins)
+    {
+        // Two plugins may name the same: the first counts.
+        foreach (var plugin in plugins)
+        {
+            foreach (var device in plugin.Devices.Where(d => made.Devices.All(m => m.ContainerPath != d.ContainerPath)))
+                made.Devices.Add(new Device { ContainerPath = device.ContainerPath, HostPath = device.HostPath, Permissions = device.Permissions });
+            foreach (var mount in plugin.Mounts.Where(d => made.Mounts.All(m => m.ContainerPath != d.ContainerPath)))
+                made.Mounts.Add(new Mount { ContainerPath = mount.ContainerPath, HostPath = mount.HostPath, Readonly = mount.ReadOnly });
+            foreach (var (name, value) in plugin.Annotations) made.Annotations.TryAdd(name, value);
+            foreach (var device in plugin.CdiDevices.Where(d => made.CDIDevices.All(m => m.Name != d.Name))) made.CDIDevices.Add(new CDIDevice { Name = device.Name });
+        }
     }
 
     private static void Label(ContainerConfig made, ContainerInput input)

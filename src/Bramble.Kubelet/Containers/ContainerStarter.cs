@@ -1,6 +1,7 @@
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.DevicePlugins;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Volumes;
 using k8s.Models;
@@ -34,7 +35,7 @@ internal sealed class ContainerStarter(PodParts parts)
         {
             config = await ConfigureAsync(pod, spec, image.ImageRef, observed, podIps, volumes, cancel);
         }
-        catch (Exception e) when (e is ContainerConfigException or IOException or TimeoutException or Bramble.Api.Errors.StatusException or HttpRequestException)
+        catch (Exception e) when (e is ContainerConfigException or IOException or TimeoutException or Bramble.Api.Errors.StatusException or HttpRequestException or DevicePluginException)
         {
             return Failed("CreateContainerConfigError", e.Message);
         }
@@ -117,6 +118,7 @@ internal sealed class ContainerStarter(PodParts parts)
             HostIps = parts.HostIps,
             Allocatable = parts.Allocatable,
         });
+        await parts.DevicePlugins.PreStartAsync(pod.Uid(), spec.Name, cancel);
         var before = observed.Find(spec.Name);
         return parts.Containers.Make(new ContainerInput
         {
@@ -129,6 +131,7 @@ internal sealed class ContainerStarter(PodParts parts)
             Volumes = volumes,
             Environment = environment,
             CdiDevices = parts.DynamicResources.Devices(pod, spec.Container),
+            FromPlugins = parts.DevicePlugins.Of(pod.Uid(), spec.Name),
             TargetId = target,
         });
     }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Bramble.Kubelet.Plugins;
 using Microsoft.Extensions.Logging;
 
 namespace Bramble.Kubelet.Dra;
@@ -63,9 +64,7 @@ internal sealed class PreparedClaims
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or InvalidDataException)
         {
             claims._claims.Clear();
-            var aside = claims._file + ".unreadable";
-            File.Move(claims._file, aside, overwrite: true);
-            Log.ClaimsUnreadable(log, claims._file, e.Message, aside);
+            Log.ClaimsUnreadable(log, claims._file, e.Message, CheckpointFile.SetAside(claims._file));
         }
         return claims;
     }
@@ -82,13 +81,7 @@ internal sealed class PreparedClaims
         var data = Data();
         if (data == _written) return;
         var text = new JsonObject { ["Data"] = data, ["Checksum"] = Crc32(Encoding.UTF8.GetBytes(data)) }.ToJsonString();
-        var beside = _file + ".new";
-        using (var file = new FileStream(beside, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
-        {
-            file.Write(Encoding.UTF8.GetBytes(text));
-            file.Flush(flushToDisk: true);
-        }
-        File.Move(beside, _file, overwrite: true);
+        CheckpointFile.Write(_file, text);
         _written = data;
     }
 

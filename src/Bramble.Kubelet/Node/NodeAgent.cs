@@ -6,6 +6,7 @@ using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.DevicePlugins;
 using Bramble.Kubelet.Eviction;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
@@ -45,6 +46,12 @@ internal sealed class NodeAgent(
 
     /// <summary>Drivers' volumes that the node has mounted, by unique name. Set before <see cref="RunAsync"/>.</summary>
     public Func<IReadOnlyList<string>> VolumesInUse { get; set; } = () => [];
+
+    /// <summary>Device plugins' resources: all devices, and those to give. Set before <see cref="RunAsync"/>.</summary>
+    public Func<IReadOnlyList<(string Resource, int Capacity, int Allocatable)>> PluginDevices { get; set; } = () => [];
+
+    /// <summary>No device plugin was ever here. Set before <see cref="RunAsync"/>.</summary>
+    public bool IsWithoutPlugins { get; set; }
 
     /// <param name="lookAgain">Pods may need something now: the network has become ready, or the clock was set.</param>
     public async Task RunAsync(Action lookAgain, CancellationToken cancel)
@@ -132,6 +139,7 @@ internal sealed class NodeAgent(
         var wanted = NodeStatus.Decide(config, machine, resources, _runtimeVersion, health, _images, now);
         var inUse = VolumesInUse();
         if (inUse.Count > 0 || tree["status"]?["volumesInUse"] is not null) wanted["volumesInUse"] = new JsonArray([.. inUse.Select(name => (JsonNode)name)]);
+        ExtendedResources.AddTo(wanted, tree["status"] as JsonObject, PluginDevices(), isReset: _node is null && IsWithoutPlugins);
         var isDue = _reportedAt is null || time.GetElapsedTime(_reportedAt.Value) >= ReportEvery;
         var before = tree["status"] as JsonObject;
         if (NodeStatus.Patch(before, wanted, isDue) is { } patch)

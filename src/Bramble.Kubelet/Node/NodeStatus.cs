@@ -13,6 +13,9 @@ internal static class NodeStatus
 {
     private const int ImagesMax = 50;
 
+    /// <summary>What this kubelet can do that others may not (KEP-5328), in order: the scheduler and the API look there.</summary>
+    private static readonly string[] DeclaredFeatures = ["ExtendWebSocketsToKubelet", "InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"];
+
     public static JsonObject Decide(
         KubeletConfig config, Machine machine, NodeResources resources, string runtimeVersion, NodeHealth health, IEnumerable<Image> images, DateTimeOffset now)
     {
@@ -51,6 +54,7 @@ internal static class NodeStatus
                 ["architecture"] = machine.Architecture,
             },
             ["images"] = Images(images),
+            ["declaredFeatures"] = new JsonArray([.. DeclaredFeatures.Select(f => (JsonNode)f)]),
         };
         // A board without swap says nothing of it: a capacity of 0 is invalid.
         if (machine.SwapBytes > 0) status["nodeInfo"]!["swap"] = new JsonObject { ["capacity"] = machine.SwapBytes };

@@ -7,7 +7,9 @@ namespace Bramble.Kubelet.Pods;
 internal sealed record StartFailure(string Reason, string Message);
 
 /// <summary>Container statuses of the API from what the runtime says. Pure. Behaviour of the kubelet's status conversion.</summary>
-internal sealed class ContainerStatuses(V1Pod pod, ObservedPod observed, Func<string, StartFailure?> failures, string runtimeName, Func<ContainerStatus, string?> terminationMessage)
+/// <param name="isRestartingAll">Containers were removed to be started anew.</param>
+internal sealed class ContainerStatuses(
+    V1Pod pod, ObservedPod observed, Func<string, StartFailure?> failures, string runtimeName, Func<ContainerStatus, string?> terminationMessage, bool isRestartingAll)
 {
     private const string Lost = "The container could not be located when the pod was deleted.  The container used to be Running";
     private const string LostInit =
@@ -47,6 +49,15 @@ internal sealed class ContainerStatuses(V1Pod pod, ObservedPod observed, Func<st
 
     private V1ContainerStatus NotSeen(SpecContainer spec, V1ContainerStatus? old)
     {
+        if (isRestartingAll && spec.Kind != ContainerKind.Ephemeral && old?.State is { Waiting: null })
+        {
+            var removed = Copy(old);
+            removed.State = new() { Waiting = new() { Reason = AllContainersRestart.Reason, Message = AllContainersRestart.Message } };
+            removed.LastState = new() { Terminated = new() { Reason = AllContainersRestart.Reason, Message = AllContainersRestart.Message, ExitCode = 137 } };
+            removed.ContainerID = null;
+            removed.RestartCount = old.RestartCount + 1;
+            return removed;
+        }
         if (old?.State?.Terminated is not null) return Copy(old);
         var status = new V1ContainerStatus
         {

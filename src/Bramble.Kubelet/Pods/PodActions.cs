@@ -1,4 +1,5 @@
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.Resize;
 using k8s.Models;
 
 namespace Bramble.Kubelet.Pods;
@@ -30,12 +31,13 @@ internal sealed record PodActions
     public bool IsNothing => !KillPod && !CreateSandbox && EphemeralToStart.Count + InitToStart.Count + ToStart.Count + ToKill.Count == 0;
 
     /// <param name="probes">Verdicts by container id.</param>
-    public static PodActions Decide(V1Pod pod, ObservedPod observed, Func<string, ProbeVerdicts> probes)
+    /// <param name="resizes">Running containers with other resources than the node has given; those that change by a restart matter here.</param>
+    public static PodActions Decide(V1Pod pod, ObservedPod observed, Func<string, ProbeVerdicts> probes, IReadOnlyList<ContainerResize>? resizes = null)
     {
         var (isNewSandboxNeeded, attempt, sandboxId) = Sandbox(pod, observed);
         return isNewSandboxNeeded
             ? WithNewSandbox(pod, observed, attempt, sandboxId)
-            : new Decision(pod, observed, probes).Run(sandboxId!, attempt);
+            : new Decision(pod, observed, probes, resizes ?? []).Run(sandboxId!, attempt);
     }
 
     /// <summary>Whether the newest sandbox can go on being used, and the attempt number of it or of the next.</summary>
@@ -87,7 +89,7 @@ internal sealed record PodActions
     }
 
     /// <summary>Decides for a pod whose sandbox is good.</summary>
-    private sealed class Decision(V1Pod pod, ObservedPod observed, Func<string, ProbeVerdicts> probes)
+    private sealed class Decision(V1Pod pod, ObservedPod observed, Func<string, ProbeVerdicts> probes, IReadOnlyList<ContainerResize> resizes)
     {
         private readonly List<string> _ephemeral = [];
         private readonly List<string> _init = [];
@@ -193,6 +195,7 @@ internal sealed record PodActions
             if (IsChanged(init, status)) Restart(KillReason.Unknown, $"Init container {init.Name} definition changed");
             else if (init.LivenessProbe is not null && verdicts.Liveness == false)
                 Restart(KillReason.LivenessProbe, $"Init container {init.Name} failed liveness probe");
+            else if (IsResizedByRestart(status)) Restart(KillReason.Unknown, $"Container {init.Name} resize requires restart");
             return next is null;
 
             void Restart(KillReason reason, string message)
@@ -227,6 +230,12 @@ internal sealed record PodActions
                 }
                 else if (verdicts.Liveness == false) (message, reason) = ($"Container {c.Name} failed liveness probe", KillReason.LivenessProbe);
                 else if (verdicts.Startup == false) (message, reason) = ($"Container {c.Name} failed startup probe", KillReason.StartupProbe);
+                else if (IsResizedByRestart(status))
+                {
+                    _apps.Add(c.Name);
+                    _kill.Add(new(status.Id, c.Name, $"Container {c.Name} resize requires restart"));
+                    continue;
+                }
                 else
                 {
                     keptCount++;
@@ -246,6 +255,8 @@ internal sealed record PodActions
                 _init.Clear();
             }
         }
+
+        private bool IsResizedByRestart(ContainerStatus status) => resizes.Any(r => r.IsByRestart && r.ContainerId == status.Id);
 
         private static bool IsChanged(V1Container container, ContainerStatus status) =>
             status.Annotations.TryGetValue(RuntimeLabels.ContainerHash, out var hash) && hash != ContainerHash.Of(container);

@@ -5,6 +5,9 @@ namespace Bramble.Kubelet.Pods;
 /// <summary>Whether a pod may run here at all: the scheduler's word checked against what the node has. Pure; upstream's reasons.</summary>
 internal static class PodAdmission
 {
+    /// <summary>How the message of a failed pod begins.</summary>
+    public const string Rejected = "Pod was rejected: ";
+
     /// <param name="others">Pods that run here and have not ended.</param>
     /// <returns>Null: admitted. Else the reason and message of its failure.</returns>
     public static (string Reason, string Message)? Decide(V1Pod pod, V1Node node, IReadOnlyCollection<V1Pod> others)

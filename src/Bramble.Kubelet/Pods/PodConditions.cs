@@ -1,3 +1,4 @@
+using Bramble.Kubelet.Resize;
 using k8s.Models;
 
 namespace Bramble.Kubelet.Pods;
@@ -6,17 +7,21 @@ namespace Bramble.Kubelet.Pods;
 internal static class PodConditions
 {
     public static readonly IReadOnlySet<string> Owned =
-        new HashSet<string> { "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled" };
+        new HashSet<string> { "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", AllContainersRestart.ConditionType, PodResize.PendingType, PodResize.InProgressType };
+
+    /// <summary>Conditions that go away again.</summary>
+    public static readonly string[] Passing = [PodResize.PendingType, PodResize.InProgressType];
 
     /// <param name="others">Conditions of others: readiness gates look there.</param>
-    public static List<V1PodCondition> Decide(V1Pod pod, bool hasSandbox, V1PodStatus status, IList<V1PodCondition>? others)
+    /// <param name="own">The kubelet's as last written.</param>
+    public static List<V1PodCondition> Decide(V1Pod pod, bool hasSandbox, V1PodStatus status, IList<V1PodCondition>? others, IList<V1PodCondition>? own)
     {
         var all = (status.InitContainerStatuses ?? []).Concat(status.ContainerStatuses ?? []).ToList();
         var containersReady = ContainersReady(pod, all, status.Phase);
         return
         [
             Is("PodReadyToStartContainers", hasSandbox),
-            Initialized(pod, all, status.Phase),
+            Initialized(pod, all, status.Phase, own),
             Ready(pod, containersReady, others),
             containersReady,
             Is("PodScheduled", true),
@@ -25,7 +30,7 @@ internal static class PodConditions
         V1PodCondition Is(string type, bool value) => Condition(pod, type, value);
     }
 
-    private static V1PodCondition Initialized(V1Pod pod, List<V1ContainerStatus> statuses, string phase)
+    private static V1PodCondition Initialized(V1Pod pod, List<V1ContainerStatus> statuses, string phase, IList<V1PodCondition>? own)
     {
         var unknown = new List<string>();
         var incomplete = new List<string>();
@@ -41,7 +46,9 @@ internal static class PodConditions
             PodPhase.Find(statuses, c.Name) is { } s && (s.Started == true || s.LastState?.Terminated is not null || s.State?.Terminated is not null));
         if (isStarted) return Condition(pod, "Initialized", true);
         var message = Message(("containers with unknown status", unknown), ("containers with incomplete status", incomplete));
-        return message.Length > 0 ? Condition(pod, "Initialized", false, "ContainersNotInitialized", message) : Condition(pod, "Initialized", true);
+        // What was initialized once stays so, even while all containers are started anew.
+        var wasInitialized = own?.Any(c => c.Type == "Initialized" && c.Status == "True") == true;
+        return message.Length > 0 && !wasInitialized ? Condition(pod, "Initialized", false, "ContainersNotInitialized", message) : Condition(pod, "Initialized", true);
     }
 
     private static V1PodCondition ContainersReady(V1Pod pod, List<V1ContainerStatus> statuses, string phase)

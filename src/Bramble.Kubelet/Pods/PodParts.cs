@@ -6,6 +6,7 @@ using Bramble.Kubelet.Api;
 using Bramble.Kubelet.Cgroups;
 using Bramble.Kubelet.Containers;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.DevicePlugins;
 using Bramble.Kubelet.Dra;
 using Bramble.Kubelet.Images;
 using Bramble.Kubelet.Probes;
@@ -28,6 +29,7 @@ internal sealed record PodParts
     public required PodStatusWriter Statuses { get; init; }
     public required PodVolumes Volumes { get; init; }
     public required DynamicResources DynamicResources { get; init; }
+    public required DevicePluginManager DevicePlugins { get; init; }
     public required ServiceAccountTokens Tokens { get; init; }
     public required ObjectWatches Objects { get; init; }
     public required ImagePuller Images { get; init; }

@@ -15,7 +15,7 @@ internal static class PodPhase
             var status = Find(statuses, c.Name);
             var ended = status?.State?.Terminated ?? (status?.State?.Waiting is not null ? status.LastState?.Terminated : null);
             if (status is null || ended is null) pendingInits++;
-            else if (ended.ExitCode != 0 && !c.RestartsAfter(pod.Spec, ended.ExitCode)) return "Failed";
+            else if (ended.ExitCode != 0 && !Restarts(pod, c, ended)) return "Failed";
         }
 
         int unknown = 0, running = 0, waiting = 0, stopped = 0, stoppedForGood = 0, succeeded = 0, pendingSidecars = 0;
@@ -49,10 +49,10 @@ internal static class PodPhase
             if (status?.State?.Running is not null) running++;
             else if (status?.State?.Terminated is { } ended)
             {
-                Stopped(c, ended.ExitCode);
+                Stopped(c, ended);
                 if (ended.ExitCode == 0) succeeded++;
             }
-            else if (status?.State?.Waiting is not null && status.LastState?.Terminated is { } before) Stopped(c, before.ExitCode);
+            else if (status?.State?.Waiting is not null && status.LastState?.Terminated is { } before) Stopped(c, before);
             else if (status?.State?.Waiting is not null) waiting++;
             else unknown++;
         }
@@ -64,12 +64,14 @@ internal static class PodPhase
         if (stopped != stoppedForGood) return "Running";
         return stopped == succeeded ? "Succeeded" : "Failed";
 
-        void Stopped(V1Container c, int exitCode)
+        void Stopped(V1Container c, V1ContainerStateTerminated ended)
         {
             stopped++;
-            if (!c.RestartsAfter(pod.Spec, exitCode)) stoppedForGood++;
+            if (!Restarts(pod, c, ended)) stoppedForGood++;
         }
     }
+
+    private static bool Restarts(V1Pod pod, V1Container c, V1ContainerStateTerminated ended) => c.RestartsAfter(pod.Spec, ended.ExitCode) || ended.Reason == AllContainersRestart.Reason;
 
     public static V1ContainerStatus? Find(IReadOnlyList<V1ContainerStatus>? statuses, string name)
     {

@@ -78,13 +78,14 @@ internal static class PodSpecs
     {
         if (container.RestartPolicy is { } own)
         {
-            if (RuleFor(container, exitCode) is { } rule && rule.Action is "Restart" or "RestartAllContainers") return true;
+            if (container.RuleFor(exitCode) is { } rule && rule.Action is "Restart" or "RestartAllContainers") return true;
             return own switch { "Always" => true, "OnFailure" => exitCode != 0, _ => false };
         }
         return spec.RestartPolicy switch { "Never" => false, "OnFailure" => exitCode != 0, _ => true };
     }
 
-    private static V1ContainerRestartRule? RuleFor(V1Container container, int exitCode)
+    /// <summary>The first of its restart rules for that exit code.</summary>
+    public static V1ContainerRestartRule? RuleFor(this V1Container container, int exitCode)
     {
         foreach (var rule in container.RestartPolicyRules ?? [])
         {
@@ -128,21 +129,29 @@ internal static class PodSpecs
     /// <summary>What the scheduler and admission count for the pod: max(sum of apps and sidecars, each init with the sidecars before it) + overhead.</summary>
     public static decimal EffectiveRequest(this V1PodSpec spec, string name)
     {
-        decimal Of(V1Container c) =>
-            c.Resources?.Requests?.ContainsKey(name) == true ? Amount(c.Resources.Requests, name) : Amount(c.Resources?.Limits, name);
-        decimal total;
-        if (spec.Resources?.Requests?.ContainsKey(name) == true) total = Amount(spec.Resources.Requests, name);
-        else
-        {
-            decimal sidecars = 0, initPeak = 0;
-            foreach (var init in spec.InitContainers ?? [])
-            {
-                if (init.IsSidecar()) sidecars += Of(init);
-                initPeak = Math.Max(initPeak, init.IsSidecar() ? sidecars : sidecars + Of(init));
-            }
-            total = Math.Max(initPeak, sidecars + spec.Containers.Sum(Of));
-        }
+        var total = spec.Resources?.Requests?.ContainsKey(name) == true
+            ? Amount(spec.Resources.Requests, name)
+            : Together(spec, c => c.Resources?.Requests?.ContainsKey(name) == true ? Amount(c.Resources.Requests, name) : Amount(c.Resources?.Limits, name));
         return total + Amount(spec.Overhead, name);
+    }
+
+    /// <summary>What the pod may use at most: its own limit, or its containers' together where each has one; with overhead. 0: no limit.</summary>
+    public static decimal EffectiveLimit(this V1PodSpec spec, string name)
+    {
+        decimal Of(V1Container c) => Amount(c.Resources?.Limits, name);
+        if (Amount(spec.Resources?.Limits, name) is > 0 and var whole) return whole + Amount(spec.Overhead, name);
+        return spec.Containers.Concat(spec.InitContainers ?? []).All(c => Of(c) > 0) ? Together(spec, Of) + Amount(spec.Overhead, name) : 0;
+    }
+
+    private static decimal Together(V1PodSpec spec, Func<V1Container, decimal> amount)
+    {
+        decimal sidecars = 0, initPeak = 0;
+        foreach (var init in spec.InitContainers ?? [])
+        {
+            if (init.IsSidecar()) sidecars += amount(init);
+            initPeak = Math.Max(initPeak, init.IsSidecar() ? sidecars : sidecars + amount(init));
+        }
+        return Math.Max(initPeak, sidecars + spec.Containers.Sum(amount));
     }
 }
 

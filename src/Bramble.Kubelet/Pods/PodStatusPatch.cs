@@ -15,8 +15,8 @@ internal static class PodStatusPatch
             if (JsonNode.DeepEquals(old, value)) continue;
             var change = name switch
             {
-                "conditions" => Keyed(old as JsonArray, value!.AsArray(), "type", removeOthers: false),
-                "podIPs" or "hostIPs" => Keyed(old as JsonArray, value!.AsArray(), "ip", removeOthers: true),
+                "conditions" => Keyed(old as JsonArray, value!.AsArray(), "type", PodConditions.Passing.Contains),
+                "podIPs" or "hostIPs" => Keyed(old as JsonArray, value!.AsArray(), "ip", _ => true),
                 _ => value!.DeepClone(),
             };
             if (change is not null) patch[name] = change;
@@ -26,7 +26,7 @@ internal static class PodStatusPatch
         return patch.Count == 0 ? null : new JsonObject { ["metadata"] = new JsonObject { ["uid"] = uid }, ["status"] = patch };
     }
 
-    private static JsonArray? Keyed(JsonArray? old, JsonArray wanted, string key, bool removeOthers)
+    private static JsonArray? Keyed(JsonArray? old, JsonArray wanted, string key, Func<string, bool> isRemoved)
     {
         var changes = new JsonArray();
         foreach (var item in wanted)
@@ -34,10 +34,9 @@ internal static class PodStatusPatch
             var same = old?.FirstOrDefault(o => (string?)o?[key] == (string?)item![key]);
             if (!JsonNode.DeepEquals(same, item)) changes.Add(item!.DeepClone());
         }
-        if (removeOthers)
-            foreach (var item in old ?? [])
-                if (!wanted.Any(w => (string?)w![key] == (string?)item![key]))
-                    changes.Add((JsonNode)new JsonObject { [key] = (string?)item![key], ["$patch"] = "delete" });
+        foreach (var item in old ?? [])
+            if ((string?)item![key] is { } left && isRemoved(left) && !wanted.Any(w => (string?)w![key] == left))
+                changes.Add((JsonNode)new JsonObject { [key] = left, ["$patch"] = "delete" });
         return changes.Count == 0 ? null : changes;
     }
 }

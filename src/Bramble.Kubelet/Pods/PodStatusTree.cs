@@ -23,16 +23,26 @@ internal static class PodStatusTree
         Set(tree, "initContainerStatuses", List(s.InitContainerStatuses, Container));
         Set(tree, "containerStatuses", List(s.ContainerStatuses, Container));
         Set(tree, "qosClass", s.QosClass);
+        Set(tree, "allocatedResources", Quantities(s.AllocatedResources));
+        if (s.Resources is not null) tree["resources"] = Resources(s.Resources);
         Set(tree, "ephemeralContainerStatuses", List(s.EphemeralContainerStatuses, Container));
         return tree;
     }
 
     public static JsonObject Condition(V1PodCondition c)
     {
-        var tree = new JsonObject { ["type"] = c.Type, ["status"] = c.Status, ["lastProbeTime"] = null, ["lastTransitionTime"] = Time(c.LastTransitionTime) };
+        var tree = new JsonObject { ["type"] = c.Type, ["status"] = c.Status, ["lastProbeTime"] = Time(c.LastProbeTime), ["lastTransitionTime"] = Time(c.LastTransitionTime) };
         if (c.ObservedGeneration is > 0) tree["observedGeneration"] = c.ObservedGeneration.Value;
         Set(tree, "reason", c.Reason);
         Set(tree, "message", c.Message);
+        return tree;
+    }
+
+    public static JsonObject Resources(V1ResourceRequirements? r)
+    {
+        var tree = new JsonObject();
+        Set(tree, "limits", Quantities(r?.Limits));
+        Set(tree, "requests", Quantities(r?.Requests));
         return tree;
     }
 
@@ -51,13 +61,7 @@ internal static class PodStatusTree
         Set(tree, "containerID", c.ContainerID);
         if (c.Started is { } started) tree["started"] = started;
         Set(tree, "allocatedResources", Quantities(c.AllocatedResources));
-        if (c.Resources is { } r)
-        {
-            var resources = new JsonObject();
-            Set(resources, "limits", Quantities(r.Limits));
-            Set(resources, "requests", Quantities(r.Requests));
-            tree["resources"] = resources;
-        }
+        if (c.Resources is { } r) tree["resources"] = Resources(r);
         Set(tree, "volumeMounts", List(c.VolumeMounts, m =>
         {
             var mount = new JsonObject { ["name"] = m.Name, ["mountPath"] = m.MountPath };

@@ -32,7 +32,7 @@ internal sealed class PodStatusWriter(IKubeClient client, TimeProvider time, ILo
         foreach (var condition in status.Conditions ?? [])
         {
             var same = old?.Conditions?.FirstOrDefault(c => c.Type == condition.Type);
-            condition.LastTransitionTime = same is not null && same.Status == condition.Status ? same.LastTransitionTime : now;
+            condition.LastTransitionTime = same is not null && same.Status == condition.Status && (same.Reason == condition.Reason || !PodConditions.Passing.Contains(condition.Type)) ? same.LastTransitionTime : now;
         }
         // Conditions of others stay known: readiness gates look at them.
         foreach (var other in (pod.Status?.Conditions ?? []).Where(c => !PodConditions.Owned.Contains(c.Type))) status.Conditions!.Add(other);
@@ -54,6 +54,8 @@ internal sealed class PodStatusWriter(IKubeClient client, TimeProvider time, ILo
         PodIPs = s.PodIPs,
         StartTime = s.StartTime,
         QosClass = s.QosClass,
+        Resources = s.Resources,
+        AllocatedResources = s.AllocatedResources,
         ObservedGeneration = s.ObservedGeneration,
         ContainerStatuses = s.ContainerStatuses,
         InitContainerStatuses = s.InitContainerStatuses,

@@ -32,7 +32,8 @@ internal static class PodStatuses
     public static V1PodStatus Decide(StatusInput input)
     {
         var pod = input.Pod;
-        var containers = new ContainerStatuses(pod, input.Observed, input.Failures, input.RuntimeName, input.TerminationMessage);
+        var containers = new ContainerStatuses(pod, input.Observed, input.Failures, input.RuntimeName, input.TerminationMessage,
+            AllContainersRestart.IsDue(pod, input.Observed, input.Old));
         var all = pod.Spec.AllContainers().ToList();
         var status = new V1PodStatus
         {
@@ -62,7 +63,8 @@ internal static class PodStatuses
 
         Addresses(input, status);
         var hasSandbox = !PodActions.Sandbox(pod, input.Observed).IsNewNeeded;
-        status.Conditions = PodConditions.Decide(pod, hasSandbox, status, pod.Status?.Conditions ?? input.Old?.Conditions);
+        status.Conditions = PodConditions.Decide(pod, hasSandbox, status, pod.Status?.Conditions ?? input.Old?.Conditions, input.Old?.Conditions);
+        if (AllContainersRestart.Condition(pod, input.Observed, input.Old, status.Phase) is { } restarting) status.Conditions.Add(restarting);
         return status;
     }
 

@@ -2,9 +2,12 @@ using System.Threading.Channels;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Kubelet.Cgroups;
 using Bramble.Kubelet.Containers;
 using Bramble.Kubelet.Cri;
+using Bramble.Kubelet.DevicePlugins;
 using Bramble.Kubelet.Dra;
+using Bramble.Kubelet.Resize;
 using Bramble.Kubelet.Volumes;
 using k8s.Models;
 
@@ -12,7 +15,8 @@ namespace Bramble.Kubelet.Pods;
 
 /// <summary>One pod's life on this node: observe, decide, act, publish, then sleep until something about it changes. All steps are safe to repeat; a start
 /// of the node begins with the same first step. One task runs it; the other members may be called from anywhere.</summary>
-internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
+/// <param name="ended">Its resources are free for others.</param>
+internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisposable
 {
     private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryLongest = TimeSpan.FromSeconds(60);
@@ -20,7 +24,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
     private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Dictionary<string, StartFailure> _failures = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
-    private V1Pod _pod = pod;
+    private readonly PodResize _resize = new(pod);
     private PodEnd? _end;
     private volatile bool _isRemoved;
     private bool _isCleaned;
@@ -29,7 +33,10 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
     private CancellationTokenSource? _running;
     private (Task Task, long? Grace, CancellationTokenSource Cancel)? _kill;
 
-    public V1Pod Pod => Volatile.Read(ref _pod);
+    /// <summary>The pod with the resources that the node has given to it.</summary>
+    public V1Pod Pod => _resize.Allocated;
+
+    public PodResize Resize => _resize;
 
     /// <summary>It will run nothing any more (its containers may still be ending).</summary>
     public bool IsEnding => Volatile.Read(ref _end) is not null;
@@ -42,7 +49,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
     public void Update(V1Pod newer)
     {
         var known = Pod;
-        Volatile.Write(ref _pod, newer);
+        _resize.Update(newer);
         if (newer.IsBeingDeleted()) End(PodEnd.Deleted);
         // Most updates are the echo of our own status.
         if (PodChange.NeedsSync(known, newer)) Wake();
@@ -189,13 +196,20 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
             LookAgainAt(parts.Time.GetUtcNow().AddSeconds(5));
             return;
         }
-        parts.Cgroups.Ensure(pod);
+        if (status.Conditions.Any(c => c.Type == AllContainersRestart.ConditionType && c.Status == "True"))
+        {
+            await RemoveContainersAsync(pod, observed, cancel);
+            Wake();
+            return;
+        }
+        var resizes = _resize.Decide(observed);
+        parts.Cgroups.Ensure(pod, _resize.Limits);
         var volumes = await parts.Volumes.EnsureAsync(pod, observed.Ips, cancel);
         LookAgainAt(parts.Tokens.NextRenewal(pod.Uid()));
         if (pod.Spec.ActiveDeadlineSeconds is { } deadline && status.StartTime is { } started)
             LookAgainAt(new DateTimeOffset(started, TimeSpan.Zero).AddSeconds(deadline));
 
-        var actions = PodActions.Decide(pod, observed, parts.Probes.Verdicts);
+        var actions = PodActions.Decide(pod, observed, parts.Probes.Verdicts, resizes);
         foreach (var name in _failures.Keys.ToList())
             if (observed.Find(name) is { State: ContainerState.ContainerRunning }) _failures.Remove(name);
         if (!actions.IsNothing)
@@ -205,7 +219,37 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
             UpdateProbes(pod, observed);
             Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
         }
+        if (_resize.IsUnderWay) await ResizeAsync(pod, observed, cancel);
         await TidyAsync(pod, observed, cancel);
+    }
+
+    /// <summary>Removes all containers, so that the next step starts the pod from its beginning.</summary>
+    private async Task RemoveContainersAsync(V1Pod pod, ObservedPod observed, CancellationToken cancel)
+    {
+        var killer = new ContainerKiller(parts);
+        foreach (var container in AllContainersRestart.Removals(pod, observed))
+        {
+            if (container.State != ContainerState.ContainerExited) await killer.KillAsync(pod, new KillAction(container.Id, container.Metadata.Name, "killing"), 0, observed.Ips, cancel);
+            await parts.Runtime.RemoveContainerAsync(container.Id, cancel);
+        }
+    }
+
+    private async Task ResizeAsync(V1Pod pod, ObservedPod observed, CancellationToken cancel)
+    {
+        // What waits for its restart comes back as not running, or with its new resources.
+        var resizes = _resize.Decide(observed);
+        var now = parts.Time.GetUtcNow();
+        if (await new PodResizer(parts).ResizeAsync(pod, _resize, [.. resizes.Where(r => !r.IsByRestart)], cancel) is { } problem)
+        {
+            if (_resize.Fail(problem, now.UtcDateTime)) parts.Tell(pod, null, "Warning", "ResizeError", ResizeMessage.Of("Pod resize error", pod, _resize.Generation, problem));
+            LookAgainAt(now + PodResizer.Again);
+        }
+        else if (!resizes.Any(r => r.IsByRestart))
+        {
+            parts.Cgroups.Ensure(pod, PodCgroupLimits.Of(pod));
+            if (_resize.Complete() is { } reached) parts.Tell(pod, null, "Normal", "ResizeCompleted", ResizeMessage.Of("Pod resize completed", pod, reached));
+        }
+        Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
     }
 
     private void UpdateProbes(V1Pod pod, ObservedPod observed)
@@ -240,6 +284,18 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
         var ips = observed.Ips;
         if (actions.CreateSandbox)
         {
+            try
+            {
+                await parts.DevicePlugins.AllocateAsync(pod, cancel);
+            }
+            catch (DevicePluginException e)
+            {
+                // Its place was promised to it: a node that cannot keep that lets another have the pod's successor.
+                var message = $"Allocate failed due to {e.Message}, which is unexpected";
+                parts.Tell(pod, null, "Warning", "UnexpectedAdmissionError", message);
+                End(new PodEnd(GraceSeconds: 0, Reason: "UnexpectedAdmissionError", Message: PodAdmission.Rejected + message));
+                return;
+            }
             await parts.DynamicResources.PrepareAsync(pod, cancel);
             try
             {
@@ -266,6 +322,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
             var result = await starter.StartAsync(pod, spec, sandboxId, sandbox, observed, ips, volumes, cancel);
             if (result.Failure is null)
             {
+                _resize.IsInForce(name);
                 _failures.Remove(name);
                 continue;
             }
@@ -306,6 +363,8 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
     {
         var status = PodStatuses.Decide(Input(pod, observed, isTerminal, failed));
         parts.DynamicResources.AddHealth(pod, status);
+        parts.DevicePlugins.AddHealth(pod, status);
+        _resize.AddTo(status);
         return status;
     }
 
@@ -378,6 +437,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
     {
         // First: once the API knows that the pod has ended, its devices may be given to another.
         await parts.DynamicResources.UnprepareAsync(pod.Uid(), cancel);
+        parts.DevicePlugins.Release(pod.Uid());
         var status = Status(pod, observed, isTerminal: true, end.Failed);
         parts.Objects.Forget(pod.Uid());
         await parts.Volumes.RemoveAsync(pod.Uid(), cancel);
@@ -386,6 +446,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts) : IDisposable
         parts.Restarts.Forget(pod.Uid());
         parts.Images.Forget(pod.Uid());
         _isCleaned = true;
+        ended();
         if (_isRemoved) return;
         Publish(pod, status);
         if (!await parts.Statuses.FlushAsync(pod.Uid(), cancel)) LookAgainAt(parts.Time.GetUtcNow().AddSeconds(2));

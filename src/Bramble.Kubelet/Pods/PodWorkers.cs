@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Bramble.Api.Naming;
+using Bramble.Kubelet.Resize;
 using k8s.Models;
 
 namespace Bramble.Kubelet.Pods;
@@ -11,6 +12,7 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
     private readonly ConcurrentDictionary<string, (PodWorker Worker, Task Running)> _workers = new();
     private readonly ConcurrentDictionary<string, string> _podOfContainer = new();
     private readonly Lock _admission = new();
+    private volatile bool _isComplete;
 
     /// <summary>The runtime reported a change of this container or sandbox id. Handlers must not block.</summary>
     public event Action<string>? ContainerChanged;
@@ -37,22 +39,53 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
         if (_workers.TryGetValue(pod.Uid(), out var known))
         {
             known.Worker.Update(pod);
+            if (known.Worker.Resize.Desired is not null) DecideResizes();
             return;
         }
         lock (_admission)
         {
             if (_workers.ContainsKey(pod.Uid())) return;
-            var worker = new PodWorker(pod, parts);
+            var worker = new PodWorker(pod, parts, DecideResizes);
             if (pod.IsBeingDeleted()) worker.End(PodEnd.Deleted);
             else if (!pod.Status.IsTerminalPhase() && IsNew(pod) && node() is { } self
                 && PodAdmission.Decide(pod, self, [.. Active.Where(w => !w.IsEnding).Select(w => w.Pod)]) is var (reason, message))
             {
-                parts.Tell(pod, null, "Warning", reason, message.Replace("Pod was rejected: ", "", StringComparison.Ordinal));
+                parts.Tell(pod, null, "Warning", reason, message.Replace(PodAdmission.Rejected, "", StringComparison.Ordinal));
                 worker.End(new PodEnd(GraceSeconds: 0, Reason: reason, Message: message));
             }
             Start(worker);
         }
         parts.Cgroups.SetBurstableShares(Active.Select(w => w.Pod));
+    }
+
+    /// <summary>Gives pods the other resources that the API wants for them, as far as the node has them. Called when a wish comes and when a pod has ended:
+    /// nothing else makes room.</summary>
+    private void DecideResizes()
+    {
+        // Before all pods are known nobody can say what is left.
+        if (!_isComplete || node() is not { } self) return;
+        var given = false;
+        lock (_admission)
+        {
+            foreach (var worker in ResizeOrder.Of(Active.Where(w => !w.IsEnding)))
+            {
+                var desired = worker.Resize.Desired!;
+                var now = parts.Time.GetUtcNow().UtcDateTime;
+                if (PodAdmission.Decide(desired, self, [.. Active.Where(w => w != worker).Select(w => w.Pod)]) is var (_, message))
+                {
+                    message = message.Replace(PodAdmission.Rejected, "", StringComparison.Ordinal);
+                    if (!worker.Resize.Defer(message, now)) continue;
+                    parts.Tell(desired, null, "Warning", "ResizeDeferred", ResizeMessage.Of("Pod resize Deferred", desired, desired.Metadata.Generation ?? 0, message));
+                }
+                else if (worker.Resize.Allocate(now))
+                {
+                    given = true;
+                    parts.Tell(desired, null, "Normal", "ResizeStarted", ResizeMessage.Of("Pod resize started", desired, desired.Metadata.Generation ?? 0));
+                }
+                worker.Wake();
+            }
+        }
+        if (given) parts.Cgroups.SetBurstableShares(Active.Select(w => w.Pod));
     }
 
     // What has run here before was admitted then.
@@ -96,11 +129,14 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
             lock (_admission)
             {
                 if (_workers.ContainsKey(uid)) continue;
-                var worker = new PodWorker(pod, parts);
+                var worker = new PodWorker(pod, parts, DecideResizes);
                 worker.Remove();
                 Start(worker);
             }
         }
+        _isComplete = true;
+        DecideResizes();
+        foreach (var uid in parts.DevicePlugins.PodUids().Where(u => !_workers.ContainsKey(u))) parts.DevicePlugins.Release(uid);
         await UnprepareEndedAsync(cancel);
         foreach (var uid in parts.Volumes.PodUids().Concat(parts.Cgroups.PodUids()).Distinct().Where(u => !_workers.ContainsKey(u)).ToList())
         {

@@ -1,10 +1,12 @@
 using Bramble.Client;
+using Bramble.Kubelet.DevicePlugins;
 using Bramble.Kubelet.Node;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Stats;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -18,6 +20,7 @@ internal sealed class KubeletServer(
     KubeletConfig config, IKubeClient client, PodParts parts, PodWorkers workers, CgroupStats stats, Machine machine, NodeAgent node, TimeProvider time, ILoggerFactory logs)
 {
     private readonly ILogger _log = logs.CreateLogger("Bramble.Kubelet.Server");
+    private readonly RegistrationEndpoint _registration = new(parts.DevicePlugins);
     private readonly KubeletAccess _access = new(config, client, time);
 
     /// <summary>First path segments and who answers.</summary>
@@ -56,6 +59,7 @@ internal sealed class KubeletServer(
                 // Any certificate may come; what it is worth is decided by the client CA afterwards.
                 https.AllowAnyClientCertificate();
             }));
+            kestrel.ListenUnixSocket(parts.DevicePlugins.Socket, listen => listen.Protocols = HttpProtocols.Http2);
         });
         await using var app = builder.Build();
         app.UseWebSockets();
@@ -72,6 +76,12 @@ internal sealed class KubeletServer(
         var cancel = http.RequestAborted;
         try
         {
+            // Only root can open the socket of device plugins, and only they are answered there.
+            if (http.Connection.LocalIpAddress is null)
+            {
+                await _registration.HandleAsync(http);
+                return;
+            }
             if (await _access.AuthenticateAsync(http, cancel) is not { } caller)
             {
                 await AnswerAsync(http, 401, "Unauthorized");

@@ -1,11 +1,8 @@
-using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Text;
 using Bramble.IntegrationTests.Support;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
+using static Bramble.IntegrationTests.Node.GrpcByHand;
 
 namespace Bramble.IntegrationTests.Node;
 
@@ -84,58 +81,4 @@ internal sealed class DeviceDriver(TestHost host) : IAsyncDisposable
         {"cdiVersion":"0.6.0","kind":"example.com/gpu","devices":[{"name":"{{uid}}","containerEdits":{"env":["GPU=of {{name}}"],"mounts":[{"hostPath":"/etc/hostname","containerPath":"/gpu","options":["ro","rbind"]}]} }]}
         END
         """)).Succeeded();
-
-    private static async Task<WebApplication> Serve(string socket, Func<HttpContext, byte[], Task<byte[]?>> answer)
-    {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseShutdownTimeout(TimeSpan.Zero).ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(socket, listen => listen.Protocols = HttpProtocols.Http2));
-        var app = builder.Build();
-        app.Run(async http =>
-        {
-            using var body = new MemoryStream();
-            await http.Request.Body.CopyToAsync(body);
-            http.Response.ContentType = "application/grpc";
-            if (await answer(http, body.ToArray()[5..]) is { } message) await Write(http, message);
-            http.Response.AppendTrailer("grpc-status", "0");
-        });
-        await app.StartAsync();
-        return app;
-    }
-
-    private static async Task Write(HttpContext http, byte[] message)
-    {
-        var frame = new byte[5 + message.Length];
-        BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), message.Length);
-        message.CopyTo(frame, 5);
-        await http.Response.Body.WriteAsync(frame);
-        await http.Response.Body.FlushAsync();
-    }
-
-    private static byte[] Text(int number, string text) => Field(number, Encoding.UTF8.GetBytes(text));
-
-    private static byte[] Field(int number, byte[] value)
-    {
-        List<byte> bytes = [(byte)(number << 3 | 2)];
-        var length = value.Length;
-        for (; length > 127; length >>= 7) bytes.Add((byte)(length & 127 | 128));
-        return [.. bytes, (byte)length, .. value];
-    }
-
-    private static List<(int Number, byte[] Bytes)> Fields(byte[] message)
-    {
-        List<(int, byte[])> fields = [];
-        for (var at = 0; at < message.Length;)
-        {
-            var (number, length) = (message[at++] >> 3, 0);
-            for (var shift = 0; ; shift += 7)
-            {
-                var b = message[at++];
-                length |= (b & 127) << shift;
-                if (b < 128) break;
-            }
-            fields.Add((number, message[at..(at + length)]));
-            at += length;
-        }
-        return fields;
-    }
 }

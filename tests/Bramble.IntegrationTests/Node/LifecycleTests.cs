@@ -52,6 +52,39 @@ public sealed class LifecycleTests(SharedCluster shared)
     }
 
     [Fact]
+    public async Task An_exit_code_restarts_all_containers_of_a_pod_in_its_sandbox()
+    {
+        var space = await cluster.NewNamespace("all-again");
+        await Apply(space, """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: again}
+            spec:
+              restartPolicy: Never
+              terminationGracePeriodSeconds: 0
+              volumes: [{name: d, emptyDir: {}}]
+              initContainers: [{name: init, image: "busybox:1", command: [sh, -c, 'echo init >>/d/log'], volumeMounts: [{name: d, mountPath: /d}]}]
+              containers:
+              - {name: other, image: "busybox:1", command: [sh, -c, 'echo other >>/d/log; sleep 1000000'], volumeMounts: [{name: d, mountPath: /d}]}
+              - name: main
+                image: busybox:1
+                command: [sh, -c, 'until grep -q other /d/log; do sleep 0.1; done; [ "$(grep -c init /d/log)" = 2 ] || exit 42; sleep 1000000']
+                restartPolicy: Never
+                restartPolicyRules: [{action: RestartAllContainers, exitCodes: {operator: In, values: [42]}}]
+                volumeMounts: [{name: d, mountPath: /d}]
+            """);
+        await Eventually.Becomes(
+            async () => await cluster.Kubectl("-n", space, "get", "pod", "again", "-o", "jsonpath={range .status.containerStatuses[*]}{.name} {.restartCount} {.ready} {.lastState.terminated.reason};{end}"),
+            answer => answer == "main 1 true RestartingAllContainers;other 1 true RestartingAllContainers;", "both containers run again");
+        Assert.Equal("init\nother\ninit\nother", await cluster.Kubectl("-n", space, "exec", "again", "-c", "other", "--", "cat", "/d/log"));
+        var status = (await cluster.Get("-n", space, "pod", "again"))["status"]!;
+        Assert.Equal("Running", (string)status["phase"]!);
+        Assert.Equal(1, (int)status["initContainerStatuses"]![0]!["restartCount"]!);
+        Assert.Equal("False", (string)status["conditions"]!.AsArray().Single(c => (string)c!["type"]! == "AllContainersRestarting")!["status"]!);
+        await cluster.Kubectl("delete", "namespace", space, "--wait=false");
+    }
+
+    [Fact]
     public async Task Probes_of_every_kind()
     {
         var space = await cluster.NewNamespace("probes");

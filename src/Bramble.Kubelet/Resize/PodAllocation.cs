@@ -1,0 +1,59 @@
+using Bramble.Kubelet.Pods;
+using k8s.Models;
+
+namespace Bramble.Kubelet.Resize;
+
+/// <summary>CPU (cores) and memory (bytes) of a container or a pod, as far as they can be resized; 0: none. A limit that a container has not itself is its pod's.</summary>
+internal readonly record struct ComputeResources(decimal CpuRequest, decimal CpuLimit, decimal MemoryRequest, decimal MemoryLimit)
+{
+    public static ComputeResources Of(V1Pod pod, V1Container container)
+    {
+        var (own, whole) = (Of(container.Resources), Of(pod.Spec.Resources));
+        return own with { CpuLimit = own.CpuLimit > 0 ? own.CpuLimit : whole.CpuLimit, MemoryLimit = own.MemoryLimit > 0 ? own.MemoryLimit : whole.MemoryLimit };
+    }
+
+    public static ComputeResources Of(V1ResourceRequirements? r) => new(
+        PodSpecs.Amount(r?.Requests, "cpu"), PodSpecs.Amount(r?.Limits, "cpu"), PodSpecs.Amount(r?.Requests, "memory"), PodSpecs.Amount(r?.Limits, "memory"));
+
+    public static ComputeResources Requests(V1Pod pod) => new(pod.Spec.EffectiveRequest("cpu"), 0, pod.Spec.EffectiveRequest("memory"), 0);
+
+    public bool IsAnyRequestMoreThan(ComputeResources other) => CpuRequest > other.CpuRequest || MemoryRequest > other.MemoryRequest;
+}
+
+/// <summary>A pod's resources apart from the rest of its spec: what the API wants and what the node has given may differ for a while (KEP-1287). Pure.</summary>
+internal static class PodAllocation
+{
+    public static bool IsSame(V1Pod a, V1Pod b) =>
+        ComputeResources.Of(a.Spec.Resources) == ComputeResources.Of(b.Spec.Resources) && AreSame(a.Spec.Containers, b.Spec.Containers) && AreSame(a.Spec.InitContainers, b.Spec.InitContainers);
+
+    private static bool AreSame(IList<V1Container>? a, IList<V1Container>? b)
+    {
+        if ((a?.Count ?? 0) != (b?.Count ?? 0)) return false;
+        for (var i = 0; i < (a?.Count ?? 0); i++)
+            if (ComputeResources.Of(a![i].Resources) != ComputeResources.Of(b![i].Resources)) return false;
+        return true;
+    }
+
+    /// <summary>The pod with the resources of <paramref name="source"/>, an older or newer state of it.</summary>
+    public static V1Pod With(V1Pod pod, V1Pod source) => Rebuilt(pod, c => source.Spec.FindContainer(c.Name)?.Container.Resources ?? c.Resources, source.Spec.Resources);
+
+    /// <summary>What the node had given to the pod before it started anew: its status tells. A container without status has what the spec says.</summary>
+    public static V1Pod FromStatus(V1Pod pod)
+    {
+        if (pod.Status?.StartTime is null) return pod;
+        var statuses = (pod.Status.ContainerStatuses ?? []).Concat(pod.Status.InitContainerStatuses ?? []).ToList();
+        var whole = pod.Spec.Resources is null ? null : pod.Status.Resources ?? pod.Spec.Resources;
+        var given = Rebuilt(pod, c => PodPhase.Find(statuses, c.Name)?.Resources ?? c.Resources, whole);
+        return IsSame(pod, given) ? pod : given;
+    }
+
+    private static V1Pod Rebuilt(V1Pod pod, Func<V1Container, V1ResourceRequirements?> resources, V1ResourceRequirements? whole) => pod with
+    {
+        Spec = pod.Spec with
+        {
+            Resources = whole,
+            Containers = [.. pod.Spec.Containers.Select(c => c with { Resources = resources(c) })],
+            InitContainers = pod.Spec.InitContainers is null ? null : [.. pod.Spec.InitContainers.Select(c => c with { Resources = resources(c) })],
+        },
+    };
+}
