@@ -53,7 +53,8 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
 
         await using var events = new EventRecorder(client, "kubelet", config.NodeName, time, logs);
         var pressure = new PressureWatch(config, machine, eviction, time);
-        var node = new NodeAgent(config, client, runtime, machine, resources, pressure, events, time, _log);
+        var support = new RuntimeSupport();
+        var node = new NodeAgent(config, client, runtime, support, machine, resources, pressure, events, time, _log);
         using var objects = new ObjectWatches(client, time, logs);
         var tokens = new ServiceAccountTokens(client, time);
         PodParts? parts = null;
@@ -86,6 +87,8 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             Volumes = volumes,
             DynamicResources = dynamicResources,
             DevicePlugins = devicePlugins,
+            RuntimeSupport = support,
+            UserNamespaces = new UserNamespaces(Path.Combine(config.RootDirectory, "pods"), config.MaxPods, support),
             Tokens = tokens,
             Objects = objects,
             Images = new ImagePuller(runtime, time),

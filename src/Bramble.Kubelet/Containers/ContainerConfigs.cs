@@ -23,6 +23,12 @@ internal sealed record ContainerInput
     /// <summary>CDI names of its devices.</summary>
     public IReadOnlyList<string> CdiDevices { get; init; } = [];
 
+    /// <summary>Its users on the host; null: the host's.</summary>
+    public UserNamespace? Users { get; init; }
+
+    /// <summary>The runtime can make mounts read-only with what is mounted below.</summary>
+    public bool HasRecursiveReadOnly { get; init; }
+
     /// <summary>What device plugins want done to it.</summary>
     public IReadOnlyList<ContainerAllocateResponse> FromPlugins { get; init; } = [];
 
@@ -70,11 +76,29 @@ internal sealed class ContainerConfigs(PodVolumes volumes, SandboxConfigs sandbo
         Label(made, input);
         AddMounts(made, input, Known);
         AddFromPlugins(made, input.FromPlugins);
+        if (input.Users is { } users)
+        {
+            made.Linux.SecurityContext.NamespaceOptions.UsernsOptions = users;
+            foreach (var mount in made.Mounts)
+            {
+                mount.UidMappings.Add(users.Uids);
+                mount.GidMappings.Add(users.Gids);
+            }
+        }
         Directory.CreateDirectory(Path.Combine(sandboxes.LogFolder(pod), container.Name), (UnixFileMode)0b111_101_101);
         return made;
 
         string? Known(string name) => known.GetValueOrDefault(name);
     }
+
+    /// <summary>Whether what is mounted below becomes read-only too (KEP-3857).</summary>
+    /// <exception cref="ContainerConfigException">It must, and the runtime cannot.</exception>
+    public static bool IsRecursiveReadOnly(V1VolumeMount mount, bool isSupported) => mount.RecursiveReadOnly switch
+    {
+        "IfPossible" => isSupported,
+        "Enabled" => isSupported ? true : throw new ContainerConfigException($"volume \"{mount.Name}\" requested recursive read-only mode, but it is not supported by the runtime"),
+        _ => false,
+    };
 
     private static void AddFromPlugins(ContainerConfig made, IReadOnlyList<ContainerAllocateResponse> plugins)
     {
@@ -132,6 +156,7 @@ internal sealed class ContainerConfigs(PodVolumes volumes, SandboxConfigs sandbo
                 ContainerPath = mount.MountPath.StartsWith('/') ? mount.MountPath : "/" + mount.MountPath,
                 HostPath = hostPath,
                 Readonly = mount.ReadOnlyProperty == true || volume.IsReadOnly,
+                RecursiveReadOnly = IsRecursiveReadOnly(mount, input.HasRecursiveReadOnly),
                 Image = volume.Image is null ? null : new ImageSpec { Image = volume.Image, UserSpecifiedImage = volume.Image },
                 ImageSubPath = volume.Image is null ? "" : subPath,
                 Propagation = mount.MountPropagation switch

@@ -33,9 +33,9 @@ internal sealed class ContainerStarter(PodParts parts)
         ContainerConfig config;
         try
         {
-            config = await ConfigureAsync(pod, spec, image.ImageRef, observed, podIps, volumes, cancel);
+            config = await ConfigureAsync(pod, spec, image.ImageRef, sandbox, observed, podIps, volumes, cancel);
         }
-        catch (Exception e) when (e is ContainerConfigException or IOException or TimeoutException or Bramble.Api.Errors.StatusException or HttpRequestException or DevicePluginException)
+        catch (Exception e) when (e is ContainerConfigException or IOException or TimeoutException or Bramble.Api.Errors.StatusException or HttpRequestException or DevicePluginException or VolumeException)
         {
             return Failed("CreateContainerConfigError", e.Message);
         }
@@ -102,7 +102,7 @@ internal sealed class ContainerStarter(PodParts parts)
     }
 
     private async Task<ContainerConfig> ConfigureAsync(
-        V1Pod pod, SpecContainer spec, string imageRef, ObservedPod observed, IReadOnlyList<string> podIps,
+        V1Pod pod, SpecContainer spec, string imageRef, PodSandboxConfig sandbox, ObservedPod observed, IReadOnlyList<string> podIps,
         IReadOnlyDictionary<string, MountedVolume> volumes, CancellationToken cancel)
     {
         string? target = null;
@@ -113,6 +113,11 @@ internal sealed class ContainerStarter(PodParts parts)
         {
             ConfigMap = async name => (await parts.Objects.FindAsync(Resources.ConfigMaps, new(pod.Namespace(), name), cancel))?.Model<V1ConfigMap>(),
             Secret = async name => (await parts.Objects.FindAsync(Resources.Secrets, new(pod.Namespace(), name), cancel))?.Model<V1Secret>(),
+            File = (volume, path) =>
+            {
+                if (!volumes.TryGetValue(volume, out var mounted)) throw new ContainerConfigException($"cannot find the volume \"{volume}\" referenced by FileKeyRef");
+                return PodVolumes.ReadBeneath(mounted.HostPath, path);
+            },
             Services = services,
             PodIps = podIps,
             HostIps = parts.HostIps,
@@ -131,6 +136,8 @@ internal sealed class ContainerStarter(PodParts parts)
             Volumes = volumes,
             Environment = environment,
             CdiDevices = parts.DynamicResources.Devices(pod, spec.Container),
+            Users = sandbox.Linux.SecurityContext.NamespaceOptions.UsernsOptions,
+            HasRecursiveReadOnly = parts.RuntimeSupport.HasRecursiveReadOnly(observed.Sandboxes is [var current, ..] ? current.RuntimeHandler : ""),
             FromPlugins = parts.DevicePlugins.Of(pod.Uid(), spec.Name),
             TargetId = target,
         });

@@ -10,6 +10,10 @@ internal sealed record EnvSources
     /// <summary>Null: there is no such ConfigMap in the pod's namespace.</summary>
     public required Func<string, ValueTask<V1ConfigMap?>> ConfigMap { get; init; }
     public required Func<string, ValueTask<V1Secret?>> Secret { get; init; }
+
+    /// <summary>Text of a file in one of the pod's volumes; null: there is no such file.</summary>
+    /// <exception cref="ContainerConfigException">There is no such volume.</exception>
+    public required Func<string, string, string?> File { get; init; }
     public required IEnumerable<V1Service> Services { get; init; }
     public required IReadOnlyList<string> PodIps { get; init; }
     public required IReadOnlyList<string> HostIps { get; init; }
@@ -91,6 +95,18 @@ internal static class EnvVars
             return secretRef.Optional == true
                 ? null
                 : throw new ContainerConfigException($"couldn't find key {secretRef.Key} in Secret {pod.Namespace()}/{secretRef.Name}");
+        }
+        if (source.FileKeyRef is { } file)
+        {
+            try
+            {
+                if (sources.File(file.VolumeName, file.Path) is { } text && EnvFile.Find(text, file.Key) is { } value) return value;
+            }
+            catch (Exception e) when (e is ContainerConfigException or Volumes.VolumeException)
+            {
+                throw new ContainerConfigException($"couldn't parse env file: {e.Message}");
+            }
+            return file.Optional == true ? null : throw new ContainerConfigException($"environment variable key \"{file.Key}\" not found in file \"{file.Path}\" of volume \"{file.VolumeName}\"");
         }
         return null;
     }

@@ -16,7 +16,7 @@ namespace Bramble.Kubelet.Node;
 /// <summary>The node's object and Lease: made or adopted at the start, then a heartbeat every 10 s. The status is written when it has changed, and every
 /// five minutes. What fails is tried again with the next heartbeat.</summary>
 internal sealed class NodeAgent(
-    KubeletConfig config, IKubeClient client, IRuntimeService runtime, Machine machine, NodeResources resources, PressureWatch pressure, EventRecorder events,
+    KubeletConfig config, IKubeClient client, IRuntimeService runtime, RuntimeSupport support, Machine machine, NodeResources resources, PressureWatch pressure, EventRecorder events,
     TimeProvider time, ILogger log)
 {
     /// <summary>The Lease's protocol (KEP-589): four missed renewals make the node NotReady.</summary>
@@ -104,7 +104,9 @@ internal sealed class NodeAgent(
                 var version = await runtime.VersionAsync(cancel);
                 _runtimeVersion = $"{version.RuntimeName}://{version.RuntimeVersion.TrimStart('v')}";
             }
-            var status = (await runtime.StatusAsync(cancel)).Status;
+            var answer = await runtime.StatusAsync(cancel);
+            support.Update(answer);
+            var status = answer.Status;
             foreach (var condition in status.Conditions)
             {
                 var text = $"{condition.Type}={(condition.Status ? "true" : "false")} reason:{condition.Reason} message:{condition.Message}";
@@ -137,6 +139,7 @@ internal sealed class NodeAgent(
         var tree = current.ToTree();
         if (_node is null) await AdoptAsync(tree, cancel);
         var wanted = NodeStatus.Decide(config, machine, resources, _runtimeVersion, health, _images, now);
+        NodeStatus.AddRuntime(wanted, support);
         var inUse = VolumesInUse();
         if (inUse.Count > 0 || tree["status"]?["volumesInUse"] is not null) wanted["volumesInUse"] = new JsonArray([.. inUse.Select(name => (JsonNode)name)]);
         ExtendedResources.AddTo(wanted, tree["status"] as JsonObject, PluginDevices(), isReset: _node is null && IsWithoutPlugins);

@@ -61,6 +61,19 @@ internal static class NodeStatus
         return status;
     }
 
+    /// <summary>What the runtime has said it can do; nothing where it says nothing.</summary>
+    public static void AddRuntime(JsonObject status, RuntimeSupport support)
+    {
+        var handlers = new JsonArray();
+        foreach (var handler in support.Handlers)
+        {
+            var features = new JsonObject { ["recursiveReadOnlyMounts"] = handler.Features?.RecursiveReadOnlyMounts == true, ["userNamespaces"] = handler.Features?.UserNamespaces == true };
+            handlers.Add((JsonNode)(handler.Name.Length == 0 ? new JsonObject { ["features"] = features } : new JsonObject { ["name"] = handler.Name, ["features"] = features }));
+        }
+        if (handlers.Count > 0) status["runtimeHandlers"] = handlers;
+        if (support.SupplementalGroupsPolicy is { } groups) status["features"] = new JsonObject { ["supplementalGroupsPolicy"] = groups };
+    }
+
     /// <summary>Labels every node has.</summary>
     public static Dictionary<string, string> Labels(KubeletConfig config, Machine machine)
     {

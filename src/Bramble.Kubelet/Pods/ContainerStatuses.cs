@@ -9,7 +9,8 @@ internal sealed record StartFailure(string Reason, string Message);
 /// <summary>Container statuses of the API from what the runtime says. Pure. Behaviour of the kubelet's status conversion.</summary>
 /// <param name="isRestartingAll">Containers were removed to be started anew.</param>
 internal sealed class ContainerStatuses(
-    V1Pod pod, ObservedPod observed, Func<string, StartFailure?> failures, string runtimeName, Func<ContainerStatus, string?> terminationMessage, bool isRestartingAll)
+    V1Pod pod, ObservedPod observed, Func<string, StartFailure?> failures, string runtimeName, Func<ContainerStatus, string?> terminationMessage, bool isRestartingAll,
+    bool hasRecursiveReadOnly)
 {
     private const string Lost = "The container could not be located when the pod was deleted.  The container used to be Running";
     private const string LostInit =
@@ -140,14 +141,14 @@ internal sealed class ContainerStatuses(
     public static int RestartCountOf(ContainerStatus c) =>
         c.Annotations.TryGetValue(RuntimeLabels.RestartCount, out var text) && int.TryParse(text, out var n) ? n : (int)c.Metadata.Attempt;
 
-    private static List<V1VolumeMountStatus>? Mounts(V1Container c) => c.VolumeMounts is not { Count: > 0 } mounts
+    private List<V1VolumeMountStatus>? Mounts(V1Container c) => c.VolumeMounts is not { Count: > 0 } mounts
         ? null
         : [.. mounts.Select(m => new V1VolumeMountStatus
         {
             Name = m.Name,
             MountPath = m.MountPath,
             ReadOnlyProperty = m.ReadOnlyProperty == true ? true : null,
-            RecursiveReadOnly = m.ReadOnlyProperty == true ? "Disabled" : null,
+            RecursiveReadOnly = m.ReadOnlyProperty != true ? null : m.RecursiveReadOnly is "Enabled" or "IfPossible" && hasRecursiveReadOnly ? "Enabled" : "Disabled",
         })];
 
     /// <summary>Null where the runtime says nothing (0); whole seconds, as the API shows them.</summary>

@@ -12,6 +12,8 @@ internal static class PodAdmission
     /// <returns>Null: admitted. Else the reason and message of its failure.</returns>
     public static (string Reason, string Message)? Decide(V1Pod pod, V1Node node, IReadOnlyCollection<V1Pod> others)
     {
+        if (pod.Spec.SecurityContext?.SupplementalGroupsPolicy == "Strict" && node.Status?.Features?.SupplementalGroupsPolicy != true)
+            return ("SupplementalGroupsPolicyNotSupported", Rejected + "SupplementalGroupsPolicy=Strict is not supported in this node");
         var allocatable = node.Status?.Allocatable ?? node.Status?.Capacity;
         var critical = pod.IsStatic() || pod.Spec.Priority >= 2_000_000_000;
         if (PodSpecs.Amount(allocatable, "pods") is > 0 and var podsMax && others.Count + 1 > podsMax)

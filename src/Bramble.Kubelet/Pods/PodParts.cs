@@ -29,6 +29,8 @@ internal sealed record PodParts
     public required PodStatusWriter Statuses { get; init; }
     public required PodVolumes Volumes { get; init; }
     public required DynamicResources DynamicResources { get; init; }
+    public required RuntimeSupport RuntimeSupport { get; init; }
+    public required UserNamespaces UserNamespaces { get; init; }
     public required DevicePluginManager DevicePlugins { get; init; }
     public required ServiceAccountTokens Tokens { get; init; }
     public required ObjectWatches Objects { get; init; }

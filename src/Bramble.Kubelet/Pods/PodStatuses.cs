@@ -16,6 +16,8 @@ internal sealed record StatusInput
     public required Func<string, ProbeVerdicts> Probes { get; init; }
     public required Func<string, StartFailure?> Failures { get; init; }
     public required Func<ContainerStatus, string?> TerminationMessage { get; init; }
+    /// <summary>The runtime can make mounts read-only with what is mounted below.</summary>
+    public bool HasRecursiveReadOnly { get; init; }
     public required string RuntimeName { get; init; }
     public required IReadOnlyList<IPAddress> NodeIps { get; init; }
 
@@ -33,7 +35,7 @@ internal static class PodStatuses
     {
         var pod = input.Pod;
         var containers = new ContainerStatuses(pod, input.Observed, input.Failures, input.RuntimeName, input.TerminationMessage,
-            AllContainersRestart.IsDue(pod, input.Observed, input.Old));
+            AllContainersRestart.IsDue(pod, input.Observed, input.Old), input.HasRecursiveReadOnly);
         var all = pod.Spec.AllContainers().ToList();
         var status = new V1PodStatus
         {

@@ -282,6 +282,17 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         var sandbox = parts.Sandboxes.Of(pod, actions.Attempt);
         var sandboxId = actions.SandboxId ?? "";
         var ips = observed.Ips;
+        var handler = "";
+        try
+        {
+            handler = actions.CreateSandbox ? await RuntimeHandlerAsync(pod, cancel) : observed.Sandboxes[0].RuntimeHandler;
+            if (pod.Spec.HostUsers == false) sandbox.Linux.SecurityContext.NamespaceOptions.UsernsOptions = parts.UserNamespaces.Of(pod, handler);
+        }
+        catch (Exception e) when (e is ContainerConfigException or VolumeException)
+        {
+            parts.Tell(pod, null, "Warning", "FailedCreatePodSandBox", $"Failed to create pod sandbox: {e.Message}");
+            throw;
+        }
         if (actions.CreateSandbox)
         {
             try
@@ -300,7 +311,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
             try
             {
                 Directory.CreateDirectory(sandbox.LogDirectory, (UnixFileMode)0b111_101_101);
-                sandboxId = await parts.Runtime.RunPodSandboxAsync(sandbox, await RuntimeHandlerAsync(pod, cancel), cancel);
+                sandboxId = await parts.Runtime.RunPodSandboxAsync(sandbox, handler, cancel);
             }
             catch (RuntimeException e)
             {
@@ -377,6 +388,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         Failures = _failures.GetValueOrDefault,
         TerminationMessage = parts.TerminationMessages.Read,
         RuntimeName = parts.RuntimeName,
+        HasRecursiveReadOnly = parts.RuntimeSupport.HasRecursiveReadOnly(observed.Sandboxes is [var sandbox, ..] ? sandbox.RuntimeHandler : ""),
         NodeIps = parts.Config.NodeIps,
         IsTerminal = isTerminal,
         Failed = failed,

@@ -108,6 +108,31 @@ internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, CsiM
         return place;
     }
 
+    /// <summary>The text of a small file in a volume; whatever links say, it is never outside. Null: there is no such file.</summary>
+    /// <exception cref="VolumeException">It is no file, or too large to be meant.</exception>
+    public static string? ReadBeneath(string volumePath, string path)
+    {
+        const int Max = 1 << 20;
+        using var opened = Open();
+        if (opened is null) return null;
+        var real = $"/proc/self/fd/{(int)opened.DangerousGetHandle()}";
+        // A pipe would be waited for.
+        if (FileKind.Of(real) != 'f') throw new VolumeException($"{path} is no file");
+        return new FileInfo(real).ResolveLinkTarget(true) is FileInfo { Length: > Max } ? throw new VolumeException($"{path} is larger than {Max} bytes") : File.ReadAllText(real);
+
+        Microsoft.Win32.SafeHandles.SafeFileHandle? Open()
+        {
+            try
+            {
+                return Libc.OpenBeneath(volumePath, path);
+            }
+            catch (System.ComponentModel.Win32Exception e)
+            {
+                throw new VolumeException(e.Message);
+            }
+        }
+    }
+
     private static Microsoft.Win32.SafeHandles.SafeFileHandle CreateBeneath(string volumePath, string subPath, long? group)
     {
         var built = "";

@@ -8,6 +8,77 @@ public sealed class ContainerTests(SharedCluster shared)
     private readonly Cluster cluster = shared.Cluster;
 
     [Fact]
+    public async Task Variables_come_from_files_that_init_containers_wrote()
+    {
+        var space = await cluster.NewNamespace("envfile");
+        await cluster.KubectlWithInput("""
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: reader}
+            spec:
+              restartPolicy: Never
+              volumes: [{name: d, emptyDir: {}}]
+              initContainers:
+              - {name: writer, image: "busybox:1", command: [sh, -c, "printf \"A='one\\ntwo'\\n\" >/d/env; ln -s /etc/passwd /d/out"], volumeMounts: [{name: d, mountPath: /d}]}
+              containers:
+              - name: main
+                image: busybox:1
+                command: [sh, -c, 'echo "$A|${B-none}|$C"']
+                env:
+                - {name: A, valueFrom: {fileKeyRef: {volumeName: d, path: env, key: A}}}
+                - {name: B, valueFrom: {fileKeyRef: {volumeName: d, path: env, key: B, optional: true}}}
+                - {name: C, value: "$(A)!"}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: missing}
+            spec:
+              restartPolicy: Never
+              volumes: [{name: d, emptyDir: {}}]
+              initContainers: [{name: writer, image: "busybox:1", command: [sh, -c, "ln -s /etc/passwd /d/env"], volumeMounts: [{name: d, mountPath: /d}]}]
+              containers:
+              - {name: main, image: "busybox:1", command: [env], env: [{name: A, valueFrom: {fileKeyRef: {volumeName: d, path: env, key: A}}}]}
+            """, "-n", space, "apply", "-f", "-");
+        await cluster.Kubectl("-n", space, "wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/reader", "--timeout=60s");
+        Assert.Equal("one\ntwo|none|one\ntwo!", await cluster.Kubectl("-n", space, "logs", "reader", "-c", "main"));
+        // A link out of the volume leads nowhere.
+        await Eventually.Becomes(() => cluster.Kubectl("-n", space, "get", "pod", "missing", "-o", "jsonpath={.status.containerStatuses[0].state.waiting.reason}"),
+            reason => reason == "CreateContainerConfigError", "what cannot be read keeps the container from starting");
+        await cluster.Kubectl("delete", "namespace", space, "--wait=false");
+    }
+
+    [Fact]
+    public async Task What_the_runtime_cannot_do_is_refused_and_not_left_out()
+    {
+        var space = await cluster.NewNamespace("cannot");
+        await cluster.KubectlWithInput("""
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: users}
+            spec: {hostUsers: false, containers: [{name: main, image: "busybox:1", command: [sleep, "1000"]}]}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: groups}
+            spec: {securityContext: {supplementalGroupsPolicy: Strict}, containers: [{name: main, image: "busybox:1", command: [sleep, "1000"]}]}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: mounts}
+            spec:
+              volumes: [{name: d, emptyDir: {}}]
+              containers: [{name: main, image: "busybox:1", command: [sleep, "1000"], volumeMounts: [{name: d, mountPath: /d, readOnly: true, recursiveReadOnly: Enabled}]}]
+            """, "-n", space, "apply", "-f", "-");
+        await Eventually.Becomes(() => cluster.Kubectl("-n", space, "get", "events", "--field-selector", "involvedObject.name=users,reason=FailedCreatePodSandBox", "-o", "jsonpath={.items[*].message}"),
+            text => text.StartsWith("Failed to create pod sandbox: can't set `spec.hostUsers: false`, runtime does not support user namespaces", StringComparison.Ordinal), "the event of the pod with its own users");
+        await Eventually.Becomes(() => cluster.Kubectl("-n", space, "get", "pod", "groups", "-o", "jsonpath={.status.phase} {.status.reason}: {.status.message}"),
+            text => text == "Failed SupplementalGroupsPolicyNotSupported: Pod was rejected: SupplementalGroupsPolicy=Strict is not supported in this node", "the pod with strict groups failed");
+        await Eventually.Becomes(() => cluster.Kubectl("-n", space, "get", "pod", "mounts", "-o", "jsonpath={.status.containerStatuses[0].state.waiting.message}"),
+            text => text == "volume \"d\" requested recursive read-only mode, but it is not supported by the runtime", "the container with the mount waits");
+        await cluster.Kubectl("delete", "namespace", space, "--wait=false");
+    }
+
+    [Fact]
     public async Task Environment_from_everything()
     {
         var space = await cluster.NewNamespace("env");
