@@ -20,6 +20,10 @@ public sealed record KubeletConfig
 
     public IReadOnlyList<IPAddress> NodeExternalIps { get; init; } = [];
 
+    /// <summary>Names of the node in somebody's DNS, inside and outside.</summary>
+    public IReadOnlyList<string> NodeInternalDns { get; init; } = [];
+    public IReadOnlyList<string> NodeExternalDns { get; init; } = [];
+
     /// <summary>Labels the node is given besides kubernetes.io/hostname, os and arch.</summary>
     public IReadOnlyDictionary<string, string> NodeLabels { get; init; } = new Dictionary<string, string>();
 

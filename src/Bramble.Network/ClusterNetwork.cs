@@ -16,7 +16,7 @@ public sealed class ClusterNetwork(IKubeClient client, IInformers informers, Tim
     /// <summary>Done when the Gateway API's definitions are there.</summary>
     public Task Definitions => _definitions.Task;
 
-    /// <param name="config">Its node is the one that the EndpointSlice of kube-dns names.</param>
+    /// <param name="config">Its node is the one that the EndpointSlice of kube-dns names, as long as it is there.</param>
     public async Task RunAsync(NetworkConfig config, CancellationToken cancel)
     {
         var logger = logs.CreateLogger("network");
@@ -25,7 +25,8 @@ public sealed class ClusterNetwork(IKubeClient client, IInformers informers, Tim
         List<Task> running = [PublishIngressAsync(servesIngress, config.IngressPorts, logger, stop.Token)];
         if (!config.Disabled.Contains("servicelb"))
             running.Add(new ServiceLb(client, informers, servesIngress ? [config.IngressPorts.Web, config.IngressPorts.WebSecure] : [], time, logger).RunAsync(stop.Token));
-        if (!config.Disabled.Contains("coredns")) running.AddRange([KubeDnsObjects.EnsureAsync(config, client, time, logger, stop.Token), NodeHosts.KeepAsync(client, informers, time, logger, stop.Token)]);
+        running.Add(KubeDnsObjects.KeepAsync(config, client, informers, time, logger, stop.Token));
+        if (!config.Disabled.Contains("coredns")) running.Add(NodeHosts.KeepAsync(client, informers, time, logger, stop.Token));
         try
         {
             await foreach (var ended in Task.WhenEach(running)) await ended;

@@ -23,6 +23,9 @@ public sealed record NetworkConfig
     /// <summary>The node's own addresses, the preferred one of each family first.</summary>
     public required IReadOnlyList<IPAddress> NodeIps { get; init; }
 
+    /// <summary>The node is this machine's own. Else this is a server without one, and the node somebody's who may take it away.</summary>
+    public bool OwnsNode { get; init; } = true;
+
     /// <summary>Where everything of the distribution lives: <c>/var/lib/rancher/k3s</c>.</summary>
     public required string DataDir { get; init; }
 

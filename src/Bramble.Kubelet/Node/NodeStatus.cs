@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json.Nodes;
 using Bramble.Kubelet.Cri;
 using Bramble.Kubelet.Pods;
@@ -21,9 +20,11 @@ internal static class NodeStatus
         KubeletConfig config, Machine machine, NodeResources resources, string runtimeVersion, NodeHealth health, IEnumerable<Image> images, DateTimeOffset now)
     {
         var addresses = new JsonArray();
-        foreach (var ip in config.NodeIps) addresses.Add((JsonNode)Address("InternalIP", ip));
-        foreach (var ip in config.NodeExternalIps) addresses.Add((JsonNode)Address("ExternalIP", ip));
-        addresses.Add((JsonNode)new JsonObject { ["type"] = "Hostname", ["address"] = config.NodeName });
+        foreach (var ip in config.NodeIps) addresses.Add((JsonNode)Address("InternalIP", ip.ToString()));
+        foreach (var ip in config.NodeExternalIps) addresses.Add((JsonNode)Address("ExternalIP", ip.ToString()));
+        foreach (var name in config.NodeInternalDns) addresses.Add((JsonNode)Address("InternalDNS", name));
+        foreach (var name in config.NodeExternalDns) addresses.Add((JsonNode)Address("ExternalDNS", name));
+        addresses.Add((JsonNode)Address("Hostname", config.NodeName));
         var status = new JsonObject
         {
             ["capacity"] = Amounts(resources.Capacity),
@@ -123,7 +124,7 @@ internal static class NodeStatus
         return patch.Count == 0 ? null : new JsonObject { ["status"] = patch };
     }
 
-    private static JsonObject Address(string type, IPAddress ip) => new() { ["type"] = type, ["address"] = ip.ToString() };
+    private static JsonObject Address(string type, string address) => new() { ["type"] = type, ["address"] = address };
 
     private static JsonObject Amounts(IReadOnlyDictionary<string, decimal> amounts)
     {

@@ -37,6 +37,7 @@ internal sealed class KubeletServer(
         ["stats"] = new StatsEndpoint(new StatsSummary(config, machine, workers, parts, stats, time)),
         ["metrics"] = new MetricsEndpoint(workers, parts, stats, node, time),
         ["localPath"] = new LocalPathEndpoint(),
+        ["logs"] = new SystemLogsEndpoint("/var/log"),
     };
 
     public async Task RunAsync(CancellationToken cancel)

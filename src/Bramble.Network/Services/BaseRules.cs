@@ -28,6 +28,8 @@ internal static class BaseRules
         var unreachable = v6 ? "icmpv6 port-unreachable" : "icmp port-unreachable";
         // ::1 is never routed off the loopback, whatever the settings; 127.0.0.0/8 is, once localhost NodePorts are to work (CVE-2020-8558).
         var guardLoopback = v6 ? "" : "iifname != \"lo\" ip daddr 127.0.0.0/8 drop";
+        // A backend's packet outside its connection's window is not translated back: its client would end the connection that it does not know.
+        var invalid = $"ct state invalid {ip} saddr @cluster_cidrs drop";
         // So nothing that is sent to ::1 can be sent on: it is for who listens there.
         var localhost = v6 ? "ip6 daddr ::1 return" : "";
         var keepSets = string.Concat(Protocols.Select(p => $"""
@@ -134,6 +136,7 @@ internal static class BaseRules
               }
               chain forward {
                 type filter hook forward priority filter; policy accept;
+                {{invalid}}
                 ct state new {{ip}} daddr @service_cidrs goto refuse
               }
               chain local-output {

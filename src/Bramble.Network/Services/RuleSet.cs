@@ -1,4 +1,5 @@
 using System.Text;
+using Bramble.Network.Netlink;
 
 namespace Bramble.Network.Services;
 
@@ -96,6 +97,21 @@ internal sealed class RuleSet(IpFamily family)
         var stale = _stale.ToList();
         _stale.Clear();
         return stale;
+    }
+
+    /// <summary>A UDP flow that was sent to a backend which its front end no longer has.</summary>
+    public bool IsStale(in TrackedFlow flow)
+    {
+        if (flow.ReplySource.Equals(flow.Destination)) return false;
+        var (isKnown, answer) = (false, new Backend(flow.ReplySource.ToString(), flow.ReplySourcePort, IsLocal: false));
+        foreach (var address in (string[])[flow.Destination.ToString(), ""])
+            foreach (var scope in (TrafficScope[])[TrafficScope.All, TrafficScope.External, TrafficScope.HostPort])
+            {
+                if (Winner(new FrontKey(family, scope, address, "udp", flow.DestinationPort)) is not { } front) continue;
+                if (front.Verdict is FrontVerdict.ClusterDns or FrontVerdict.GuardedClusterDns || front.Backends.Any(backend => backend with { IsLocal = false } == answer)) return false;
+                isKnown = true;
+            }
+        return isKnown;
     }
 
     private FrontEnd? Winner(FrontKey key) => _claims.TryGetValue(key, out var claims) && claims.Count > 0 ? claims.First().Value : null;

@@ -28,8 +28,7 @@ internal static class ServiceFrontEnds
         var fronts = new Dictionary<FrontKey, FrontEnd>();
         var spec = service.Spec;
         if (spec is null || spec.Type == "ExternalName" || spec.ClusterIP is null or "" or "None" || spec.Ports is null) return fronts;
-        // Somebody else's proxy serves it, so it says.
-        if (service.Metadata.Labels?.ContainsKey("service.kubernetes.io/service-proxy-name") == true) return fronts;
+        if (IsOthers(service.Metadata)) return fronts;
 
         foreach (var clusterIp in spec.ClusterIPs is { Count: > 0 } all ? all : [spec.ClusterIP])
         {
@@ -39,6 +38,10 @@ internal static class ServiceFrontEnds
         }
         return fronts;
     }
+
+    /// <summary>A Service or EndpointSlice that is somebody else's proxy's to serve, or that nobody's is, so it says.</summary>
+    public static bool IsOthers(V1ObjectMeta metadata) =>
+        metadata.Labels is { } labels && (labels.ContainsKey("service.kubernetes.io/service-proxy-name") || labels.ContainsKey("service.kubernetes.io/headless"));
 
     public static IpFamily FamilyOf(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6 ? IpFamily.V6 : IpFamily.V4;
 

@@ -231,7 +231,7 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
     }
 
     private static NamespacedName? ServiceOf(V1EndpointSlice slice) =>
-        slice.Metadata.Labels?.TryGetValue("kubernetes.io/service-name", out var service) == true && service.Length > 0
+        !ServiceFrontEnds.IsOthers(slice.Metadata) && slice.Metadata.Labels?.TryGetValue("kubernetes.io/service-name", out var service) == true && service.Length > 0
             ? new NamespacedName(slice.Metadata.NamespaceProperty, service)
             : null;
 
@@ -240,7 +240,10 @@ internal sealed class ServiceProxy(NetworkConfig config, IInformers informers, I
         for (var i = 0; i < _families.Count; i++)
         {
             foreach (var part in _families[i].TakeAll(_baseRules[i] + LocalPods(_families[i].Family))) nftables.Apply(part);
-            _families[i].TakeStaleFlows();
+            // What changed while nobody looked (a restart) is not among the changes: all flows are compared with what is there now.
+            var family = _families[i];
+            family.TakeStaleFlows();
+            using (var conntrack = new ConntrackNetlink()) conntrack.Forget(family.Family == IpFamily.V6, ConntrackNetlink.Udp, flow => family.IsStale(flow));
             Log.RulesLoaded(logger, _families[i].Count, i == 0 ? "first" : "second");
         }
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Bramble.Supervisor.Kubeconfigs;
@@ -31,12 +30,11 @@ public sealed class NodeCredentials(DataLayout layout)
         SafeFile.WriteIfChanged(layout.AgentFile("server-ca.crt"), serverCa, SafeFile.Shared);
     }
 
-    /// <summary>Kubeconfigs for tools on this machine, by way of its load balancer.</summary>
-    public void WriteKubeconfigs(int loadBalancerPort)
+    /// <summary>Kubeconfigs for tools on this machine.</summary>
+    public void WriteKubeconfigs(Uri server)
     {
-        var server = string.Create(CultureInfo.InvariantCulture, $"https://127.0.0.1:{loadBalancerPort}");
         foreach (var (file, name) in new[] { ("kubelet", "client-kubelet"), ("kubeproxy", "client-kube-proxy"), ("k3scontroller", "client-k3s-controller") })
-            KubeconfigFile.WriteComponent(layout.AgentFile(file + ".kubeconfig"), server, layout.AgentFile("server-ca.crt"), layout.AgentFile(name + ".crt"), layout.AgentFile(name + ".key"));
+            KubeconfigFile.WriteComponent(layout.AgentFile(file + ".kubeconfig"), server.GetLeftPart(UriPartial.Authority), layout.AgentFile("server-ca.crt"), layout.AgentFile(name + ".crt"), layout.AgentFile(name + ".key"));
     }
 
     /// <summary>All of them are on the disk and have not ended.</summary>

@@ -19,7 +19,9 @@ public sealed record ContainerdOptions(
     string Snapshotter = "overlayfs",
     bool NonrootDevices = false,
     bool UsesSystemdCgroup = false,
-    int StreamPort = 10010);
+    int StreamPort = 10010,
+    bool EnablesSelinux = false,
+    Registries? Registries = null);
 
 /// <summary>Bramble's own containerd: written configuration, own session, pid file. Stop, crash and upgrade of Bramble leave it running; the next start adopts it,
 /// or restarts it when its version or configuration changed (its shims and containers go on). If it dies while we run it is started again.</summary>
@@ -55,6 +57,9 @@ public sealed partial class Containerd(ContainerdOptions options, TimeProvider t
         Directory.CreateDirectory(options.Layout.ContainerdRoot);
         Directory.CreateDirectory(options.StateDir);
         SafeFile.WriteIfChanged(options.Layout.ContainerdConfig, config);
+        options.Registries?.WriteHosts(options.Layout.ContainerdCerts);
+        foreach (var warning in options.Registries?.Warnings ?? []) Log.RegistriesWarn(log, warning);
+        if (Selinux.Complaint(options.EnablesSelinux) is { } selinux) Log.Selinux(log, selinux);
         SafeFile.WriteIfChanged(options.Layout.CrictlConfig, $"runtime-endpoint: {Endpoint}\nimage-endpoint: {Endpoint}\n", SafeFile.Shared);
 
         var fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{version}\n{_binary}\n{config}")))[..16];
@@ -118,7 +123,9 @@ public sealed partial class Containerd(ContainerdOptions options, TimeProvider t
         DisablesAppArmor: !Directory.Exists("/sys/kernel/security/apparmor"),
         options.NonrootDevices,
         options.StreamPort,
-        FindProgram("crun"));
+        FindProgram("crun"),
+        options.EnablesSelinux,
+        options.Registries?.Auths ?? []);
 
     private DetachedProcess? Adopt(string fingerprint)
     {

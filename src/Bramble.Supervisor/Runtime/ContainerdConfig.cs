@@ -20,7 +20,9 @@ public sealed record ContainerdSettings(
     bool DisablesAppArmor,
     bool DeviceOwnershipFromSecurityContext,
     int StreamPort,
-    string? CrunPath);
+    string? CrunPath,
+    bool EnablesSelinux,
+    IReadOnlyList<RegistryAuth> RegistryAuths);
 
 /// <summary>containerd's config.toml: format 2 for 1.6 and 1.7, format 3 for 2.x.</summary>
 public static class ContainerdConfig
@@ -77,16 +79,22 @@ public static class ContainerdConfig
             Flag("SystemdCgroup", settings.UsesSystemdCgroup);
         }
         Table($"{runtime}.cni");
-        if (isV3) text.Append("bin_dirs = [").Append(Quote(settings.CniBinDir)).Append("]\n");
+        if (isV3) text.Append("bin_dirs = [").Append(Toml.Quote(settings.CniBinDir)).Append("]\n");
         else Pair("bin_dir", settings.CniBinDir);
         Pair("conf_dir", settings.CniConfDir);
         Table($"{images}.registry");
         Pair("config_path", settings.RegistryConfigPath);
+        foreach (var auth in settings.RegistryAuths)
+        {
+            Table($"{images}.registry.configs.{Toml.Quote(auth.Host)}.auth");
+            foreach (var (key, value) in new[] { ("username", auth.Username), ("password", auth.Password), ("auth", auth.Auth), ("identitytoken", auth.IdentityToken) })
+                if (value.Length > 0) Pair(key, value);
+        }
         return text.ToString();
 
         void RuntimeSettings()
         {
-            Flag("enable_selinux", false);
+            Flag("enable_selinux", settings.EnablesSelinux);
             Flag("enable_unprivileged_ports", true);
             Flag("enable_unprivileged_icmp", true);
             Flag("restrict_oom_score_adj", settings.RestrictsOomScore);
@@ -97,9 +105,8 @@ public static class ContainerdConfig
         }
 
         void Table(string name) => text.Append("\n[").Append(name).Append("]\n");
-        void Pair(string key, string value) => text.Append(key).Append(" = ").Append(Quote(value)).Append('\n');
+        void Pair(string key, string value) => text.Append(key).Append(" = ").Append(Toml.Quote(value)).Append('\n');
         void Flag(string key, bool value) => text.Append(key).Append(" = ").Append(value ? "true" : "false").Append('\n');
     }
 
-    private static string Quote(string value) => $"\"{value.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"";
 }

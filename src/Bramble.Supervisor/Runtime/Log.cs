@@ -15,4 +15,10 @@ internal static partial class Log
 
     [LoggerMessage(9104, LogLevel.Error, "containerd (pid {Pid}) died; it is started again in {Pause}. Its log: {LogPath}")]
     public static partial void ContainerdDied(ILogger logger, int pid, string logPath, TimeSpan pause);
+
+    [LoggerMessage(9105, LogLevel.Warning, "registries.yaml: {Warning}")]
+    public static partial void RegistriesWarn(ILogger logger, string warning);
+
+    [LoggerMessage(9106, LogLevel.Warning, "{Complaint}")]
+    public static partial void Selinux(ILogger logger, string complaint);
 }

@@ -8,9 +8,9 @@ namespace Bramble.Supervisor.Tunnel;
 
 /// <summary>The agent's side: keeps a tunnel open to every server, through which the server reaches this node's kubelet and nothing else.</summary>
 /// <param name="tls">The kubelet's client certificate and the cluster's CA; asked for each connection.</param>
-/// <param name="kubeletPort">The one port of this machine, besides the runtime's streaming port, that servers may ask for.</param>
+/// <param name="kubelet">Where this machine's kubelet is reached. Servers ask for its port on 127.0.0.1, the one besides the runtime's streaming port that they may.</param>
 /// <param name="mayReach">Where else servers may connect to from here: pods, when the cluster's <c>--egress-selector-mode</c> says so.</param>
-public sealed class AgentTunnel(Func<SslClientAuthenticationOptions> tls, int kubeletPort, Func<IPAddress, bool> mayReach, TimeProvider time, ILogger logger)
+public sealed class AgentTunnel(Func<SslClientAuthenticationOptions> tls, IPEndPoint kubelet, Func<IPAddress, bool> mayReach, TimeProvider time, ILogger logger)
 {
     private const int RuntimeStreamingPort = 10010;
     private static readonly TimeSpan RetryFirst = TimeSpan.FromSeconds(1), RetryLast = TimeSpan.FromSeconds(5);
@@ -62,8 +62,9 @@ public sealed class AgentTunnel(Func<SslClientAuthenticationOptions> tls, int ku
     private async Task<Stream> DialAsync(string network, string address, CancellationToken cancel)
     {
         if (network != "tcp" || !IPEndPoint.TryParse(address, out var target)
-            || !(IPAddress.IsLoopback(target.Address) ? target.Port == kubeletPort || target.Port == RuntimeStreamingPort : mayReach(target.Address)))
+            || !(IPAddress.IsLoopback(target.Address) ? target.Port == kubelet.Port || target.Port == RuntimeStreamingPort : mayReach(target.Address)))
             throw new IOException("connect not allowed");
+        if (IPAddress.IsLoopback(target.Address) && target.Port == kubelet.Port) target = kubelet;
         var socket = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {

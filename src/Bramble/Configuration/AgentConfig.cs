@@ -16,6 +16,9 @@ internal sealed record AgentConfig
     public required Uri Server { get; init; }
     public required JoinToken Token { get; init; }
     public required int LoadBalancerPort { get; init; }
+
+    /// <summary>Clients of this machine go by the load balancer on 127.0.0.1, not to <see cref="Server"/> alone.</summary>
+    public required bool BalancesServers { get; init; }
     public required string NodeName { get; init; }
     public required IReadOnlyList<IPAddress> NodeIps { get; init; }
     public required IReadOnlyList<IPAddress> NodeExternalIps { get; init; }
@@ -44,6 +47,7 @@ internal sealed record AgentConfig
             Server = url,
             Token = token,
             LoadBalancerPort = Port(flags, AgentFlags.LbServerPort),
+            BalancesServers = !flags.Switch(AgentFlags.DisableApiserverLb),
             NodeName = NodeNameOf(flags),
             NodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip") : NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)),
             FindsIps = flags.Split(ServerFlags.NodeIp).Count == 0,
@@ -57,6 +61,7 @@ internal sealed record AgentConfig
         _ = ComponentArguments.Parse("--kubelet-arg", flags.List(ServerFlags.KubeletArg), ComponentArguments.OfKubelet);
         _ = ProxyArguments.Read(flags.List(ServerFlags.KubeProxyArg), config.NodeIps, Environment.ProcessorCount);
         _ = (Labels(flags.List(ServerFlags.NodeLabel)), flags.List(ServerFlags.NodeTaint).Select(Taint).ToList());
+        _ = (Registries(flags), Bind(flags), DnsNames(flags, ServerFlags.NodeInternalDns), DnsNames(flags, ServerFlags.NodeExternalDns));
         return config;
     }
 
@@ -67,9 +72,12 @@ internal sealed record AgentConfig
         Name = NodeName,
         Ips = FindsIps ? NodeAddresses.OfFamilies(NodeIps, cluster.ClusterCidrs) : NodeIps,
         ExternalIps = NodeExternalIps,
+        InternalDns = DnsNames(Flags, ServerFlags.NodeInternalDns),
+        ExternalDns = DnsNames(Flags, ServerFlags.NodeExternalDns),
         Labels = Labels(Flags.List(ServerFlags.NodeLabel)),
         Taints = [.. Flags.List(ServerFlags.NodeTaint).Select(Taint)],
-        Annotations = NodeAnnotations.Of("agent", Flags.Line, FlagSet.Variables("K3S_"), NodeName, FindsIps ? NodeAddresses.OfFamilies(NodeIps, cluster.ClusterCidrs) : NodeIps, NodeExternalIps),
+        Annotations = NodeAnnotations.Of("agent", Flags.Line, FlagSet.Variables("K3S_"), NodeName, FindsIps ? NodeAddresses.OfFamilies(NodeIps, cluster.ClusterCidrs) : NodeIps, NodeExternalIps,
+            DnsNames(Flags, ServerFlags.NodeInternalDns), DnsNames(Flags, ServerFlags.NodeExternalDns)),
         Cluster = cluster,
         FlannelInterface = Flags.Text(ServerFlags.FlannelIface),
         Flannel = Flannel,
@@ -81,6 +89,9 @@ internal sealed record AgentConfig
         Snapshotter = Flags.Text(ServerFlags.Snapshotter)!,
         NonrootDevices = Flags.Switch(ServerFlags.NonrootDevices),
         ResolvConf = Bramble.Configuration.ResolvConf.Choose(Flags.Text(ServerFlags.ResolvConf)),
+        EnablesSelinux = Flags.Switch(ServerFlags.Selinux),
+        Registries = Registries(Flags),
+        Bind = Bind(Flags),
         IsServer = false,
     };
 

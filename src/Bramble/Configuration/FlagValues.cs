@@ -4,6 +4,7 @@ using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.Flags;
 using Bramble.Network;
+using Bramble.Supervisor.Runtime;
 
 namespace Bramble.Configuration;
 
@@ -14,7 +15,7 @@ internal static class FlagValues
     {
         var name = flags.Text(ServerFlags.NodeName, Environment.MachineName).ToLowerInvariant();
         if (flags.Switch(ServerFlags.WithNodeId)) name += "-" + MachineId.Own();
-        return Bramble.Api.Naming.Names.DnsSubdomain(name).FirstOrDefault() is { } complaint
+        return Names.DnsSubdomain(name).FirstOrDefault() is { } complaint
             ? throw new UsageException($"\"{name}\" cannot be a node's name: {complaint}. Fix: --node-name NAME")
             : name;
     }
@@ -100,6 +101,24 @@ internal static class FlagValues
         var pair = text[..colon].Split('=', 2);
         Checked("--node-taint", pair[0], pair.Length == 2 ? pair[1] : "");
         return (pair[0], pair.Length == 2 ? pair[1] : null, effect);
+    }
+
+    public static IReadOnlyList<string> DnsNames(FlagSet flags, Flag flag) =>
+        [.. flags.Split(flag).Select(name => Names.DnsSubdomain(name).FirstOrDefault() is { } complaint ? throw new UsageException($"--{flag.Name}: \"{name}\": {complaint}") : name)];
+
+    /// <summary>Where <c>--bind-address</c> has servers listen; null: it is not given.</summary>
+    public static IPAddress? Bind(FlagSet flags) => flags.IsGiven(ServerFlags.BindAddress) ? Address(flags.Text(ServerFlags.BindAddress)!, "--bind-address") : null;
+
+    public static Registries Registries(FlagSet flags)
+    {
+        try
+        {
+            return Supervisor.Runtime.Registries.Load(flags.Text(ServerFlags.PrivateRegistry)!);
+        }
+        catch (InvalidDataException wrong)
+        {
+            throw new UsageException($"--private-registry: {wrong.Message}");
+        }
     }
 
     public static string? Secret(FlagSet flags, Flag direct, Flag file)

@@ -25,7 +25,8 @@ internal static class NodeAnnotations
     /// <param name="command"><c>server</c> or <c>agent</c>.</param>
     /// <param name="line">Its arguments, the config file's among them.</param>
     public static IReadOnlyDictionary<string, string> Of(
-        string command, IReadOnlyList<string> line, IReadOnlyDictionary<string, string> environment, string name, IReadOnlyList<IPAddress> ips, IReadOnlyList<IPAddress> externalIps)
+        string command, IReadOnlyList<string> line, IReadOnlyDictionary<string, string> environment, string name, IReadOnlyList<IPAddress> ips, IReadOnlyList<IPAddress> externalIps,
+        IReadOnlyList<string> internalDns, IReadOnlyList<string> externalDns)
     {
         var arguments = new JsonArray([.. Arguments(command, line).Select(argument => (JsonNode)argument)]).ToJsonString();
         var variables = new JsonObject([.. environment.Where(pair => pair.Key.StartsWith("K3S_", StringComparison.Ordinal)).OrderBy(pair => pair.Key, StringComparer.Ordinal)
@@ -43,6 +44,8 @@ internal static class NodeAnnotations
             ["k3s.io/node-config-hash"] = Base32(SHA256.HashData(Encoding.UTF8.GetBytes(arguments + variables))),
         };
         if (externalIps.Count > 0) annotations["k3s.io/external-ip"] = string.Join(',', externalIps);
+        if (internalDns.Count > 0) annotations["k3s.io/internal-dns"] = string.Join(',', internalDns);
+        if (externalDns.Count > 0) annotations["k3s.io/external-dns"] = string.Join(',', externalDns);
         return annotations;
     }
 

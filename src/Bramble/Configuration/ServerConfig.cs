@@ -6,6 +6,7 @@ using Bramble.Network;
 using Bramble.Network.Services;
 using Bramble.Supervisor.Joining;
 using Bramble.Supervisor.Layout;
+using Bramble.Supervisor.Runtime;
 using static Bramble.Configuration.FlagValues;
 
 namespace Bramble.Configuration;
@@ -17,6 +18,8 @@ internal sealed record ServerConfig
     public required string NodeName { get; init; }
     public required IReadOnlyList<IPAddress> NodeIps { get; init; }
     public required IReadOnlyList<IPAddress> NodeExternalIps { get; init; }
+    public required IReadOnlyList<string> NodeInternalDns { get; init; }
+    public required IReadOnlyList<string> NodeExternalDns { get; init; }
     public required IReadOnlyList<string> Line { get; init; }
     public required IReadOnlyDictionary<string, string> NodeLabels { get; init; }
     public required IReadOnlyList<(string Key, string? Value, string Effect)> NodeTaints { get; init; }
@@ -63,6 +66,12 @@ internal sealed record ServerConfig
     public required string Snapshotter { get; init; }
     public required bool NonrootDevices { get; init; }
     public required string ResolvConf { get; init; }
+    public required bool EnablesSelinux { get; init; }
+    public required Registries Registries { get; init; }
+
+    /// <summary>What <c>--bind-address</c> says; null: nothing.</summary>
+    public required IPAddress? Bind { get; init; }
+
     public required bool IsDebug { get; init; }
 
     /// <summary>Where volumes of the class local-path lie on every node.</summary>
@@ -108,9 +117,11 @@ internal sealed record ServerConfig
         Name = NodeName,
         Ips = NodeIps,
         ExternalIps = NodeExternalIps,
+        InternalDns = NodeInternalDns,
+        ExternalDns = NodeExternalDns,
         Labels = NodeLabels,
         Taints = NodeTaints,
-        Annotations = NodeAnnotations.Of("server", Line, FlagSet.Variables("K3S_"), NodeName, NodeIps, NodeExternalIps),
+        Annotations = NodeAnnotations.Of("server", Line, FlagSet.Variables("K3S_"), NodeName, NodeIps, NodeExternalIps, NodeInternalDns, NodeExternalDns),
         Cluster = Cluster,
         FlannelInterface = FlannelInterface,
         Flannel = Flannel,
@@ -122,6 +133,9 @@ internal sealed record ServerConfig
         Snapshotter = Snapshotter,
         NonrootDevices = NonrootDevices,
         ResolvConf = ResolvConf,
+        EnablesSelinux = EnablesSelinux,
+        Registries = Registries,
+        Bind = Bind,
         IsServer = true,
     };
 
@@ -135,7 +149,7 @@ internal sealed record ServerConfig
         if (!services.Select(range => range.BaseAddress.AddressFamily).Order().SequenceEqual(clusters.Select(range => range.BaseAddress.AddressFamily).Order()))
             throw new UsageException("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both");
         // Where there is IPv6, both families: agents and kubectl may come by either.
-        var bind = flags.IsGiven(ServerFlags.BindAddress) ? Address(flags.Text(ServerFlags.BindAddress)!, "--bind-address") : AnyOf(clusters.Select(range => range.BaseAddress));
+        var bind = FlagValues.Bind(flags);
         var nodeIps = flags.Split(ServerFlags.NodeIp) is { Count: > 0 } given ? Addresses(given, "--node-ip")
             : NodeAddresses.OfFamilies(NodeAddresses.Detect(flags.Text(ServerFlags.FlannelIface)), clusters);
         var advertisePort = flags.Number(ServerFlags.AdvertisePort);
@@ -146,9 +160,14 @@ internal sealed record ServerConfig
             NodeIps = nodeIps,
             Line = flags.Line,
             NodeExternalIps = external,
+            NodeInternalDns = DnsNames(flags, ServerFlags.NodeInternalDns),
+            NodeExternalDns = DnsNames(flags, ServerFlags.NodeExternalDns),
+            EnablesSelinux = flags.Switch(ServerFlags.Selinux),
+            Registries = FlagValues.Registries(flags),
+            Bind = bind,
             NodeLabels = Labels(flags.List(ServerFlags.NodeLabel)),
             NodeTaints = [.. flags.List(ServerFlags.NodeTaint).Select(Taint)],
-            Listen = new IPEndPoint(bind, port),
+            Listen = new IPEndPoint(bind ?? AnyOf(clusters.Select(range => range.BaseAddress)), port),
             AdvertiseAddress = flags.Text(ServerFlags.AdvertiseAddress) is { Length: > 0 } advertise ? Address(advertise, "--advertise-address")
                 : external.Count > 0 ? external[0] : nodeIps[0],
             AdvertisePort = advertisePort == 0 ? port : advertisePort,

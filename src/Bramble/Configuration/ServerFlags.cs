@@ -14,7 +14,7 @@ internal static class ServerFlags
     public static readonly Flag LogFile = new("log", FlagKind.Text, "Write the log to this file", ["l"]);
     public static readonly Flag AlsoLogToStderr = new("alsologtostderr", FlagKind.Switch, "With --log: write it to standard error too");
 
-    public static readonly Flag BindAddress = new("bind-address", FlagKind.Text, "Address the API server listens on", null, null, "0.0.0.0");
+    public static readonly Flag BindAddress = new("bind-address", FlagKind.Text, "Address that this machine's servers listen on: the API server's and the kubelet's", null, null, "0.0.0.0");
     public static readonly Flag HttpsListenPort = new("https-listen-port", FlagKind.Number, "Port the API server listens on", null, null, "6443");
     public static readonly Flag AdvertiseAddress = new("advertise-address", FlagKind.Text, "Address of the API server that pods are given (default: the node's)");
     public static readonly Flag AdvertisePort = new("advertise-port", FlagKind.Number, "Port of the API server that pods are given (default: the listen port)", null, null, "0");
@@ -64,6 +64,10 @@ internal static class ServerFlags
     public static readonly Flag NodeTaint = new("node-taint", FlagKind.List, "Taint of the node at its registration, KEY=VALUE:EFFECT");
     public static readonly Flag NodeIp = new("node-ip", FlagKind.List, "Address of the node (default: that of the default route)", ["i"]);
     public static readonly Flag NodeExternalIp = new("node-external-ip", FlagKind.List, "Address of the node for the outside");
+    public static readonly Flag NodeInternalDns = new("node-internal-dns", FlagKind.List, "DNS name of the node inside");
+    public static readonly Flag NodeExternalDns = new("node-external-dns", FlagKind.List, "DNS name of the node for the outside");
+    public static readonly Flag Selinux = new("selinux", FlagKind.Switch, "Let containerd label containers for SELinux", null, "K3S_SELINUX");
+    public static readonly Flag PrivateRegistry = new("private-registry", FlagKind.Text, "File with mirrors and credentials of image registries", null, null, "/etc/rancher/k3s/registries.yaml");
     public static readonly Flag ContainerRuntimeEndpoint = new("container-runtime-endpoint", FlagKind.Text, "Use this CRI socket in place of Bramble's own containerd");
     public static readonly Flag PauseImage = new("pause-image", FlagKind.Text, "Image of the pods' sandbox", null, null, "rancher/mirrored-pause:3.10.2");
     public static readonly Flag Snapshotter = new("snapshotter", FlagKind.Text, "containerd's snapshotter", null, null, "overlayfs");
@@ -79,9 +83,9 @@ internal static class ServerFlags
         WriteKubeconfig, WriteKubeconfigMode, WriteKubeconfigGroup, Token, TokenFile, AgentToken, AgentTokenFile,
         ApiServerArg, ControllerManagerArg, SchedulerArg, KubeletArg, KubeProxyArg,
         Disable, DisableAgent, DisableScheduler, DisableControllerManager, DisableKubeProxy, DisableNetworkPolicy, DisableCloudController, DisableHelmController,
-        NodeName, WithNodeId, NodeLabel, NodeTaint, NodeIp, NodeExternalIp, ContainerRuntimeEndpoint, PauseImage, Snapshotter, NonrootDevices, ResolvConf, DefaultLocalStoragePath,
+        NodeName, WithNodeId, NodeLabel, NodeTaint, NodeIp, NodeExternalIp, NodeInternalDns, NodeExternalDns, Selinux, PrivateRegistry, ContainerRuntimeEndpoint, PauseImage, Snapshotter, NonrootDevices, ResolvConf, DefaultLocalStoragePath,
         .. Missing(Agents, "server",
-            "node-internal-dns", "node-external-dns", "lb-server-port", "vpn-auth", "vpn-auth-file", "supervisor-port", "apiserver-port", "apiserver-bind-address", "disable-apiserver"),
+            "lb-server-port", "vpn-auth", "vpn-auth-file", "supervisor-port", "apiserver-port", "apiserver-bind-address", "disable-apiserver"),
         .. Missing(ExternalStores, "datastore-endpoint", "datastore-cafile", "datastore-certfile", "datastore-keyfile", "kine-tls", "cluster-init", "cluster-reset",
             "cluster-reset-restore-path", "etcd-arg", "etcd-expose-metrics", "etcd-disable-snapshots", "etcd-snapshot-name", "etcd-snapshot-schedule-cron",
             "etcd-snapshot-reconcile-interval", "etcd-snapshot-retention", "etcd-snapshot-dir", "etcd-snapshot-compress", "etcd-s3", "etcd-s3-endpoint",
@@ -89,8 +93,8 @@ internal static class ServerFlags
             "etcd-s3-bucket-lookup-type", "etcd-s3-region", "etcd-s3-folder", "etcd-s3-proxy", "etcd-s3-retention", "etcd-s3-config-secret", "etcd-s3-timeout", "disable-etcd"),
         .. Missing("Secrets are stored as they are (docs/roadmap.md)", "secrets-encryption", "secrets-encryption-provider"),
         .. Missing("docs/roadmap.md says what comes next", "helm-job-image", "helm-controller-arg", "kube-cloud-controller-manager-arg", "kube-cloud-controller-arg", "embedded-registry",
-            "supervisor-metrics", "image-credential-provider-bin-dir", "image-credential-provider-config", "selinux", "protect-kernel-defaults", "default-runtime",
-            "image-service-endpoint", "disable-default-registry-endpoint", "private-registry", "system-default-registry", "airgap-extra-registry", "tls-san-security",
+            "supervisor-metrics", "image-credential-provider-bin-dir", "image-credential-provider-config", "protect-kernel-defaults", "default-runtime",
+            "image-service-endpoint", "disable-default-registry-endpoint", "system-default-registry", "airgap-extra-registry", "tls-san-security",
             "enable-pprof", "rootless", "prefer-bundled-bin", "vmodule"),
         .. Missing("its service load balancer has no pods, so they need no namespace; leave the flag out", "servicelb-namespace"),
         .. Missing("Docker is no CRI runtime; leave the flag out to use Bramble's own containerd", "docker"),

@@ -37,15 +37,15 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         using var balancer = new ServerLoadBalancer(
             new IPEndPoint(IPAddress.Loopback, config.LoadBalancerPort), $"{config.Server.Host}:{config.Server.Port.ToString(CultureInfo.InvariantCulture)}",
             Path.Combine(config.Layout.AgentEtc, "k3s-agent-load-balancer.json"), logs.CreateLogger("loadbalancer"));
-        balancer.Open();
+        if (config.BalancesServers) balancer.Open();
 
         var (cluster, servers, isCurrent) = await StartAsync(claim, balancer.Servers, stop);
         balancer.SetServers(servers);
-        _credentials.WriteKubeconfigs(config.LoadBalancerPort);
+        _credentials.WriteKubeconfigs(ApiServer(balancer));
         using var sockets = NodeSockets.Open(config.Layout, time, logs);
         using var running = new RunningParts(time, _log, stop);
         running.Start("idle memory", new IdleMemory(time).RunAsync);
-        running.Start("load balancer", balancer.RunAsync);
+        if (config.BalancesServers) running.Start("load balancer", balancer.RunAsync);
         running.Start("node", cancel => RunNodeAsync(cluster, servers, isCurrent, balancer, claim.Password, sockets, cancel));
         ServiceNotify.Ready();
         try
@@ -163,8 +163,8 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
 
     private async Task RunPartsAsync(NodeConfig own, ClusterSettings cluster, IReadOnlyList<string> servers, ServerLoadBalancer balancer, NodeSockets sockets, CancellationToken cancel)
     {
-        using var kubelet = ClientAs("client-kubelet", balancer.Url, "kubelet");
-        using var controller = ClientAs("client-k3s-controller", balancer.Url, "k3s-agent");
+        using var kubelet = ClientAs("client-kubelet", ApiServer(balancer), "kubelet");
+        using var controller = ClientAs("client-k3s-controller", ApiServer(balancer), "k3s-agent");
         await using var informers = new Informers(controller, time, logs);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         List<Task> parts =
@@ -179,6 +179,8 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         await first;
     }
 
+    private Uri ApiServer(ServerLoadBalancer balancer) => config.BalancesServers ? balancer.Url : config.Server;
+
     private HttpKubeClient ClientAs(string certificate, Uri server, string agent) =>
         new(new HttpKubeClientOptions(server, _credentials.LoadAuthorities("server-ca"), _credentials.Load(certificate), UserAgent: agent));
 
@@ -191,7 +193,7 @@ internal sealed class AgentProcess(AgentConfig config, TimeProvider time, ILogge
         {
             if (IsApiServers(change.New ?? change.Old!)) changes.Writer.TryWrite(true);
         });
-        var tunnel = new AgentTunnel(TunnelTls, KubeletPort, address => MayReach(own, informers, address), time, logs.CreateLogger("tunnel"));
+        var tunnel = new AgentTunnel(TunnelTls, new IPEndPoint(own.KubeletAddress, KubeletPort), address => MayReach(own, informers, address), time, logs.CreateLogger("tunnel"));
         var tunnels = new Dictionary<string, (CancellationTokenSource Stop, Task Running)>(StringComparer.Ordinal);
         try
         {

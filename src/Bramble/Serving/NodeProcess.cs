@@ -70,7 +70,7 @@ internal sealed class NodeProcess(
     {
         if (config.RuntimeEndpoint is { } given) return (given, null);
         var containerd = new Containerd(
-            new ContainerdOptions(config.Layout) { UsesSystemdCgroup = _cgroupDriver == CgroupDriver.Systemd, PauseImage = config.PauseImage, Snapshotter = config.Snapshotter, NonrootDevices = config.NonrootDevices },
+            new ContainerdOptions(config.Layout) { UsesSystemdCgroup = _cgroupDriver == CgroupDriver.Systemd, PauseImage = config.PauseImage, Snapshotter = config.Snapshotter, NonrootDevices = config.NonrootDevices, EnablesSelinux = config.EnablesSelinux, Registries = config.Registries },
             time, logs.CreateLogger<Containerd>());
         await containerd.StartAsync(cancel);
         await containerd.EnsurePauseImageAsync(cancel);
@@ -112,6 +112,8 @@ internal sealed class NodeProcess(
             NodeName = config.Name,
             NodeIps = config.Ips,
             NodeExternalIps = config.ExternalIps,
+            NodeInternalDns = config.InternalDns,
+            NodeExternalDns = config.ExternalDns,
             NodeLabels = labels,
             NodeAnnotations = config.Annotations,
             RegisterWithTaints = [.. config.Taints.Select(taint => new NodeTaint(taint.Key, taint.Value, taint.Effect))],
@@ -126,7 +128,7 @@ internal sealed class NodeProcess(
             MaxPods = int.TryParse(config.Kubelet.Text("max-pods"), out var pods) ? pods : 110,
             StaticPodPath = config.Layout.StaticPods,
             Arguments = config.Kubelet.Last,
-            ServerAddress = FlagValues.AnyOf(config.Ips),
+            ServerAddress = config.Bind ?? FlagValues.AnyOf(config.Ips),
             ServingCertificate = () => serving,
             ClientCa = clientCa,
             KubeletVersion = Product.KubernetesVersion,

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Admission.Quota;
@@ -75,8 +77,11 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         Informers? nodes = null;
         var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), address => nodes is null ? null : NodeOfPod(nodes, address), logs.CreateLogger("tunnel"));
+        // The own one listens where --bind-address says.
+        ValueTask<Stream> DialKubelet(string host, int port, CancellationToken cancel) =>
+            tunnels.DialAsync(config.RunsNode && nodes is not null && NodeAt(nodes, host) == config.NodeName ? config.Node.KubeletAddress.ToString() : host, port, cancel);
         Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod = config.TunnelsToPods ? tunnels.DialPodAsync : null;
-        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? tunnels.DialAsync : null) with { DialPod = dialPod }, time);
+        using var streams = new StreamingEndpoints(cache, KubeletClient(pki, config.UsesTunnels ? DialKubelet : null) with { DialPod = dialPod }, time);
         var (proxyCertificate, proxyKey) = pki.Pair("client-auth-proxy");
         using var aggregator = new Aggregator(cache, () => X509Certificate2.CreateFromPemFile(proxyCertificate, proxyKey), dialPod);
         var parts = new ApiServerParts
@@ -132,7 +137,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         running.Start("quota status", new QuotaStatusWriter(cache, loopback.As(UserInfo.ServiceAccount("kube-system", "resourcequota-controller"), "kube-controller-manager"), time, _log).RunAsync);
         running.Start("expiry of events", new EventExpiry(cache, loopback, config.ApiServer.Duration("event-ttl", TimeSpan.FromHours(1)), time).RunAsync);
         running.Start("local storage", cancel => KeepLocalStorageAsync(informers, loopback, cancel));
-        running.Start("node names", cancel => FreeNamesAsync(informers, passwords, cancel));
+        running.Start("node names", cancel => FreeNamesAsync(informers, loopback, passwords, cancel));
         if (config.RunsControllers)
         {
             var tokenIssuer = new ServiceAccountTokenIssuer(keys, authentication.ServiceAccountIssuers[0], time);
@@ -160,7 +165,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         running.Start("cluster network", async cancel =>
         {
             var (name, addresses) = await FirstNodeAsync(informers, cancel);
-            await clusterNetwork.RunAsync(new NetworkConfig { NodeName = name, NodeIps = addresses, DataDir = config.Layout.Root, ClusterDns = config.ClusterDns, Disabled = config.Disabled }, cancel);
+            await clusterNetwork.RunAsync(new NetworkConfig { NodeName = name, NodeIps = addresses, OwnsNode = config.RunsNode, DataDir = config.Layout.Root, ClusterDns = config.ClusterDns, ClusterDomain = config.ClusterDomain, Disabled = config.Disabled }, cancel);
         });
         if (config.RunsNode)
         {
@@ -228,15 +233,37 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             && (PodNetworks.Of(node).Any(network => network.Contains(address)) || node.Status?.Addresses?.Any(own => own.Address == address.ToString()) == true))?.Metadata.Name;
     }
 
-    /// <summary>A deleted node's name is free for another machine.</summary>
-    private static async Task FreeNamesAsync(Informers informers, NodePasswords passwords, CancellationToken cancel)
+    /// <summary>A deleted node's name is free for another machine. A Node that K3s made waits for controllers of its own to let it go; what they would do is done
+    /// without that here.</summary>
+    private static async Task FreeNamesAsync(Informers informers, InProcessClient client, NodePasswords passwords, CancellationToken cancel)
     {
-        var gone = Channel.CreateUnbounded<string>();
-        using var subscription = informers.For(Resources.Nodes).Subscribe(change =>
+        var ending = Channel.CreateUnbounded<V1Node>();
+        var nodes = informers.For(Resources.Nodes);
+        using var subscription = nodes.Subscribe(change =>
         {
-            if (change.New is null) gone.Writer.TryWrite(change.Name.Name);
+            if ((change.New ?? change.Old) is { } node && (change.New is null || node.Metadata.DeletionTimestamp is not null)) ending.Writer.TryWrite(node);
         });
-        await foreach (var node in gone.Reader.ReadAllAsync(cancel)) await passwords.ForgetAsync(node, cancel);
+        await foreach (var node in ending.Reader.ReadAllAsync(cancel))
+        {
+            var name = new NamespacedName("", node.Metadata.Name);
+            if (nodes.Find(name) is null)
+            {
+                await passwords.ForgetAsync(name.Name, cancel);
+                continue;
+            }
+            var others = (node.Metadata.Finalizers ?? []).Where(finalizer => finalizer is not ("wrangler.cattle.io/node" or "wrangler.cattle.io/managed-etcd-controller")).ToList();
+            if (others.Count == (node.Metadata.Finalizers?.Count ?? 0)) continue;
+            var metadata = new JsonObject { ["finalizers"] = new JsonArray([.. others.Select(finalizer => (JsonNode)finalizer)]), ["resourceVersion"] = node.Metadata.ResourceVersion };
+            try
+            {
+                await client.PatchAsync(Resources.Nodes, name, new Patch(PatchType.Merge, new JsonObject { ["metadata"] = metadata }), null, cancel);
+            }
+            catch (StatusException changed) when (changed.Status.Code is 404 or 409)
+            {
+                // It is gone, or the change that came between is on its way here.
+                continue;
+            }
+        }
     }
 
     private static KubeletClientOptions KubeletClient(ServerPki pki, Func<string, int, CancellationToken, ValueTask<Stream>>? dial)

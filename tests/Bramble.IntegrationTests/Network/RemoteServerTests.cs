@@ -42,8 +42,8 @@ public sealed class RemoteServerTests
     {
         await using var cluster = await Cluster.StartWithoutNode("remote1", 46, "--egress-selector-mode=cluster", "--token", "token-of-servers", "--agent-token", AgentToken);
         await using var agent = await TestHost.Up("remote2", 47);
-        Task Start(string token, string label) => Agent.Start(agent, $"https://{cluster.Host.Address}:6443", token, "--node-label", $"shelf={label}", "--node-external-ip", ExternalIp);
-        await Start(AgentToken, "one");
+        Task Start(TestHost host, string token, string label) => Agent.Start(host, $"https://{cluster.Host.Address}:6443", token, "--node-label", $"shelf={label}", "--node-external-ip", ExternalIp);
+        await Start(agent, AgentToken, "one");
         await cluster.WaitForNode("remote2");
         Task<string> Labels() => cluster.Kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name} {.items[0].metadata.labels.shelf} {.items[0].metadata.labels.egress\\.k3s\\.io/cluster}");
         Assert.Equal("remote2 one true", await Labels());
@@ -73,9 +73,20 @@ public sealed class RemoteServerTests
         // An agent's token is good for agents only, and one that has joined needs none to come back; its labels are those of the last start.
         Assert.Contains("does not accept the token", (await cluster.Host.Run(TestFiles.Bramble, "token", "rotate", "--token", AgentToken)).Failed());
         await Agent.Stop(agent);
-        await Start("token-that-was-rotated-meanwhile", "two");
+        await Start(agent, "token-that-was-rotated-meanwhile", "two");
         await Agent.Logs(agent, "Joined the cluster at");
         await Eventually.Becomes(Labels, labels => labels == "remote2 two true", "the label of the last start");
+        // kube-dns leads to a node that is there, whichever was the first.
+        await using var second = await TestHost.Up("remote4", 49);
+        await Start(second, AgentToken, "three");
+        await cluster.WaitForNode("remote4");
+        await Agent.Stop(agent);
+        // As a Node of K3s' has it: nobody waits for K3s' own controller.
+        await cluster.Kubectl("patch", "node", "remote2", "--type=merge", "-p", "{\"metadata\":{\"finalizers\":[\"wrangler.cattle.io/node\"]}}");
+        await cluster.Kubectl("delete", "node", "remote2", "--timeout=30s");
+        await Eventually.Becomes(() => cluster.Kubectl("get", "endpointslices", "-n", "kube-system", "-l", "kubernetes.io/service-name=kube-dns", "-o", "jsonpath={range .items[*]}{.metadata.name} {.endpoints[*].addresses[0]};{end}"),
+            slices => slices == $"kube-dns-remote4-ipv4 {second.Address};", "kube-dns leads to the node that is left");
+        Assert.Equal("10.43.0.10 cluster.local", await cluster.Kubectl("get", "configmap", "cluster-dns", "-n", "kube-system", "-o", "jsonpath={.data.clusterDNS} {.data.clusterDomain}"));
         await using var stranger = await TestHost.Up("remote3", 48);
         await Agent.Start(stranger, $"https://{cluster.Host.Address}:6443", "token-that-was-rotated-meanwhile");
         await Agent.Logs(stranger, "does not accept the token");

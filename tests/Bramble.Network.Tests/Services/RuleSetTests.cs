@@ -1,3 +1,5 @@
+using System.Net;
+using Bramble.Network.Netlink;
 using Bramble.Network.Services;
 using CsCheck;
 
@@ -41,6 +43,30 @@ public sealed class RuleSetTests
         Assert.Contains("10.42.0.6 . 53", rules.TakeChanges());
         rules.Set(ClaimRank.Service, "ns/service", new Dictionary<FrontKey, FrontEnd>());
         Assert.Contains("add element ip bramble endpoints-0 { 10.43.0.7 . udp . 1 : 10.42.0.5 . 53 }", rules.TakeChanges());
+    }
+
+    [Theory]
+    [InlineData("10.43.0.7", 1, "10.42.0.5", 53, false)]        // a backend it has
+    [InlineData("10.43.0.7", 1, "10.42.0.9", 53, true)]         // one that went while nobody looked
+    [InlineData("10.43.0.7", 1, "10.42.0.5", 54, true)]         // its port changed
+    [InlineData("10.43.0.7", 2, "10.42.0.9", 53, false)]        // not ours
+    [InlineData("10.43.0.7", 3, "10.42.0.5", 53, true)]         // nobody serves it now
+    [InlineData("10.201.0.5", 30053, "10.42.0.6", 53, false)]   // a NodePort's
+    [InlineData("10.201.0.5", 30053, "10.42.0.9", 53, true)]
+    [InlineData("8.8.8.8", 30053, "8.8.8.8", 30053, false)]     // a port of the same number somewhere else
+    [InlineData("10.43.0.10", 53, "127.0.0.1", 10053, false)]   // the cluster DNS
+    public void Flows_are_compared_with_what_is_there(string to, int port, string from, int fromPort, bool isStale)
+    {
+        var rules = new RuleSet(IpFamily.V4);
+        rules.Set(ClaimRank.Service, "ns/a", new Dictionary<FrontKey, FrontEnd>
+        {
+            [Key(1)] = To("10.42.0.5"),
+            [Key(3)] = FrontEnd.Refused,
+            [new(IpFamily.V4, TrafficScope.All, "", "udp", 30053)] = To("10.42.0.5", "10.42.0.6"),
+            [new(IpFamily.V4, TrafficScope.External, "", "udp", 30053)] = To("10.42.0.5"),
+            [new(IpFamily.V4, TrafficScope.All, "10.43.0.10", "udp", 53)] = new(FrontVerdict.ClusterDns, []),
+        });
+        Assert.Equal(isStale, rules.IsStale(new TrackedFlow(17, IPAddress.Parse(to), port, IPAddress.Parse(from), fromPort)));
     }
 
     /// <summary>Changes applied one by one to a model of the kernel's sets give the same as everything loaded at once.</summary>

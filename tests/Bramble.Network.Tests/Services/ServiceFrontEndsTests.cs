@@ -140,6 +140,10 @@ public sealed class ServiceFrontEndsTests
             Sctp(Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2"))), ["endpoints-0 10.43.0.7 . sctp . 80 : 10.42.1.6 . 80", "services 10.43.0.7 . sctp . 80 : goto lb-1"]
         },
         {
+            "a service that says it is headless is nobody's", Labelled(Make.Service("web", "10.43.0.7", Make.Port(80)), "service.kubernetes.io/headless", ""),
+            Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2")), []
+        },
+        {
             "another proxy's service is left to it", Labelled(Make.Service("web", "10.43.0.7", Make.Port(80)), "service.kubernetes.io/service-proxy-name", "cilium"),
             Make.Slice("web", 80, Make.Endpoint("10.42.1.6", node: "board2")), []
         },

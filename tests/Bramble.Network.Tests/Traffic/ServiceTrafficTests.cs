@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
 using Bramble.Client;
 using Bramble.Network.Nftables;
 using Bramble.Network.Services;
@@ -73,7 +76,7 @@ public sealed class ServiceTrafficTests(BoardFixture board)
         rules.Set(ClaimRank.Service, "np", ServiceFrontEnds.Decide(NodePort("np", "10.43.1.15", 30095), [Make.Slice("np", 8080, Make.Endpoint("10.42.0.6"))], place));
         rules.Set(ClaimRank.HostPort, "b", PodFrontEnds.Decide(PodWithHostPort(8082)));
         using var nftables = new NftablesLibrary();
-        var plan = new BasePlan(board.Config.ClusterCidrs, board.Config.ServiceCidrs) { MasqueradesPods = true, NodePortAddresses = [System.Net.IPNetwork.Parse("192.0.2.0/24")] };
+        var plan = new BasePlan(board.Config.ClusterCidrs, board.Config.ServiceCidrs) { MasqueradesPods = true, NodePortAddresses = [IPNetwork.Parse("192.0.2.0/24")] };
         try
         {
             foreach (var part in rules.TakeAll(BaseRules.Of(IpFamily.V4, plan))) nftables.Apply(part);
@@ -147,11 +150,11 @@ public sealed class ServiceTrafficTests(BoardFixture board)
         using var http = new HttpClient();
         await board.ServeAsync(service, Make.Slice("checked", 8080, Make.Endpoint("10.42.0.6"), Make.Endpoint("10.42.9.6", node: "board9")));
         using var good = await http.GetAsync("http://192.0.2.2:31999/healthz");
-        Assert.Equal(System.Net.HttpStatusCode.OK, good.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, good.StatusCode);
         Assert.Equal("{\n\t\"service\": {\n\t\t\"namespace\": \"default\",\n\t\t\"name\": \"checked\"\n\t},\n\t\"localEndpoints\": 1,\n\t\"serviceProxyHealthy\": true\n}", await good.Content.ReadAsStringAsync());
         await board.ServeAsync(service, Make.Slice("checked", 8080, Make.Endpoint("10.42.9.6", node: "board9")));
         using var bad = await http.GetAsync("http://192.0.2.2:31999/healthz");
-        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, bad.StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, bad.StatusCode);
         board.Cluster.Objects(Resources.Services).Delete(service);
         await board.SettledAsync();
         Assert.Equal("refused", Talk.Ask(null, "192.0.2.2", 31999));
@@ -244,6 +247,75 @@ public sealed class ServiceTrafficTests(BoardFixture board)
         await board.ServeAsync(service, Make.Udp(Make.Slice("udp", 7070, Make.Endpoint("192.0.2.9"))));
         // The rules come first, then the kernel is told to forget the flow.
         await board.EventuallyAsync(() => Talk.AskUdp(board.PodA, "10.43.1.10", 53, fromPort: 4444).StartsWith("lan ", StringComparison.Ordinal), "the other backend");
+    }
+
+    [Fact]
+    public async Task A_slice_that_says_it_is_headless_serves_nobody()
+    {
+        NeedsKernel();
+        var slice = Make.Slice("unheaded", 8080, Make.Endpoint("10.42.0.6"));
+        await board.ServeAsync(Make.Service("unheaded", "10.43.1.41", Make.Port(80)), slice);
+        Assert.Equal("b 10.42.0.5", Talk.Ask(board.PodA, "10.43.1.41", 80));
+        var headless = Make.Slice("unheaded", 8080, Make.Endpoint("10.42.0.6"));
+        headless.Metadata.Labels["service.kubernetes.io/headless"] = "";
+        await board.ServeAsync(Make.Service("unheaded", "10.43.1.41", Make.Port(80)), headless);
+        Assert.Equal("refused", Talk.Ask(board.PodA, "10.43.1.41", 80));
+    }
+
+    /// <summary>Upstream's issue 74839: such a packet is not translated back, and the client, to whom its sender is a stranger, resets the backend's connection.</summary>
+    [Fact]
+    public async Task A_backends_packet_outside_its_connections_window_does_not_reach_the_client()
+    {
+        NeedsKernel();
+        using var listener = Talk.In(board.PodB, () =>
+        {
+            var open = new TcpListener(IPAddress.Any, 8181);
+            open.Start();
+            return open;
+        });
+        await board.ServeAsync(Make.Service("window", "10.43.1.42", Make.Port(80)), Make.Slice("window", 8181, Make.Endpoint("10.42.0.6")));
+        using var client = Talk.In(board.PodA, () => new TcpClient("10.43.1.42", 80));
+        using var backend = await listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
+        var seen = (IPEndPoint)backend.Client.RemoteEndPoint!;
+        // Without a translation of the client's address the backend talks to it directly.
+        Assert.Equal("10.42.0.5", seen.Address.ToString());
+        using var wire = Talk.In(board.PodA, () => RawTcp());
+        using var sender = Talk.In(board.PodB, () => RawTcp());
+        const byte acknowledges = 0x10, begins = 0x02;
+        for (uint window = 1; window <= 3; window++) sender.SendTo(Segment(8181, seen.Port, window << 30, acknowledges), new IPEndPoint(seen.Address, 0));
+        // A stranger's first packet shows that what is sent so arrives.
+        sender.SendTo(Segment(8182, 4444, 1, begins), new IPEndPoint(seen.Address, 0));
+        var packet = new byte[2048];
+        int From() => BinaryPrimitives.ReadUInt16BigEndian(packet.AsSpan(20));
+        do
+        {
+            wire.Receive(packet);
+            Assert.False(From() == 8181 && new IPAddress(packet.AsSpan(12, 4)).ToString() == "10.42.0.6", "the client got a packet of a stranger");
+        } while (From() != 8182);
+        await client.GetStream().WriteAsync("still there"u8.ToArray(), TestContext.Current.CancellationToken);
+        var text = new byte[32];
+        Assert.Equal(11, await backend.GetStream().ReadAsync(text, TestContext.Current.CancellationToken));
+
+        static Socket RawTcp() => new(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Tcp) { ReceiveTimeout = 5000 };
+    }
+
+    // From 10.42.0.6 to 10.42.0.5, with its checksum: the kernel believes no other.
+    private static byte[] Segment(int from, int to, uint sequence, byte flags)
+    {
+        var bytes = new byte[20];
+        BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)from);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(2), (ushort)to);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(4), sequence);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(8), sequence);
+        bytes[12] = 5 << 4;
+        bytes[13] = flags;
+        bytes[14] = 16;
+        byte[] summed = [10, 42, 0, 6, 10, 42, 0, 5, 0, 6, 0, 20, .. bytes];
+        var sum = 0;
+        for (var i = 0; i < summed.Length; i += 2) sum += summed[i] << 8 | summed[i + 1];
+        while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(16), (ushort)~sum);
+        return bytes;
     }
 
     [Fact]

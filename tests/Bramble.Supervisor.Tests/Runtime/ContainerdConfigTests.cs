@@ -6,7 +6,7 @@ public class ContainerdConfigTests
 {
     private static readonly ContainerdSettings Settings = new(
         new Version(1, 7), "/root", "/state", "/state/containerd.sock", "/opt", "pause:1", "overlayfs", "/usr/lib/cni", "/cni", "/certs",
-        UsesSystemdCgroup: true, RestrictsOomScore: true, DisablesAppArmor: false, DeviceOwnershipFromSecurityContext: false, StreamPort: 10010, CrunPath: null);
+        UsesSystemdCgroup: true, RestrictsOomScore: true, DisablesAppArmor: false, DeviceOwnershipFromSecurityContext: false, StreamPort: 10010, CrunPath: null, EnablesSelinux: false, RegistryAuths: []);
 
     [Fact]
     public void Containerd_1_reads_format_2()
@@ -28,6 +28,16 @@ public class ContainerdConfigTests
         Assert.Contains("[plugins.\"io.containerd.cri.v1.images\".pinned_images]\nsandbox = \"pause:1\"\n", text);
         Assert.Contains("[plugins.\"io.containerd.cri.v1.runtime\".cni]\nbin_dirs = [\"/usr/lib/cni\"]\n", text);
         Assert.DoesNotContain("sandbox_image", text);
+    }
+
+    [Fact]
+    public void Credentials_of_registries_stand_beside_the_folder_of_their_hosts()
+    {
+        var settings = Settings with { RegistryAuths = [new("r.example:5000", "someone", "a \"quoted\" \\ word", "", "")], EnablesSelinux = true };
+        const string Auth = "registry.configs.\"r.example:5000\".auth]\nusername = \"someone\"\npassword = \"a \\\"quoted\\\" \\\\ word\"\n";
+        Assert.Contains("registry]\nconfig_path = \"/certs\"\n\n[plugins.\"io.containerd.grpc.v1.cri\"." + Auth, ContainerdConfig.Render(settings));
+        Assert.Contains("[plugins.\"io.containerd.cri.v1.images\"." + Auth, ContainerdConfig.Render(settings with { Version = new Version(2, 1) }));
+        Assert.Contains("enable_selinux = true\n", ContainerdConfig.Render(settings));
     }
 
     [Theory]

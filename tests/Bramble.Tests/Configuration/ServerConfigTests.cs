@@ -41,7 +41,16 @@ public class ServerConfigTests
         Assert.Equal(["a", "b"], config.ApiServer.List("api-audiences"));
     }
 
+    [Fact]
+    public void The_kubelet_listens_where_the_API_server_does()
+    {
+        Assert.Null(Read().Node.Bind);
+        Assert.Equal(IPAddress.Loopback, Read("--bind-address=0.0.0.0").Node.KubeletAddress);
+        Assert.Equal(IPAddress.Parse("192.168.1.10"), Read("--bind-address=192.168.1.10").Node.KubeletAddress);
+    }
+
     [Theory]
+    [InlineData("--node-external-dns: \"a_b\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')", "--node-external-dns=pi.example,a_b")]
     [InlineData("--cluster-cidr and --service-cidr must have the same address families: one IPv4, one IPv6 or both", "--cluster-cidr=fd00:42::/56")]
     [InlineData("--service-node-port-range: \"30000\" is no range like 30000-32767", "--service-node-port-range=30000")]
     [InlineData("--node-label: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')", "--node-label=a b=c")]
