@@ -1,3 +1,4 @@
+using System.Net;
 using Bramble.Api.Naming;
 using Bramble.Controllers.Certificates;
 using Bramble.Controllers.LocalPath;
@@ -17,6 +18,9 @@ public sealed record ControllersConfig(
     int NodeMaskSizeIPv6 = 64,
     int TerminatedPodsMax = 12500)
 {
+    /// <summary>Ranges of Services: no node gets a block of them.</summary>
+    public IReadOnlyList<IPNetwork> ServiceCidrs { get; init; } = [];
+
     /// <summary>A node whose heartbeat is older than this is unreachable.</summary>
     public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(50);
 

@@ -19,4 +19,7 @@ internal static partial class ControllersLog
 
     [LoggerMessage(4105, LogLevel.Information, "Pod {Name} evicted from {Node}: {Taint} is not tolerated any longer")]
     public static partial void PodEvicted(ILogger logger, NamespacedName name, string node, string taint);
+
+    [LoggerMessage(4106, LogLevel.Warning, "Events of {Pod} are not repeated at its volume any longer: {Why}")]
+    public static partial void RecyclerEventsLost(ILogger logger, NamespacedName pod, string why);
 }

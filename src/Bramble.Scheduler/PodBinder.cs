@@ -35,9 +35,8 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
         if (_waiting.TryGetValue(pod.Name, out var waiting) && waiting.Uid == pod.Uid) waiting.Stop.Cancel();
     }
 
-    /// <param name="tell">Records an event about the Pod: reason and note.</param>
     /// <exception cref="SchedulingException">With upstream's message.</exception>
-    public async Task BindAsync(PodInfo pod, Assignment assignment, Action<string, string> tell, CancellationToken cancel)
+    public async Task BindAsync(PodInfo pod, Assignment assignment, BindingReport report, CancellationToken cancel)
     {
         if (assignment.Stop is { } stop)
         {
@@ -45,7 +44,7 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
             {
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, stop.Token);
                 await NominateAsync(pod, assignment.Node, either.Token);
-                foreach (var reservation in assignment.Reservations) await WriteAsync(reservation, tell, either.Token);
+                foreach (var reservation in assignment.Reservations) await WriteAsync(reservation, report, either.Token);
             }
             finally
             {
@@ -94,11 +93,11 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
     private async Task<bool> IsBoundAsync(PodInfo pod, string node, CancellationToken cancel) =>
         await client.FindModelAsync(Resources.Pods, pod.Name, cancel) is { } now && now.Metadata.Uid == pod.Uid && now.Spec.NodeName == node;
 
-    private static async Task WriteAsync(IReservation reservation, Action<string, string> tell, CancellationToken cancel)
+    private static async Task WriteAsync(IReservation reservation, BindingReport report, CancellationToken cancel)
     {
         try
         {
-            await reservation.WriteAsync(tell, cancel);
+            await reservation.WriteAsync(report, cancel);
         }
         catch (Exception e) when (e is StatusException or SchedulingException)
         {

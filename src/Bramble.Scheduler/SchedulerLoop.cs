@@ -36,11 +36,12 @@ public sealed class SchedulerLoop
     private readonly Dictionary<string, bool> _preempting = new(StringComparer.Ordinal);   // uid of a Pod whose victims are being deleted → it was tried meanwhile
 
     private readonly TaskSet _tasks = new();
+    private readonly SchedulerMetrics _metrics = new();
     private IReadOnlyDictionary<string, RunningProfile> _profiles = new Dictionary<string, RunningProfile>();
     private IInformer<V1Pod> _pods = null!;
     private IInformer<V1Node> _nodes = null!;
     private IInformer<V1PodDisruptionBudget> _budgets = null!;
-    private SchedulingQueue _queue = null!;
+    private volatile SchedulingQueue _queue = null!;
     private PodStatusWriter _status = null!;
     private PodBinder _binder = null!;
     private Preemptor _preemptor = null!;
@@ -57,6 +58,9 @@ public sealed class SchedulerLoop
         _random = random ?? new Random();
         _search = new NodeSearch(_random);
     }
+
+    /// <summary>Upstream's metrics of the scheduler, as Prometheus reads them.</summary>
+    public string Metrics() => _metrics.Text(_queue?.Lengths() ?? new(0, 0, 0, 0));
 
     /// <summary>Until cancelled; bindings under way are finished.</summary>
     public async Task RunAsync(CancellationToken cancel)
@@ -95,7 +99,7 @@ public sealed class SchedulerLoop
 
         RunningProfile Run(ProfileSettings settings)
         {
-            var events = new EventRecorder(_client, settings.SchedulerName, $"{settings.SchedulerName}-{Environment.MachineName}", _time, _logs);
+            var events = new EventRecorder(_client, settings.SchedulerName, "", _time, _logs);
             recorders.Add(events);
             return new(settings.Compose(parts), events);
         }
@@ -114,6 +118,7 @@ public sealed class SchedulerLoop
             _queue.Done(pod);
             return;
         }
+        var start = _time.GetTimestamp();
         Assignment? assignment;
         Refusal? refusal;
         try
@@ -125,17 +130,17 @@ public sealed class SchedulerLoop
         {
             // A rule that fails must not stop the Pods behind this one.
             if (e is not SchedulingException) SchedulerLog.SearchFailed(_log, pod.Name, e);
-            Fail(pod, profile, e.Message);
+            Fail(pod, profile, e.Message, start);
             return;
         }
         if (refusal is not null)
         {
-            Tell(pod, profile, refusal);
+            Tell(pod, profile, refusal, start);
             return;
         }
-        _queue.Binds(pod);
+        var queued = _queue.Binds(pod);
         _status.Drop(pod.Name);
-        await _tasks.AddAsync(() => BindAsync(pod, profile, assignment!, cancel), isBounded: assignment!.Reservations.Count == 0, cancel);
+        await _tasks.AddAsync(() => BindAsync(pod, profile, assignment!, queued, start, cancel), isBounded: assignment!.Reservations.Count == 0, cancel);
     }
 
     private bool MayBegin(PodInfo pod)
@@ -236,6 +241,7 @@ public sealed class SchedulerLoop
         var (messages, mayPreempt, freed) = FreeClaims(pod, profile.Profile, filters, diagnosis);
         if (!mayPreempt || profile.Profile.Preemption is not { } args) return new(messages, mayPreempt, freed, null);
         IReadOnlyList<Budget> Budgets() => [.. _budgets.List().Select(Budget.Of)];
+        _metrics.Preempts();
         return new(messages, mayPreempt, freed, choosesVictims
             ? VictimChoice.Decide(pod, diagnosis, filters, _cluster, Budgets, args, _random)
             : VictimChoice.Look(pod, diagnosis, filters, _cluster, Budgets, args, _random));
@@ -267,15 +273,18 @@ public sealed class SchedulerLoop
         return ([message], true, claim);
     }
 
-    private void Tell(PodInfo pod, RunningProfile profile, Refusal refusal)
+    private void Tell(PodInfo pod, RunningProfile profile, Refusal refusal, long start)
     {
+        _metrics.Attempted(profile.Profile.SchedulerName, "unschedulable", _time.GetElapsedTime(start));
         var newest = Newest(pod);
         if (newest is not null) _queue.Refused(newest, refusal.Rejectors, refusal.MayHelp);
         else _queue.Done(pod);
         profile.Events.WithAction(About(newest ?? pod), "Warning", "FailedScheduling", "Scheduling", Note(refusal.Message));
         _status.Write(pod, "Unschedulable", refusal.Message, refusal.NominatedNode);
         if (refusal.Freed is { } claim) _tasks.Add(() => FreeAsync(pod, claim));
-        if (refusal.Victims is { } victims) _tasks.Add(() => PreemptAsync(pod, profile, victims));
+        if (refusal.Victims is not { } victims) return;
+        _metrics.Victims(victims.Pods.Count);
+        _tasks.Add(() => PreemptAsync(pod, profile, victims));
     }
 
     private async Task PreemptAsync(PodInfo pod, RunningProfile profile, Victims victims)
@@ -312,11 +321,13 @@ public sealed class SchedulerLoop
         }
     }
 
-    private async Task BindAsync(PodInfo pod, RunningProfile profile, Assignment assignment, CancellationToken cancel)
+    private async Task BindAsync(PodInfo pod, RunningProfile profile, Assignment assignment, QueuedPod? queued, long start, CancellationToken cancel)
     {
         try
         {
-            await _binder.BindAsync(pod, assignment, (reason, note) => profile.Events.WithAction(About(pod), "Normal", reason, "Scheduling", note), cancel);
+            await _binder.BindAsync(pod, assignment, new BindingReport(pod, profile.Profile.SchedulerName, profile.Events, _metrics), cancel);
+            _metrics.Attempted(profile.Profile.SchedulerName, "scheduled", _time.GetElapsedTime(start));
+            if (queued is not null) _metrics.Scheduled(queued.Attempts, _time.GetElapsedTime(queued.FirstLookedAt));
             profile.Events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {assignment.Node}");
             if (assignment.Reservations.Count == 0) return;
             lock (_gate)
@@ -339,7 +350,7 @@ public sealed class SchedulerLoop
             }
             SchedulerLog.BindFailed(_log, pod.Name, assignment.Node, e.Message);
             await UndoAsync(pod, assignment);
-            Fail(pod, profile, e.Message);
+            Fail(pod, profile, e.Message, start);
         }
     }
 
@@ -356,8 +367,9 @@ public sealed class SchedulerLoop
         }
     }
 
-    private void Fail(PodInfo pod, RunningProfile profile, string message)
+    private void Fail(PodInfo pod, RunningProfile profile, string message, long start)
     {
+        _metrics.Attempted(profile.Profile.SchedulerName, "error", _time.GetElapsedTime(start));
         if (Newest(pod) is not { } newest)
         {
             _queue.Done(pod);

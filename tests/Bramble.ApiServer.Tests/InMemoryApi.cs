@@ -31,8 +31,11 @@ internal sealed class InMemoryApi : IAsyncDisposable
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.OfPods(time),
         };
-        Client = client = new InProcessClient(new ApiPipeline(cache, store, new ApiServerOptions { Seeded = seeded }, parts, time, NullLoggerFactory.Instance), UserInfo.Loopback, "test");
+        Pipeline = new ApiPipeline(cache, store, new ApiServerOptions { Seeded = seeded }, parts, time, NullLoggerFactory.Instance);
+        Client = client = new InProcessClient(Pipeline, UserInfo.Loopback, "test");
     }
+
+    public ApiPipeline Pipeline { get; }
 
     /// <summary>The API as its own administrator.</summary>
     public InProcessClient Client { get; }

@@ -23,7 +23,14 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>What other groups answer (metrics.k8s.io), by path and query.</summary>
     public Func<string, IReadOnlyList<KeyValuePair<string, string>>, JsonObject>? Others { get; set; }
 
+    /// <summary>What SubjectAccessReviews answer.</summary>
+    public bool IsAllowed { get; set; } = true;
+
+    /// <summary>How many were asked.</summary>
+    public int Reviews => Volatile.Read(ref _reviews);
+
     private int _names;
+    private int _reviews;
 
     public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) =>
         await _store.FindAsync(Key(resource, name), cancel) is { } entry ? Object(entry.Value, entry.Revision) : null;
@@ -36,16 +43,39 @@ internal sealed class TestCluster : IKubeClient
 
     public async IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await foreach (var batch in _store.WatchAsync(long.Parse(query.ResourceVersion!, CultureInfo.InvariantCulture), cancel))
+        var from = query.ResourceVersion;
+        if (from is null)
+        {
+            var list = await ListAsync(resource, query, cancel);
+            foreach (var item in list.Items)
+                if (IsSelected(item)) yield return new WatchEvent(WatchEventType.Added, item);
+            from = list.ResourceVersion;
+        }
+        await foreach (var batch in _store.WatchAsync(long.Parse(from, CultureInfo.InvariantCulture), cancel))
             foreach (var change in batch)
-                if (change.Key.StartsWith(Prefix(resource), StringComparison.Ordinal))
-                    yield return new WatchEvent(change.IsDelete ? WatchEventType.Deleted : change.IsCreate ? WatchEventType.Added : WatchEventType.Modified, Object(change.Value, change.Revision));
+                if (change.Key.StartsWith(Prefix(resource), StringComparison.Ordinal) && Object(change.Value, change.Revision) is var changed && IsSelected(changed))
+                    yield return new WatchEvent(change.IsDelete ? WatchEventType.Deleted : change.IsCreate ? WatchEventType.Added : WatchEventType.Modified, changed);
+
+        // One field that has to have one value.
+        bool IsSelected(KubeObject item)
+        {
+            if (query.FieldSelector?.Split('=') is not [var path, var value]) return true;
+            JsonNode? node = item.ToTree();
+            foreach (var step in path.Split('.')) node = node?[step];
+            return (string?)node == value;
+        }
     }
 
     public async ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
     {
         if (subresource == "binding") return await ChangeAsync(resource, name, t => t["spec"]!["nodeName"] = (string?)body["target"]!["name"], cancel);
         var tree = body.DeepClone().AsObject();
+        if (resource.Plural == "subjectaccessreviews")
+        {
+            Interlocked.Increment(ref _reviews);
+            tree["status"] = new JsonObject { ["allowed"] = IsAllowed };
+            return Object(Bytes(tree), 0);
+        }
         tree["apiVersion"] = resource.ApiVersion;
         tree["kind"] = resource.Kind;
         var metadata = tree["metadata"]!.AsObject();

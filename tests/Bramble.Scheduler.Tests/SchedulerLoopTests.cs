@@ -15,6 +15,7 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     private readonly ConcurrentBag<string> _forbidden = [];
     private readonly CancellationTokenSource _stop = new();
     private Informers _informers = null!;
+    private SchedulerLoop _loop = null!;
     private Task _running = Task.CompletedTask;
 
     public ValueTask InitializeAsync()
@@ -22,7 +23,8 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         var scheduler = new RoleCheckedClient(_api, "system:kube-scheduler", RoleCheckedClient.RulesOf("system:kube-scheduler", "system:volume-scheduler", "system:basic-user"), _forbidden);
         // The informers are the scheduler's own here: what it reads it must be allowed to read.
         _informers = new Informers(scheduler, TimeProvider.System, NullLoggerFactory.Instance);
-        _running = new SchedulerLoop(scheduler, _informers, TimeProvider.System, NullLoggerFactory.Instance, random: new Random(1)).RunAsync(_stop.Token);
+        _loop = new SchedulerLoop(scheduler, _informers, TimeProvider.System, NullLoggerFactory.Instance, random: new Random(1));
+        _running = _loop.RunAsync(_stop.Token);
         return ValueTask.CompletedTask;
     }
 
@@ -43,6 +45,27 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
         await EventuallyAsync(async () => await EventAsync("Scheduled") is { Message: "Successfully assigned d/p to n1", Action: "Binding", ReportingComponent: "default-scheduler", Type: "Normal" } e
             && e.ReportingInstance == $"default-scheduler-{Environment.MachineName}");
+    }
+
+    [Fact]
+    public async Task Attempts_are_counted_under_upstreams_names()
+    {
+        Assert.Contains("scheduler_preemption_attempts_total 0\n", _loop.Metrics(), StringComparison.Ordinal);
+        await NodeAsync("n1");
+        await PodAsync("large", cpu: "100");
+        await PodAsync("p");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+        string[] expected =
+        [
+            "scheduler_pending_pods{queue=\"unschedulable\"} 1\n",
+            "scheduler_preemption_victims_count 0\n",
+            "scheduler_schedule_attempts_total{profile=\"default-scheduler\",result=\"scheduled\"} 1\n",
+            "scheduler_schedule_attempts_total{profile=\"default-scheduler\",result=\"unschedulable\"} ",
+            "scheduler_scheduling_attempt_duration_seconds_bucket{profile=\"default-scheduler\",result=\"scheduled\",le=\"16.384\"} 1\n",
+            "scheduler_pod_scheduling_attempts_bucket{le=\"1\"} 1\n",
+            "scheduler_pod_scheduling_sli_duration_seconds_count{attempts=\"1\"} 1\n",
+        ];
+        await EventuallyAsync(() => Task.FromResult(expected.All(line => _loop.Metrics().Contains(line, StringComparison.Ordinal))));
     }
 
     [Fact]
@@ -213,6 +236,7 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         Assert.Equal(("c", "example.com/gpu", "container-0-request-0"), Assert.Single(status.RequestMappings) is var m ? (m.ContainerName, m.ResourceName, m.RequestName) : default);
         var claim = (await _api.FindAsync(Resources.ResourceClaims, new("d", status.ResourceClaimName), default))!.ToTree();
         Assert.StartsWith("p-extended-resources-", status.ResourceClaimName, StringComparison.Ordinal);
+        Assert.Contains("scheduler_resourceclaim_creates_total{status=\"success\"} 1\n", _loop.Metrics(), StringComparison.Ordinal);
         Assert.Equal("true", (string?)claim["metadata"]!["annotations"]!["resource.kubernetes.io/extended-resource-claim"]);
         Assert.Equal((await Pod("p")).Metadata.Uid, (string?)claim["metadata"]!["ownerReferences"]![0]!["uid"]);
         Assert.Equal("""[{"name":"container-0-request-0","exactly":{"deviceClassName":"gpu","allocationMode":"ExactCount","count":1}}]""", claim["spec"]!["devices"]!["requests"]!.ToJsonString());
@@ -280,6 +304,14 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         Assert.Equal(("n1", null), ((await Pod("p")).Status.NominatedNodeName, (await Pod("p")).Spec.NodeName));
         await TellAsync("g0", "Attached");
         await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+        AssertWaited("success");
+    }
+
+    private void AssertWaited(string status)
+    {
+        var labels = $"driver=\"d.example.com\",profile=\"default-scheduler\",status=\"{status}\"";
+        Assert.Contains($"scheduler_dra_bindingconditions_allocations_total{{{labels}}} 1\n", _loop.Metrics(), StringComparison.Ordinal);
+        Assert.Contains($"scheduler_dra_bindingconditions_wait_duration_seconds_count{{{labels}}} 1\n", _loop.Metrics(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -291,6 +323,7 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         await _api.ChangeAsync(Resources.ResourceSlices, new("", "s-n1"), s => s["spec"]!["devices"] = JsonNode.Parse("""[{"name":"g1"}]"""));
         await TellAsync("g0", "Broken");
         await EventuallyAsync(async () => await EventAsync("FailedScheduling", "running PreBind plugin \"DynamicResources\": device binding failed: claim=one, reason=Why, message=\"so\"") is not null);
+        AssertWaited("failure");
         await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
         var claim = (await _api.FindAsync(Resources.ResourceClaims, new("d", "one"), default))!.ToTree();
         Assert.Equal("g1", (string?)claim["status"]!["allocation"]!["devices"]!["results"]![0]!["device"]);

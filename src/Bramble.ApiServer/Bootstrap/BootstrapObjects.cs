@@ -236,7 +236,31 @@ public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config,
             ["spec"] = new JsonObject { ["holderIdentity"] = _holder, ["leaseDurationSeconds"] = 3600, ["renewTime"] = now },
         };
         await ReconcileAsync(BootstrapFacts.Leases, expected, existing => (WithPart(existing, expected, null, "spec"), false), cancel);
+        await RemoveExpiredLeasesAsync(NameOf(expected), cancel);
     }
+
+    /// <summary>Leases of API servers that are no more, or had another name.</summary>
+    private async Task RemoveExpiredLeasesAsync(NamespacedName own, CancellationToken cancel)
+    {
+        var leases = await client.ListAsync(BootstrapFacts.Leases, new ListQuery(own.Namespace, LabelSelector: "apiserver.kubernetes.io/identity=kube-apiserver"), cancel);
+        foreach (var lease in leases.Items.Where(l => l.Name != own && IsExpired(l.ToTree()["spec"], time.GetUtcNow())))
+        {
+            try
+            {
+                var seen = lease.ResourceVersion.ToString(CultureInfo.InvariantCulture);
+                await client.DeleteAsync(BootstrapFacts.Leases, lease.Name, new DeleteQuery(Uid: lease.Uid, ResourceVersion: seen), cancel);
+            }
+            catch (StatusException e) when (e.IsConflict)
+            {
+                // Renewed this moment: its server lives.
+            }
+        }
+    }
+
+    /// <summary>One that does not say until when it is good is no API server's.</summary>
+    internal static bool IsExpired(JsonNode? spec, DateTimeOffset now) =>
+        spec?["leaseDurationSeconds"] is not { } seconds || !DateTimeOffset.TryParse((string?)spec["renewTime"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var renewed)
+        || renewed.AddSeconds((long)seconds) < now;
 
     /// <summary><c>apiserver-</c> and the lower-case base32 of the first half of the host name's SHA-256.</summary>
     internal static string LeaseName(string hostName)

@@ -67,6 +67,13 @@ public sealed class DefinitionPublisher(ApiPipeline pipeline, IKubeClient client
     private async Task CleanUpAsync(Definition definition, CancellationToken cancel)
     {
         if (!definition.HasFinalizer) return;
+        var inProgress = Terminating(definition, true, "InstanceDeletionInProgress", "CustomResource deletion is in progress");
+        if (!JsonNode.DeepEquals(inProgress, definition.Tree.Object("status")))
+        {
+            // It may take a while. The change brings it back.
+            await WriteStatusAsync(definition, inProgress, cancel);
+            return;
+        }
         var objects = pipeline.Cache.Of(definition.Resource);
         var version = definition.IsEstablished ? pipeline.Resources.VersionOf(definition.Resource) : null;
         if (version is not null)
@@ -77,10 +84,20 @@ public sealed class DefinitionPublisher(ApiPipeline pipeline, IKubeClient client
             }
         if (version is not null && objects.Current.Items.Count > 0) return; // finalizers: the objects' change wakes us
         var tree = (JsonObject)definition.Tree.DeepClone();
+        tree["status"] = version is null
+            ? Terminating(definition, false, "NeverEstablished", "resource was never established")
+            : Terminating(definition, false, "InstanceDeletionCompleted", "removed all instances");
         var metadata = tree.Child("metadata");
         var left = metadata.Texts("finalizers").Where(f => f != Definition.Finalizer).ToList();
         if (left.Count == 0) metadata.Remove("finalizers");
         else metadata["finalizers"] = new JsonArray([.. left.Select(f => (JsonNode)f)]);
-        await client.UpdateAsync(Definitions, new NamespacedName("", definition.Name), tree, null, cancel);
+        await client.UpdateAsync(Definitions, new NamespacedName("", definition.Name), tree, "status", cancel);
+    }
+
+    private JsonObject Terminating(Definition definition, bool isTrue, string reason, string message)
+    {
+        var status = (JsonObject?)definition.Tree.Object("status")?.DeepClone() ?? [];
+        DefinitionNaming.SetCondition(status, "Terminating", isTrue, reason, message, time.GetUtcNow());
+        return status;
     }
 }

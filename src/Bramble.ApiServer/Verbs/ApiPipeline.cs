@@ -54,6 +54,9 @@ public sealed class ApiPipeline
     internal Aggregator? Aggregator => _parts.Aggregator;
     internal RequestMetrics Metrics { get; } = new();
 
+    /// <summary>What the rest of the process adds to <c>/metrics</c>, as Prometheus reads it.</summary>
+    public Func<string>? OtherMetrics { get; set; }
+
     /// <summary>Writes on behalf of endpoints that are not requests of their own (the server's own bootstrap and controllers inside it).</summary>
     public IObjectWriter Writer => _writer;
 

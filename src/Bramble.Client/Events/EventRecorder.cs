@@ -21,15 +21,21 @@ public sealed record EventSubject(string ApiVersion, string Kind, NamespacedName
 /// events are written by one task of its own; when 1000 wait, the oldest go. Thread-safe.</summary>
 public sealed class EventRecorder : IAsyncDisposable
 {
+    private const int TriesMax = 12;
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(10);
+
     private readonly IKubeClient _client;
     private readonly string _component;
     private readonly string _host;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly EventCorrelator _correlator;
-    private readonly Channel<Pending> _pending = Channel.CreateBounded<Pending>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+    /// <summary>Null: it is time to go through the series.</summary>
+    private readonly Channel<ObservedEvent?> _pending = Channel.CreateBounded<ObservedEvent?>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
+    private readonly ITimer _seriesDue;
     private readonly Task _writing;
+    private bool _isSeriesDueSet;
 
     /// <param name="component">Name in the event's source: <c>deployment-controller</c>, <c>kubelet</c>.</param>
     /// <param name="host">Node name, or empty.</param>
@@ -41,34 +47,52 @@ public sealed class EventRecorder : IAsyncDisposable
         _time = time;
         _log = logs.CreateLogger("events");
         _correlator = new EventCorrelator(time);
+        _seriesDue = time.CreateTimer(static recorder => ((EventRecorder)recorder!)._pending.Writer.TryWrite(null), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _writing = WriteAsync();
     }
 
-    public void Normal(EventSubject about, string reason, string message) => Enqueue(about, "Normal", reason, message, null);
+    public void Normal(EventSubject about, string reason, string message) => Record(about, "Normal", reason, message);
 
-    public void Warning(EventSubject about, string reason, string message) => Enqueue(about, "Warning", reason, message, null);
+    public void Warning(EventSubject about, string reason, string message) => Record(about, "Warning", reason, message);
+
+    public void Record(EventSubject about, string type, string reason, string message) =>
+        _pending.Writer.TryWrite(new ObservedEvent(about, type, reason, message, null, _time.GetUtcNow()));
 
     /// <summary>An event in the form of events.k8s.io: with an action and microseconds, and a series in place of a count.</summary>
+    /// <param name="message">At most 1024 characters, as the API allows in this form only.</param>
     /// <param name="related">The other object that has to do with it, if any.</param>
-    public void WithAction(EventSubject about, string type, string reason, string action, string message, EventSubject? related = null) => Enqueue(about, type, reason, message, action, related);
+    public void WithAction(EventSubject about, string type, string reason, string action, string message, EventSubject? related = null) =>
+        _pending.Writer.TryWrite(new ObservedEvent(about, type, reason, message, action, _time.GetUtcNow(), related));
 
     /// <summary>Writes what waits, for at most two seconds.</summary>
     public async ValueTask DisposeAsync()
     {
         _pending.Writer.TryComplete();
         await using (_time.CreateTimer(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop, TimeSpan.FromSeconds(2), Timeout.InfiniteTimeSpan)) await _writing;
+        await _seriesDue.DisposeAsync();
         _stop.Dispose();
     }
-
-    private void Enqueue(EventSubject about, string type, string reason, string message, string? action, EventSubject? related = null) =>
-        _pending.Writer.TryWrite(new Pending(about, type, reason, message.Length > 1024 ? message[..1021] + "..." : message, action, _time.GetUtcNow(), related));
 
     private async Task WriteAsync()
     {
         try
         {
             while (await _pending.Reader.WaitToReadAsync(_stop.Token))
-                while (_pending.Reader.TryRead(out var pending)) await WriteAsync(pending);
+            {
+                while (_pending.Reader.TryRead(out var pending))
+                {
+                    if (pending is not null)
+                    {
+                        if (_correlator.Correlate(pending, _component) is { } known) await WriteAsync(pending, known);
+                    }
+                    else
+                    {
+                        _isSeriesDueSet = false;
+                        foreach (var series in _correlator.EndSeries()) await WriteAsync(series.First, series);
+                    }
+                    if (!_isSeriesDueSet && _correlator.HasSeries) _isSeriesDueSet = _seriesDue.Change(EventCorrelator.SeriesEnds, Timeout.InfiniteTimeSpan);
+                }
+            }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
@@ -76,53 +100,67 @@ public sealed class EventRecorder : IAsyncDisposable
         }
     }
 
-    private async Task WriteAsync(Pending pending)
+    private async Task WriteAsync(ObservedEvent pending, CorrelatedEvent known)
     {
-        var correlated = _correlator.Correlate(pending.About, pending.Type, pending.Reason, pending.Message, pending.Action, _component, pending.Related);
-        if (correlated is not { } known) return;
-        var ns = pending.About.Name.Namespace.Length > 0 ? pending.About.Name.Namespace : "default";
-        try
+        for (var tries = 1; ; tries++)
         {
-            if (known.Count > 1 && known.Written is { } name)
+            try
             {
-                if (pending.Action is not null && !known.ShouldWriteSeries(_time.GetUtcNow())) return;
-                try
-                {
-                    await _client.PatchAsync(Resources.Events, name, new Patch(PatchType.Merge, Repeated(pending, known)), null, _stop.Token);
-                    return;
-                }
-                catch (StatusException e) when (e.IsNotFound)
-                {
-                    known.Count = 1;    // it has expired: begin again
-                }
+                await WriteOnceAsync(pending, known);
+                return;
             }
-            var created = new NamespacedName(ns, $"{pending.About.Name.Name}.{EventCorrelator.UniqueSuffix(_time)}");
-            await _client.CreateAsync(Resources.Events, created, First(pending, known, created), null, _stop.Token);
-            known.Written = created;
-        }
-        catch (OperationCanceledException)
-        {
-            throw;
-        }
-        catch (StatusException e) when (e.Status.Code is 403 or 404 && e.Message.Contains("terminat", StringComparison.Ordinal))
-        {
-            // A namespace that is being deleted takes no new events; nobody would read them.
-        }
-        catch (Exception e)
-        {
-            ClientLog.EventNotRecorded(_log, pending.Reason, pending.About.Name, e.Message);
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                throw;
+            }
+            catch (StatusException e) when (e.Status.Code is 403 or 404 && e.Message.Contains("terminat", StringComparison.Ordinal))
+            {
+                // A namespace that is being deleted takes no new events; nobody would read them.
+                return;
+            }
+            catch (Exception e) when (e is StatusException || tries == TriesMax)
+            {
+                ClientLog.EventNotRecorded(_log, pending.Reason, pending.About.Name, e.Message);
+                return;
+            }
+            catch (Exception)
+            {
+                // The server is away: what happened meanwhile is told when it is back.
+                await Task.Delay(BetweenTries, _time, _stop.Token);
+            }
         }
     }
 
-    private JsonObject First(Pending pending, CorrelatedEvent known, NamespacedName name)
+    private async Task WriteOnceAsync(ObservedEvent pending, CorrelatedEvent known)
     {
-        var about = pending.About;
+        if (known.Count > 1 && known.Written is { } name)
+        {
+            try
+            {
+                await _client.PatchAsync(Resources.Events, name, new Patch(PatchType.Merge, Repeated(known)), null, _stop.Token);
+                known.WrittenCount = known.Count;
+                return;
+            }
+            catch (StatusException e) when (e.IsNotFound)
+            {
+                // It has expired: the same once more, counted on.
+            }
+        }
+        var ns = pending.About.Name.Namespace.Length > 0 ? pending.About.Name.Namespace : "default";
+        var created = known.Written ?? new NamespacedName(ns, $"{pending.About.Name.Name}.{EventCorrelator.UniqueSuffix(_time)}");
+        await _client.CreateAsync(Resources.Events, created, Whole(pending, known, created), null, _stop.Token);
+        known.Written = created;
+        known.WrittenCount = known.Count;
+    }
+
+    private JsonObject Whole(ObservedEvent pending, CorrelatedEvent known, NamespacedName name)
+    {
         var tree = new JsonObject
         {
             ["kind"] = "Event",
             ["apiVersion"] = "v1",
             ["metadata"] = new JsonObject { ["name"] = name.Name, ["namespace"] = name.Namespace },
-            ["involvedObject"] = Reference(about),
+            ["involvedObject"] = Reference(pending.About),
             ["reason"] = pending.Reason,
             ["message"] = known.Message,
             ["type"] = pending.Type,
@@ -131,21 +169,21 @@ public sealed class EventRecorder : IAsyncDisposable
         };
         if (pending.Action is not null)
         {
-            tree["eventTime"] = Micro(pending.At);
+            tree["eventTime"] = Micro(known.First.At);
             tree["action"] = pending.Action;
-            tree["reportingInstance"] = _host.Length > 0 ? _host : _component;
+            tree["reportingInstance"] = _host.Length > 0 ? _host : $"{_component}-{Environment.MachineName}";
             tree["source"] = new JsonObject();
             if (pending.Related is { } related) tree["related"] = Reference(related);
+            if (known.Count > 1) tree["series"] = Series(known);
             return tree;
         }
         var source = new JsonObject { ["component"] = _component };
         if (_host.Length > 0) source["host"] = _host;
         tree["source"] = source;
-        tree["firstTimestamp"] = Seconds(pending.At);
-        tree["lastTimestamp"] = Seconds(pending.At);
-        tree["count"] = 1;
+        tree["firstTimestamp"] = Seconds(known.First.At);
+        tree["lastTimestamp"] = Seconds(known.LastAt);
+        tree["count"] = known.Count;
         tree["eventTime"] = null;
-        known.FirstAt = pending.At;
         return tree;
     }
 
@@ -161,13 +199,13 @@ public sealed class EventRecorder : IAsyncDisposable
         return reference;
     }
 
-    private static JsonObject Repeated(Pending pending, CorrelatedEvent known) => pending.Action is not null
-        ? new JsonObject { ["series"] = new JsonObject { ["count"] = known.Count, ["lastObservedTime"] = Micro(pending.At) } }
-        : new JsonObject { ["count"] = known.Count, ["lastTimestamp"] = Seconds(pending.At), ["message"] = known.Message };
+    private static JsonObject Repeated(CorrelatedEvent known) => known.First.Action is not null
+        ? new JsonObject { ["series"] = Series(known) }
+        : new JsonObject { ["count"] = known.Count, ["lastTimestamp"] = Seconds(known.LastAt), ["message"] = known.Message };
+
+    private static JsonObject Series(CorrelatedEvent known) => new() { ["count"] = known.Count, ["lastObservedTime"] = Micro(known.LastAt) };
 
     private static string Seconds(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static string Micro(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
-
-    private sealed record Pending(EventSubject About, string Type, string Reason, string Message, string? Action, DateTimeOffset At, EventSubject? Related);
 }

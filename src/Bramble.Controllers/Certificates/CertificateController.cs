@@ -31,21 +31,17 @@ internal sealed class CertificateController(ControllerContext context, Certifica
         var now = context.Time.GetUtcNow();
         if (CertificateAge.Decide(csr, now) is { } left)
         {
-            if (left > TimeSpan.Zero)
-            {
-                await HandleAsync(found, csr, now, cancel);
-                return Requeue.After(left);
-            }
+            if (left > TimeSpan.Zero) return Requeue.After(left).Or(await HandleAsync(found, csr, now, cancel));
             await context.Client.DeleteAsync(Resources.CertificateSigningRequests, name, new DeleteQuery(Uid: found.Uid), cancel);
             return Requeue.Never;
         }
-        await HandleAsync(found, csr, now, cancel);
-        return Requeue.Never;
+        return Requeue.Never.Or(await HandleAsync(found, csr, now, cancel));
     }
 
-    private async Task HandleAsync(KubeObject found, V1CertificateSigningRequest csr, DateTimeOffset now, CancellationToken cancel)
+    /// <returns>When to look again although nothing has changed; null: never.</returns>
+    private async Task<TimeSpan?> HandleAsync(KubeObject found, V1CertificateSigningRequest csr, DateTimeOffset now, CancellationToken cancel)
     {
-        if (csr.Status?.Certificate is { Length: > 0 } || Has(csr, "Denied") || Has(csr, "Failed")) return;
+        if (csr.Status?.Certificate is { Length: > 0 } || Has(csr, "Denied") || Has(csr, "Failed")) return null;
         CertificateRequest request;
         try
         {
@@ -54,23 +50,32 @@ internal sealed class CertificateController(ControllerContext context, Certifica
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            return;     // validation lets none through; one of an older server stays as it is until its time is over
+            return null;     // validation lets none through; one of an older server stays as it is until its time is over
         }
         var usages = csr.Spec.Usages?.ToHashSet(StringComparer.Ordinal) ?? [];
-        if (Has(csr, "Approved")) await SignAsync(found, csr, request, usages, now, cancel);
-        else await ApproveAsync(found, csr, RequestedCertificate.Parse(request), usages, now, cancel);
+        if (!Has(csr, "Approved")) return await ApproveAsync(found, csr, RequestedCertificate.Parse(request), usages, now, cancel);
+        await SignAsync(found, csr, request, usages, now, cancel);
+        return null;
     }
 
-    private async Task ApproveAsync(KubeObject found, V1CertificateSigningRequest csr, RequestedCertificate wanted, HashSet<string> usages, DateTimeOffset now, CancellationToken cancel)
+    private async Task<TimeSpan?> ApproveAsync(KubeObject found, V1CertificateSigningRequest csr, RequestedCertificate wanted, HashSet<string> usages, DateTimeOffset now, CancellationToken cancel)
     {
-        if (csr.Spec.SignerName != KubeletClient || wanted.WhyNotKubeletClient(usages) is not null) return;
+        if (csr.Spec.SignerName != KubeletClient || wanted.WhyNotKubeletClient(usages) is not null) return null;
         string message;
         if (csr.Spec.Username == wanted.CommonName && await MayAsync(csr, "selfnodeclient", cancel)) message = "Auto approving self kubelet client certificate after SubjectAccessReview.";
         else if (await MayAsync(csr, "nodeclient", cancel)) message = "Auto approving kubelet client certificate after SubjectAccessReview.";
-        else return;
+        else return RightsMayCome(csr, now);
         var tree = found.ToTree();
         AddCondition(tree, "Approved", "AutoApproved", message, now);
         _writes.Wrote(found.Name, _requests, await context.Client.UpdateAsync(Resources.CertificateSigningRequests, tree, "approval", cancel));
+        return null;
+    }
+
+    /// <summary>Who asks may get the right to later. Asked again when the request is twice as old, as upstream's back-off does, at least every 1000 s.</summary>
+    private static TimeSpan RightsMayCome(V1CertificateSigningRequest csr, DateTimeOffset now)
+    {
+        var age = csr.Metadata.CreationTimestamp is { } created ? now - new DateTimeOffset(DateTime.SpecifyKind(created, DateTimeKind.Utc)) : TimeSpan.Zero;
+        return TimeSpan.FromSeconds(Math.Clamp(age.TotalSeconds, 1, 1000));
     }
 
     private async Task<bool> MayAsync(V1CertificateSigningRequest csr, string subresource, CancellationToken cancel)

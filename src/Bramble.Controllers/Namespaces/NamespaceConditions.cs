@@ -10,7 +10,11 @@ internal sealed class NamespaceRemains
     public SortedDictionary<string, int> Counts { get; } = new(StringComparer.Ordinal);
     public SortedDictionary<string, int> Finalizers { get; } = new(StringComparer.Ordinal);
     public List<string> Failures { get; } = [];
-    public bool IsEmpty => Counts.Count == 0 && Failures.Count == 0;
+
+    /// <summary>Versions of other servers' APIs that do not answer: nobody knows what of theirs is in the namespace.</summary>
+    public SortedSet<string> Unknown { get; } = new(StringComparer.Ordinal);
+
+    public bool IsEmpty => Counts.Count == 0 && Failures.Count == 0 && Unknown.Count == 0;
 
     /// <summary>Only Pods were looked at: the rest stays until they are gone. Upstream says what remains only when it has looked at everything.</summary>
     public bool IsPodsOnly { get; set; }
@@ -46,7 +50,12 @@ internal static class NamespaceConditions
     public static bool Apply(JsonObject ns, NamespaceRemains remains, DateTimeOffset now)
     {
         var status = ns["status"]?.DeepClone().AsObject() ?? [];
-        status.SetCondition("NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered", "All resources successfully discovered", now);
+        if (remains.Unknown.Count > 0)
+            status.SetCondition("NamespaceDeletionDiscoveryFailure", true, "DiscoveryFailed",
+                $"Discovery failed for some groups, {remains.Unknown.Count} failing: unable to retrieve the complete list of server APIs: "
+                + string.Join(", ", remains.Unknown.Select(v => $"{v}: stale GroupVersion discovery: {v}")), now);
+        else
+            status.SetCondition("NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered", "All resources successfully discovered", now);
         status.SetCondition("NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions", "All legacy kube types successfully parsed", now);
         if (remains.Failures.Count > 0)
             status.SetCondition("NamespaceDeletionContentFailure", true, "ContentDeletionFailed",

@@ -33,6 +33,7 @@ internal sealed class NamespaceController : IReconciler
 
         var remains = new NamespaceRemains();
         var deletedAt = new DateTimeOffset(found.Model<V1Namespace>().Metadata.DeletionTimestamp!.Value, TimeSpan.Zero);
+        await FindUnknownAsync(remains, cancel);
         await EmptyAsync(Resources.Pods, name.Name, deletedAt, remains, cancel);
         remains.IsPodsOnly = remains.Counts.Count > 0;
         if (!remains.IsPodsOnly)
@@ -78,6 +79,16 @@ internal sealed class NamespaceController : IReconciler
             resources.Add(new ResourceId((string)spec["group"]!, (string)version["name"]!, (string)spec["names"]!["plural"]!, (string)spec["names"]!["kind"]!, true));
         }
         return resources;
+    }
+
+    private async Task FindUnknownAsync(NamespaceRemains remains, CancellationToken cancel)
+    {
+        foreach (var item in (await _context.Client.ListAsync(Resources.APIServices, new ListQuery(""), cancel)).Items)
+        {
+            var api = item.ToTree();
+            if (api["spec"]?["service"] is null || (api["status"]?["conditions"] as JsonArray ?? []).Any(c => (string?)c?["type"] == "Available" && (string?)c["status"] == "True")) continue;
+            remains.Unknown.Add($"{(string?)api["spec"]!["group"]}/{(string?)api["spec"]!["version"]}");
+        }
     }
 
     /// <summary>Deletes all objects of one resource and notes what is left.</summary>

@@ -11,7 +11,9 @@ internal static class DisruptionTarget
 
     public static JsonObject Condition(V1Pod pod, string reason, string message, DateTimeOffset now)
     {
-        var condition = new JsonObject { ["type"] = Type, ["status"] = "True", ["reason"] = reason, ["message"] = message, ["lastTransitionTime"] = KubeTime.Seconds(now) };
+        // Another reason for what is true already is no transition.
+        var since = pod.Status?.Conditions?.FirstOrDefault(c => c is { Type: Type, Status: "True" })?.LastTransitionTime;
+        var condition = new JsonObject { ["type"] = Type, ["status"] = "True", ["reason"] = reason, ["message"] = message, ["lastTransitionTime"] = KubeTime.Seconds(since ?? now) };
         if (pod.Metadata.Generation is { } generation and > 0) condition["observedGeneration"] = generation;
         return condition;
     }

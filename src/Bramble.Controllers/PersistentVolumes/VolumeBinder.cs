@@ -26,10 +26,12 @@ internal sealed class VolumeBinder : IReconciler
     private readonly IInformer<V1StorageClass> _classes;
     private readonly IInformer<V1Pod> _pods;
     private readonly WriteBarrier _writes = new();
+    private readonly RecyclerEvents _recyclerEvents;
 
     public VolumeBinder(ControllerContext context)
     {
         _context = context;
+        _recyclerEvents = new RecyclerEvents(context);
         _pods = context.Watches(Resources.Pods, change =>
         {
             if (Recycler.VolumeOf(change.Name) is { } emptied) context.Queue.Add(emptied);
@@ -55,7 +57,9 @@ internal sealed class VolumeBinder : IReconciler
         await _writes.CaughtUpAsync(default, _context.Time, cancel);
         if (name.Namespace.Length == 0)
         {
-            return _volumes.FindObject(name) is { } volume ? await SyncVolumeAsync(volume.ToTree(), volume.Model<V1PersistentVolume>(), cancel) : Requeue.Never;
+            if (_volumes.FindObject(name) is { } volume) return await SyncVolumeAsync(volume.ToTree(), volume.Model<V1PersistentVolume>(), cancel);
+            _recyclerEvents.End(name.Name);
+            return Requeue.Never;
         }
         if (_claims.FindObject(name) is not { } found) return Requeue.Never;
         var claim = found.Model<V1PersistentVolumeClaim>();
@@ -273,6 +277,7 @@ internal sealed class VolumeBinder : IReconciler
                         _context.Events.Normal(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeFailedRecycle", $"Volume is used by pods: {users}");
                         return Requeue.After(Recycler.Again);
                     }
+                    _recyclerEvents.Begin(volume, cancel);
                     try
                     {
                         await _context.Client.CreateAsync(Resources.Pods, Recycler.Pod(volume), cancel);
@@ -300,6 +305,7 @@ internal sealed class VolumeBinder : IReconciler
 
             async Task RemovePodAsync()
             {
+                _recyclerEvents.End(volume.Metadata.Name);
                 try
                 {
                     await _context.Client.DeleteAsync(Resources.Pods, name, new DeleteQuery(Uid: pod!.Metadata.Uid), cancel);

@@ -87,7 +87,7 @@ internal sealed class RootCaController : IReconciler
             return Requeue.Never;
         }
         var tree = found.ToTree();
-        if (JsonNode.DeepEquals(tree["data"], wanted) && (string?)tree["metadata"]!["annotations"]?["kubernetes.io/description"] == Description) return Requeue.Never;
+        if (JsonNode.DeepEquals(tree["data"], wanted) && !string.IsNullOrEmpty((string?)tree["metadata"]!["annotations"]?["kubernetes.io/description"])) return Requeue.Never;
         tree["data"] = wanted;
         if (tree["metadata"]!["annotations"] is not JsonObject annotations) tree["metadata"]!["annotations"] = annotations = [];
         annotations["kubernetes.io/description"] = Description;

@@ -23,6 +23,7 @@ internal sealed class ClaimReservation(
     IReadOnlyList<ReservedClaim> claims, PodInfo pod, string node, IKubeClient client, DeviceView devices, TimeSpan patience, TimeProvider time) : IReservation
 {
     private const string Finalizer = "resource.kubernetes.io/delete-protection";
+    private const string Timeout = "device binding timeout";
     private const int AttemptsMax = 5;
 
     private readonly List<NamespacedName> _names = [];
@@ -30,20 +31,30 @@ internal sealed class ClaimReservation(
 
     public string Plugin => "DynamicResources";
 
-    public async Task WriteAsync(Action<string, string> tell, CancellationToken cancel)
+    public async Task WriteAsync(BindingReport report, CancellationToken cancel)
     {
         var mustWait = false;
         foreach (var one in claims)
         {
-            var name = one.Mappings is null ? new NamespacedName(one.Claim.Namespace, one.Claim.Name) : await MakeAsync(one.Claim.Tree, cancel);
+            var name = one.Mappings is null ? new NamespacedName(one.Claim.Namespace, one.Claim.Name) : await MakeAsync(one.Claim.Tree, report, cancel);
             _names.Add(name);
             if (one.Allocation is not null || !one.Claim.IsReservedFor(pod.Uid)) await WriteAsync(one, name, cancel);
             if (one.Mappings is { } mappings) await TellPodAsync(name, mappings, cancel);
             mustWait |= DeviceClaim.AreConditional(one.Allocation ?? one.Claim.Allocation);
         }
         if (!mustWait) return;
-        tell("BindingConditionsPending", $"waiting for binding conditions for device on node {node}");
-        await ReadyAsync(cancel);
+        report.Tell("BindingConditionsPending", $"waiting for binding conditions for device on node {node}");
+        var (status, since) = ("error", time.GetTimestamp());
+        try
+        {
+            var failure = await ReadyAsync(cancel);
+            status = failure is null ? "success" : failure.StartsWith(Timeout, StringComparison.Ordinal) ? "timeout" : "failure";
+            if (failure is not null) throw new SchedulingException(failure);
+        }
+        finally
+        {
+            foreach (var one in claims) report.DevicesWaited(one.Allocation ?? one.Claim.Allocation, status, time.GetElapsedTime(since));
+        }
     }
 
     /// <summary>Devices stay promised until the claim is seen with them, or another Pod could be given them in between.</summary>
@@ -97,17 +108,19 @@ internal sealed class ClaimReservation(
         }
     }
 
-    private async Task<NamespacedName> MakeAsync(JsonObject claim, CancellationToken cancel)
+    private async Task<NamespacedName> MakeAsync(JsonObject claim, BindingReport report, CancellationToken cancel)
     {
         var tree = claim.DeepClone().AsObject();
         foreach (var field in (ReadOnlySpan<string>)["name", "uid"]) tree["metadata"]!.AsObject().Remove(field);
         try
         {
             _made = (await client.CreateAsync(Resources.ResourceClaims, tree, cancel)).Name;
+            report.ClaimMade(true);
             return _made.Value;
         }
         catch (StatusException e)
         {
+            report.ClaimMade(false);
             throw new SchedulingException($"create claim for extended resources {pod.Name.Namespace}/: {e.Message}");
         }
     }
@@ -132,8 +145,8 @@ internal sealed class ClaimReservation(
     }
 
     /// <summary>Until the claims' devices are what their drivers promised to make of them.</summary>
-    /// <exception cref="SchedulingException">A driver failed, or took too long: the next try gives these devices up.</exception>
-    private async Task ReadyAsync(CancellationToken cancel)
+    /// <returns>Null: they are; else a driver failed, or took too long, and the next try gives these devices up.</returns>
+    private async Task<string?> ReadyAsync(CancellationToken cancel)
     {
         string? failure = null;
         using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -141,16 +154,16 @@ internal sealed class ClaimReservation(
         var until = now + patience;
         foreach (var one in claims)
             if (one is { Allocation: null, Claim.HasBindingConditions: true } && one.Claim.WaitsUntil(patience) is { } end && end < until) until = end;
-        using var timer = time.CreateTimer(_ => bounded.Cancel(), null, until > now ? until - now : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        using var timer = time.CreateTimer(_ => bounded.Cancel(), null, until > now ? until - now : TimeSpan.Zero, System.Threading.Timeout.InfiniteTimeSpan);
         try
         {
             await devices.WaitUntilAsync(() => AreReady() || failure is not null, bounded.Token);
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            failure ??= $"device binding timeout: claim={Unready()}";
+            failure ??= $"{Timeout}: claim={Unready()}";
         }
-        if (failure is not null) throw new SchedulingException(failure);
+        return failure;
 
         // What is not seen with its devices yet is not ready.
         bool AreReady() => _names.TrueForAll(name => devices.FindNewest(name) is { Allocation: not null } claim && claim.IsReady(time.GetUtcNow(), patience, out failure));

@@ -66,12 +66,13 @@ internal sealed class DevicePool
         return left;
     }
 
-    /// <returns>False: there are less than the device needs.</returns>
+    /// <returns>False: a counter of the pool is overdrawn, be it one that the device does not use.</returns>
     public static bool Consume(Dictionary<string, Quantity> counters, Device device)
     {
-        var isEnough = true;
-        foreach (var (key, amount) in Consumption(device)) isEnough &= (counters[key] -= amount).Sign >= 0;
-        return isEnough;
+        foreach (var (key, amount) in Consumption(device)) counters[key] -= amount;
+        foreach (var left in counters.Values)
+            if (left.Sign < 0) return false;
+        return true;
     }
 
     private static bool Concerns(ResourceSlice slice, V1Node node)

@@ -78,8 +78,7 @@ internal interface IReservation
     string Plugin { get; }
 
     /// <summary>Writes and waits until the rest of the cluster has done its part.</summary>
-    /// <param name="tell">Records an event about the Pod: reason and note.</param>
-    Task WriteAsync(Action<string, string> tell, CancellationToken cancel);
+    Task WriteAsync(BindingReport report, CancellationToken cancel);
 
     /// <summary>The Pod is bound: what was kept for it shows, or will.</summary>
     void Fulfilled();

@@ -19,6 +19,10 @@ internal sealed class QueuedPod(PodInfo pod, long order)
     /// <summary>Until when it backs off; 0: not worked out yet.</summary>
     public long BackOffUntil { get; set; }
 
+    /// <summary>How often it was looked at, and when first.</summary>
+    public int Attempts { get; set; }
+    public long FirstLookedAt { get; set; }
+
     /// <summary>How often rules refused it, and how often in a row something else failed.</summary>
     public int RefusedCount { get; set; }
     public int ErrorCount { get; set; }

@@ -14,6 +14,15 @@ internal sealed record BackOff(TimeSpan Initial, TimeSpan Max)
     public TimeSpan After(int count) => count == 0 ? TimeSpan.Zero : count > 30 || Initial.Ticks > Max.Ticks >> (count - 1) ? Max : TimeSpan.FromTicks(Initial.Ticks << (count - 1));
 }
 
+/// <summary>How many Pods wait, and for what.</summary>
+internal sealed class QueueLengths(int active, int backingOff, int unschedulable, int gated)
+{
+    public int Active => active;
+    public int BackingOff => backingOff;
+    public int Unschedulable => unschedulable;
+    public int Gated => gated;
+}
+
 /// <summary>Pods that want a node. Active ones by priority and age; refused ones lie aside until something happens that a rule which refused them says may help
 /// (KEP-4247), then back off, and after five minutes in any case; gated ones until their gates are gone. Thread-safe.</summary>
 /// <remarks>When nothing is active those that back off are taken at once (KEP-5142): a back-off spares a busy scheduler, an idle one need not wait. What failed
@@ -112,6 +121,7 @@ internal sealed class SchedulingQueue : IDisposable
                 if ((_active.Min ?? _backingOff.Min) is not { } next) continue;      // it was removed meanwhile
                 SetOf(next).Remove(next);
                 next.State = QueueState.InFlight;
+                if (next.Attempts++ == 0) next.FirstLookedAt = _time.GetTimestamp();
                 _inFlight++;
                 return next.Pod;
             }
@@ -126,14 +136,16 @@ internal sealed class SchedulingQueue : IDisposable
     }
 
     /// <summary>A node was found and is being written; <see cref="Remove"/> follows when it shows, <see cref="Failed"/> when it could not be.</summary>
-    public void Binds(PodInfo pod)
+    /// <returns>Null: the Pod is not of the queue any more.</returns>
+    public QueuedPod? Binds(PodInfo pod)
     {
         lock (_gate)
         {
-            if (!_pods.TryGetValue(pod.Name, out var known) || known.Pod.Uid != pod.Uid || known.State != QueueState.InFlight) return;
+            if (!_pods.TryGetValue(pod.Name, out var known) || known.Pod.Uid != pod.Uid || known.State != QueueState.InFlight) return null;
             known.State = QueueState.Binding;
             _inFlight--;
             ForgetChanges();
+            return known;
         }
     }
 
@@ -197,6 +209,15 @@ internal sealed class SchedulingQueue : IDisposable
             if (!_pods.TryGetValue(name, out var known) || known.State is QueueState.InFlight or QueueState.Binding) return;
             SetOf(known).Remove(known);
             Enqueue(known);
+        }
+    }
+
+    public QueueLengths Lengths()
+    {
+        lock (_gate)
+        {
+            var gated = _unschedulable.Count(p => p.IsGated);
+            return new(_active.Count, _backingOff.Count + _failed.Count, _unschedulable.Count - gated, gated);
         }
     }
 

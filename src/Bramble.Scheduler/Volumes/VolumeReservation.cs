@@ -28,7 +28,7 @@ internal sealed class VolumeReservation(
 
     public string Plugin => "VolumeBinding";
 
-    public async Task WriteAsync(Action<string, string> tell, CancellationToken cancel)
+    public async Task WriteAsync(BindingReport report, CancellationToken cancel)
     {
         foreach (var (volume, claim) in volumes.Bindings) await BindAsync(volume, claim, cancel);
         foreach (var claim in volumes.Provisions) await SelectNodeAsync(claim, cancel);

@@ -143,6 +143,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             var tokenIssuer = new ServiceAccountTokenIssuer(keys, authentication.ServiceAccountIssuers[0], time);
             var settings = ControllerSettings.Of(config.ControllerManager, config.ClusterCidrs, pki.ServerCa.ChainPem) with
             {
+                ServiceCidrs = config.ServiceCidrs,
                 IssueAccountToken = tokenIssuer.IssueLegacy,
                 Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
                 LocalPath = HasLocalStorage ? new(config.LocalStoragePath, new NodeFolders(streams.Kubelets)) : null,
@@ -155,7 +156,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         if (config.RunsScheduler)
         {
             var scheduler = loopback.As(new UserInfo("system:kube-scheduler", ["system:authenticated"]), "kube-scheduler");
-            running.Start("scheduler", new SchedulerLoop(scheduler, informers, time, logs, profiles).RunAsync);
+            var loop = new SchedulerLoop(scheduler, informers, time, logs, profiles);
+            pipeline.OtherMetrics = loop.Metrics;
+            running.Start("scheduler", loop.RunAsync);
         }
         var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
         var clusterNetwork = new ClusterNetwork(network, informers, time, logs);

@@ -45,6 +45,15 @@ public sealed class RbacReconciliationTests
         Assert.NotNull(facts.NodeRules);
     }
 
+    [Theory]
+    [InlineData("""{"leaseDurationSeconds":3600,"renewTime":"2026-07-01T11:00:00.000000Z"}""", false)]
+    [InlineData("""{"leaseDurationSeconds":3600,"renewTime":"2026-07-01T10:59:59.000000Z"}""", true)]
+    [InlineData("""{"leaseDurationSeconds":3600}""", true)]
+    [InlineData("""{"renewTime":"2026-07-01T11:00:00.000000Z"}""", true)]
+    [InlineData("null", true)]
+    public void An_identity_lease_goes_when_its_server_renews_it_no_longer(string spec, bool isExpired) =>
+        Assert.Equal(isExpired, BootstrapObjects.IsExpired(JsonNode.Parse(spec), new DateTimeOffset(2026, 7, 1, 12, 0, 0, TimeSpan.Zero)));
+
     [Fact]
     public void The_identity_lease_is_named_after_the_host() => Assert.Equal(10 + 26, BootstrapObjects.LeaseName("pi").Length);
 

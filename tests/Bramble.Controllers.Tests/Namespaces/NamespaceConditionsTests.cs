@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Namespaces;
 
@@ -29,6 +30,34 @@ public sealed class NamespaceConditionsTests
         var remains = new NamespaceRemains();
         remains.Note(Resources.Jobs, "x", [Item("j", "")], false);
         Assert.Contains("NamespaceDeletionContentFailure True ContentDeletionFailed: Failed to delete all resource types, 1 remaining: unexpected items still remain in namespace: x for gvr: batch/v1, Resource=jobs", Shown(remains));
+    }
+
+    [Fact]
+    public void An_API_that_does_not_answer_holds_the_namespace()
+    {
+        var remains = new NamespaceRemains();
+        remains.Unknown.Add("metrics.k8s.io/v1beta1");
+        remains.Unknown.Add("a.example.com/v1");
+        Assert.Contains("NamespaceDeletionDiscoveryFailure True DiscoveryFailed: Discovery failed for some groups, 2 failing: unable to retrieve the complete list of server APIs: "
+            + "a.example.com/v1: stale GroupVersion discovery: a.example.com/v1, metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1", Shown(remains));
+        Assert.False(remains.IsEmpty);
+    }
+
+    [Fact]
+    public async Task It_goes_when_the_API_answers_again()
+    {
+        var api = new TestCluster();
+        foreach (var (name, spec) in ((string, string)[])[("v1.apps", "{}"), ("v1beta1.metrics.k8s.io", """{"group":"metrics.k8s.io","version":"v1beta1","service":{"name":"m"}}""")])
+            await api.CreateAsync(Resources.APIServices, new NamespacedName("", name), new JsonObject { ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = JsonNode.Parse(spec) }, null, default);
+        await using var scenario = ControllerScenario.Start("namespace-controller", api);
+        await scenario.CreateAsync(Resources.Namespaces, """{"metadata":{"name":"x","finalizers":["test/stay"],"deletionTimestamp":"2024-01-01T12:00:00Z"},"spec":{"finalizers":["kubernetes"]}}""");
+        await ControllerScenario.EventuallyAsync(async () => (await scenario.FindAsync(Resources.Namespaces, "x"))!.ToJsonString().Contains("stale GroupVersion discovery: metrics.k8s.io/v1beta1", StringComparison.Ordinal));
+        await api.ChangeAsync(Resources.APIServices, new NamespacedName("", "v1beta1.metrics.k8s.io"), t => t["status"] = JsonNode.Parse("""{"conditions":[{"type":"Available","status":"True"}]}"""));
+        await ControllerScenario.EventuallyAsync(async () =>
+        {
+            scenario.Time.Advance(TimeSpan.FromSeconds(30));
+            return (await scenario.FindAsync(Resources.Namespaces, "x"))!["spec"]!["finalizers"]!.AsArray().Count == 0;
+        });
     }
 
     [Fact]

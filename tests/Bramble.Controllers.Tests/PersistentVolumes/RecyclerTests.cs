@@ -65,6 +65,29 @@ public sealed class RecyclerTests
     }
 
     [Fact]
+    public async Task What_is_told_of_its_Pod_is_told_of_the_volume()
+    {
+        await using var scenario = await ReleasedVolume();
+        await EventuallyAsync(async () => await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is not null);
+        await scenario.CreateAsync(Resources.Events, PodEvent("a", "Pulling", "recycler-for-v"));
+        await scenario.CreateAsync(Resources.Events, PodEvent("b", "of another", "recycler-for-w"));
+        await EventuallyAsync(async () => (await scenario.EventsAsync("v")).Contains("RecyclerPod: Recycler pod: Pulling"));
+        await scenario.Api.ChangeAsync(Resources.Pods, RecyclerPod, t => t["status"] = new JsonObject { ["phase"] = "Succeeded" });
+        await EventuallyAsync(async () => await Phase(scenario) == "Available");
+        await scenario.CreateAsync(Resources.Events, PodEvent("c", "too late", "recycler-for-v"));
+        await scenario.CreateAsync(Resources.PersistentVolumes, """
+            {"metadata":{"name":"w"},"spec":{"persistentVolumeReclaimPolicy":"Recycle","capacity":{"storage":"1Gi"},"hostPath":{"path":"/tmp/w"},"claimRef":{"namespace":"d","name":"c","uid":"gone"}}}
+            """);
+        await EventuallyAsync(async () => (await scenario.EventsAsync("w")).Contains("RecyclerPod: Recycler pod: of another"));
+        Assert.Equal(["RecyclerPod: Recycler pod: Pulling", "VolumeRecycled: Volume recycled"], (await scenario.EventsAsync("v")).Order(StringComparer.Ordinal));
+        var repeated = (await scenario.Api.ListModelsAsync(Resources.Events, new ListQuery(), default)).Single(e => e.InvolvedObject.Name == "w");
+        Assert.Equal(("Warning", "PersistentVolume", "persistentvolume-controller"), (repeated.Type, repeated.InvolvedObject.Kind, repeated.Source.Component));
+
+        static string PodEvent(string name, string message, string pod) =>
+            "{\"metadata\":{\"name\":\"" + name + "\",\"namespace\":\"default\"},\"type\":\"Warning\",\"message\":\"" + message + "\",\"involvedObject\":{\"kind\":\"Pod\",\"namespace\":\"default\",\"name\":\"" + pod + "\"}}";
+    }
+
+    [Fact]
     public async Task A_failure_is_told_and_tried_again()
     {
         await using var scenario = await ReleasedVolume();

@@ -123,6 +123,11 @@ public sealed class AllocationTableTests
         ["another node's device asks for counters that are not there"] = new(
             [Counters("p", 3), Slice("a", "p", Node("n1"), 3, D("d1")), Slice("a", "p", Node("n2"), 3, D("d2", """{"consumesCounters":[{"counterSet":"x","counters":{}}]}"""))], [Claim(One())], Invalid),
         ["the smaller part where the larger is too large beside another"] = new([Counters("p", 2), Slice("a", "p", Node("n1"), 2, Part("d1", "4Gi"), Part("d2", "6Gi"), Part("d3", "4Gi"))], [Claim(One("x"), One("y"))], "x=p/d1 y=p/d3 @n1"),
+        ["more of another counter of the pool is used than there is"] = new(
+            [Counters("p", 3), Counters("p", 3, "t"), Slice("a", "p", Node("n1"), 3, Part("d1", "10Gi"), Part("d2", "1Gi", "t"))], [Claim(One())], Refused)
+        {
+            Held = ["a/p/d1"],
+        },
         ["more of a counter is used than there is"] = new([Counters("p", 2), Slice("a", "p", Node("n1"), 2, Part("d1", "10Gi"), Part("d2", "1Gi"))], [Claim(One())], Refused) { Held = ["a/p/d1"] },
 
         // Shared devices
@@ -242,9 +247,10 @@ public sealed class AllocationTableTests
         return ResourceSlice.Of(Parse(new JsonObject { ["spec"] = spec }.ToJsonString()))!;
     }
 
-    private static ResourceSlice Counters(string pool, int count)
+    private static ResourceSlice Counters(string pool, int count, string set = "s")
     {
         var spec = Parse("""{"nodeName":"n1","driver":"a","sharedCounters":[{"name":"s","counters":{"memory":{"value":"8Gi"}}}]}""");
+        spec["sharedCounters"]![0]!["name"] = set;
         spec["pool"] = new JsonObject { ["name"] = pool, ["generation"] = 1, ["resourceSliceCount"] = count };
         return ResourceSlice.Of(Parse(new JsonObject { ["spec"] = spec }.ToJsonString()))!;
     }
@@ -266,7 +272,7 @@ public sealed class AllocationTableTests
         return device;
     }
 
-    private static JsonObject Part(string name, string memory) => D(name, $$$$"""{"consumesCounters":[{"counterSet":"s","counters":{"memory":{"value":"{{{{memory}}}}"}}}]}""");
+    private static JsonObject Part(string name, string memory, string set = "s") => D(name, $$$$"""{"consumesCounters":[{"counterSet":"{{{{set}}}}","counters":{"memory":{"value":"{{{{memory}}}}"}}}]}""");
 
     private static JsonObject Cap(string name, string amount) => D(name, $$$$"""{"allowMultipleAllocations":true,"capacity":{"m":{"value":"{{{{amount}}}}"}}}""");
 

@@ -37,6 +37,9 @@ internal sealed class CustomResourceDefinitionStrategy : KindStrategy
         AddStoredVersion(definition, definition.Child("status"));
     }
 
+    /// <summary>Its own has no path either.</summary>
+    public override bool AllowsPlainFinalizers => true;
+
     public override string? DeletionFinalizer => CustomResources.Definition.Finalizer;
 
     public override void OnDeletionStarted(JsonObject definition, StrategyContext context) => CustomResources.DefinitionNaming.SetCondition(

@@ -1,0 +1,75 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.ApiServer.CustomResources;
+using Bramble.Client;
+
+namespace Bramble.ApiServer.Tests;
+
+public sealed class DefinitionPublisherTests : IAsyncLifetime
+{
+    private static readonly ResourceId Widgets = new("example.com", "v1", "widgets", "Widget", true);
+    private static readonly NamespacedName Name = new("", "widgets.example.com");
+
+    private readonly CancellationTokenSource _stop = new();
+    private InMemoryApi _api = null!;
+    private Task _running = Task.CompletedTask;
+
+    public async ValueTask InitializeAsync()
+    {
+        _api = await InMemoryApi.StartAsync();
+        _running = new DefinitionPublisher(_api.Pipeline, _api.Client, TimeProvider.System).RunAsync(_stop.Token);
+        await _api.Client.CreateAsync(Resources.Namespaces, Body("""{"metadata":{"name":"d"}}"""), default);
+        await _api.Client.CreateAsync(Resources.CustomResourceDefinitions, Body("""
+            {"metadata":{"name":"widgets.example.com","finalizers":["test/stay"]},"spec":{"group":"example.com","scope":"Namespaced","names":{"plural":"widgets","kind":"Widget"},
+             "versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]}}
+            """), default);
+        await Until("Established True InitialNamesAccepted");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await _api.DisposeAsync();
+        _stop.Dispose();
+    }
+
+    [Fact]
+    public async Task Who_deletes_a_definition_sees_that_its_objects_go_first()
+    {
+        await _api.Client.CreateAsync(Widgets, Body("""{"metadata":{"name":"w","namespace":"d","finalizers":["test/stay"]}}"""), default);
+        await _api.Client.DeleteAsync(Resources.CustomResourceDefinitions, Name, new DeleteQuery(), default);
+        await Until("Terminating True InstanceDeletionInProgress: CustomResource deletion is in progress");
+        var refused = await Assert.ThrowsAsync<StatusException>(async () => await _api.Client.CreateAsync(Widgets, Body("""{"metadata":{"name":"x","namespace":"d"}}"""), default));
+        Assert.Contains("create not allowed while custom resource definition is terminating", refused.Message, StringComparison.Ordinal);
+        await _api.Client.PatchAsync(Widgets, new NamespacedName("d", "w"), new Patch(PatchType.Merge, Body("""{"metadata":{"finalizers":null}}""")), null, default);
+        await Until("Terminating False InstanceDeletionCompleted: removed all instances");
+        Assert.Equal("""["test/stay"]""", (await Definition())["metadata"]!["finalizers"]!.ToJsonString());
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, Name, new Patch(PatchType.Merge, Body("""{"metadata":{"finalizers":null}}""")), null, default);
+        Assert.Null(await _api.Client.FindAsync(Resources.CustomResourceDefinitions, Name, default));
+    }
+
+    private async Task Until(string condition)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (true)
+        {
+            var revision = _api.Cache.AppliedRevision;
+            var shown = ((await Definition())["status"]?["conditions"] as JsonArray ?? []).Select(c => $"{c!["type"]} {c["status"]} {c["reason"]}: {c["message"]}").ToList();
+            if (shown.Exists(c => c.StartsWith(condition, StringComparison.Ordinal))) return;
+            try
+            {
+                await _api.Cache.WaitForAsync(revision + 1, limit.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"not {condition}, but {string.Join(", ", shown)}; {_running.Exception} {(await Definition())["metadata"]!.ToJsonString()}");
+            }
+        }
+    }
+
+    private async Task<JsonObject> Definition() => (await _api.Client.FindAsync(Resources.CustomResourceDefinitions, Name, default))!.ToTree();
+
+    private static JsonObject Body(string json) => JsonNode.Parse(json)!.AsObject();
+}
