@@ -23,6 +23,9 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>What other groups answer (metrics.k8s.io), by path and query.</summary>
     public Func<string, IReadOnlyList<KeyValuePair<string, string>>, JsonObject>? Others { get; set; }
 
+    /// <summary>As a webhook: what it refuses, by verb (CREATE or DELETE); null: nothing.</summary>
+    public Func<string, ResourceId, NamespacedName, StatusException?>? Refuses { get; set; }
+
     private int _names;
 
     public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel) =>
@@ -44,6 +47,7 @@ internal sealed class TestCluster : IKubeClient
 
     public async ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
     {
+        if (Refuses?.Invoke("CREATE", resource, name) is { } refusal) throw refusal;
         if (subresource == "binding") return await ChangeAsync(resource, name, t => t["spec"]!["nodeName"] = (string?)body["target"]!["name"], cancel);
         var tree = body.DeepClone().AsObject();
         tree["apiVersion"] = resource.ApiVersion;
@@ -99,6 +103,7 @@ internal sealed class TestCluster : IKubeClient
     public async ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
     {
         if (await _store.FindAsync(Key(resource, name), cancel) is not { } entry) return false;
+        if (Refuses?.Invoke("DELETE", resource, name) is { } refusal) throw refusal;
         var tree = Tree(entry.Value, entry.Revision);
         if (query.Uid is not null && query.Uid != (string?)tree["metadata"]!["uid"]) throw StatusErrors.Conflict(resource.GroupResource, name.Name, "uid");
         var finalizers = tree["metadata"]!["finalizers"] as JsonArray ?? [];
