@@ -30,6 +30,7 @@ internal sealed class InMemoryApi : IAsyncDisposable
             Admission = AdmissionPlugins.Compose(authorizer, rbac, () => client!, time),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.OfPods(time),
+            Views = ScaleView.BuiltIn,
         };
         Client = client = new InProcessClient(new ApiPipeline(cache, store, new ApiServerOptions { Seeded = seeded }, parts, time, NullLoggerFactory.Instance), UserInfo.Loopback, "test");
     }
