@@ -30,6 +30,7 @@ internal sealed class InMemoryApi : IAsyncDisposable
             Admission = AdmissionPlugins.Compose(authorizer, rbac, () => client!, time),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.OfPods(time),
+            Views = ScaleView.BuiltIn,
         };
         Pipeline = new ApiPipeline(cache, store, new ApiServerOptions { Seeded = seeded }, parts, time, NullLoggerFactory.Instance);
         Client = client = new InProcessClient(Pipeline, UserInfo.Loopback, "test");

@@ -29,6 +29,9 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>How many were asked.</summary>
     public int Reviews => Volatile.Read(ref _reviews);
 
+    /// <summary>As a webhook: what it refuses, by verb (CREATE or DELETE); null: nothing.</summary>
+    public Func<string, ResourceId, NamespacedName, StatusException?>? Refuses { get; set; }
+
     private int _names;
     private int _reviews;
 
@@ -68,6 +71,7 @@ internal sealed class TestCluster : IKubeClient
 
     public async ValueTask<KubeObject> CreateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel)
     {
+        if (Refuses?.Invoke("CREATE", resource, name) is { } refusal) throw refusal;
         if (subresource == "binding") return await ChangeAsync(resource, name, t => t["spec"]!["nodeName"] = (string?)body["target"]!["name"], cancel);
         var tree = body.DeepClone().AsObject();
         if (resource.Plural == "subjectaccessreviews")
@@ -129,6 +133,7 @@ internal sealed class TestCluster : IKubeClient
     public async ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
     {
         if (await _store.FindAsync(Key(resource, name), cancel) is not { } entry) return false;
+        if (Refuses?.Invoke("DELETE", resource, name) is { } refusal) throw refusal;
         var tree = Tree(entry.Value, entry.Revision);
         if (query.Uid is not null && query.Uid != (string?)tree["metadata"]!["uid"]) throw StatusErrors.Conflict(resource.GroupResource, name.Name, "uid");
         var finalizers = tree["metadata"]!["finalizers"] as JsonArray ?? [];

@@ -73,11 +73,6 @@ internal sealed class CustomResourceStrategy : KindStrategy
 
     public override void PrepareForSubresourceUpdate(string subresource, JsonObject obj, JsonObject old, StrategyContext context)
     {
-        if (subresource == "scale")
-        {
-            PrepareForUpdate(obj, old, context);
-            return;
-        }
         foreach (var name in obj.Select(m => m.Key).Union(old.Select(m => m.Key)).ToList())
             if (!BesideSpec.Contains(name) && name != "status") obj.KeepFrom(old, name);
         var (metadata, before) = (obj.Child("metadata"), old.Child("metadata"));

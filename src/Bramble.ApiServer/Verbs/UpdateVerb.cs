@@ -149,7 +149,7 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
         meta.KeepFrom(oldMeta, "generation");
         meta.Remove("selfLink");
         DisabledPodFields.Drop(context.Resource.GroupResource, obj, old);
-        if (context.Subresource.Length == 0) context.Resource.Strategy.PrepareForUpdate(obj, old, context.Strategy);
+        if (context.WritesParent) context.Resource.Strategy.PrepareForUpdate(obj, old, context.Strategy);
         else context.Resource.Strategy.PrepareForSubresourceUpdate(context.Subresource, obj, old, context.Strategy);
         if (meta.Text("uid").Length == 0) meta.KeepFrom(oldMeta, "uid");
         if (oldMeta.Text("creationTimestamp").Length > 0) meta.KeepFrom(oldMeta, "creationTimestamp");
@@ -162,12 +162,12 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
         var resource = context.Resource;
         var strategy = resource.Strategy;
         var errors = new FieldErrors();
-        var passes = context.Subresource.Length == 0 ? strategy.MetadataOnUpdate : [MetadataPass.Changes];
+        var passes = context.WritesParent ? strategy.MetadataOnUpdate : [MetadataPass.Changes];
         MetadataRules.ValidateUpdate(obj.Meta(), old.Meta(), resource.IsNamespaced, passes, strategy.NameRule, errors, strategy.AllowsPlainFinalizers);
-        if (context.Subresource.Length == 0) strategy.ValidateUpdate(obj, old, errors, context.Strategy);
+        if (context.WritesParent) strategy.ValidateUpdate(obj, old, errors, context.Strategy);
         else strategy.ValidateSubresourceUpdate(context.Subresource, obj, old, errors, context.Strategy);
         if (errors.Count > 0) throw StatusErrors.Invalid(resource.ErrorKind(obj), obj.NameOf(), errors);
-        context.Request.Warnings.AddRange(context.Subresource.Length == 0 ? strategy.Warnings(obj, old) : strategy.SubresourceWarnings(context.Subresource, obj, old));
+        context.Request.Warnings.AddRange(context.WritesParent ? strategy.Warnings(obj, old) : strategy.SubresourceWarnings(context.Subresource, obj, old));
     }
 
     /// <summary>The last finalizer of an object that is being deleted is gone, and no grace is left.</summary>

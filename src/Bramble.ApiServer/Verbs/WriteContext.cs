@@ -17,6 +17,9 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
 
     public bool IsDryRun => Options.IsDryRun;
 
+    /// <summary>The strategy's rules for the whole object count: also for a scale, which is another look at its parent.</summary>
+    public bool WritesParent => Subresource is "" or "scale";
+
     public StrategyContext Strategy => new(Reader, Request.User, Time.GetUtcNow(), Subresource, IsDryRun) { Authorizer = Authorizer, Verb = Request.Info.Verb };
 
     public FieldWrite FieldWrite => new(Resource.Type, Resource.Kind, Resource.GroupResource, Subresource, Options.Manager, Time.GetUtcNow())

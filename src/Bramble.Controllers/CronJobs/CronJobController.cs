@@ -25,7 +25,7 @@ internal sealed class CronJobController : IReconciler
     public CronJobController(ControllerContext context)
     {
         _context = context;
-        _crons = context.Watches(Resources.CronJobs);
+        _crons = context.Watches(Resources.CronJobs, CronChanged);
         _jobs = context.Watches(Resources.Jobs, change =>
         {
             foreach (var version in (V1Job?[])[change.Old, change.New])
@@ -44,14 +44,44 @@ internal sealed class CronJobController : IReconciler
         var active = new List<JsonObject>((status["active"] as JsonArray ?? []).OfType<JsonObject>().Select(a => a.DeepClone().AsObject()));
         var children = _jobs.ByIndex(ByOwner, found.Uid).ToList();
 
-        await NoteChildrenAsync(cron, name, children, active, status, cancel);
         await RemoveOldAsync(cron, name, children, active, cancel);
-        var wait = cron.IsBeingDeleted() ? Requeue.Never : await StartAsync(cron, found, tree, active, status, cancel);
-
+        await NoteChildrenAsync(cron, name, children, active, status, cancel);
+        var wait = Requeue.Never;
+        StatusException? failure = null;
+        try
+        {
+            if (!cron.IsBeingDeleted()) wait = await StartAsync(cron, found, tree, active, status, cancel);
+        }
+        catch (StatusException e)
+        {
+            failure = e;
+        }
+        // What was seen is noted even when nothing could be started, or it would be told again with each attempt.
         status.Remove("active");
         if (active.Count > 0) status["active"] = new JsonArray([.. active.Select(a => (JsonNode)a)]);
         if (await _context.Client.WriteStatusAsync(Resources.CronJobs, tree, status, cancel) is { } written) _writes.Wrote(name, _crons, written);
+        if (failure is not null) throw failure;
         return wait;
+    }
+
+    /// <summary>A new schedule begins with its next time: what it would have had before is not missed.</summary>
+    private void CronChanged(ObjectChange<V1CronJob> change)
+    {
+        if (change.Old is { Spec: var before } && change.New is { Spec: var now } && (before.Schedule != now.Schedule || before.TimeZone != now.TimeZone))
+        {
+            var zone = TimeZoneInfo.Utc;
+            try
+            {
+                if (now.TimeZone is null || TimeZoneInfo.TryFindSystemTimeZoneById(now.TimeZone, out zone!))
+                    _context.Queue.AddAfter(change.Name, CronTimes.Wait(change.New, CronSchedule.Parse(now.Schedule, zone), _context.Time.GetUtcNow()));
+            }
+            catch (FormatException)
+            {
+                _context.Events.Warning(About(change.New), "UnParseableCronJobSchedule", $"unparseable schedule for cronjob: {now.Schedule}");
+            }
+            return;
+        }
+        _context.Queue.Add(change.Name);
     }
 
     private async Task NoteChildrenAsync(V1CronJob cron, NamespacedName name, List<V1Job> children, List<JsonObject> active, JsonObject status, CancellationToken cancel)
@@ -94,7 +124,17 @@ internal sealed class CronJobController : IReconciler
             if (limit is not { } most) continue;
             var finished = children.Where(j => !j.IsBeingDeleted() && j.Status?.Conditions?.Any(c => c.Type == end && c.Status == "True") == true)
                 .OrderBy(j => j.Status.StartTime ?? DateTime.MaxValue).ThenBy(j => j.Metadata.Name, StringComparer.Ordinal).ToList();
-            foreach (var job in finished.Take(Math.Max(0, finished.Count - most))) await DeleteAsync(cron, name, job.Metadata.Name, job.Metadata.Uid, active, cancel);
+            foreach (var job in finished.Take(Math.Max(0, finished.Count - most)))
+            {
+                try
+                {
+                    await DeleteAsync(cron, name, job.Metadata.Name, job.Metadata.Uid, active, cancel);
+                }
+                catch (StatusException)
+                {
+                    // Told in an event. It keeps no other Job from going or starting, and the next look tries it again.
+                }
+            }
         }
     }
 

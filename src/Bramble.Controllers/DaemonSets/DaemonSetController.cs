@@ -27,6 +27,7 @@ internal sealed class DaemonSetController : IReconciler
     private readonly Revisions _revisions;
     private readonly WriteBarrier _writes = new();
     private readonly FailedPodBackOff _failures;
+    private readonly PodControl _podControl;
 
     public DaemonSetController(ControllerContext context)
     {
@@ -39,6 +40,7 @@ internal sealed class DaemonSetController : IReconciler
         });
         _pods = context.Watches(Resources.Pods, PodChanged);
         _pods.AddIndex(PodIndexes.ByNamespaceOrOwner, PodIndexes.NamespaceOrOwner);
+        _podControl = new PodControl(context, _pods, _writes);
         _revisionCopies = context.Watches(Resources.ControllerRevisions, change =>
         {
             if ((change.New ?? change.Old!).ControllerRef() is { Kind: "DaemonSet" } owner) context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
@@ -96,7 +98,8 @@ internal sealed class DaemonSetController : IReconciler
 
     private Requeue RemoveFailed(V1DaemonSet model, V1Pod pod, string node, DaemonChanges changes, Requeue requeue)
     {
-        if (_failures.Next(model.Metadata.Uid, node) is { } wait) return requeue.Or(wait);
+        // A new template is a new try.
+        if (_failures.Next(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{model.Metadata.Uid}/{model.Status?.ObservedGeneration ?? 0}"), node) is { } wait) return requeue.Or(wait);
         _context.Events.Warning(About(model), "FailedDaemonPod", $"Found failed daemon pod {pod.NamespacedName()} on node {node}, will try to kill it");
         changes.Delete.Add(pod);
         return requeue;
@@ -105,40 +108,24 @@ internal sealed class DaemonSetController : IReconciler
     private async Task<Exception?> ApplyAsync(V1DaemonSet model, DaemonView view, Owner owner, DaemonChanges changes, CancellationToken cancel)
     {
         var template = view.Set["spec"]!["template"]!.AsObject();
-        var failure = await SlowStart.RunAsync(Math.Min(changes.Create.Count, BurstMax), async i =>
+        var about = About(model);
+        var failure = await SlowStart.RunAsync(Math.Min(changes.Create.Count, BurstMax), i =>
         {
             var body = PodFromTemplate.Make(template, owner, owner.Name.Name + "-");
             if (body["metadata"]!["labels"] is not JsonObject labels) body["metadata"]!["labels"] = labels = [];
             labels[Revisions.PodLabel] = view.Hash;
             if (view.Generation is not null) labels[DaemonView.GenerationLabel] = view.Generation;
             DaemonPlacement.Pin(body["spec"]!.AsObject(), changes.Create[i]);
-            try
-            {
-                var created = await _context.Client.CreateAsync(Resources.Pods, body, cancel);
-                _writes.Wrote(owner.Name, _pods, created);
-                _context.Events.Normal(About(model), "SuccessfulCreate", $"Created pod: {created.Name.Name}");
-            }
-            catch (StatusException e) when (e.IsNamespaceTerminating)
-            {
-                // What is going takes no more Pods; this set goes with it.
-            }
-            catch (StatusException e)
-            {
-                _context.Events.Warning(About(model), "FailedCreate", $"Error creating: {e.Message}");
-                throw;
-            }
+            return _podControl.CreateAsync(about, body, cancel);
         });
         foreach (var pod in changes.Delete.Take(BurstMax))
         {
             try
             {
-                await _context.Client.DeleteAsync(Resources.Pods, pod.NamespacedName(), new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
-                _writes.Deleted(owner.Name, _pods, pod.NamespacedName(), pod.Metadata.Uid);
-                _context.Events.Normal(About(model), "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");
+                await _podControl.DeleteAsync(about, pod, cancel);
             }
             catch (StatusException e)
             {
-                _context.Events.Warning(About(model), "FailedDelete", $"Error deleting: {e.Message}");
                 failure ??= e;
             }
         }
@@ -157,7 +144,8 @@ internal sealed class DaemonSetController : IReconciler
         if (change.Old?.ControllerRef() is { Kind: "DaemonSet" } before) _context.Queue.Add(new NamespacedName(change.Name.Namespace, before.Name));
         if (change.New is { Metadata.Labels: { Count: > 0 } labels })
             foreach (var set in _sets.List(change.Name.Namespace))
-                if (set.Spec.Selector?.MatchLabels is { Count: > 0 } wanted && wanted.All(w => labels.TryGetValue(w.Key, out var has) && has == w.Value)) _context.Queue.Add(set.NamespacedName());
+                if (_sets.FindObject(set.NamespacedName())?.ToTree() is { } tree && LabelSelector.FromObject(tree["spec"]?["selector"] as JsonObject) is { IsEmpty: false } selector && selector.Matches(labels))
+                    _context.Queue.Add(set.NamespacedName());
     }
 
     private void NodeChanged(ObjectChange<V1Node> change)

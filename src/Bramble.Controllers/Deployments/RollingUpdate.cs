@@ -43,7 +43,8 @@ internal static class RollingUpdate
         return room <= 0 ? newReplicas : newReplicas + Math.Min(room, Math.Max(0, wanted - newReplicas));
     }
 
-    /// <summary>What the old sets give up now: first replicas that are not available anyway, then available ones as far as enough remain.</summary>
+    /// <summary>What the old sets give up now: first replicas that are not available anyway, then available ones as far as enough remain. These are two steps,
+    /// also of one set, and each has its event.</summary>
     public static List<Scale> OldSets(int wanted, Fenceposts fence, ReplicaSetView newSet, IReadOnlyList<ReplicaSetView> oldSets)
     {
         var minAvailable = wanted - fence.MaxUnavailable;
@@ -55,25 +56,19 @@ internal static class RollingUpdate
 
         var replicas = oldSets.ToDictionary(s => s.Name, s => s.Replicas);
         var ordered = oldSets.Where(s => s.Replicas > 0).OrderBy(s => s.CreatedAt).ThenBy(s => s.Name, StringComparer.Ordinal).ToList();
-        var cleaned = 0;
-        foreach (var set in ordered)
+        var steps = new List<Scale>();
+        foreach (var set in ordered) mayGo -= Shrink(set, Math.Min(mayGo, set.Replicas - set.LastingReplicas));
+        var surplus = newSet.LastingReplicas + oldSets.Sum(s => s.LastingReplicas) - minAvailable;
+        foreach (var set in ordered) surplus -= Shrink(set, Math.Min(surplus, replicas[set.Name]));
+        return steps;
+
+        int Shrink(ReplicaSetView set, int by)
         {
-            if (cleaned >= mayGo) break;
-            var unhealthy = Math.Min(mayGo - cleaned, set.Replicas - set.LastingReplicas);
-            if (unhealthy <= 0) continue;
-            replicas[set.Name] -= unhealthy;
-            cleaned += unhealthy;
+            if (by <= 0) return 0;
+            replicas[set.Name] -= by;
+            steps.Add(new Scale(set, replicas[set.Name]));
+            return by;
         }
-        var available = newSet.LastingReplicas + oldSets.Sum(s => s.LastingReplicas);
-        var surplus = available - minAvailable;
-        foreach (var set in ordered)
-        {
-            if (surplus <= 0) break;
-            var down = Math.Min(replicas[set.Name], surplus);
-            replicas[set.Name] -= down;
-            surplus -= down;
-        }
-        return [.. ordered.Where(s => replicas[s.Name] != s.Replicas).Select(s => new Scale(s, replicas[s.Name]))];
     }
 }
 
@@ -87,7 +82,7 @@ internal static class ProportionalScaling
         var active = sets.Where(s => s.Replicas > 0).ToList();
         if (active.Count <= 1)
         {
-            var only = active.Count == 1 ? active[0] : newSet ?? sets.OrderByDescending(s => s.CreatedAt).FirstOrDefault();
+            var only = active.Count == 1 ? active[0] : newSet ?? sets.OrderByDescending(s => s.CreatedAt).ThenByDescending(s => s.Name, StringComparer.Ordinal).FirstOrDefault();
             return only is null || only.Replicas == wanted ? [] : [new Scale(only, wanted)];
         }
         if (newSet is not null && newSet.Replicas == wanted && newSet.AnnotatedCount(DeploymentAnnotations.DesiredReplicas) == wanted && newSet.AvailableReplicas == wanted)
@@ -99,8 +94,8 @@ internal static class ProportionalScaling
         var toAdd = allowed - total;
         // Growing favours the newest, shrinking the oldest among sets of one size.
         var ordered = toAdd > 0
-            ? active.OrderByDescending(s => s.Replicas).ThenByDescending(s => s.CreatedAt).ToList()
-            : [.. active.OrderByDescending(s => s.Replicas).ThenBy(s => s.CreatedAt)];
+            ? active.OrderByDescending(s => s.Replicas).ThenByDescending(s => s.CreatedAt).ThenByDescending(s => s.Name, StringComparer.Ordinal).ToList()
+            : [.. active.OrderByDescending(s => s.Replicas).ThenBy(s => s.CreatedAt).ThenBy(s => s.Name, StringComparer.Ordinal)];
         var added = 0;
         var result = new Dictionary<string, int>();
         foreach (var set in ordered)

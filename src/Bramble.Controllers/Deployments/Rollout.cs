@@ -272,21 +272,24 @@ internal sealed class Rollout(
         var fence = Fenceposts.Of(deployment, Wanted);
         var annotations = new JsonObject();
         SetCounts(annotations, fence);
-        var changesNumber = scale.Set.Replicas != scale.Replicas;
-        if (!changesNumber && (!scale.IsForced || annotations.All(a => scale.Set.Annotation(a.Key) == (string?)a.Value))) return false;
+        // A set may be scaled twice in one look.
+        var index = _all.FindIndex(s => s.Name == scale.Set.Name);
+        var set = _all[index];
+        var changesNumber = set.Replicas != scale.Replicas;
+        if (!changesNumber && (!scale.IsForced || annotations.All(a => set.Annotation(a.Key) == (string?)a.Value))) return false;
         // The whole object with its version: a set that changed since it was looked at answers 409, and the decision is taken anew.
-        var tree = TreeOf(scale.Set);
+        var tree = TreeOf(set);
         if (tree.Count == 0) return false;
         if (tree["metadata"]!["annotations"] is not JsonObject known) tree["metadata"]!["annotations"] = known = [];
         foreach (var (key, value) in annotations) known[key] = value!.DeepClone();
         if (changesNumber) tree["spec"]!["replicas"] = scale.Replicas;
-        var updated = await WriteSetAsync(scale.Set.FullName, () => context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel), cancel);
-        _trees[scale.Set.Name] = updated;
-        _all[_all.FindIndex(s => s.Name == scale.Set.Name)] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), scale.Set.ActivePods);
+        var updated = await WriteSetAsync(set.FullName, () => context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel), cancel);
+        _trees[set.Name] = updated;
+        _all[index] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), set.ActivePods);
         if (changesNumber)
             context.Events.Normal(
                 DeploymentController.About(deployment, _name), "ScalingReplicaSet",
-                $"Scaled {(scale.Replicas > scale.Set.Replicas ? "up" : "down")} replica set {scale.Set.Name} from {scale.Set.Replicas} to {scale.Replicas}");
+                $"Scaled {(scale.Replicas > set.Replicas ? "up" : "down")} replica set {set.Name} from {set.Replicas} to {scale.Replicas}");
         return changesNumber;
     }
 
@@ -294,7 +297,7 @@ internal sealed class Rollout(
     private async Task CleanUpAsync(ReplicaSetView? newSet, CancellationToken cancel)
     {
         if ((int?)Spec["revisionHistoryLimit"] is not { } limit || limit == int.MaxValue) return;
-        var old = _all.Where(s => s.Name != newSet?.Name && !s.Model.IsBeingDeleted()).OrderBy(s => s.Revision).ToList();
+        var old = _all.Where(s => s.Name != newSet?.Name && !s.Model.IsBeingDeleted()).OrderBy(s => s.Revision).ThenBy(s => s.CreatedAt).ThenBy(s => s.Name, StringComparer.Ordinal).ToList();
         foreach (var set in old.Take(Math.Max(0, old.Count - limit)))
         {
             if (set.StatusReplicas != 0 || set.Replicas != 0 || (set.Model.Metadata.Generation ?? 0) > (set.Model.Status?.ObservedGeneration ?? 0)) continue;

@@ -90,6 +90,7 @@ internal sealed class DisruptionController : IReconciler
         if (_pods.Find(name) is not { } pod || StaleWait(pod, _context.Time.GetUtcNow()) is not { } wait) return Requeue.Never;
         if (wait > TimeSpan.Zero) return Requeue.After(wait);
         var condition = new JsonObject { ["type"] = "DisruptionTarget", ["status"] = "False", ["lastTransitionTime"] = KubeTime.Seconds(_context.Time.GetUtcNow()), ["reason"] = null, ["message"] = null };
+        if (pod.Metadata.Generation is { } generation and > 0) condition["observedGeneration"] = generation;
         await _context.Client.StrategicPatchAsync(
             Resources.Pods, name,
             new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) } }, "status", cancel);
@@ -158,19 +159,20 @@ internal sealed class ExpectedScale(ControllerContext context)
     private async Task<(string Uid, int Replicas)?> FindAsync(V1Pod pod, V1OwnerReference owner, CancellationToken cancel)
     {
         var name = new NamespacedName(pod.Metadata.NamespaceProperty, owner.Name);
-        switch (owner.Kind)
+        if (!GroupVersion.TryParse(owner.ApiVersion, out var version)) return null;
+        // Others have a StatefulSet of their own: theirs is asked for its scale.
+        switch (version.Group + "/" + owner.Kind)
         {
-            case "ReplicaSet":
+            case "apps/ReplicaSet" or "extensions/ReplicaSet":
                 if (_sets.Find(name) is not { } set || set.Metadata.Uid != owner.Uid) return null;
                 if (set.ControllerRef() is { Kind: "Deployment" } above && _deployments.Find(name with { Name = above.Name }) is { } deployment && deployment.Metadata.Uid == above.Uid)
                     return (deployment.Metadata.Uid, deployment.Spec.Replicas ?? 1);
                 return (set.Metadata.Uid, set.Spec.Replicas ?? 1);
-            case "StatefulSet":
+            case "apps/StatefulSet":
                 return _stateful.Find(name) is { } stateful && stateful.Metadata.Uid == owner.Uid ? (owner.Uid, stateful.Spec.Replicas ?? 1) : null;
-            case "ReplicationController":
+            case "/ReplicationController":
                 return _controllers.Find(name) is { } controller && controller.Metadata.Uid == owner.Uid ? (owner.Uid, controller.Spec.Replicas ?? 1) : null;
         }
-        if (!GroupVersion.TryParse(owner.ApiVersion, out var version)) return null;
         if (ApiCatalog.BuiltIn.FindKind(new GroupVersionKind(version.Group, version.Version, owner.Kind)) is { } builtIn)
             throw new ScaleUnknownException($"{builtIn.GroupResource} does not implement the scale subresource");
         var definition = _definitions.List().Select(d => d.ToTree()["spec"]!)

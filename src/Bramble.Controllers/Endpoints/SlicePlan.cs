@@ -30,7 +30,7 @@ internal static class SlicePlan
         // A Service without Pods keeps one empty slice, so that "no endpoints" and "not looked at yet" differ.
         if (existing.Count != changes.Delete.Count || changes.Create.Count > 0) return changes;
         var placeholder = newSlice([]);
-        if (changes.Delete is [{ Endpoints.Count: 0, Ports.Count: 0 } last] && JsonNode.DeepEquals(last.Labels, placeholder.Labels)) changes.Delete.Clear();
+        if (changes.Delete is [{ Endpoints.Count: 0, Ports.Count: 0 } last] && last.IsOwnedBy(serviceUid) && JsonNode.DeepEquals(last.Labels, placeholder.Labels)) changes.Delete.Clear();
         else changes.Create.Add(placeholder);
         return changes;
     }

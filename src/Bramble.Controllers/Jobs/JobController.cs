@@ -92,9 +92,11 @@ internal sealed class JobController : IReconciler
         AddOrphan(pod);
         if (pod.IsBeingDeleted() || pod.Metadata.Labels is not { Count: > 0 } labels) return;
         foreach (var job in _jobs.List(change.Name.Namespace))
-            if (job.Spec.Selector?.MatchLabels is { Count: > 0 } wanted && wanted.All(w => labels.TryGetValue(w.Key, out var has) && has == w.Value))
-                AddJob(change.Name.Namespace, job.Metadata.Name);
+            if (Selects(job, labels)) AddJob(change.Name.Namespace, job.Metadata.Name);
     }
+
+    private bool Selects(V1Job job, IDictionary<string, string> labels) =>
+        _jobs.FindObject(job.NamespacedName())?.ToTree()["spec"]?["selector"] is JsonObject selector && LabelSelector.FromObject(selector) is { IsEmpty: false } wanted && wanted.Matches(labels);
 
     private void AddJob(string ns, string name) => _context.Queue.AddAfter(new NamespacedName(ns, name), PodChangesPeriod);
 
@@ -112,7 +114,7 @@ internal sealed class JobController : IReconciler
             // The copy of Jobs may lag behind the Pod's: only the API's answer counts.
             if (await _context.Client.FindAsync(Resources.Jobs, new NamespacedName(name.Namespace, owner.Name), cancel) is { } job && job.Uid == owner.Uid && !IsOthers(job.Model<V1Job>())) return;
         }
-        else if (pod.Metadata.Labels is { } labels && _jobs.List(name.Namespace).Any(j => j.Spec.Selector?.MatchLabels is { Count: > 0 } wanted && wanted.All(w => labels.TryGetValue(w.Key, out var has) && has == w.Value)))
+        else if (pod.Metadata.Labels is { } labels && _jobs.List(name.Namespace).Any(j => Selects(j, labels)))
         {
             return;     // about to be adopted
         }

@@ -20,6 +20,7 @@ internal sealed class JobLook(
     private const int PodsAtOnceMax = 500;
 
     private readonly NamespacedName _name = found.Name;
+    private readonly PodControl _podControl = new(context, podCopies, writes);
     private readonly V1Job _job = found.Model<V1Job>();
     private readonly JsonObject _tree = found.ToTree();
     private readonly Owner _owner = Owner.Of(Resources.Jobs, found);
@@ -219,7 +220,8 @@ internal sealed class JobLook(
         (int, Exception?) Later(TimeSpan delay)
         {
             _requeue = _requeue.Or(delay);
-            return (active, null);
+            // As upstream counts: while the next Pods wait, none is said to be active.
+            return (0, null);
         }
     }
 
@@ -245,12 +247,12 @@ internal sealed class JobLook(
             foreach (var group in _active.GroupBy(p => IsOwnIndex(p) ? p.IndexOf() : null))
             {
                 var same = group.ToList();
-                var surplus = DeletionOrder.First(same, same, group.Key is null ? same.Count : same.Count - 1, _now);
+                var surplus = DeletionOrder.YoungestFirst(same, group.Key is null ? same.Count : same.Count - 1);
                 going.AddRange(surplus);
                 left.AddRange(same.Except(surplus));
             }
         }
-        if (going.Count < least) going.AddRange(DeletionOrder.First(left, left, least - going.Count, _now));
+        if (going.Count < least) going.AddRange(DeletionOrder.YoungestFirst(left, least - going.Count));
         return [.. going.Take(PodsAtOnceMax)];
     }
 
@@ -270,41 +272,10 @@ internal sealed class JobLook(
     }
 
     /// <returns>False: the namespace takes no more Pods.</returns>
-    private async Task<bool> CreateAsync(int? index, CancellationToken cancel)
-    {
-        try
-        {
-            var body = JobPods.Make(_job, _tree, _owner, index, index is { } i ? _replacedAtIndex.GetValueOrDefault(i) : null);
-            var created = await context.Client.CreateAsync(Resources.Pods, body, cancel);
-            writes.Wrote(_name, podCopies, created);
-            context.Events.Normal(About, "SuccessfulCreate", $"Created pod: {created.Name.Name}");
-            return true;
-        }
-        catch (StatusException e) when (e.IsNamespaceTerminating)
-        {
-            return false;
-        }
-        catch (StatusException e)
-        {
-            context.Events.Warning(About, "FailedCreate", $"Error creating: {e.Message}");
-            throw;
-        }
-    }
+    private Task<bool> CreateAsync(int? index, CancellationToken cancel) =>
+        _podControl.CreateAsync(About, JobPods.Make(_job, _tree, _owner, index, index is { } i ? _replacedAtIndex.GetValueOrDefault(i) : null), cancel);
 
-    private async Task DeleteAsync(V1Pod pod, CancellationToken cancel)
-    {
-        try
-        {
-            await context.Client.DeleteAsync(Resources.Pods, pod.NamespacedName(), new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
-            writes.Deleted(_name, podCopies, pod.NamespacedName(), pod.Metadata.Uid);
-            context.Events.Normal(About, "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");
-        }
-        catch (StatusException e) when (!e.IsConflict)
-        {
-            context.Events.Warning(About, "FailedDelete", $"Error deleting: {e.Message}");
-            throw;
-        }
-    }
+    private Task DeleteAsync(V1Pod pod, CancellationToken cancel) => _podControl.DeleteAsync(About, pod, cancel);
 
     private void NoteSuspended()
     {

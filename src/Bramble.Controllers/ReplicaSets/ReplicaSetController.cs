@@ -24,6 +24,7 @@ internal sealed class ReplicaSetController : IReconciler
     private readonly IInformer<KubeObject> _sets;
     private readonly IInformer<V1Pod> _pods;
     private readonly WriteBarrier _writes = new();
+    private readonly PodControl _podControl;
 
     public ReplicaSetController(ControllerContext context, ResourceId resource)
     {
@@ -33,6 +34,7 @@ internal sealed class ReplicaSetController : IReconciler
         _sets = context.WatchesObjects(resource, change => context.Queue.Add(change.Name));
         _pods = context.Watches(Resources.Pods, PodChanged);
         _pods.AddIndex(PodIndexes.ByNamespaceOrOwner, PodIndexes.NamespaceOrOwner);
+        _podControl = new PodControl(context, _pods, _writes);
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
@@ -69,54 +71,23 @@ internal sealed class ReplicaSetController : IReconciler
         if (active.Count < wanted)
         {
             var template = tree["spec"]!["template"]!.AsObject();
-            return await SlowStart.RunAsync(Math.Min(wanted - active.Count, BurstMax), async _ =>
-            {
-                try
-                {
-                    var created = await _context.Client.CreateAsync(Resources.Pods, PodFromTemplate.Make(template, owner, owner.Name.Name + "-"), cancel);
-                    _writes.Wrote(owner.Name, _pods, created);
-                    _context.Events.Normal(about, "SuccessfulCreate", $"Created pod: {created.Name.Name}");
-                }
-                catch (StatusException e) when (e.IsNamespaceTerminating)
-                {
-                    // What is going takes no more Pods; this set goes with it.
-                }
-                catch (StatusException e)
-                {
-                    _context.Events.Warning(about, "FailedCreate", $"Error creating: {e.Message}");
-                    throw;
-                }
-            });
+            return await SlowStart.RunAsync(Math.Min(wanted - active.Count, BurstMax), _ => _podControl.CreateAsync(about, PodFromTemplate.Make(template, owner, owner.Name.Name + "-"), cancel));
         }
         if (active.Count > wanted)
         {
             var now = _context.Time.GetUtcNow();
-            var going = DeletionOrder.First(active, RelatedPods(owner, active), Math.Min(active.Count - wanted, BurstMax), now);
-            return await SlowStart.RunAsync(going.Count, async i =>
-            {
-                var pod = going[i];
-                try
-                {
-                    await _context.Client.DeleteAsync(Resources.Pods, pod.NamespacedName(), new DeleteQuery(Uid: pod.Metadata.Uid), cancel);
-                    _writes.Deleted(owner.Name, _pods, pod.NamespacedName(), pod.Metadata.Uid);
-                    _context.Events.Normal(about, "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");
-                }
-                catch (StatusException e) when (!e.IsNotFound)
-                {
-                    _context.Events.Warning(about, "FailedDelete", $"Error deleting: {e.Message}");
-                    throw;
-                }
-            });
+            var going = DeletionOrder.First(active, RelatedPods(owner), Math.Min(active.Count - wanted, BurstMax), now);
+            return await SlowStart.RunAsync(going.Count, i => _podControl.DeleteAsync(about, going[i], cancel));
         }
         return null;
     }
 
-    /// <summary>Pods of all sets of the same Deployment, because replicas of the old and the new set on one node stand in for each other.</summary>
-    private IReadOnlyList<V1Pod> RelatedPods(Owner owner, List<V1Pod> active)
+    /// <summary>Pods of all sets of the same Deployment, because replicas of the old and the new set on one node stand in for each other. A set of its own has none.</summary>
+    private IReadOnlyList<V1Pod> RelatedPods(Owner owner)
     {
-        if (_context.Informers.ForObjects(_resource).Find(owner.Name)?.ToTree()["metadata"]?["ownerReferences"] is not JsonArray owners) return active;
+        if (!_hasLabelSelector || _sets.Find(owner.Name)?.ToTree()["metadata"]?["ownerReferences"] is not JsonArray owners) return [];
         var deployment = owners.OfType<JsonObject>().FirstOrDefault(o => (bool?)o["controller"] == true);
-        if (deployment is null || !_hasLabelSelector) return active;
+        if (deployment is null) return [];
         var uid = (string?)deployment["uid"];
         var siblings = _context.Informers.For(Resources.ReplicaSets).List(owner.Name.Namespace).Where(s => s.ControllerRef()?.Uid == uid).Select(s => s.Metadata.Uid);
         return [.. siblings.SelectMany(s => _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, s)).Where(p => p.IsActive())];

@@ -45,9 +45,10 @@ internal sealed class StatefulSetController : IReconciler
         var tree = found.ToTree();
         var owner = Owner.Of(Resources.StatefulSets, found);
         var selector = LabelSelector.FromObject(tree["spec"]!["selector"] as JsonObject);
-        var candidates = PodIndexes.OwnedOrOrphaned(_pods, name.Namespace, found.Uid).Where(p => IsMember(set, p)).ToList();
+        // One whose name is none of the set's is released like one whose labels are not.
         var pods = await Claiming.ClaimAsync(
-            _context.Client, owner, set.IsBeingDeleted(), Resources.Pods, candidates, p => selector.Matches(p.Metadata.Labels), o => _writes.Wrote(name, _pods, o), cancel);
+            _context.Client, owner, set.IsBeingDeleted(), Resources.Pods, PodIndexes.OwnedOrOrphaned(_pods, name.Namespace, found.Uid),
+            p => IsMember(set, p) && selector.Matches(p.Metadata.Labels), o => _writes.Wrote(name, _pods, o), cancel);
         var history = await _revisions.SyncAsync(tree, owner, o => _writes.Wrote(name, _revisionCopies, o), cancel);
         var update = history.Update;
         var current = history.All.Find(r => r.Metadata.Name == set.Status?.CurrentRevision) ?? update;

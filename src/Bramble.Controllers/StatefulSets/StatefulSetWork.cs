@@ -37,12 +37,13 @@ internal sealed class StatefulSetWork(
                 switch (action)
                 {
                     case StatefulAction.Create(var ordinal, var isUpdated):
-                        if (HasStaleClaim(ordinal)) return null;
+                        // In order all the rest waits for the claim, in parallel only this Pod does.
+                        if (HasStaleClaim(ordinal)) continue;
                         await CreateAsync(ordinal, isUpdated ? update : current, cancel);
                         break;
                     case StatefulAction.RestoreClaims(var pod, var ordinal):
                         await EnsureClaimsAsync(pod.Metadata.Name, ordinal, cancel);
-                        await SetClaimOwnersAsync(pod.Metadata.Name, pod.Metadata.Uid, ordinal, false, cancel);
+                        await OwnClaimsAsync(pod.Metadata.Name, pod.Metadata.Uid, ordinal, cancel);
                         break;
                     case StatefulAction.Mend(var pod, var ordinal):
                         await MendAsync(pod, ordinal, cancel);
@@ -88,39 +89,46 @@ internal sealed class StatefulSetWork(
         spec["hostname"] = podName;
         if (!string.IsNullOrEmpty(set.Spec.ServiceName)) spec["subdomain"] = set.Spec.ServiceName;
         Mount(spec, ordinal);
+        KubeObject created;
         try
         {
-            var created = await context.Client.CreateAsync(Resources.Pods, body, cancel);
-            writes.Wrote(owner.Name, pods, created);
-            await SetClaimOwnersAsync(podName, created.Uid, ordinal, false, cancel);
-            Tell("Create", podName, null);
+            created = await context.Client.CreateAsync(Resources.Pods, body, cancel);
         }
         catch (StatusException e) when (!e.IsAlreadyExists)
         {
             Tell("Create", podName, e);
             throw;
         }
+        writes.Wrote(owner.Name, pods, created);
+        await OwnClaimsAsync(podName, created.Uid, ordinal, cancel);
+        Tell("Create", podName, null);
     }
 
-    /// <summary>A Pod that was adopted, or that somebody changed, gets its label and its volumes.</summary>
+    /// <summary>A Pod that was adopted, or that somebody changed, gets its labels and its volumes; the API does not let a Pod's volumes change, and an event
+    /// says so. Its claims get their owners.</summary>
     private async Task MendAsync(V1Pod pod, int ordinal, CancellationToken cancel)
     {
         var name = pod.Metadata.Name;
-        if (pod.Metadata.Labels is not { } labels || !labels.TryGetValue(NameLabel, out var label) || label != name)
+        var isItself = pod.Metadata.Labels is { } labels && labels.TryGetValue(NameLabel, out var label) && label == name
+            && ClaimTemplates.All(t => pod.Spec.Volumes?.Any(v => v.Name == (string?)t["metadata"]!["name"] && v.PersistentVolumeClaim?.ClaimName == ClaimName(t, ordinal).Name) == true);
+        try
         {
-            try
+            if (!isItself) await EnsureClaimsAsync(name, ordinal, cancel);
+            var ownersChanged = await SetClaimOwnersAsync(name, pod.Metadata.Uid, ordinal, false, cancel);
+            if (isItself && !ownersChanged) return;
+            if (!isItself && pods.FindObject(pod.NamespacedName())?.ToTree() is { } body)
             {
-                var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid, ["labels"] = IdentityLabels(name, ordinal) } };
-                writes.Wrote(owner.Name, pods, await context.Client.StrategicPatchAsync(Resources.Pods, pod.NamespacedName(), patch, null, cancel));
-                Tell("Update", name, null);
+                Identify(body, name, ordinal);
+                Mount(body["spec"]!.AsObject(), ordinal);
+                writes.Wrote(owner.Name, pods, await context.Client.UpdateAsync(Resources.Pods, body, null, cancel));
             }
-            catch (StatusException e)
-            {
-                Tell("Update", name, e);
-                throw;
-            }
+            Tell("Update", name, null);
         }
-        await SetClaimOwnersAsync(name, pod.Metadata.Uid, ordinal, false, cancel);
+        catch (StatusException e) when (!e.IsConflict)
+        {
+            Tell("Update", name, e);
+            throw;
+        }
     }
 
     private async Task DeleteAsync(V1Pod pod, CancellationToken cancel)
@@ -177,9 +185,24 @@ internal sealed class StatefulSetWork(
         return body;
     }
 
-    private async Task SetClaimOwnersAsync(string podName, string podUid, int ordinal, bool isCondemned, CancellationToken cancel)
+    private async Task OwnClaimsAsync(string podName, string podUid, int ordinal, CancellationToken cancel)
+    {
+        try
+        {
+            await SetClaimOwnersAsync(podName, podUid, ordinal, false, cancel);
+        }
+        catch (StatusException e) when (!e.IsConflict)
+        {
+            Tell("Update", podName, e);
+            throw;
+        }
+    }
+
+    /// <returns>True: owners changed.</returns>
+    private async Task<bool> SetClaimOwnersAsync(string podName, string podUid, int ordinal, bool isCondemned, CancellationToken cancel)
     {
         var pod = new Owner(Resources.Pods, new NamespacedName(owner.Name.Namespace, podName), podUid);
+        var hasChanged = false;
         foreach (var template in ClaimTemplates)
         {
             var name = ClaimName(template, ordinal);
@@ -195,14 +218,14 @@ internal sealed class StatefulSetWork(
             try
             {
                 writes.Wrote(owner.Name, claims, await context.Client.UpdateAsync(Resources.PersistentVolumeClaims, claimTree, null, cancel));
+                hasChanged = true;
             }
             catch (StatusException e)
             {
-                var told = new StatusException(e.Status with { Message = $"could not update claim {name.Name} for delete policy ownerRefs: {e.Message}" });
-                if (!e.IsConflict) Tell("Update", podName, told);
-                throw told;
+                throw new StatusException(e.Status with { Message = $"could not update claim {name.Name} for delete policy ownerRefs: {e.Message}" });
             }
         }
+        return hasChanged;
     }
 
     private void Mount(JsonObject spec, int ordinal)
@@ -219,10 +242,9 @@ internal sealed class StatefulSetWork(
     private static void Identify(JsonObject body, string podName, int ordinal)
     {
         if (body["metadata"]!["labels"] is not JsonObject labels) body["metadata"]!["labels"] = labels = [];
-        foreach (var (key, value) in IdentityLabels(podName, ordinal)) labels[key] = value!.DeepClone();
+        labels[NameLabel] = podName;
+        labels[IndexLabel] = ordinal.ToString(CultureInfo.InvariantCulture);
     }
-
-    private static JsonObject IdentityLabels(string podName, int ordinal) => new() { [NameLabel] = podName, [IndexLabel] = ordinal.ToString(CultureInfo.InvariantCulture) };
 
     private string PodName(int ordinal) => string.Create(CultureInfo.InvariantCulture, $"{owner.Name.Name}-{ordinal}");
 

@@ -39,5 +39,8 @@ internal static class PodFacts
     public static IEnumerable<string> ClaimNames(this V1Pod pod) => (pod.Spec.Volumes ?? [])
         .Select(v => v.PersistentVolumeClaim?.ClaimName ?? (v.Ephemeral is null ? null : $"{pod.Metadata.Name}-{v.Name}")).OfType<string>();
 
-    public static int RestartsMax(this V1Pod pod) => pod.Status?.ContainerStatuses?.Select(c => c.RestartCount).DefaultIfEmpty().Max() ?? 0;
+    public static int RestartsMax(this V1Pod pod) => (pod.Status?.ContainerStatuses ?? []).Select(c => c.RestartCount).DefaultIfEmpty().Max();
+
+    public static int SidecarRestartsMax(this V1Pod pod) => pod.Spec.InitContainers is not { Count: > 0 } initial || pod.Status?.InitContainerStatuses is not { Count: > 0 } statuses ? 0
+        : statuses.Where(s => initial.Any(c => c.Name == s.Name && c.RestartPolicy == "Always")).Select(s => s.RestartCount).DefaultIfEmpty().Max();
 }

@@ -33,24 +33,26 @@ public sealed class RollingUpdateTests
     }
 
     [Theory]
-    [InlineData("nothing goes while the new Pod is not available", 10, 3, 2, "3/0", "10/10", "10→8")]
-    [InlineData("two may be unavailable at once", 10, 0, 2, "0/0", "10/10", "10→8")]
-    [InlineData("those that serve nobody go first", 10, 3, 2, "2/0", "8/4 3/3", "8→5")]
+    [InlineData("nothing goes while the new Pod is not available", 10, 3, 2, "3/0", "10/10", "8")]
+    [InlineData("two may be unavailable at once", 10, 0, 2, "0/0", "10/10", "8")]
+    [InlineData("those that serve nobody go first", 10, 3, 2, "2/0", "8/4 3/3", "5")]
     [InlineData("a crash loop of the new set stops it", 10, 3, 2, "5/0", "8/8", "")]
-    [InlineData("rolled back: what never came up goes", 10, 3, 2, "8/8", "5/0", "5→0")]
-    [InlineData("all new ones serve: the rest goes", 4, 1, 1, "4/4", "1/1", "1→0")]
+    [InlineData("rolled back: what never came up goes", 10, 3, 2, "8/8", "5/0", "0")]
+    [InlineData("all new ones serve: the rest goes", 4, 1, 1, "4/4", "1/1", "0")]
+    [InlineData("of one set first what serves nobody, then what serves: two steps", 10, 3, 2, "3/0", "10/9", "9, 8")]
+    [InlineData("of two sets the broken one first", 10, 3, 2, "0/0", "10/10 3/0", "old1: 0, old0: 8")]
     public void Old_sets_shrink_as_far_as_enough_remain(string because, int wanted, int surge, int unavailable, string newSet, string oldSets, string expected)
     {
         Assert.NotEmpty(because);
         var old = oldSets.Split(' ').Select((text, i) => Set($"old{i}", text)).ToList();
         var scales = RollingUpdate.OldSets(wanted, new Fenceposts(surge, unavailable), Set("new", newSet), old);
-        Assert.Equal(expected, string.Join(' ', scales.Select(s => $"{s.Set.Replicas}→{s.Replicas}")));
+        Assert.Equal(expected, string.Join(", ", scales.Select(s => expected.Contains(':') ? $"{s.Set.Name}: {s.Replicas}" : $"{s.Replicas}")));
     }
 
     [Theory]
     [InlineData("one active set gets it all", 5, "3/3", "0/0", "new→5")]
     [InlineData("grown by half: each by half, what is left over goes to the larger", 15, "5/5", "5/5", "new→8 old0→7")]
-    [InlineData("shrunk to half: the rest is taken from the older", 5, "5/5", "5/5", "new→2 old0→3")]
+    [InlineData("shrunk to half: the rest is taken from the older", 5, "5/5", "5/5", "new→3 old0→2")]
     [InlineData("to none", 0, "5/5", "5/5", "new→0 old0→0")]
     public void A_scaled_rollout_scales_in_proportion(string because, int wanted, string newSet, string oldSet, string expected)
     {
@@ -111,7 +113,7 @@ public sealed class RollingUpdateTests
         if (desired is { } d) annotations["deployment.kubernetes.io/desired-replicas"] = $"{d}";
         if (max is { } m) annotations["deployment.kubernetes.io/max-replicas"] = $"{m}";
         return ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""
-            {"metadata":{"name":"{{{name}}}","namespace":"d","creationTimestamp":"2024-01-01T00:00:00Z","annotations":{{{annotations.ToJsonString()}}} },
+            {"metadata":{"name":"{{{name}}}","namespace":"d","creationTimestamp":"2024-01-0{{{(name == "new" ? 2 : 1)}}}T00:00:00Z","annotations":{{{annotations.ToJsonString()}}} },
              "spec":{"replicas":{{{numbers[0]}}} },"status":{"replicas":{{{numbers[0]}}},"availableReplicas":{{{numbers[1]}}},"readyReplicas":{{{numbers[1]}}} } }
             """), () => int.Parse(numbers[0]));
     }

@@ -38,6 +38,18 @@ public sealed class JobScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task While_the_next_Pod_waits_none_is_said_to_be_active()
+    {
+        await CreateAsync("\"backoffLimit\":2", completions: 2, parallelism: 2);
+        await _scenario.Time.UntilAsync(0.5, async () => (int?)(await StatusAsync())["active"] == 2);
+        await FailAsync((await ActiveAsync())[0]);
+        // As upstream counts: the other one runs all the while.
+        await _scenario.Time.UntilAsync(0.25, async () => await StatusAsync() is var s && (int?)s["failed"] == 1 && s["active"] is null);
+        Assert.Single(await ActiveAsync());
+        await _scenario.Time.UntilAsync(1, async () => (int?)(await StatusAsync())["active"] == 2);
+    }
+
+    [Fact]
     public async Task The_deadline_counts_from_the_start_and_ends_what_runs()
     {
         await CreateAsync("\"backoffLimit\":6,\"activeDeadlineSeconds\":100");
@@ -94,8 +106,8 @@ public sealed class JobScenarioTests : IAsyncLifetime
         Assert.NotNull(await cleaner.FindAsync(Resources.Jobs, "kept", "d"));
     }
 
-    private async Task CreateAsync(string fields, int completions = 1, string mode = "NonIndexed") => await _scenario.CreateAsync(Resources.Jobs, $$$"""
-        {"metadata":{"name":"sum","namespace":"d"},"spec":{"completions":{{{completions}}},"parallelism":1,"completionMode":"{{{mode}}}",{{{fields}}},"selector":{"matchLabels":{"job":"sum"} },
+    private async Task CreateAsync(string fields, int completions = 1, string mode = "NonIndexed", int parallelism = 1) => await _scenario.CreateAsync(Resources.Jobs, $$$"""
+        {"metadata":{"name":"sum","namespace":"d"},"spec":{"completions":{{{completions}}},"parallelism":{{{parallelism}}},"completionMode":"{{{mode}}}",{{{fields}}},"selector":{"matchLabels":{"job":"sum"} },
          "template":{"metadata":{"labels":{"job":"sum"} },"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]} } } }
         """);
 

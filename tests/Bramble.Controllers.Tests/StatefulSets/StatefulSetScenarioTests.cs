@@ -53,6 +53,40 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task In_parallel_only_the_successor_waits_for_the_claim_of_its_predecessor()
+    {
+        await _scenario.CreateAsync(Resources.PersistentVolumeClaims, """
+            {"metadata":{"name":"data-db-0","namespace":"d","ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"db-0","uid":"gone","controller":true}]},"spec":{} }
+            """);
+        await CreateAsync("\"whenDeleted\":\"Retain\",\"whenScaled\":\"Delete\"", management: "Parallel");
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-1", "d") is not null);
+        Assert.Null(await _scenario.FindAsync(Resources.Pods, "db-0", "d"));
+        await _scenario.Api.DeleteAsync(Resources.PersistentVolumeClaims, new NamespacedName("d", "data-db-0"), new DeleteQuery(), default);
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-0", "d") is not null);
+    }
+
+    [Fact]
+    public async Task A_new_retention_policy_is_told_as_an_update_of_the_Pod()
+    {
+        var set = await CreateAsync("\"whenDeleted\":\"Retain\",\"whenScaled\":\"Retain\"");
+        await RunAsync(0);
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-1", "d") is not null);
+        await _scenario.Api.ChangeAsync(Resources.StatefulSets, new NamespacedName("d", "db"), t => t["spec"]!["persistentVolumeClaimRetentionPolicy"]!["whenDeleted"] = "Delete");
+        await EventuallyAsync(async () => (await OwnersAsync("data-db-0")).SequenceEqual([set.Uid]));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains("SuccessfulUpdate: Update Pod db-0 in StatefulSet db successful"));
+    }
+
+    [Fact]
+    public async Task A_Pod_whose_name_is_none_of_the_sets_is_released()
+    {
+        var set = await CreateAsync("");
+        await _scenario.CreateAsync(Resources.Pods, $$$"""
+            {"metadata":{"name":"other-0","namespace":"d","labels":{"app":"db"},"ownerReferences":[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db","uid":"{{{set.Uid}}}","controller":true}]},"spec":{} }
+            """);
+        await EventuallyAsync(async () => (await _scenario.FindAsync(Resources.Pods, "other-0", "d"))!["metadata"]!["ownerReferences"] is not JsonArray { Count: > 0 });
+    }
+
+    [Fact]
     public async Task The_next_Pod_waits_for_minReadySeconds_of_the_one_before()
     {
         await CreateAsync("", minReadySeconds: 30);
@@ -75,8 +109,8 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
         await EventuallyAsync(async () => (string?)(await StatusAsync())["currentRevision"] == $"db-{hash}");
     }
 
-    private async Task<KubeObject> CreateAsync(string retention, int minReadySeconds = 0) => await _scenario.CreateAsync(Resources.StatefulSets, $$$"""
-        {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":2,"serviceName":"db","minReadySeconds":{{{minReadySeconds}}},"selector":{"matchLabels":{"app":"db"} },"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0} },
+    private async Task<KubeObject> CreateAsync(string retention, int minReadySeconds = 0, string management = "OrderedReady") => await _scenario.CreateAsync(Resources.StatefulSets, $$$"""
+        {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":2,"serviceName":"db","podManagementPolicy":"{{{management}}}","minReadySeconds":{{{minReadySeconds}}},"selector":{"matchLabels":{"app":"db"} },"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0} },
          "persistentVolumeClaimRetentionPolicy":{ {{{retention}}} },"volumeClaimTemplates":[{"metadata":{"name":"data"},"spec":{"accessModes":["ReadWriteOnce"]} }],
          "template":{"metadata":{"labels":{"app":"db"} },"spec":{"containers":[{"name":"c","image":"v1"}]} } } }
         """);

@@ -1,0 +1,49 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+
+namespace Bramble.ApiServer.Tests.Verbs;
+
+/// <summary>A scale is another look at its parent: its writes are updates of the parent, with all that goes with one.</summary>
+public sealed class ScaleTests
+{
+    public static TheoryData<string> Kinds => ["Deployment", "ReplicaSet", "StatefulSet", "ReplicationController"];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_new_number_is_a_new_generation_and_the_same_one_is_none(string kind)
+    {
+        var resource = kind switch
+        {
+            "Deployment" => Resources.Deployments,
+            "ReplicaSet" => Resources.ReplicaSets,
+            "StatefulSet" => (ResourceId)Resources.StatefulSets,
+            _ => Resources.ReplicationControllers,
+        };
+        await using var api = await InMemoryApi.StartAsync();
+        var cancel = TestContext.Current.CancellationToken;
+        await api.Client.CreateAsync(Resources.Namespaces, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "d" } }, cancel);
+        var labels = new JsonObject { ["app"] = "web" };
+        await api.Client.CreateAsync(resource, new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["name"] = "web", ["namespace"] = "d" },
+            ["spec"] = new JsonObject
+            {
+                ["replicas"] = 1,
+                ["selector"] = resource.Group.Length == 0 ? labels.DeepClone() : new JsonObject { ["matchLabels"] = labels.DeepClone() },
+                ["template"] = new JsonObject { ["metadata"] = new JsonObject { ["labels"] = labels }, ["spec"] = new JsonObject { ["containers"] = new JsonArray((JsonNode)new JsonObject { ["name"] = "c", ["image"] = "i" }) } },
+            },
+        }, cancel);
+        Assert.Equal((1, 2, 2, 3), (await GenerationAsync(), await ScaleAsync(3), await ScaleAsync(3), await ScaleAsync(0)));
+
+        async Task<long?> ScaleAsync(int replicas)
+        {
+            var scale = new JsonObject { ["apiVersion"] = "autoscaling/v1", ["kind"] = "Scale", ["metadata"] = new JsonObject { ["name"] = "web", ["namespace"] = "d" }, ["spec"] = new JsonObject { ["replicas"] = replicas } };
+            await api.Client.UpdateAsync(resource, new NamespacedName("d", "web"), scale, "scale", cancel);
+            return await GenerationAsync();
+        }
+
+        async Task<long?> GenerationAsync() => (long?)(await api.Client.FindAsync(resource, new NamespacedName("d", "web"), cancel))!.ToTree()["metadata"]!["generation"];
+    }
+}

@@ -1,0 +1,96 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using static Bramble.Controllers.Tests.ControllerScenario;
+
+namespace Bramble.Controllers.Tests.CronJobs;
+
+/// <summary>CronJobs over time. The clock begins at noon.</summary>
+public sealed class CronJobScenarioTests : IAsyncLifetime
+{
+    private static readonly NamespacedName Tick = new("d", "tick");
+    private readonly ControllerScenario _scenario = Start("cronjob-controller");
+
+    public ValueTask InitializeAsync()
+    {
+        _scenario.Api.Clock = _scenario.Time;
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync() => _scenario.DisposeAsync();
+
+    [Fact]
+    public async Task A_new_schedule_begins_with_its_next_time()
+    {
+        await CreateAsync("1 12 1 1 *");
+        var first = await NextAsync();
+        _scenario.Time.Advance(TimeSpan.FromMinutes(190));
+        await _scenario.Api.ChangeAsync(Resources.CronJobs, Tick, t => t["spec"]!["schedule"] = "0 * * * *");
+        // 15:00 was before the change: not it is started but 16:00.
+        await _scenario.Time.UntilAsync(60, async () => (await JobsAsync()).Count > 1);
+        var job = Assert.Single(await JobsAsync(), j => (string?)j["metadata"]!["name"] != first);
+        Assert.Equal("2024-01-01T16:00:00Z", (string?)job["metadata"]!["annotations"]!["batch.kubernetes.io/cronjob-scheduled-timestamp"]);
+    }
+
+    [Fact]
+    public async Task Of_a_Job_that_is_not_kept_only_its_end_is_noted()
+    {
+        await CreateAsync("* * * * *", "\"successfulJobsHistoryLimit\":0");
+        var job = await NextAsync();
+        await FinishAsync(job);
+        await EventuallyAsync(async () => (string?)(await StatusAsync())["lastSuccessfulTime"] is not null && (await JobsAsync()).All(j => (string?)j["metadata"]!["name"] != job));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("tick")).Contains($"SuccessfulDelete: Deleted job {job}"));
+        Assert.DoesNotContain(await _scenario.EventsAsync("tick"), e => e.StartsWith("SawCompletedJob", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_cannot_go_keeps_nothing_from_starting()
+    {
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "DELETE" && resource.Kind == "Job" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "kept for the auditors") : null;
+        await CreateAsync("* * * * *", "\"successfulJobsHistoryLimit\":0");
+        var first = await NextAsync();
+        await FinishAsync(first);
+        await _scenario.Time.UntilAsync(10, async () => (await JobsAsync()).Count == 2);
+        Assert.Contains($"FailedDelete: Deleted job: jobs.batch \"{first}\" is forbidden: kept for the auditors", await _scenario.EventsAsync("tick"));
+    }
+
+    [Fact]
+    public async Task What_was_seen_is_told_once_also_while_nothing_can_start()
+    {
+        await CreateAsync("* * * * *");
+        var first = await NextAsync();
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "Job" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no more") : null;
+        await FinishAsync(first);
+        // The next is due, and refused, and so are the attempts after it.
+        await _scenario.Time.UntilAsync(10, async () => (await _scenario.EventsAsync("tick")).Any(e => e.StartsWith("FailedCreate: Error creating job: ", StringComparison.Ordinal)));
+        Assert.Null((await StatusAsync())["active"]);
+        Assert.Single(await _scenario.EventsAsync("tick"), e => e == $"SawCompletedJob: Saw completed job: {first}, condition: Complete");
+    }
+
+    private async Task CreateAsync(string schedule, string fields = "\"successfulJobsHistoryLimit\":3") => await _scenario.CreateAsync(Resources.CronJobs, $$$"""
+        {"metadata":{"name":"tick","namespace":"d"},"spec":{"schedule":"{{{schedule}}}","concurrencyPolicy":"Allow",{{{fields}}},
+         "jobTemplate":{"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]} } } } } }
+        """);
+
+    /// <returns>The name of the first Job, when the status has it.</returns>
+    private async Task<string> NextAsync()
+    {
+        await _scenario.Time.UntilAsync(10, async () => (await StatusAsync())["active"] is JsonArray { Count: 1 });
+        return (string)(await StatusAsync())["active"]![0]!["name"]!;
+    }
+
+    private async Task FinishAsync(string job)
+    {
+        var now = KubeTime.Seconds(_scenario.Time.GetUtcNow());
+        await _scenario.Api.ChangeAsync(Resources.Jobs, new NamespacedName("d", job), t => t["status"] = new JsonObject
+        {
+            ["completionTime"] = now,
+            ["conditions"] = new JsonArray((JsonNode)new JsonObject { ["type"] = "Complete", ["status"] = "True", ["lastTransitionTime"] = now }),
+        });
+    }
+
+    private async Task<List<JsonNode>> JobsAsync() => [.. (await _scenario.Api.ListAsync(Resources.Jobs, new ListQuery("d"), default)).Items.Select(j => j.ToTree())];
+
+    private async Task<JsonObject> StatusAsync() => (await _scenario.FindAsync(Resources.CronJobs, "tick", "d"))!["status"] as JsonObject ?? [];
+}

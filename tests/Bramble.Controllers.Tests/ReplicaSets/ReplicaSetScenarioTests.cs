@@ -1,0 +1,32 @@
+using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
+using Bramble.Api.Naming;
+using Bramble.Client;
+using Bramble.Controllers.Workloads;
+using static Bramble.Controllers.Tests.ControllerScenario;
+
+namespace Bramble.Controllers.Tests.ReplicaSets;
+
+public sealed class ReplicaSetScenarioTests
+{
+    [Theory]
+    [InlineData("CREATE", 3, "FailedCreate: pods is forbidden: no", "FailedCreate: Error creating: pods is forbidden: no")]
+    [InlineData("DELETE", 0, "FailedDelete: unable to delete pods: pods \"POD\" is forbidden: no", "FailedDelete: Error deleting: pods \"POD\" is forbidden: no")]
+    public async Task What_is_refused_is_in_the_status_and_in_an_event_until_it_is_allowed(string verb, int replicas, string condition, string told)
+    {
+        await using var scenario = Start("replicaset-controller");
+        await scenario.CreateAsync(Resources.ReplicaSets, """
+            {"metadata":{"name":"web","namespace":"d"},"spec":{"replicas":1,"selector":{"matchLabels":{"app":"web"} },"template":{"metadata":{"labels":{"app":"web"} },"spec":{"containers":[{"name":"c","image":"i"}]} } } }
+            """);
+        await EventuallyAsync(async () => (int?)(await StatusAsync())["replicas"] == 1);
+        var pod = (await scenario.Api.ListAsync(Resources.Pods, new ListQuery("d"), default)).Items[0].Name.Name;
+        scenario.Api.Refuses = (what, resource, name) => what == verb && resource.Kind == "Pod" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        await scenario.Api.ChangeAsync(Resources.ReplicaSets, new NamespacedName("d", "web"), t => t["spec"]!["replicas"] = replicas);
+        await EventuallyAsync(async () => (await StatusAsync()).Condition("ReplicaFailure") is { } c && $"{c["reason"]}: {c["message"]}" == condition.Replace("POD", pod));
+        await EventuallyAsync(async () => (await scenario.EventsAsync("web")).Contains(told.Replace("POD", pod)));
+        scenario.Api.Refuses = null;
+        await scenario.Time.UntilAsync(1, async () => await StatusAsync() is var s && s.Condition("ReplicaFailure") is null && (int?)s["replicas"] == replicas);
+
+        async Task<JsonObject> StatusAsync() => (await scenario.FindAsync(Resources.ReplicaSets, "web", "d"))!["status"] as JsonObject ?? [];
+    }
+}
