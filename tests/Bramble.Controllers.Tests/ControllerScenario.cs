@@ -32,10 +32,18 @@ internal sealed class ControllerScenario : IAsyncDisposable
     public static ControllerScenario Start(string identity, TestCluster? api = null, ControllersConfig? config = null, IReadOnlyList<JsonObject>? rules = null) =>
         new(identity, config ?? new ControllersConfig([], "CA"), [.. rules ?? RoleCheckedClient.RulesOf(identity == "system:apiserver" ? "cluster-admin" : $"system:controller:{identity}"), .. RoleCheckedClient.RulesOf("system:basic-user")], api ?? new TestCluster());
 
+    /// <summary>Returns when the controller's own copies have it too. The watches of two kinds are not in step: what is made next may be seen first, and the
+    /// controller would try again after a time that this clock does not reach.</summary>
     public async Task<KubeObject> CreateAsync(ResourceId resource, string json)
     {
         var body = JsonNode.Parse(json)!.AsObject();
-        return await Api.CreateAsync(resource, new NamespacedName((string?)body["metadata"]!["namespace"] ?? "", (string?)body["metadata"]!["name"] ?? ""), body, null, default);
+        var name = new NamespacedName((string?)body["metadata"]!["namespace"] ?? "", (string?)body["metadata"]!["name"] ?? "");
+        var created = await Api.CreateAsync(resource, name, body, null, default);
+        var copies = _informers.ForObjects(resource);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        // A controller may have removed it already.
+        await copies.WaitUntilAsync(() => copies.FindObject(created.Name) is not null || Api.FindAsync(resource, created.Name, default) is { IsCompleted: true, Result: null }, limit.Token);
+        return created;
     }
 
     public async Task<JsonNode?> FindAsync(ResourceId resource, string name, string ns = "") => (await Api.FindAsync(resource, new NamespacedName(ns, name), default))?.ToTree();
