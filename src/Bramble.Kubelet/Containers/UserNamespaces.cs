@@ -69,6 +69,6 @@ internal sealed class UserNamespaces(string podsDirectory, int podsMax, RuntimeS
         Directory.CreateDirectory(Path.Combine(podsDirectory, uid));
         CheckpointFile.Write(FileOf(uid), new JsonObject { ["uidMappings"] = Mapping(), ["gidMappings"] = Mapping() }.ToJsonString());
 
-        JsonArray Mapping() => [new JsonObject { ["hostId"] = first, ["containerId"] = 0, ["length"] = IdsPerPod }];
+        JsonArray Mapping() => new(new JsonObject { ["hostId"] = first, ["containerId"] = 0, ["length"] = IdsPerPod });
     }
 }
