@@ -220,8 +220,9 @@ internal sealed class JobLook(
         (int, Exception?) Later(TimeSpan delay)
         {
             _requeue = _requeue.Or(delay);
-            // As upstream counts: while the next Pods wait, none is said to be active.
-            return (0, null);
+            // As upstream counts: while the next Pods wait, none is said to be active. But never fewer than are ready: the API refuses such a status, and what
+            // failed would not be counted until the wait is over.
+            return (_ready > 0 ? active : 0, null);
         }
     }
 
