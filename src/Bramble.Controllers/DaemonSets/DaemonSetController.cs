@@ -143,9 +143,7 @@ internal sealed class DaemonSetController : IReconciler
         }
         if (change.Old?.ControllerRef() is { Kind: "DaemonSet" } before) _context.Queue.Add(new NamespacedName(change.Name.Namespace, before.Name));
         if (change.New is { Metadata.Labels: { Count: > 0 } labels })
-            foreach (var set in _sets.List(change.Name.Namespace))
-                if (_sets.FindObject(set.NamespacedName())?.ToTree() is { } tree && LabelSelector.FromObject(tree["spec"]?["selector"] as JsonObject) is { IsEmpty: false } selector && selector.Matches(labels))
-                    _context.Queue.Add(set.NamespacedName());
+            foreach (var set in _sets.Selecting(change.Name.Namespace, labels)) _context.Queue.Add(set);
     }
 
     private void NodeChanged(ObjectChange<V1Node> change)

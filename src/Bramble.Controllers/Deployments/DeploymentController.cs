@@ -78,10 +78,7 @@ internal sealed class DeploymentController : IReconciler
             return;
         }
         if (change.New is null || set.Metadata.Labels is not { Count: > 0 } labels) return;
-        foreach (var deployment in _deployments.List(change.Name.Namespace))
-            if (_deployments.FindObject(deployment.NamespacedName())?.ToTree() is { } tree
-                && LabelSelector.FromObject(tree["spec"]?["selector"] as JsonObject) is { IsEmpty: false } selector && selector.Matches(labels))
-                _context.Queue.Add(deployment.NamespacedName());
+        foreach (var deployment in _deployments.Selecting(change.Name.Namespace, labels)) _context.Queue.Add(deployment);
     }
 
     /// <summary>Recreate waits for the last old Pod to be gone.</summary>

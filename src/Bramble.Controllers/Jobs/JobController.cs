@@ -91,12 +91,8 @@ internal sealed class JobController : IReconciler
         }
         AddOrphan(pod);
         if (pod.IsBeingDeleted() || pod.Metadata.Labels is not { Count: > 0 } labels) return;
-        foreach (var job in _jobs.List(change.Name.Namespace))
-            if (Selects(job, labels)) AddJob(change.Name.Namespace, job.Metadata.Name);
+        foreach (var job in _jobs.Selecting(change.Name.Namespace, labels)) AddJob(job.Namespace, job.Name);
     }
-
-    private bool Selects(V1Job job, IDictionary<string, string> labels) =>
-        _jobs.FindObject(job.NamespacedName())?.ToTree()["spec"]?["selector"] is JsonObject selector && LabelSelector.FromObject(selector) is { IsEmpty: false } wanted && wanted.Matches(labels);
 
     private void AddJob(string ns, string name) => _context.Queue.AddAfter(new NamespacedName(ns, name), PodChangesPeriod);
 
@@ -114,7 +110,7 @@ internal sealed class JobController : IReconciler
             // The copy of Jobs may lag behind the Pod's: only the API's answer counts.
             if (await _context.Client.FindAsync(Resources.Jobs, new NamespacedName(name.Namespace, owner.Name), cancel) is { } job && job.Uid == owner.Uid && !IsOthers(job.Model<V1Job>())) return;
         }
-        else if (pod.Metadata.Labels is { } labels && _jobs.List(name.Namespace).Any(j => Selects(j, labels)))
+        else if (pod.Metadata.Labels is { } labels && _jobs.Selecting(name.Namespace, labels).Any())
         {
             return;     // about to be adopted
         }

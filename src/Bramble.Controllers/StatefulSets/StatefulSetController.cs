@@ -74,8 +74,6 @@ internal sealed class StatefulSetController : IReconciler
             if (version?.ControllerRef() is { Kind: "StatefulSet" } owner) _context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
         if (change.New is not { } pod || pod.ControllerRef() is not null || pod.IsBeingDeleted() || pod.Metadata.Labels is not { Count: > 0 } labels) return;
         // An orphan: whose it could be looks at it.
-        foreach (var set in _sets.List(change.Name.Namespace))
-            if (_sets.FindObject(set.NamespacedName())?.ToTree() is { } tree && LabelSelector.FromObject(tree["spec"]?["selector"] as JsonObject) is { IsEmpty: false } selector && selector.Matches(labels))
-                _context.Queue.Add(set.NamespacedName());
+        foreach (var set in _sets.Selecting(change.Name.Namespace, labels)) _context.Queue.Add(set);
     }
 }
