@@ -7,7 +7,7 @@ internal sealed class RuntimeSupport
 
     public void Update(StatusResponse status) => Volatile.Write(ref _last, status);
 
-    public IReadOnlyList<RuntimeHandler> Handlers => Volatile.Read(ref _last)?.RuntimeHandlers is { } handlers ? [.. handlers] : [];
+    public IReadOnlyList<RuntimeHandler> Handlers => Volatile.Read(ref _last)?.RuntimeHandlers is { } handlers ? handlers : [];
 
     /// <summary>Null: it does not say.</summary>
     public bool? SupplementalGroupsPolicy => Volatile.Read(ref _last)?.Features?.SupplementalGroupsPolicy;

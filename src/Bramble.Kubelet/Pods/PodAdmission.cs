@@ -8,6 +8,9 @@ internal static class PodAdmission
     /// <summary>How the message of a failed pod begins.</summary>
     public const string Rejected = "Pod was rejected: ";
 
+    /// <summary>Only the reason, without that.</summary>
+    public static string Why(string message) => message.Replace(Rejected, "", StringComparison.Ordinal);
+
     /// <param name="others">Pods that run here and have not ended.</param>
     /// <returns>Null: admitted. Else the reason and message of its failure.</returns>
     public static (string Reason, string Message)? Decide(V1Pod pod, V1Node node, IReadOnlyCollection<V1Pod> others)
@@ -27,12 +30,12 @@ internal static class PodAdmission
             var capacity = PodSpecs.Amount(allocatable, resource);
             if (requested + used > capacity && !critical) return Out(resource, Shown(resource, requested), Shown(resource, used), Shown(resource, capacity));
         }
-        if (!NodeSelection.Matches(pod.Spec, node)) return ("NodeAffinity", "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
+        if (!NodeSelection.Matches(pod.Spec, node)) return ("NodeAffinity", Rejected + "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
         foreach (var taint in node.Spec?.Taints ?? [])
         {
             if (taint.Effect != "NoExecute" || critical) continue;
             if (!(pod.Spec.Tolerations ?? []).Any(t => Tolerates(t, taint)))
-                return ("TaintToleration", "Pod was rejected: Predicate TaintToleration failed: node(s) had untolerated taint(s)");
+                return ("TaintToleration", Rejected + "Predicate TaintToleration failed: node(s) had untolerated taint(s)");
         }
         return null;
     }
@@ -46,7 +49,7 @@ internal static class PodAdmission
     private static decimal Shown(string resource, decimal amount) => resource == "cpu" ? amount * 1000 : amount;
 
     private static (string, string) Out(string resource, decimal requested, decimal used, decimal capacity) =>
-        ($"OutOf{resource}", FormattableString.Invariant($"Pod was rejected: Node didn't have enough resource: {resource}, requested: {requested:0}, used: {used:0}, capacity: {capacity:0}"));
+        ($"OutOf{resource}", FormattableString.Invariant($"{Rejected}Node didn't have enough resource: {resource}, requested: {requested:0}, used: {used:0}, capacity: {capacity:0}"));
 
     private static bool Tolerates(V1Toleration t, V1Taint taint) =>
         (string.IsNullOrEmpty(t.Effect) || t.Effect == taint.Effect)

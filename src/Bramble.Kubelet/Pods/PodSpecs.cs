@@ -131,7 +131,7 @@ internal static class PodSpecs
     {
         var total = spec.Resources?.Requests?.ContainsKey(name) == true
             ? Amount(spec.Resources.Requests, name)
-            : Together(spec, c => c.Resources?.Requests?.ContainsKey(name) == true ? Amount(c.Resources.Requests, name) : Amount(c.Resources?.Limits, name));
+            : spec.Together(c => c.Resources?.Requests?.ContainsKey(name) == true ? Amount(c.Resources.Requests, name) : Amount(c.Resources?.Limits, name));
         return total + Amount(spec.Overhead, name);
     }
 
@@ -140,10 +140,11 @@ internal static class PodSpecs
     {
         decimal Of(V1Container c) => Amount(c.Resources?.Limits, name);
         if (Amount(spec.Resources?.Limits, name) is > 0 and var whole) return whole + Amount(spec.Overhead, name);
-        return spec.Containers.Concat(spec.InitContainers ?? []).All(c => Of(c) > 0) ? Together(spec, Of) + Amount(spec.Overhead, name) : 0;
+        return spec.Containers.Concat(spec.InitContainers ?? []).All(c => Of(c) > 0) ? spec.Together(Of) + Amount(spec.Overhead, name) : 0;
     }
 
-    private static decimal Together(V1PodSpec spec, Func<V1Container, decimal> amount)
+    /// <summary>Apps and sidecars together, or an init container with the sidecars before it, whatever is more (KEP-753).</summary>
+    public static decimal Together(this V1PodSpec spec, Func<V1Container, decimal> amount)
     {
         decimal sidecars = 0, initPeak = 0;
         foreach (var init in spec.InitContainers ?? [])

@@ -50,7 +50,7 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
             else if (!pod.Status.IsTerminalPhase() && IsNew(pod) && node() is { } self
                 && PodAdmission.Decide(pod, self, [.. Active.Where(w => !w.IsEnding).Select(w => w.Pod)]) is var (reason, message))
             {
-                parts.Tell(pod, null, "Warning", reason, message.Replace(PodAdmission.Rejected, "", StringComparison.Ordinal));
+                parts.Tell(pod, null, "Warning", reason, PodAdmission.Why(message));
                 worker.End(new PodEnd(GraceSeconds: 0, Reason: reason, Message: message));
             }
             Start(worker);
@@ -73,7 +73,7 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
                 var now = parts.Time.GetUtcNow().UtcDateTime;
                 if (PodAdmission.Decide(desired, self, [.. Active.Where(w => w != worker).Select(w => w.Pod)]) is var (_, message))
                 {
-                    message = message.Replace(PodAdmission.Rejected, "", StringComparison.Ordinal);
+                    message = PodAdmission.Why(message);
                     if (!worker.Resize.Defer(message, now)) continue;
                     parts.Tell(desired, null, "Warning", "ResizeDeferred", ResizeMessage.Of("Pod resize Deferred", desired, desired.Metadata.Generation ?? 0, message));
                 }

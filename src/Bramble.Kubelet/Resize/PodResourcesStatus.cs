@@ -30,52 +30,21 @@ internal static class PodResourcesStatus
         status.Resources = new() { Requests = Shown(shownRequests), Limits = Shown(shownLimits) };
     }
 
-    private static Dictionary<string, Quantity> Own(IDictionary<string, ResourceQuantity>? amounts)
-    {
-        var own = new Dictionary<string, Quantity>(StringComparer.Ordinal);
-        foreach (var (name, amount) in amounts ?? new Dictionary<string, ResourceQuantity>()) own[name] = Quantity.Parse(amount.ToString());
-        return own;
-    }
+    private static Dictionary<string, Quantity> Own(IDictionary<string, ResourceQuantity>? amounts) =>
+        (amounts ?? new Dictionary<string, ResourceQuantity>()).ToDictionary(a => a.Key, a => Quantity.Parse(a.Value.ToString()), StringComparer.Ordinal);
 
-    /// <summary>Apps and sidecars together, or an init container with the sidecars before it; the pod's own amounts count instead; and the overhead.</summary>
+    /// <summary>Every resource that any container names, as upstream writes it: in the notation of the first. The pod's own amounts count instead; and the overhead.</summary>
     private static Dictionary<string, Quantity> Sum(V1Pod pod, Func<V1ResourceRequirements, IDictionary<string, ResourceQuantity>?> list)
     {
-        var total = new Dictionary<string, Quantity>(StringComparer.Ordinal);
-        foreach (var c in pod.Spec.Containers) Add(total, c);
-        var (sidecars, peak) = (new Dictionary<string, Quantity>(StringComparer.Ordinal), new Dictionary<string, Quantity>(StringComparer.Ordinal));
-        foreach (var init in pod.Spec.InitContainers ?? [])
-        {
-            var now = sidecars;
-            if (init.IsSidecar())
-            {
-                Add(total, init);
-                Add(sidecars, init);
-            }
-            else
-            {
-                now = new(sidecars, StringComparer.Ordinal);
-                Add(now, init);
-            }
-            Raise(peak, now);
-        }
-        Raise(total, peak);
-        if (pod.Spec.Resources is { } whole)
-            foreach (var (name, amount) in Own(list(whole))) total[name] = amount;
+        var total = Own(pod.Spec.Resources is { } whole ? list(whole) : null);
+        foreach (var container in pod.Spec.Containers.Concat(pod.Spec.InitContainers ?? []))
+            foreach (var (name, amount) in Own(Of(container)))
+                if (!total.ContainsKey(name)) total[name] = Quantity.FromMillis((long)(pod.Spec.Together(c => PodSpecs.Amount(Of(c), name)) * 1000), amount.Format);
         foreach (var (name, amount) in Own(pod.Spec.Overhead))
             if (total.TryGetValue(name, out var sum)) total[name] = sum + amount;
         return total;
 
-        void Add(Dictionary<string, Quantity> to, V1Container container)
-        {
-            if (container.Resources is null) return;
-            foreach (var (name, amount) in Own(list(container.Resources))) to[name] = to.TryGetValue(name, out var sum) ? sum + amount : amount;
-        }
-    }
-
-    private static void Raise(Dictionary<string, Quantity> total, Dictionary<string, Quantity> atLeast)
-    {
-        foreach (var (name, amount) in atLeast)
-            if (!total.TryGetValue(name, out var sum) || amount > sum) total[name] = amount;
+        IDictionary<string, ResourceQuantity>? Of(V1Container c) => c.Resources is null ? null : list(c.Resources);
     }
 
     private static Dictionary<string, ResourceQuantity>? Shown(Dictionary<string, Quantity> amounts) =>
