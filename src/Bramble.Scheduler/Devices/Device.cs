@@ -93,8 +93,6 @@ internal sealed class DeviceRequest(string name, string className, bool wantsAll
 /// <summary>A ResourceClaim as allocation sees it. Immutable.</summary>
 internal sealed class DeviceClaim
 {
-    public const int ConsumersMax = 256;
-
     private DeviceClaim(JsonObject tree)
     {
         Tree = tree;

@@ -60,10 +60,10 @@ public sealed class VolumeRulesTests
         V1PersistentVolume[] volumes = [Volume("big", "20Gi"), Volume("fit", "6Gi"), Volume("small", "1Gi"), Volume("taken", "5Gi", with: v => v.Spec.ClaimRef = new V1ObjectReference { Name = "x", NamespaceProperty = "y" }), Volume("far", "5Gi", zone: "z2")];
         var claim = Claim(null, c => c.Spec.StorageClassName = "local");
         var node = Some.Node("a", ("zone", "z1"));
-        Assert.Equal("fit", VolumeChoice.Best(claim, volumes, node, _ => false)!.Metadata.Name);
-        Assert.Equal("big", VolumeChoice.Best(claim, volumes, node, name => name == "fit")!.Metadata.Name);
+        Assert.Equal("fit", VolumeChoice.Best(claim, volumes, node, _ => null)!.Metadata.Name);
+        Assert.Equal("big", VolumeChoice.Best(claim, volumes, node, name => name == "fit" ? "another" : null)!.Metadata.Name);
         var reserved = Volume("own", "9Gi", with: v => v.Spec.ClaimRef = new V1ObjectReference { Name = "data", NamespaceProperty = "default" });
-        Assert.Equal("own", VolumeChoice.Best(claim, [.. volumes, reserved], node, _ => false)!.Metadata.Name);
+        Assert.Equal("own", VolumeChoice.Best(claim, [.. volumes, reserved], node, _ => null)!.Metadata.Name);
     }
 
     [Theory]
