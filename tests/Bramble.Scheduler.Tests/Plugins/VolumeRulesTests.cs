@@ -66,8 +66,54 @@ public sealed class VolumeRulesTests
         Assert.Equal("own", VolumeChoice.Best(claim, [.. volumes, reserved], node, _ => null)!.Metadata.Name);
     }
 
+    [Fact]
+    public void A_claim_that_two_Pods_wait_for_gets_one_volume()
+    {
+        var promises = new VolumePromises();
+        Class("local", "kubernetes.io/no-provisioner");
+        Claim(null, c => c.Spec.StorageClassName = "local");
+        Volume("here", zone: "z1");
+        Volume("there", zone: "z2");
+        var cluster = Some.Cluster(Some.Node("a", ("zone", "z1")), Some.Node("b", ("zone", "z2")));
+        var rule = new VolumeBinding(Storage, null!, TimeProvider.System, promises);
+        var first = rule.Prepare(Uses("data"), cluster).Filter!;
+        Assert.True(first.Filter(cluster.Find("a")!).DoesFit && first.Filter(cluster.Find("b")!).DoesFit);
+        Assert.NotNull(rule.Reserve(Uses("data"), first, cluster.Find("a")!));
+        Assert.Equal("here", Assert.Single(promises.ClaimOfVolume).Key);
+        Assert.Equal("fits", rule.Says(Uses("data", "second"), cluster, "a"));
+        Assert.Equal("node(s) didn't find available persistent volumes to bind!", rule.Says(Uses("data", "second"), cluster, "b"));
+    }
+
+    [Fact]
+    public void A_claim_that_a_Pod_names_twice_gets_one_volume()
+    {
+        var promises = new VolumePromises();
+        Class("local", "kubernetes.io/no-provisioner");
+        Claim(null, c => c.Spec.StorageClassName = "local");
+        Volume("v1");
+        Volume("v2");
+        var cluster = Some.Cluster(Some.Node("a", labels: []));
+        var pod = Some.Pod("p", with: p => p.Spec.Volumes = [Uses("data").Pod.Spec.Volumes[0], Uses("data").Pod.Spec.Volumes[0]]);
+        var rule = new VolumeBinding(Storage, null!, TimeProvider.System, promises);
+        var filter = rule.Prepare(pod, cluster).Filter!;
+        Assert.True(filter.Filter(cluster.Find("a")!).DoesFit);
+        Assert.NotNull(rule.Reserve(pod, filter, cluster.Find("a")!));
+        Assert.Single(promises.ClaimOfVolume);
+    }
+
+    [Fact]
+    public void What_is_not_decided_on_a_node_is_not_reserved_there()
+    {
+        Class("wait", "example.com/p");
+        Claim(null, c => c.Spec.StorageClassName = "wait");
+        var cluster = Some.Cluster(Some.Node("a", labels: []));
+        var rule = new VolumeBinding(Storage, null!, TimeProvider.System, new VolumePromises());
+        Assert.Equal("no pod volume found for node \"a\"", Assert.Throws<SchedulingException>(() => rule.Reserve(Uses("data"), rule.Prepare(Uses("data"), cluster).Filter!, cluster.Find("a")!)).Message);
+    }
+
     [Theory]
     [InlineData("z1", "fits")]
+    [InlineData("z2__", "fits")]
     [InlineData("z1__z3", "fits")]
     [InlineData("z2", "node(s) had no available volume zone!")]
     public void A_volume_is_used_only_in_its_zones(string zones, string expected)
