@@ -49,6 +49,7 @@ internal sealed class ResourceSlice
         Generation = (long?)spec["pool"]?["generation"] ?? 0;
         SlicesOfPool = (int?)spec["pool"]?["resourceSliceCount"] ?? 1;
         IsPerDevice = (bool?)spec["perDeviceNodeSelection"] == true;
+        Node = (string?)spec["nodeName"] ?? "";
         Counters = [.. (spec["sharedCounters"] as JsonArray ?? []).OfType<JsonObject>()];
         Devices = [.. (spec["devices"] as JsonArray ?? []).OfType<JsonObject>().Select(d => new Device(new(Driver, Pool, (string)d["name"]!), this, d))];
     }
@@ -61,6 +62,9 @@ internal sealed class ResourceSlice
 
     /// <summary>Each device names the nodes that reach it.</summary>
     public bool IsPerDevice { get; }
+
+    /// <summary>The one node that reaches its devices; empty: others do.</summary>
+    public string Node { get; }
 
     /// <summary>Sets of counters that devices of the pool share; a slice that has some has no devices.</summary>
     public IReadOnlyList<JsonObject> Counters { get; }
