@@ -1,5 +1,6 @@
 using Bramble.Client;
 using Bramble.Scheduler.Plugins;
+using Bramble.Scheduler.Queue;
 using Bramble.Scheduler.State;
 using Bramble.Scheduler.Volumes;
 using k8s.Models;
@@ -148,6 +149,57 @@ public sealed class VolumeRulesTests
         Assert.Equal("node(s) had no available disk", new VolumeRestrictions(Storage).Says(Disk("p", readOnly: false), cluster, "a"));
         Assert.Equal("fits", new VolumeRestrictions(Storage).Says(Disk("p", readOnly: true), cluster, "a"));
     }
+
+    /// <summary>A change, and which of the rules take another look at a Pod that uses the claim <c>data</c>, an ephemeral volume <c>e</c> and a disk <c>d</c>.</summary>
+    public static TheoryData<string, object, object?, object?, string> Changes => new()
+    {
+        { "its claim is there", ChangeKinds.ClaimAdded, null, Named("data"), "Binding Zone Limits Restrictions" },
+        { "its claim changed", ChangeKinds.ClaimChanged, Named("data"), Named("data"), "Binding Zone" },
+        { "the ephemeral volume's claim is there", ChangeKinds.ClaimAdded, null, Named("p-e"), "Binding Limits" },
+        { "another claim", ChangeKinds.ClaimAdded, null, Named("other"), "" },
+        { "another namespace's claim of this name", ChangeKinds.ClaimAdded, null, Named("data", "other"), "" },
+        { "a class that binds at once", ChangeKinds.ClassAdded, null, new V1StorageClass { VolumeBindingMode = "Immediate" }, "Binding" },
+        { "a class that waits", ChangeKinds.ClassAdded, null, new V1StorageClass { VolumeBindingMode = "WaitForFirstConsumer" }, "Binding Zone" },
+        { "a class with other topologies", ChangeKinds.ClassChanged, InZone("z1"), InZone("z2"), "Binding" },
+        { "a class without", ChangeKinds.ClassChanged, InZone("z1"), new V1StorageClass(), "Binding" },
+        { "a class with the same topologies", ChangeKinds.ClassChanged, InZone("z1"), InZone("z1"), "" },
+        { "a volume", ChangeKinds.VolumeAdded, null, Labelled("z1"), "Binding Zone" },
+        { "a volume's zone", ChangeKinds.VolumeChanged, Labelled("z1"), Labelled("z2"), "Binding Zone" },
+        { "a volume that is where it was", ChangeKinds.VolumeChanged, Labelled("z1"), Labelled("z1"), "Binding" },
+        { "a Pod without volumes is gone", ChangeKinds.PodRemoved, Some.Pod("q"), null, "" },
+        { "a Pod with another claim is gone", ChangeKinds.PodRemoved, Uses("other", "q"), null, "Limits" },
+        { "a Pod with the claim is gone", ChangeKinds.PodRemoved, Uses("data", "q"), null, "Limits Restrictions" },
+        { "another namespace's Pod with the disk is gone", ChangeKinds.PodRemoved, WithDisk("q", "other"), null, "" },
+        { "a Pod with the disk is gone", ChangeKinds.PodRemoved, WithDisk("q", "default"), null, "Restrictions" },
+        { "a volume is detached", ChangeKinds.AttachmentRemoved, null, null, "Limits" },
+        { "a node", ChangeKinds.NodeAdded, null, null, "Binding Zone Restrictions" },
+        { "a node's labels", ChangeKinds.NodeLabels, null, null, "Binding Zone" },
+        { "a node can attach more", ChangeKinds.CsiNodeChanged, null, null, "Limits" },
+        { "a node's drivers are known", ChangeKinds.CsiNodeAdded, null, null, "Binding Limits" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Changes))]
+    public void What_is_worth_another_look(string because, object kind, object? old, object? now, string expected)
+    {
+        Assert.NotEmpty(because);
+        var pod = Some.Pod("p", with: p => p.Spec.Volumes =
+        [
+            Uses("data").Pod.Spec.Volumes[0], new V1Volume { Name = "e", Ephemeral = new V1EphemeralVolumeSource() }, WithDisk("d", "default").Pod.Spec.Volumes[0],
+        ]);
+        IFilterPlugin[] rules = [new VolumeBinding(Storage, null!, TimeProvider.System, new VolumePromises()), new VolumeZone(Storage), new NodeVolumeLimits(Storage), new VolumeRestrictions(Storage)];
+        Assert.Equal(expected, string.Join(' ', rules.Where(r => (r.MayHelp & (ChangeKinds)kind) != 0 && r.Helps(pod, new((ChangeKinds)kind, old, now))).Select(r => r.Name.Replace("NodeVolume", "").Replace("Volume", ""))));
+    }
+
+    private static V1PersistentVolumeClaim Named(string name, string ns = "default") => new() { Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = ns } };
+
+    private static V1StorageClass InZone(string zone) =>
+        new() { AllowedTopologies = [new V1TopologySelectorTerm { MatchLabelExpressions = [new V1TopologySelectorLabelRequirement { Key = "zone", Values = [zone] }] }] };
+
+    private static V1PersistentVolume Labelled(string zone) => new() { Metadata = new V1ObjectMeta { Labels = Some.Labels(("topology.kubernetes.io/zone", zone)) } };
+
+    private static PodInfo WithDisk(string name, string ns) =>
+        Some.Pod(name, ns: ns, with: p => p.Spec.Volumes = [new V1Volume { Name = "d", GcePersistentDisk = new V1GCEPersistentDiskVolumeSource { PdName = "d" } }]);
 
     private static PodInfo Uses(string claim, string name = "p") =>
         Some.Pod(name, with: p => p.Spec.Volumes = [new V1Volume { Name = "v", PersistentVolumeClaim = new V1PersistentVolumeClaimVolumeSource { ClaimName = claim } }]);
