@@ -210,6 +210,10 @@ internal sealed class DeviceValue(Device device) : Api.Cel.ICelMap
 
     private sealed class Domains(Device device, string field) : Api.Cel.ICelMap
     {
+        public IReadOnlyCollection<string> Keys => Entries().Select(e => e.Domain).ToHashSet(StringComparer.Ordinal);
+
+        public bool Contains(string key) => Entries().Any(e => e.Domain == key);
+
         public bool TryGet(string key, out object? value)
         {
             var values = new Dictionary<string, object?>(StringComparer.Ordinal);
