@@ -41,13 +41,13 @@ internal sealed class ResourceClaimController : IReconciler
             foreach (var claim in _claims!.List(change.Name.Namespace))
                 if (claim.Status?.ReservedFor?.Any(r => r.Name == change.Name.Name) == true || claim.ControllerRef()?.Name == change.Name.Name) AddClaim(claim.NamespacedName());
         });
+        _pods.AddIndex(ByClaim, pod => ClaimNames.Of(pod).Select(name => $"{pod.Metadata.NamespaceProperty}/{name}"));
         _claims = context.Watches(Resources.ResourceClaims, change =>
         {
             if (change.New is not null) AddClaim(change.Name);
             // Its Pods may want it made anew, or reserved.
             foreach (var pod in _pods.ByIndex(ByClaim, change.Name.ToString())) context.Queue.Add(pod.NamespacedName());
         });
-        _pods.AddIndex(ByClaim, pod => ClaimNames.Of(pod).Select(name => $"{pod.Metadata.NamespaceProperty}/{name}"));
         _claims.AddIndex(ByOwner, c => c.ControllerRef() is { Kind: "Pod" } owner ? [owner.Uid] : []);
         _templates = context.Watches(Resources.ResourceClaimTemplates, change =>
         {
