@@ -18,7 +18,7 @@ internal sealed class DeviceTaintController : IReconciler
     private readonly IInformer<KubeObject> _claims;
     private readonly IInformer<KubeObject> _slices;
     private readonly ConcurrentDictionary<NamespacedName, string> _waiting = new();      // the uids of Pods that are to go later
-    private readonly ConcurrentDictionary<string, bool> _tainted = new();                // slices with such taints: mostly none
+    private readonly ConcurrentDictionary<NamespacedName, string> _tainted = new();      // slices with such taints, mostly none; and their uids
 
     public DeviceTaintController(ControllerContext context)
     {
@@ -35,11 +35,11 @@ internal sealed class DeviceTaintController : IReconciler
         _slices = context.WatchesObjects(Resources.ResourceSlices, change =>
         {
             var versions = new[] { change.Old, change.New }.OfType<KubeObject>().Select(slice => slice.ToTree()).ToList();
-            var mayMatter = !_tainted.IsEmpty;
-            if (change.New is not null && DeviceEviction.HasTaints(versions[^1])) mayMatter = _tainted[change.Name.Name] = true;
-            else _tainted.TryRemove(change.Name.Name, out _);
+            var hadTaints = !_tainted.IsEmpty;
+            if (change.New is { } now && DeviceEviction.HasTaints(versions[^1])) _tainted[change.Name] = now.Uid;
+            else _tainted.TryRemove(change.Name, out _);
             // Also a slice without taints ends those of the pool's older ones.
-            if (!mayMatter) return;
+            if (!hadTaints && _tainted.IsEmpty) return;
             foreach (var claim in _claims!.List())
                 if (Results(claim.ToTree()).Any(allocated => versions.Exists(slice => DeviceEviction.IsOfPool(slice, allocated)))) AddConsumers(claim);
         });

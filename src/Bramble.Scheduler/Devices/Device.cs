@@ -210,9 +210,17 @@ internal sealed class DeviceValue(Device device) : Api.Cel.ICelMap
 
     private sealed class Domains(Device device, string field) : Api.Cel.ICelMap
     {
-        public IReadOnlyCollection<string> Keys => Entries().Select(e => e.Domain).ToHashSet(StringComparer.Ordinal);
+        public IReadOnlyCollection<string> Keys
+        {
+            get
+            {
+                var domains = new HashSet<string>(StringComparer.Ordinal);
+                foreach (var (domain, _, _) in Entries()) domains.Add(domain);
+                return domains;
+            }
+        }
 
-        public bool Contains(string key) => Entries().Any(e => e.Domain == key);
+        public bool Contains(string key) => Keys.Contains(key);
 
         public bool TryGet(string key, out object? value)
         {

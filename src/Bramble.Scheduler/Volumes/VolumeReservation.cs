@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
@@ -88,19 +89,42 @@ internal sealed class VolumeReservation(PodVolumes volumes, IKubeClient client, 
         while (true)
         {
             cancel.ThrowIfCancellationRequested();
-            NamespacedName[] claimNames = [.. volumes.Bindings.Select(b => b.Claim.NamespacedName()), .. volumes.Provisions.Select(c => c.NamespacedName())];
-            NamespacedName[] volumeNames = [.. volumes.Bindings.Select(b => b.Volume.NamespacedName()), .. volumes.Provisions.Select(c => new NamespacedName("", storage.Claims.Find(c.NamespacedName())?.Spec.VolumeName ?? ""))];
-            var (claims, known) = (Versions(storage.Claims, claimNames), Versions(storage.Volumes, volumeNames));
-            if (volumes.Bindings.All(b => IsBound(b.Volume, b.Claim)) && volumes.Provisions.All(IsProvisioned)) return;
+            List<NamespacedName> claims = [], theirs = [];
+            foreach (var (volume, claim) in volumes.Bindings)
+            {
+                claims.Add(claim.NamespacedName());
+                theirs.Add(volume.NamespacedName());
+            }
+            foreach (var claim in volumes.Provisions)
+            {
+                claims.Add(claim.NamespacedName());
+                theirs.Add(new NamespacedName("", storage.Claims.Find(claim.NamespacedName())?.Spec.VolumeName ?? ""));
+            }
+            var (before, theirsBefore) = (Versions(storage.Claims, claims), Versions(storage.Volumes, theirs));
+            if (AreBound()) return;
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             // Each condition reads only the copy that asks it: it is asked under the copy's lock.
             await Task.WhenAny(
-                storage.Claims.WaitUntilAsync(() => Versions(storage.Claims, claimNames) != claims, either.Token), storage.Volumes.WaitUntilAsync(() => Versions(storage.Volumes, volumeNames) != known, either.Token));
+                storage.Claims.WaitUntilAsync(() => Versions(storage.Claims, claims) != before, either.Token), storage.Volumes.WaitUntilAsync(() => Versions(storage.Volumes, theirs) != theirsBefore, either.Token));
             await either.CancelAsync();
         }
     }
 
-    private static string Versions<T>(IInformer<T> copy, NamespacedName[] names) where T : class => string.Join(',', names.Select(name => copy.FindObject(name)?.ResourceVersion ?? 0));
+    private static string Versions<T>(IInformer<T> copy, List<NamespacedName> names) where T : class
+    {
+        var versions = new StringBuilder();
+        foreach (var name in names) versions.Append(copy.FindObject(name)?.ResourceVersion ?? 0).Append(' ');
+        return versions.ToString();
+    }
+
+    private bool AreBound()
+    {
+        foreach (var (volume, claim) in volumes.Bindings)
+            if (!IsBound(volume, claim)) return false;
+        foreach (var claim in volumes.Provisions)
+            if (!IsProvisioned(claim)) return false;
+        return true;
+    }
 
     /// <returns>False: not yet.</returns>
     /// <exception cref="SchedulingException">It will not become so.</exception>
