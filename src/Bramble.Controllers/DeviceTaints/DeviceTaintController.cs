@@ -18,7 +18,7 @@ internal sealed class DeviceTaintController : IReconciler
     private readonly IInformer<KubeObject> _claims;
     private readonly IInformer<KubeObject> _slices;
     private readonly ConcurrentDictionary<NamespacedName, string> _waiting = new();      // the uids of Pods that are to go later
-    private readonly ConcurrentDictionary<NamespacedName, string> _tainted = new();      // slices with such taints, mostly none; and their uids
+    private readonly ConcurrentDictionary<NamespacedName, string> _tainted = new();      // slices with such taints, mostly none; and their pools
 
     public DeviceTaintController(ControllerContext context)
     {
@@ -35,11 +35,12 @@ internal sealed class DeviceTaintController : IReconciler
         _slices = context.WatchesObjects(Resources.ResourceSlices, change =>
         {
             var versions = new[] { change.Old, change.New }.OfType<KubeObject>().Select(slice => slice.ToTree()).ToList();
-            var hadTaints = !_tainted.IsEmpty;
-            if (change.New is { } now && DeviceEviction.HasTaints(versions[^1])) _tainted[change.Name] = now.Uid;
+            var pool = DeviceEviction.PoolOf(versions[^1]);
+            var hadTaints = _tainted.Values.Contains(pool);
+            if (change.New is not null && DeviceEviction.HasTaints(versions[^1])) _tainted[change.Name] = pool;
             else _tainted.TryRemove(change.Name, out _);
             // Also a slice without taints ends those of the pool's older ones.
-            if (!hadTaints && _tainted.IsEmpty) return;
+            if (!hadTaints && !_tainted.ContainsKey(change.Name)) return;
             foreach (var claim in _claims!.List())
                 if (Results(claim.ToTree()).Any(allocated => versions.Exists(slice => DeviceEviction.IsOfPool(slice, allocated)))) AddConsumers(claim);
         });
