@@ -203,6 +203,7 @@ internal sealed class DeviceAllocator
 
         private bool HasCapacity(DeviceRequest wanted, Device device)
         {
+            if (wanted.Capacity is null && device.Tree["capacity"] is null) return true;
             if (DeviceCapacity.Consumption(device, wanted.Capacity) is not { } consumed) return false;
             foreach (var (name, amount) in consumed)
             {
