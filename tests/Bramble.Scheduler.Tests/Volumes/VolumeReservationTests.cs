@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
-using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Tests;
 using Bramble.Scheduler.Plugins;
