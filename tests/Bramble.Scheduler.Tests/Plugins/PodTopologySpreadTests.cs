@@ -1,3 +1,4 @@
+using System.Globalization;
 using Bramble.Client;
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.Queue;
@@ -82,6 +83,70 @@ public sealed class PodTopologySpreadTests
         Assert.Equal([33, 33, 100, 0], Plugin().Scores(pod, Zones())!);
     }
 
+    public static TheoryData<string, string, string, string, long[]> Figures => new()
+    {
+        // Zones of the nodes; constraints (key, skew, selected label); labels of the Pods on each node, which is no candidate after "-".
+        { "nobody is there", "1 1", "host 1 f", "|", [100, 100] },
+        { "one candidate", "1 1", "host 1 f", "f f|-f", [100] },
+        { "alike", "1 1", "host 1 f", "f|f", [100, 100] },
+        { "2, 1, 0 and 3", "1 1 1 1", "host 1 f", "f f|f||f f f", [20, 60, 100, 0] },
+        { "a skew of 2 waters it down", "1 1 1 1", "host 2 f", "f f|f||f f f", [33, 66, 100, 16] },
+        { "a skew of 3 more", "1 1 1 1", "host 3 f", "f f f f|f f f|f f|f", [44, 66, 77, 100] },
+        { "nothing is selected", "1 1 1 1", "host 1 -", "f f|f||f f f", [100, 100, 100, 100] },
+        { "three of four", "1 1 2 2", "host 1 f", "f f f f|f f|f|-f f f", [33, 83, 100] },
+        { "by zone, Pods of the fourth count", "1 1 2 2", "zone 1 f", "f f f f|f f|f|-f f f", [75, 75, 100] },
+        { "by zone and name", "1 1 2 2", "zone 1 f, host 1 f", "f f|-f|f f|-f f f f", [100, 63] },
+        { "by zone twice", "1 1 2 2", "zone 1 f, zone 1 b", "fb f|-fb||-f fb f", [85, 100] },
+        { "by zone and name of others", "1 1 2 2", "zone 1 f, host 1 b", "f|fb||f b", [60, 20, 100, 60] },
+        { "some have none", "1 1 2 2", "zone 1 f, host 1 b", "|b|f|fb", [100, 60, 40, 0] },
+        { "by zone and name of others, three of four", "1 1 2 2", "zone 1 f, host 1 b", "f|fb||-f b", [50, 25, 100] },
+        { "a node without a zone gets nothing, and its Pods do not count", "1 - 2 2", "zone 1 f", "f f f f|f f|f|-f f", [66, 0, 100] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Figures))]
+    public void How_much_better_emptier_places_are(string name, string zones, string constraints, string placed, long[] expected)
+    {
+        _ = name;
+        static V1LabelSelector? Selector(string label) => label == "-" ? null : new() { MatchExpressions = [new V1LabelSelectorRequirement { Key = label, OperatorProperty = "Exists" }] };
+        static (string, string)[] Labels(string letters) => [.. letters.Select(c => (c.ToString(), ""))];
+        var (cluster, candidates) = (Some.Cluster(), new List<NodeInfo>());
+        foreach (var (zone, pods) in zones.Split(' ').Zip(placed.Split('|')))
+        {
+            var node = $"n{cluster.NodeCount}";
+            cluster.SetNode(Some.Node(node, zone == "-" ? [] : [("zone", zone)]));
+            foreach (var letters in pods.TrimStart('-').Split(' ', StringSplitOptions.RemoveEmptyEntries)) cluster.On(node, Some.Pod($"x{Guid.NewGuid()}", labels: Labels(letters)));
+            if (!pods.StartsWith('-')) candidates.Add(cluster.Find(node)!);
+        }
+        var pod = Some.Pod("p", labels: Labels("fb"), with: p => p.Spec.TopologySpreadConstraints = [.. constraints.Split(", ").Select(c => c.Split(' ')).Select(c => new V1TopologySpreadConstraint
+        {
+            TopologyKey = c[0] == "host" ? "kubernetes.io/hostname" : c[0], MaxSkew = int.Parse(c[1], CultureInfo.InvariantCulture), LabelSelector = Selector(c[2]), WhenUnsatisfiable = "ScheduleAnyway",
+        })]);
+        var opinion = ((IScorePlugin)Plugin()).Prepare(pod, candidates, cluster)!;
+        long[] scores = [.. candidates.Select(opinion.Score)];
+        opinion.Normalize(scores);
+        Assert.Equal(expected, scores);
+    }
+
+    [Fact]
+    public void Places_the_Pod_cannot_go_to_are_not_counted_in_scores_either()
+    {
+        long[] Scores(Action<V1TopologySpreadConstraint> change, bool selects, V1Taint[]? taints = null)
+        {
+            var cluster = Some.Cluster(Some.Node("a", ("rack", "1"), ("disk", "")), Some.Node("b", ("rack", "2"), ("disk", "")), Some.Node("c", labels: [("rack", "3")], taints: taints))
+                .On("a", Some.Pod("w", labels: App), Some.Pod("x", labels: App)).On("b", Some.Pod("y", labels: App)).On("c", Some.Pod("z", labels: App));
+            return Plugin().Scores(Spread("p", c =>
+            {
+                (c.TopologyKey, c.WhenUnsatisfiable) = ("rack", "ScheduleAnyway");
+                change(c);
+            }, p => p.Spec.NodeSelector = selects ? Some.Labels(("disk", "")) : null), cluster)!;
+        }
+        Assert.Equal([0, 33, 100], Scores(_ => { }, selects: true));
+        Assert.Equal([66, 100, 100], Scores(c => c.NodeAffinityPolicy = "Ignore", selects: true));
+        Assert.Equal([0, 33, 100], Scores(c => c.NodeTaintsPolicy = "Honor", selects: false, [Some.Taint("k")]));
+        Assert.Equal([66, 100, 100], Scores(_ => { }, selects: false, [Some.Taint("k")]));
+    }
+
     [Fact]
     public void Pods_without_constraints_are_spread_by_the_system_over_what_their_ReplicaSet_and_Services_select()
     {
@@ -116,6 +181,23 @@ public sealed class PodTopologySpreadTests
         Assert.True(rule.Helps(pod, new(ChangeKinds.NodeAdded, null, Some.Node("n", ("zone", "z3")))));
         Assert.False(rule.Helps(pod, new(ChangeKinds.NodeAdded, null, Some.Node("n", ("rack", "r1")))));
         Assert.True(rule.Helps(pod, new(ChangeKinds.NodeLabels, Some.Node("n", ("zone", "z1")), Some.Node("n", ("zone", "z2")))));
+        Assert.True(rule.Helps(pod, new(ChangeKinds.PodAdded, null, Some.Pod("x", labels: App))));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.PodAdded, null, Some.Pod("x"))));
+        Assert.True(rule.Helps(pod, new(ChangeKinds.PodLabels, Some.Pod("x"), Some.Pod("x", labels: App))));
+        Assert.True(rule.Helps(pod, new(ChangeKinds.PodLabels, Some.Pod("x", labels: App), Some.Pod("x"))));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.PodLabels, Some.Pod("x", labels: App), Some.Pod("x", labels: [.. App, ("y", "z")]))));
+        var honors = Spread("p", c => c.NodeTaintsPolicy = "Honor");
+        Assert.True(rule.Helps(honors, new(ChangeKinds.PodTolerations, honors, honors)));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.PodTolerations, pod, pod)));
+        Assert.True(rule.Helps(pod, new(ChangeKinds.NodeRemoved, Some.Node("n", ("zone", "z1")), null)));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.NodeRemoved, Some.Node("n", labels: []), null)));
+        Assert.True(rule.Helps(pod, new(ChangeKinds.NodeLabels, Some.Node("n", ("zone", "z1")), Some.Node("n", labels: []))));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.NodeLabels, Some.Node("n", ("zone", "z1")), Some.Node("n", ("zone", "z1"), ("x", "y")))));
+        Assert.True(rule.Helps(pod, new(ChangeKinds.NodeTaints, Some.Node("n", ("zone", "z1")), Some.Node("n", labels: [("zone", "z1")], taints: [Some.Taint("k")]))));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.NodeTaints, Some.Node("n", labels: []), Some.Node("n", labels: [], taints: [Some.Taint("k")]))));
+        // The emptiest place is none any more when the Pod may not go there.
+        var selects = Spread("p", with: p => p.Spec.NodeSelector = Some.Labels(("disk", "ssd")));
+        Assert.True(rule.Helps(selects, new(ChangeKinds.NodeLabels, Some.Node("n", ("zone", "z1"), ("disk", "ssd")), Some.Node("n", ("zone", "z1")))));
     }
 
     private static ClusterState Zones() => Some.Cluster(Some.Node("a", ("zone", "z1"), ("topology.kubernetes.io/zone", "z1")), Some.Node("b", ("zone", "z1"), ("topology.kubernetes.io/zone", "z1")),
