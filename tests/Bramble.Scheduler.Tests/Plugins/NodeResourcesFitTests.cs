@@ -102,6 +102,45 @@ public sealed class NodeResourcesFitTests
         Assert.Equal([50, 60], rule.Scores(Some.Pod("p", "3000", "5000", with: p => p.Spec.Containers[0].Resources.Requests["vendor.com/gpu"] = new("2")), cluster)!);
     }
 
+    public static TheoryData<string, string, string, long[]> Pieces => new()
+    {
+        // a has 8 x and 4 y, b 4 x and 8 y; the shape goes to 1 of 10; x counts 3, y counts 5. What is asked for, and what is used on b.
+        { "nothing is asked for", "0 0", "0 0", [0, 0] },
+        { "one kind, empty", "2 0", "0 0", [2, 5] },
+        { "one kind, half used", "2 0", "2 0", [2, 10] },
+        { "one kind, all of it", "4 0", "0 0", [5, 10] },
+        // a: (2 * 3 + 5 * 5) / 8 = 3.9 → 4; b: (5 * 3 + 2 * 5) / 8 = 3.1 → 3.
+        { "both kinds, empty", "2 2", "0 0", [4, 3] },
+        { "both kinds, beside others", "2 2", "4 2", [4, 7] },
+        { "both kinds, as much of each share", "4 2", "0 0", [5, 5] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Pieces))]
+    public void Ratios_of_extended_resources(string name, string wanted, string used, long[] expected)
+    {
+        _ = name;
+        static void Set(IDictionary<string, k8s.Models.ResourceQuantity> amounts, string pieces) => (amounts["v.com/x"], amounts["v.com/y"]) = (new(pieces.Split(' ')[0]), new(pieces.Split(' ')[1]));
+        static PodInfo Pod(string name, string pieces) => Some.Pod(name, with: p => Set(p.Spec.Containers[0].Resources.Requests, pieces));
+        var cluster = Some.Cluster(Some.Node("a", with: n => Set(n.Status.Allocatable, "8 4")), Some.Node("b", with: n => Set(n.Status.Allocatable, "4 8"))).On("b", Pod("u", used));
+        var strategy = new ScoringStrategy { Type = ScoringStrategyType.RequestedToCapacityRatio, Shape = [new(0, 0), new(100, 1)], Resources = [("v.com/x", 3), ("v.com/y", 5)] };
+        Assert.Equal(expected, new NodeResourcesFit(new() { Strategy = strategy }).Scores(Pod("p", wanted), cluster)!);
+    }
+
+    [Theory]
+    [InlineData(0, 10)]
+    [InlineData(9, 10)]
+    [InlineData(19, 19)]
+    [InlineData(20, 20)]
+    [InlineData(89, 89)]
+    [InlineData(95, 90)]
+    [InlineData(120, 90)]
+    public void A_shape_goes_on_flat_at_its_ends(int used, long expected)
+    {
+        var strategy = new ScoringStrategy { Type = ScoringStrategyType.RequestedToCapacityRatio, Shape = [new(10, 1), new(90, 9)] };
+        Assert.Equal(expected, strategy.ScoreOf(used, 100));
+    }
+
     public static TheoryData<string, string, string, string> Sizes => new()
     {
         { "disk", "ephemeral-storage", "5Gi", "Insufficient ephemeral-storage!" },

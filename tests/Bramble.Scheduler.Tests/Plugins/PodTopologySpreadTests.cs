@@ -108,24 +108,47 @@ public sealed class PodTopologySpreadTests
     public void How_much_better_emptier_places_are(string name, string zones, string constraints, string placed, long[] expected)
     {
         _ = name;
-        static V1LabelSelector? Selector(string label) => label == "-" ? null : new() { MatchExpressions = [new V1LabelSelectorRequirement { Key = label, OperatorProperty = "Exists" }] };
-        static (string, string)[] Labels(string letters) => [.. letters.Select(c => (c.ToString(), ""))];
-        var (cluster, candidates) = (Some.Cluster(), new List<NodeInfo>());
-        foreach (var (zone, pods) in zones.Split(' ').Zip(placed.Split('|')))
-        {
-            var node = $"n{cluster.NodeCount}";
-            cluster.SetNode(Some.Node(node, zone == "-" ? [] : [("zone", zone)]));
-            foreach (var letters in pods.TrimStart('-').Split(' ', StringSplitOptions.RemoveEmptyEntries)) cluster.On(node, Some.Pod($"x{Guid.NewGuid()}", labels: Labels(letters)));
-            if (!pods.StartsWith('-')) candidates.Add(cluster.Find(node)!);
-        }
-        var pod = Some.Pod("p", labels: Labels("fb"), with: p => p.Spec.TopologySpreadConstraints = [.. constraints.Split(", ").Select(c => c.Split(' ')).Select(c => new V1TopologySpreadConstraint
-        {
-            TopologyKey = c[0] == "host" ? "kubernetes.io/hostname" : c[0], MaxSkew = int.Parse(c[1], CultureInfo.InvariantCulture), LabelSelector = Selector(c[2]), WhenUnsatisfiable = "ScheduleAnyway",
-        })]);
+        var cluster = Placed(zones, placed, out var candidates);
+        var pod = Labelled("fb", constraints, "ScheduleAnyway");
         var opinion = ((IScorePlugin)Plugin()).Prepare(pod, candidates, cluster)!;
         long[] scores = [.. candidates.Select(opinion.Score)];
         opinion.Normalize(scores);
         Assert.Equal(expected, scores);
+    }
+
+    public static TheoryData<string, string, string, string, string, string> Verdicts => new()
+    {
+        // Zones of the nodes; the Pod's labels; constraints (key, skew, selected label, minDomains); labels of the Pods on each node; + fits, - uneven, ! no such label.
+        { "nobody is there", "1 1 2 2", "f", "zone 1 f", "|||", "++++" },
+        { "nothing is selected", "1 1 2 2", "f", "zone 1 -", "f f|||", "++++" },
+        { "3 and 3", "1 1 2 2", "f", "zone 1 f", "f f|f||f f f", "++++" },
+        { "a node without a zone: 1 and 2", "1 - 2 2", "f", "zone 1 f", "f|f|f|f", "+!--" },
+        { "no node has the label", "1 1 2 2", "f", "rack 1 f", "|||", "!!!!" },
+        { "by name", "1 1 2 2", "f", "host 1 f", "f f|f||f f f", "--+-" },
+        { "by name with a skew of 2", "1 1 2 2", "f", "host 2 f", "f f|f||f f f", "-++-" },
+        { "one that does not select itself changes nothing by coming", "1 1 2 2", "b", "host 1 f", "f f|f||f f f", "-++-" },
+        { "fewer names than wanted", "1 1 2", "f", "host 2 f 4", "f f|f f|f", "--+" },
+        { "as many names as wanted", "1 1 2", "f", "host 2 f 2", "f f|f f|f", "+++" },
+        { "fewer zones than wanted", "1 1 2 2", "f", "zone 2 f 3", "f f||f|", "--++" },
+        { "as many zones as wanted", "1 1 2 2", "f", "zone 2 f 2", "f f||f|", "++++" },
+        { "zones alike, by name one", "1 1 2 2", "f", "zone 1 f, host 1 f", "f f|f||f f f", "--+-" },
+        { "by zone 1, by name one of zone 2", "1 1 2 2", "f", "zone 1 f, host 1 f", "f f|f||f f f f", "----" },
+        { "others by zone than by name", "1 1 2 2", "fb", "zone 1 f, host 1 b", "f|||b", "--+-" },
+        { "others by zone than by name: nowhere", "1 1 2 2", "fb", "zone 1 f, host 1 b", "f||b|b", "----" },
+        { "others by zone than by name: one", "1 1 2 2", "fb", "zone 1 f, host 1 b", "f fb|||f fb f", "-+--" },
+        { "selects itself by name only", "1 1 2 2", "b", "zone 1 f, host 1 b", "f||b|b", "++--" },
+        { "zones twice", "1 1 2 2", "fb", "zone 1 f, zone 1 b", "fb f|fb||f fb f", "--++" },
+        { "zones twice: nowhere", "1 1 2 2", "fb", "zone 1 f, zone 1 b", "fb f|fb||f f f fb", "----" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Verdicts))]
+    public void Where_the_next_one_may_go(string name, string zones, string labels, string constraints, string placed, string expected)
+    {
+        _ = name;
+        var cluster = Placed(zones, placed, out var nodes);
+        var filter = Plugin().Prepare(Labelled(labels, constraints, "DoNotSchedule"), cluster).Filter!;
+        Assert.Equal(expected, string.Concat(nodes.Select(filter.Filter).Select(r => r.DoesFit ? '+' : r.IsUnresolvable ? '!' : '-')));
     }
 
     [Fact]
@@ -199,6 +222,35 @@ public sealed class PodTopologySpreadTests
         var selects = Spread("p", with: p => p.Spec.NodeSelector = Some.Labels(("disk", "ssd")));
         Assert.True(rule.Helps(selects, new(ChangeKinds.NodeLabels, Some.Node("n", ("zone", "z1"), ("disk", "ssd")), Some.Node("n", ("zone", "z1")))));
     }
+
+    /// <param name="zones">One for each node; "-": it has none.</param>
+    /// <param name="placed">For each node its Pods, of each its labels, one letter each.</param>
+    /// <param name="candidates">The nodes in turn, without those whose Pods begin with "-".</param>
+    private static ClusterState Placed(string zones, string placed, out List<NodeInfo> candidates)
+    {
+        var cluster = Some.Cluster();
+        candidates = [];
+        foreach (var (zone, pods) in zones.Split(' ').Zip(placed.Split('|')))
+        {
+            var node = $"n{cluster.NodeCount}";
+            cluster.SetNode(Some.Node(node, zone == "-" ? [] : [("zone", zone)]));
+            foreach (var (index, letters) in pods.TrimStart('-').Split(' ', StringSplitOptions.RemoveEmptyEntries).Index()) cluster.On(node, Some.Pod($"{node}-{index}", labels: Letters(letters)));
+            if (!pods.StartsWith('-')) candidates.Add(cluster.Find(node)!);
+        }
+        return cluster;
+    }
+
+    private static PodInfo Labelled(string letters, string constraints, string whenUnsatisfiable) => Some.Pod("p", labels: Letters(letters), with: p => p.Spec.TopologySpreadConstraints =
+        [.. constraints.Split(", ").Select(c => c.Split(' ')).Select(c => new V1TopologySpreadConstraint
+        {
+            TopologyKey = c[0] == "host" ? "kubernetes.io/hostname" : c[0],
+            MaxSkew = int.Parse(c[1], CultureInfo.InvariantCulture),
+            LabelSelector = c[2] == "-" ? null : new() { MatchExpressions = [new V1LabelSelectorRequirement { Key = c[2], OperatorProperty = "Exists" }] },
+            MinDomains = c.Length > 3 ? int.Parse(c[3], CultureInfo.InvariantCulture) : null,
+            WhenUnsatisfiable = whenUnsatisfiable,
+        })]);
+
+    private static (string, string)[] Letters(string letters) => [.. letters.Select(c => (c.ToString(), ""))];
 
     private static ClusterState Zones() => Some.Cluster(Some.Node("a", ("zone", "z1"), ("topology.kubernetes.io/zone", "z1")), Some.Node("b", ("zone", "z1"), ("topology.kubernetes.io/zone", "z1")),
             Some.Node("c", ("zone", "z2"), ("topology.kubernetes.io/zone", "z2")), Some.Node("d", labels: []))
