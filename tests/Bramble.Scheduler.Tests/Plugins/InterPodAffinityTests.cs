@@ -73,6 +73,46 @@ public sealed class InterPodAffinityTests
     }
 
     [Fact]
+    public void Pods_that_come_and_go_are_counted_on_a_copy_only()
+    {
+        var cluster = Some.Cluster(Some.Node("a", ("zone", "z1")), Some.Node("b", ("zone", "z2")), Some.Node("c", labels: [])).On("a", Some.Pod("x", labels: Web));
+        var (a, b) = (cluster.Find("a")!, cluster.Find("b")!);
+        var original = Rule.Prepare(Wants(near: [Term()], far: [Term(Some.Selector(("app", "db")))], labels: [("app", "web")]), cluster).Filter!;
+        string Says(INodeFilter filter) => string.Join("; ", cluster.Nodes.OrderBy(n => n.Name).Select(n => filter.Filter(n).Reasons?[0] ?? "fits"));
+        const string NearOnly = "fits; node(s) didn't match pod affinity rules; node(s) didn't match pod affinity rules";
+        Assert.Equal(NearOnly, Says(original));
+        var copy = original.Copy();
+        var (web, db, hermit) = (Some.Pod("w", labels: Web), Some.Pod("d", labels: [("app", "db")]), Wants(far: [Term()], name: "h"));
+        copy.Add(web, b);
+        Assert.Equal("fits; fits; node(s) didn't match pod affinity rules", Says(copy));
+        copy.Add(db, a);
+        copy.Add(hermit, b);
+        Assert.Equal($"{NotFar}; {Unwelcome}; node(s) didn't match pod affinity rules", Says(copy));
+        copy.Remove(db, a);
+        copy.Remove(hermit, b);
+        copy.Remove(web, b);
+        Assert.Equal(NearOnly, Says(copy));
+        // Without anybody to be near it is the first.
+        copy.Remove(a.Pods[0], a);
+        Assert.Equal("fits; fits; node(s) didn't match pod affinity rules", Says(copy));
+        Assert.Equal(NearOnly, Says(original));
+    }
+
+    [Fact]
+    public void Looking_for_a_place_without_enemies_allocates_nothing()
+    {
+        var byName = new V1PodAffinityTerm { TopologyKey = "kubernetes.io/hostname", LabelSelector = Some.Selector(Web) };
+        var cluster = Some.Cluster([.. Enumerable.Range(0, 50).Select(i => Some.Node($"n{i}", labels: []))]);
+        for (var i = 0; i < 49; i++) cluster.On($"n{i}", Wants(far: [byName], name: $"h{i}"));
+        var filter = Rule.Prepare(Some.Pod("p", labels: Web), cluster).Filter!;
+        var (taken, free) = (cluster.Find("n48")!, cluster.Find("n49")!);
+        Assert.Equal((false, true), (filter.Filter(taken).DoesFit, filter.Filter(free).DoesFit));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++) filter.Filter(i % 2 == 0 ? taken : free);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
     public void Preferences_add_up_and_those_of_others_count_too()
     {
         var prefers = Wants(prefers: [(10, Term())]);

@@ -185,6 +185,36 @@ public sealed class PodTopologySpreadTests
         Assert.Equal(scores, Plugin().Scores(served, Zones())!);
     }
 
+    public static TheoryData<string, string, string> Owners => new()
+    {
+        // The owner selects owner=x, the Service app=web; Pods with both are on a, with one of them on b and c.
+        { "v1", "ReplicationController", "2 100 100" },
+        { "apps/v1", "ReplicaSet", "2 100 100" },
+        { "apps/v1", "StatefulSet", "2 100 100" },
+        { "batch/v1", "Job", "2 100 2" },
+        { "extensions/v1beta1", "ReplicaSet", "2 100 2" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Owners))]
+    public void What_both_the_Services_and_the_owner_select_is_counted(string apiVersion, string kind, string expected)
+    {
+        var metadata = new V1ObjectMeta { Name = "o", NamespaceProperty = "default" };
+        var selector = Some.Selector(("owner", "x"));
+        _informers.Of(Resources.ReplicationControllers).Set(new V1ReplicationController { Metadata = metadata, Spec = new V1ReplicationControllerSpec { Selector = selector.MatchLabels } });
+        _informers.Of(Resources.ReplicaSets).Set(new V1ReplicaSet { Metadata = metadata, Spec = new V1ReplicaSetSpec { Selector = selector } });
+        _informers.Of(Resources.StatefulSets).Set(new V1StatefulSet { Metadata = metadata, Spec = new V1StatefulSetSpec { Selector = selector } });
+        foreach (var (name, labels) in ((string, IDictionary<string, string>?)[])[("s", Some.Labels(App)), ("other", Some.Labels(("app", "db"))), ("none", null)])
+            _informers.Of(Resources.Services).Set(new V1Service { Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = "default" }, Spec = new V1ServiceSpec { Selector = labels } });
+        (string, string)[] both = [.. App, ("owner", "x")];
+        var cluster = Some.Cluster(Some.Node("a", labels: []), Some.Node("b", labels: []), Some.Node("c", labels: [])).On("a", Many("a", both)).On("b", Many("b", [("owner", "x")])).On("c", Many("c", App));
+        var pod = Some.Pod("p", labels: both, with: p => p.Metadata.OwnerReferences = [new V1OwnerReference { ApiVersion = apiVersion, Kind = kind, Name = "o", Uid = "u", Controller = true }]);
+        // 50 Pods against none: 50 * ln 5 + 2 = 82 and 2, so (82 + 2 - 82) / 82 → 2.
+        Assert.Equal(expected, string.Join(' ', Plugin().Scores(pod, cluster)!));
+
+        static PodInfo[] Many(string prefix, (string, string)[] labels) => [.. Enumerable.Range(0, 50).Select(i => Some.Pod($"{prefix}{i}", labels: labels))];
+    }
+
     [Fact]
     public void A_profile_may_have_defaults_of_its_own()
     {
