@@ -36,6 +36,15 @@ public sealed class InterPodAffinityTests
         Assert.Equal("fits", Rule.Says(Wants(near: [Term(namespaceSelector: Some.Selector(("team", "a")))]), Zones().On("c", Some.Pod("t", ns: "team", labels: Web)), "c"));
 
     [Fact]
+    public void A_namespace_is_looked_up_only_for_a_Pod_that_a_term_with_a_selector_means()
+    {
+        var (rule, cluster) = (new InterPodAffinity(new UnknownNamespaces()), Some.Cluster(Some.Node("a", ("zone", "z1"))).On("a", Some.Pod("w", ns: "other", labels: Web), Some.Pod("d", ns: "third")));
+        Assert.Equal("fits", rule.Says(Wants(far: [Term(), Term(namespaces: ["team"])]), cluster, "a"));
+        Assert.Equal("fits", rule.Says(Wants(far: [Term(Some.Selector(("app", "db")), namespaceSelector: Some.Selector(("team", "a")))]), cluster, "a"));
+        Assert.Throws<InvalidOperationException>(() => rule.Says(Wants(far: [Term(namespaceSelector: Some.Selector(("team", "a")))]), cluster, "a"));
+    }
+
+    [Fact]
     public void The_first_of_a_group_that_wants_to_be_together_may_go_anywhere_with_the_key()
     {
         var empty = Some.Cluster(Some.Node("a", ("zone", "z1")), Some.Node("d", labels: []));
@@ -246,4 +255,9 @@ public sealed class InterPodAffinityTests
         });
 
     private static List<V1WeightedPodAffinityTerm>? Weighted((int Weight, V1PodAffinityTerm Term)[]? terms) => terms?.Select(t => new V1WeightedPodAffinityTerm { Weight = t.Weight, PodAffinityTerm = t.Term }).ToList();
+
+    private sealed class UnknownNamespaces : INamespaceLabels
+    {
+        public IDictionary<string, string>? Of(string ns) => throw new InvalidOperationException($"{ns} was looked up");
+    }
 }
