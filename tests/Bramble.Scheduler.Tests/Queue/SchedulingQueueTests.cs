@@ -13,7 +13,7 @@ public sealed class SchedulingQueueTests : IDisposable
     private readonly FakeTimeProvider _time = new();
     private readonly SchedulingQueue _queue;
 
-    public SchedulingQueueTests() => _queue = new SchedulingQueue(_time, BackOff.Default, p => p.IsGated ? ChangeKinds.PodGatesGone : ChangeKinds.None);
+    public SchedulingQueueTests() => _queue = new SchedulingQueue(_time, BackOff.Default, p => p.IsGated ? QueueGate.SchedulingGates : null);
 
     public void Dispose() => _queue.Dispose();
 
