@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Tests;
@@ -64,8 +65,18 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
             "scheduler_scheduling_attempt_duration_seconds_bucket{profile=\"default-scheduler\",result=\"scheduled\",le=\"16.384\"} 1\n",
             "scheduler_pod_scheduling_attempts_bucket{le=\"1\"} 1\n",
             "scheduler_pod_scheduling_sli_duration_seconds_count{attempts=\"1\"} 1\n",
+            "scheduler_framework_extension_point_duration_seconds_count{extension_point=\"Filter\",profile=\"default-scheduler\",status=\"Success\"} ",
+            "scheduler_framework_extension_point_duration_seconds_count{extension_point=\"PostFilter\",profile=\"default-scheduler\",status=\"Unschedulable\"} ",
+            "scheduler_framework_extension_point_duration_seconds_count{extension_point=\"Bind\",profile=\"default-scheduler\",status=\"Success\"} 1\n",
+            "scheduler_plugin_execution_duration_seconds_bucket{extension_point=\"Filter\",plugin=\"NodeResourcesFit\",status=\"UnschedulableAndUnresolvable\",le=\"1e-05\"} ",
+            "scheduler_plugin_evaluation_total{extension_point=\"Filter\",plugin=\"NodeResourcesFit\",profile=\"default-scheduler\"} ",
+            "scheduler_queue_incoming_pods_total{event=\"UnschedulablePodAdd\",queue=\"active\"} 2\n",
+            "scheduler_queue_incoming_pods_total{event=\"ScheduleAttemptFailure\",queue=\"unschedulable\"} ",
+            "scheduler_unschedulable_pods{plugin=\"NodeResourcesFit\",profile=\"default-scheduler\"} 1\n",
+            "scheduler_cache_size{type=\"nodes\"} 1\n",
+            "scheduler_goroutines{operation=\"binding\"} 0\n",
         ];
-        await EventuallyAsync(() => Task.FromResult(expected.All(line => _loop.Metrics().Contains(line, StringComparison.Ordinal))));
+        await EventuallyAsync(() => Task.FromResult(expected.All(line => _loop.Metrics().Contains(line, StringComparison.Ordinal))), () => Task.FromResult(_loop.Metrics()));
     }
 
     [Fact]
@@ -139,6 +150,52 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         await _api.DeleteAsync(Resources.Pods, new("d", "low"), new DeleteQuery(), default);
         await EventuallyAsync(async () => (await Pod("high")).Spec.NodeName == "n1");
         Assert.Null((await Pod("rival")).Spec.NodeName);
+    }
+
+    [Fact]
+    public async Task A_victim_that_could_not_be_deleted_is_tried_again()
+    {
+        var refusals = 0;
+        await NodeAsync("n1", cpu: "2");
+        await PodAsync("low", cpu: "2", with: p => p["spec"]!["priority"] = 1);
+        await EventuallyAsync(async () => (await Pod("low")).Spec.NodeName == "n1");
+        _api.Refuses = (verb, resource, name) => verb == "DELETE" && resource == Resources.Pods && name.Name == "low" && refusals++ < 2 ? StatusErrors.Internal("not now") : null;
+        await PodAsync("high", cpu: "2", with: p => p["spec"]!["priority"] = 10);
+        await EventuallyAsync(async () => (await Pod("high")).Spec.NodeName == "n1");
+        Assert.Equal(3, refusals);
+        Assert.Contains("scheduler_preemption_goroutines_execution_total{result=\"error\"} 2\n", _loop.Metrics(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_victim_that_waits_for_its_volume_is_not_deleted_but_sent_on()
+    {
+        await NodeAsync("n1");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("low", cpu: "4", with: p =>
+        {
+            p["spec"]!["priority"] = 1;
+            p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]""");
+        });
+        await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.PersistentVolumeClaims, new("d", "data"), default))!.Metadata.Annotations?["volume.kubernetes.io/selected-node"] == "n1");
+        await PodAsync("high", cpu: "4", with: p => p["spec"]!["priority"] = 10);
+        await EventuallyAsync(async () => (await Pod("high")).Spec.NodeName == "n1");
+        var uid = (await Pod("high")).Metadata.Uid;
+        await EventuallyAsync(async () => await EventAsync("Preempted", $"Preempted by pod {uid} on node n1 (in kube-scheduler memory).") is not null);
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", "running PreBind plugin \"VolumeBinding\": preempted by DefaultPreemption") is not null);
+        var low = await Pod("low");
+        Assert.Equal((false, null), (low.IsBeingDeleted(), low.Spec.NodeName));
+        Assert.DoesNotContain(low.Status.Conditions, c => c.Type == "DisruptionTarget");
+        await EventuallyAsync(async () => (await Pod("low")).Status.NominatedNodeName is null);
+    }
+
+    [Fact]
+    public async Task What_another_scheduler_nominated_takes_no_room()
+    {
+        await NodeAsync("n1", cpu: "2");
+        await PodAsync("other", cpu: "2", with: p => (p["spec"]!["schedulerName"], p["spec"]!["priority"], p["status"]!["nominatedNodeName"]) = ("mine", 10, "n1"));
+        await PodAsync("own", cpu: "2", with: p => p["spec"]!["priority"] = 1);
+        await EventuallyAsync(async () => (await Pod("own")).Spec.NodeName == "n1");
     }
 
     [Fact]

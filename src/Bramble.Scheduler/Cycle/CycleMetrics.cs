@@ -48,6 +48,7 @@ internal sealed class CycleMetrics(Profile profile, TimeProvider time, MetricFam
 
     public void Took(ExtensionPoint point, string plugin, long since, StepStatus status = StepStatus.Success)
     {
+        if (point == ExtensionPoint.PreFilter && WithoutPreFilter.Contains(plugin)) return;
         if (!_ofPlugins.TryGetValue(plugin, out var known)) _ofPlugins.Add(plugin, known = new MetricSeries?[Points * Statuses]);
         (known[Index(point, status)] ??= plugins.Series($"extension_point=\"{point}\",plugin=\"{plugin}\",status=\"{status}\"")).Add(time.GetElapsedTime(since).TotalSeconds);
     }

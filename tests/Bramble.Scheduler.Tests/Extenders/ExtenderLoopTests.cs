@@ -117,6 +117,19 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
         Assert.NotNull(await _api.FindAsync(Resources.Pods, new("d", "low-n1"), default));
     }
 
+    [Fact]
+    public async Task When_it_cannot_say_whose_Pods_make_room_that_is_all_that_is_told()
+    {
+        await using var extender = await StandInExtender.StartAsync((_, _) => (500, ""));
+        await StartAsync($"{{urlPrefix: \"{extender.Url}\", preemptVerb: preempt, nodeCacheCapable: true}}", "n1");
+        await PodAsync("low", p => (p["spec"]!["nodeName"], p["spec"]!["priority"], p["spec"]!["containers"]![0]!["resources"]!["requests"]!["cpu"]) = ("n1", 1, "4"));
+        var pods = _informers!.For(Resources.Pods);
+        await EventuallyAsync(() => Task.FromResult(pods.List().Count() == 1));
+        await PodAsync("high", p => (p["spec"]!["priority"], p["spec"]!["containers"]![0]!["resources"]!["requests"]!["cpu"]) = (10, "4"));
+        await EventuallyAsync(async () => Condition(await Pod("high")) is { Reason: "Unschedulable" } condition
+            && condition.Message == $"0/1 nodes are available: 1 Insufficient cpu. preemption: failed preempt with extender at URL {extender.Url}/preempt, code 500");
+    }
+
     private async Task StartAsync(string extender, params string[] nodes)
     {
         foreach (var name in nodes)
