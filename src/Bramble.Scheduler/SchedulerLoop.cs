@@ -362,7 +362,7 @@ public sealed class SchedulerLoop
                 forgotten = _cluster.IsAssumed(pod.Name, pod.Uid) ? _cluster.Remove(pod.Name) : null;
             }
             if (cancel.IsCancellationRequested) return;
-            if (forgotten is not null) _queue.Happened(new(ChangeKinds.PodRemoved, forgotten, null), other => other.Uid != pod.Uid);
+            if (forgotten is not null || assignment.Reservations.Count > 0) _queue.Happened(new(ChangeKinds.PodRemoved, forgotten ?? pod, null), other => other.Uid != pod.Uid);
             if (Newest(pod) is null || HasNode(pod.Name, pod.Uid))
             {
                 _queue.Done(pod);
@@ -438,7 +438,9 @@ public sealed class SchedulerLoop
             _queue.Happened(new(change.Old is null ? ChangeKinds.NodeAdded : ChangeKinds.NodeRemoved, change.Old, change.New));
             return;
         }
-        TellEach(NodeChanges.Between(change.Old, change.New), change.Old, change.New);
+        var kinds = NodeChanges.Between(change.Old, change.New);
+        if (_extenders.Count > 0 && NodeChanges.IsToldToExtenders(change.Old, change.New)) kinds |= ChangeKinds.Other;
+        TellEach(kinds, change.Old, change.New);
     }
 
     private void PodChanged(ObjectChange<V1Pod> change)
@@ -489,7 +491,8 @@ public sealed class SchedulerLoop
             _queue.Happened(new(ChangeKinds.PodAdded, null, now));
             return;
         }
-        TellEach(PodChanges.Between(old, now), old, now);
+        var kinds = PodChanges.Between(old, now);
+        TellEach(kinds == ChangeKinds.None && _extenders.Count > 0 ? ChangeKinds.Other : kinds, old, now);
     }
 
     private void PodWaits(PodInfo? old, PodInfo now)
@@ -505,7 +508,7 @@ public sealed class SchedulerLoop
         }
         if (isAssumed)
         {
-            if (now.IsLeaving && old?.IsLeaving != true) _binder.Stop(now);
+            if (now.IsLeaving && old?.IsLeaving != true) Forget(now);
             return;
         }
         if (old is null)
@@ -516,6 +519,15 @@ public sealed class SchedulerLoop
         // Our own writes to the status do not make it worth another try.
         _queue.Update(old, now);
         if (old.NominatedNode.Length > 0 && old.NominatedNode != now.NominatedNode) NominationGone(old);
+    }
+
+    /// <summary>A Pod that was given a node goes before it is bound: it will not be any more, so others may have the room now.</summary>
+    private void Forget(PodInfo leaving)
+    {
+        PodInfo? placed;
+        lock (_gate) placed = _cluster.Remove(leaving.Name);
+        _binder.Stop(leaving);
+        if (placed is not null) _queue.Happened(new(ChangeKinds.PodRemoved, placed, null));
     }
 
     /// <summary>Others that are not more important could have the room now.</summary>

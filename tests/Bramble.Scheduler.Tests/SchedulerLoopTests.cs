@@ -190,6 +190,25 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Pod_that_goes_while_it_waits_for_its_volume_leaves_its_room_to_others_at_once()
+    {
+        await NodeAsync("n1");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("first", cpu: "4", with: p =>
+        {
+            p["metadata"]!["finalizers"] = new JsonArray("test/stay");
+            p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]""");
+        });
+        await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.PersistentVolumeClaims, new("d", "data"), default))!.Metadata.Annotations?["volume.kubernetes.io/selected-node"] == "n1");
+        await PodAsync("second", cpu: "4");
+        await EventuallyAsync(async () => Condition(await Pod("second")) is not null);
+        await _api.DeleteAsync(Resources.Pods, new("d", "first"), new DeleteQuery(), default);
+        await EventuallyAsync(async () => (await Pod("second")).Spec.NodeName == "n1");
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", "skip schedule deleting pod: d/first") is not null);
+    }
+
+    [Fact]
     public async Task What_another_scheduler_nominated_takes_no_room()
     {
         await NodeAsync("n1", cpu: "2");

@@ -45,7 +45,7 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
         await EventuallyAsync(async () => Condition(await Pod("p"))?.Message
             == "0/1 nodes are available: 1 occupied. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.");
         answer = """{"NodeNames":["n1"]}""";
-        await _api.ChangeAsync(Resources.Nodes, new("", "n1"), n => n["metadata"]!["labels"] = new JsonObject { ["any"] = "thing" });
+        await _api.ChangeAsync(Resources.Nodes, new("", "n1"), n => n["metadata"]!["annotations"] = new JsonObject { ["any"] = "thing" });
         await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
     }
 
