@@ -347,7 +347,7 @@ public sealed class SchedulerLoop
         {
             await _binder.BindAsync(pod, assignment, new BindingReport(pod, profile.Metrics, profile.Events, _metrics), cancel);
             _metrics.Attempted(profile.Profile.SchedulerName, "scheduled", _time.GetElapsedTime(start));
-            if (queued is not null) _metrics.Scheduled(queued.Attempts, _time.GetElapsedTime(queued.FirstLookedAt), queued.WasForgotten);
+            if (queued is not null) _metrics.Scheduled(queued.Attempts, _time.GetElapsedTime(queued.FirstActiveAt), queued.WasForgotten);
             profile.Events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {assignment.Node}");
             if (assignment.Reservations.Count == 0) return;
             lock (_gate)

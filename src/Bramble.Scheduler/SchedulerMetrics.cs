@@ -54,7 +54,7 @@ internal sealed class SchedulerMetrics
         _durations.Add(labels, duration.TotalSeconds);
     }
 
-    /// <param name="waited">Since it was looked at first.</param>
+    /// <param name="waited">Since it could have been looked at first.</param>
     /// <param name="wasForgotten">It had waited for so long that it was tried without a reason.</param>
     public void Scheduled(int attempts, TimeSpan waited, bool wasForgotten)
     {

@@ -26,20 +26,22 @@ internal sealed class Preemptor(IKubeClient client, PodBinder binder, TimeProvid
     {
         // One that is not bound yet, because its volumes or devices are being prepared, need not go: it looks for another node.
         var isBinding = binder.TryPreempt(victim);
-        if (isBinding) running.FreedRoom();
+        var isGone = false;
         try
         {
-            if (!isBinding && !await DeleteAsync(victim, schedulerName, cancel)) return true;
+            if (!isBinding) isGone = !await DeleteAsync(victim, schedulerName, cancel);
         }
         catch (StatusException e) when (e.IsNotFound || e.IsConflict)
         {
-            return true;       // gone by itself, or another one has its name now
+            isGone = true;       // by itself, or another one has its name now
         }
         catch (Exception e) when (e is StatusException or HttpRequestException or IOException)
         {
             SchedulerLog.PreemptionFailed(log, victim.Name, e.Message);
             return false;
         }
+        if (isBinding || isGone) running.FreedRoom();
+        if (isGone) return true;
         var note = $"Preempted by pod {pod.Uid} on node {node}{(isBinding ? " (in kube-scheduler memory)." : "")}";
         events.WithAction(EventSubject.Of(Resources.Pods, victim.Pod), "Normal", "Preempted", "Preempting", note, EventSubject.Of(Resources.Pods, pod.Pod));
         return true;

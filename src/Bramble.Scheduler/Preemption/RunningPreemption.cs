@@ -11,7 +11,7 @@ internal sealed class RunningPreemption
     private volatile bool _hasHeldBack;
     private volatile bool _hasFreedRoom;
 
-    /// <summary>Room became free without a deletion that others see, and the Pod was held back when it did.</summary>
+    /// <summary>Room became free without a deletion by us, and the Pod may have been held back when it did.</summary>
     public bool IsRoomMissed => _hasHeldBack && _hasFreedRoom;
 
     /// <summary>All victims but this one are deleted.</summary>

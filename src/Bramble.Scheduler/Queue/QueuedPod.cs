@@ -19,9 +19,9 @@ internal sealed class QueuedPod(PodInfo pod, long order)
     /// <summary>Until when it backs off; 0: not worked out yet.</summary>
     public long BackOffUntil { get; set; }
 
-    /// <summary>How often it was looked at, and when first.</summary>
+    /// <summary>How often it was looked at, and since when it could have been; 0: it was gated so far.</summary>
     public int Attempts { get; set; }
-    public long FirstLookedAt { get; set; }
+    public long FirstActiveAt { get; set; }
 
     /// <summary>How often rules refused it, and how often in a row something else failed.</summary>
     public int RefusedCount { get; set; }

@@ -128,7 +128,7 @@ internal sealed class SchedulingQueue : IDisposable
                 SetOf(next).Remove(next);
                 if (next.State == QueueState.BackingOff) _metrics.Came(_metrics.Active, "PopFromBackoffQ");
                 next.State = QueueState.InFlight;
-                if (next.Attempts++ == 0) next.FirstLookedAt = _time.GetTimestamp();
+                next.Attempts++;
                 _inFlight++;
                 return next.Pod;
             }
@@ -302,6 +302,7 @@ internal sealed class SchedulingQueue : IDisposable
     private void MakeActive(QueuedPod pod, string why)
     {
         pod.State = QueueState.Active;
+        if (pod.FirstActiveAt == 0) pod.FirstActiveAt = _time.GetTimestamp();
         _active.Add(pod);
         _available.Release();
         _metrics.Came(_metrics.Active, why);

@@ -249,6 +249,23 @@ public sealed class SchedulingQueueTests : IDisposable
     }
 
     [Fact]
+    public async Task A_Pods_time_runs_from_when_nothing_gates_it_and_not_from_when_it_is_looked_at()
+    {
+        PodInfo Gated(params string[] gates) => Some.Pod("p", with: p => p.Spec.SchedulingGates = [.. gates.Select(g => new V1PodSchedulingGate { Name = g })]);
+        var (gated, free) = (Gated("a"), Gated());
+        _queue.Add(gated);
+        _time.Advance(TimeSpan.FromHours(1));
+        _queue.Update(gated, free);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal("p", await Next());
+        _queue.Failed(free);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal("p", await Next());
+        var queued = _queue.Binds(free)!;
+        Assert.Equal((2, TimeSpan.FromSeconds(10)), (queued.Attempts, _time.GetElapsedTime(queued.FirstActiveAt)));
+    }
+
+    [Fact]
     public async Task It_is_counted_who_comes_why_and_who_waits_for_whom()
     {
         await Refuse(Some.Pod("p", "2"));
