@@ -81,12 +81,15 @@ internal static class VictimChoice
             return new PreemptionOutcome.NotEligible("preemption: not eligible due to a terminating pod on the nominated node.");
 
         var statuses = new Diagnosis(cluster.NodeCount) { Others = FilterResult.Unresolvable(NotHelpful) };
-        var candidates = Candidates(pod, diagnosis, filters, cluster, budgets, args, random, statuses);
-        return candidates.Count > 0 ? new PreemptionOutcome.Candidates(candidates) : new PreemptionOutcome.NotHelpful("preemption: " + statuses.Message());
+        var errors = new List<string>();
+        var candidates = Candidates(pod, diagnosis, filters, cluster, budgets, args, random, statuses, errors);
+        if (candidates.Count > 0) return new PreemptionOutcome.Candidates(candidates);
+        return errors.Count > 0 ? new PreemptionOutcome.Failed($"preemption: {(errors.Count == 1 ? errors[0] : $"[{string.Join(", ", errors)}]")}")
+            : new PreemptionOutcome.NotHelpful("preemption: " + statuses.Message());
     }
 
     private static List<Victims> Candidates(
-        PodInfo pod, Diagnosis diagnosis, PodFilters filters, ClusterState cluster, Func<IReadOnlyList<Budget>> budgets, PreemptionArgs args, Random random, Diagnosis statuses)
+        PodInfo pod, Diagnosis diagnosis, PodFilters filters, ClusterState cluster, Func<IReadOnlyList<Budget>> budgets, PreemptionArgs args, Random random, Diagnosis statuses, List<string> errors)
     {
         var nodes = cluster.Nodes.Where(n => !diagnosis.Of(n.Name).IsUnresolvable).ToArray();
         var candidates = new List<Victims>();
@@ -96,11 +99,19 @@ internal static class VictimChoice
         for (var i = 0; i < nodes.Length; i++)
         {
             var node = nodes[(start + i) % nodes.Length];
-            if (On(node, pod, filters, cluster.Nominations, known, out var refusal) is not { } victims)
+            Victims? victims;
+            try
             {
-                statuses.Refuse(node.Name, refusal);
+                victims = On(node, pod, filters, cluster.Nominations, known, out var refusal);
+                if (victims is null) statuses.Refuse(node.Name, refusal);
+            }
+            catch (SchedulingException e)
+            {
+                // What is wrong with one node does not matter where another will do.
+                if (!errors.Contains(e.Message)) errors.Add(e.Message);
                 continue;
             }
+            if (victims is null) continue;
             candidates.Add(victims);
             if (victims.ViolationCount == 0) harmless++;
             if (harmless > 0 && candidates.Count >= wanted) break;
