@@ -300,6 +300,7 @@ public sealed class SchedulerLoop
         profile.Events.WithAction(About(newest ?? pod), "Warning", "FailedScheduling", "Scheduling", Note(refusal.Message));
         _status.Write(pod, "Unschedulable", refusal.Message, refusal.NominatedNode);
         if (refusal.Freed is { } claim) _tasks.Add(() => FreeAsync(pod, claim));
+        if (newest is null) _preempting.TryRemove(pod.Uid, out _);       // nobody needs the room any more
         if (refusal.Leaving.Count == 0) return;
         _metrics.Victims(refusal.Victims!.Pods.Count);
         _tasks.Add(() => PreemptAsync(pod, profile, refusal.Victims.Node, refusal.Leaving));
