@@ -89,7 +89,7 @@ internal sealed class SchedulerMetrics
 
     /// <summary>As Prometheus reads it.</summary>
     /// <param name="reasons">How many Pods wait because of which plugin: <see cref="SchedulingQueue.Reasons"/>.</param>
-    public string Text(QueueLengths pending, SortedDictionary<string, int> reasons, int nodes, int pods, int bindings)
+    public string Text(QueueLengths pending, Dictionary<string, int> reasons, int nodes, int pods, int bindings)
     {
         var text = new StringBuilder();
         Head(text, "cache_size", "gauge", "[ALPHA] Number of nodes, pods, and assumed (bound) pods in the scheduler cache.");
@@ -110,10 +110,10 @@ internal sealed class SchedulerMetrics
             [_plugins, _afterFlush, _attemptsOfPod, _waits, _preemptions, _preemptionDurations, _preemptionRuns, _victims, Queue.Incoming, _claims, _attempts, _algorithm, _durations]) family.AppendTo(text);
         Head(text, "unschedulable_pods", "gauge", "[BETA] The number of unschedulable pods broken down by plugin name. A pod will increment the gauge for all plugins that caused it to not schedule "
             + "and so this metric have meaning only when broken down by plugin.");
-        foreach (var (key, count) in reasons)
+        foreach (var key in reasons.Keys.Order(StringComparer.Ordinal))
         {
             var slash = key.IndexOf('/');
-            text.Append(CultureInfo.InvariantCulture, $"scheduler_unschedulable_pods{{plugin=\"{key[(slash + 1)..]}\",profile=\"{key[..slash]}\"}} {count}\n");
+            text.Append(CultureInfo.InvariantCulture, $"scheduler_unschedulable_pods{{plugin=\"{key[(slash + 1)..]}\",profile=\"{key[..slash]}\"}} {reasons[key]}\n");
         }
         return text.ToString();
     }

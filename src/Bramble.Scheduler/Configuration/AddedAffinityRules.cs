@@ -18,7 +18,7 @@ internal static class AddedAffinityRules
         foreach (var field in term["matchFields"].Items())
         {
             if (field["operator"].Text() is not ("In" or "NotIn")) throw field["operator"].Unsupported("In", "NotIn");
-            if (field["values"].Items().Count() != 1) throw field["values"].Wrong("must have one element");
+            if (field["values"].Items().ToList().Count != 1) throw field["values"].Wrong("must have one element");
         }
     }
 

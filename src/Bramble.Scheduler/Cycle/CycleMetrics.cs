@@ -44,13 +44,13 @@ internal sealed class CycleMetrics(Profile profile, TimeProvider time, MetricFam
 
     /// <summary>Thread-safe.</summary>
     public void Took(ExtensionPoint point, long since, StepStatus status = StepStatus.Success) =>
-        (_steps[Index(point, status)] ??= points.Series($"extension_point=\"{point}\",profile=\"{profile.SchedulerName}\",status=\"{status}\"")).Add(time.GetElapsedTime(since).TotalSeconds);
+        (_steps[Index(point, status)] ??= points.Series($"extension_point=\"{point.ToString()}\",profile=\"{profile.SchedulerName}\",status=\"{status.ToString()}\"")).Add(time.GetElapsedTime(since).TotalSeconds);
 
     public void Took(ExtensionPoint point, string plugin, long since, StepStatus status = StepStatus.Success)
     {
         if (point == ExtensionPoint.PreFilter && WithoutPreFilter.Contains(plugin)) return;
         if (!_ofPlugins.TryGetValue(plugin, out var known)) _ofPlugins.Add(plugin, known = new MetricSeries?[Points * Statuses]);
-        (known[Index(point, status)] ??= plugins.Series($"extension_point=\"{point}\",plugin=\"{plugin}\",status=\"{status}\"")).Add(time.GetElapsedTime(since).TotalSeconds);
+        (known[Index(point, status)] ??= plugins.Series($"extension_point=\"{point.ToString()}\",plugin=\"{plugin}\",status=\"{status.ToString()}\"")).Add(time.GetElapsedTime(since).TotalSeconds);
     }
 
     /// <param name="index">Of the plugin among the profile's filters.</param>
@@ -79,16 +79,16 @@ internal sealed class CycleMetrics(Profile profile, TimeProvider time, MetricFam
     {
         for (var i = 0; i < profile.Filters.Count; i++)
         {
-            Append(profile.Filters[i].Name, ExtensionPoint.Filter, _filters[i]);
-            if (!WithoutPreFilter.Contains(profile.Filters[i].Name)) Append(profile.Filters[i].Name, ExtensionPoint.PreFilter, _preFilters[i]);
+            Append(profile.Filters[i].Name, nameof(ExtensionPoint.Filter), _filters[i]);
+            if (!WithoutPreFilter.Contains(profile.Filters[i].Name)) Append(profile.Filters[i].Name, nameof(ExtensionPoint.PreFilter), _preFilters[i]);
         }
         for (var i = 0; i < profile.Scores.Count; i++)
         {
-            if (!WithoutPreScore.Contains(profile.Scores[i].Plugin.Name)) Append(profile.Scores[i].Plugin.Name, ExtensionPoint.PreScore, _preScores[i]);
-            Append(profile.Scores[i].Plugin.Name, ExtensionPoint.Score, _scores[i]);
+            if (!WithoutPreScore.Contains(profile.Scores[i].Plugin.Name)) Append(profile.Scores[i].Plugin.Name, nameof(ExtensionPoint.PreScore), _preScores[i]);
+            Append(profile.Scores[i].Plugin.Name, nameof(ExtensionPoint.Score), _scores[i]);
         }
 
-        void Append(string plugin, ExtensionPoint point, long count)
+        void Append(string plugin, string point, long count)
         {
             if (count > 0)
                 text.Append(CultureInfo.InvariantCulture, $"scheduler_plugin_evaluation_total{{extension_point=\"{point}\",plugin=\"{plugin}\",profile=\"{profile.SchedulerName}\"}} {count}\n");

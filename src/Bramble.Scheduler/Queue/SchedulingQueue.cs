@@ -236,9 +236,9 @@ internal sealed class SchedulingQueue : IDisposable
     }
 
     /// <summary>How many Pods wait because of each plugin (of the profile with the name in front: <c>default-scheduler/NodeAffinity</c>).</summary>
-    public SortedDictionary<string, int> Reasons()
+    public Dictionary<string, int> Reasons()
     {
-        var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
         lock (_gate)
         {
             foreach (var pod in _pods.Values)

@@ -270,10 +270,10 @@ public sealed class SchedulingQueueTests : IDisposable
     {
         await Refuse(Some.Pod("p", "2"));
         _queue.Add(Some.Pod("gated", with: p => p.Spec.SchedulingGates = [new V1PodSchedulingGate { Name = "a" }]));
-        Assert.Equal(["default-scheduler/NodeResourcesFit 1", "default-scheduler/SchedulingGates 1"], _queue.Reasons().Select(r => $"{r.Key} {r.Value}"));
+        Assert.Equal(["default-scheduler/NodeResourcesFit 1", "default-scheduler/SchedulingGates 1"], _queue.Reasons().OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Key} {r.Value}"));
         _queue.Happened(new(ChangeKinds.PodRemoved, Some.Pod("x"), null));
         Assert.Equal("p", await Next());
-        Assert.Equal(["default-scheduler/SchedulingGates 1"], _queue.Reasons().Select(r => $"{r.Key} {r.Value}"));
+        Assert.Equal(["default-scheduler/SchedulingGates 1"], _queue.Reasons().OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Key} {r.Value}"));
         var text = new System.Text.StringBuilder();
         _metrics.Incoming.AppendTo(text);
         Assert.Equal(
