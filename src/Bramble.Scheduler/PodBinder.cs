@@ -100,28 +100,28 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
         }
     }
 
+    /// <summary>Volumes and devices are prepared side by side; what fails first ends the others.</summary>
     private async Task PrepareAsync(PodInfo pod, Assignment assignment, PendingBinding pending, BindingReport report, CancellationToken cancel)
     {
-        var plugin = assignment.Reservations[0].Plugin;
-        try
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, pending.Token);
+        Exception? first = null;
+        await NominateAsync(pod, assignment.Node, cancel);
+        await Task.WhenAll(assignment.Reservations.Select(WriteAsync));
+        if (first is not null) throw first;
+        if (!_pending.TryRemove(KeyValuePair.Create(pod.Name, pending))) throw new SchedulingException(pending.Why ?? "context canceled");
+
+        async Task WriteAsync(IReservation reservation)
         {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, pending.Token);
-            await NominateAsync(pod, assignment.Node, either.Token);
-            foreach (var reservation in assignment.Reservations)
+            try
             {
-                plugin = reservation.Plugin;
                 await reservation.WriteAsync(report, either.Token);
             }
+            catch (Exception e)
+            {
+                var told = e is StatusException or SchedulingException ? e.Message : e is OperationCanceledException && !cancel.IsCancellationRequested ? pending.Why : null;
+                if (Interlocked.CompareExchange(ref first, told is null ? e : new SchedulingException($"running PreBind plugin \"{reservation.Plugin}\": {told}"), null) is null) await either.CancelAsync();
+            }
         }
-        catch (Exception e) when (e is StatusException or SchedulingException)
-        {
-            throw new SchedulingException($"running PreBind plugin \"{plugin}\": {e.Message}");
-        }
-        catch (OperationCanceledException) when (pending.Why is not null && !cancel.IsCancellationRequested)
-        {
-            throw new SchedulingException($"running PreBind plugin \"{plugin}\": {pending.Why}");
-        }
-        if (!_pending.TryRemove(KeyValuePair.Create(pod.Name, pending))) throw new SchedulingException(pending.Why ?? "context canceled");
     }
 
     private async Task BindAsync(PodInfo pod, Assignment assignment)

@@ -296,6 +296,31 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Volumes_and_devices_are_prepared_side_by_side()
+    {
+        await NodeAsync("n1");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{}}""");
+        await SliceAsync("n1", """{"name":"g0"}""");
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"one","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        await PodAsync("p", with: p =>
+        {
+            p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]""");
+            p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"one"}]""");
+        });
+        await EventuallyAsync(async () => (string?)(await _api.FindAsync(Resources.ResourceClaims, new("d", "one"), default))!.ToTree()["status"]?["reservedFor"]?[0]?["name"] == "p");
+        Assert.Null((await Pod("p")).Spec.NodeName);
+        await CreateAsync(Resources.PersistentVolumes, "", """{"metadata":{"name":"v"},"spec":{}}""");
+        await _api.ChangeAsync(Resources.PersistentVolumeClaims, new("d", "data"), c =>
+        {
+            c["spec"]!["volumeName"] = "v";
+            ((JsonObject)(c["metadata"]!["annotations"] ??= new JsonObject()))["pv.kubernetes.io/bind-completed"] = "yes";
+        });
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+    }
+
+    [Fact]
     public async Task An_extended_resource_that_no_node_offers_is_had_as_devices_of_a_class()
     {
         await NodeAsync("n1");
