@@ -39,6 +39,12 @@ public sealed class DefinitionPublisherTests : IAsyncLifetime
     public async Task Who_deletes_a_definition_sees_that_its_objects_go_first()
     {
         await _api.Client.CreateAsync(Widgets, Body("""{"metadata":{"name":"w","namespace":"d","finalizers":["test/stay"]}}"""), default);
+        // Who may delete a definition may delete its objects, whatever a policy says of them.
+        await _api.Client.CreateAsync(Resources.ValidatingAdmissionPolicies, Body("""
+            {"metadata":{"name":"keep"},"spec":{"matchConstraints":{"resourceRules":[{"apiGroups":["example.com"],"apiVersions":["*"],"operations":["DELETE"],"resources":["widgets"]}]},"validations":[{"expression":"false"}]}}
+            """), default);
+        await _api.Client.CreateAsync(Resources.ValidatingAdmissionPolicyBindings, Body("""{"metadata":{"name":"keep"},"spec":{"policyName":"keep","validationActions":["Deny"]}}"""), default);
+        await Assert.ThrowsAsync<StatusException>(async () => await _api.Client.DeleteAsync(Widgets, new NamespacedName("d", "w"), new DeleteQuery(), default));
         await _api.Client.DeleteAsync(Resources.CustomResourceDefinitions, Name, new DeleteQuery(), default);
         await Until("Terminating True InstanceDeletionInProgress: CustomResource deletion is in progress");
         var refused = await Assert.ThrowsAsync<StatusException>(async () => await _api.Client.CreateAsync(Widgets, Body("""{"metadata":{"name":"x","namespace":"d"}}"""), default));
