@@ -69,6 +69,7 @@ internal static class BuiltInControllers
         new("service-cidrs-controller", c => new ServiceCidrController(c)) { EventSource = "service-cidr-controller" },
         // Upstream runs it in the API server, whose addresses they are.
         new("system:apiserver", c => new AddressRepairController(c)) { EventSource = "ipallocator-repair-controller" },
+        new("system:apiserver", c => new NodePortRepairController(c)) { IsSerial = true, EventSource = "portallocator-repair-controller" },
         new("certificate-controller", c => new CertificateController(c, config.Signers)),
         new("token-cleaner", c => new TokenCleaner(c)),
         new("bootstrap-signer", c => new ClusterInfoSigner(c)) { IsSerial = true },

@@ -118,6 +118,8 @@ internal static class QuotaUsage
         if (!Quantity.TryParse(claim.Object("spec").Object("resources").Object("requests").Text("storage"), out var storage, out _)) return;
         // An expansion that was begun counts until it is given up.
         if (Quantity.TryParse(claim.Object("status").Object("allocatedResources").Text("storage"), out var allocated, out _) && allocated > storage) storage = allocated;
+        // Whole bytes, rounded up: a quota cannot say less.
+        storage = Quantity.FromUnits(storage.ToUnits(), storage.Format);
         usage["requests.storage"] = storage;
         if (className.Length > 0) usage[$"{className}.storageclass.storage.k8s.io/requests.storage"] = storage;
     }
