@@ -188,10 +188,11 @@ public sealed class AggregationLoop(ApiPipeline pipeline, Aggregator aggregator,
 
     private async Task RegisterDefinitionsAsync(CancellationToken cancel)
     {
-        var (create, delete) = AutoRegistration.Decide(pipeline.Cache.List(Definitions).Select(obj => new Definition(obj)), pipeline.Cache.List(RemoteServiceIndex.ApiServices));
+        var (create, update, delete) = AutoRegistration.Decide(pipeline.Cache.List(Definitions).Select(obj => new Definition(obj)), pipeline.Cache.List(RemoteServiceIndex.ApiServices));
         try
         {
             foreach (var body in create) await client.CreateAsync(ApiServices, new NamespacedName("", body.ObjectName()), body, null, cancel);
+            foreach (var body in update) await client.UpdateAsync(ApiServices, new NamespacedName("", body.ObjectName()), body, null, cancel);
             foreach (var name in delete) await client.DeleteAsync(ApiServices, new NamespacedName("", name), new DeleteQuery(), cancel);
         }
         catch (StatusException e) when (e.Status.Code is 404 or 409)
