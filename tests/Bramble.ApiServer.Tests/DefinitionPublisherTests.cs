@@ -56,6 +56,30 @@ public sealed class DefinitionPublisherTests : IAsyncLifetime
         Assert.Null(await _api.Client.FindAsync(Resources.CustomResourceDefinitions, Name, default));
     }
 
+    [Fact]
+    public async Task Of_two_that_want_one_name_in_the_same_moment_one_has_it()
+    {
+        await using var api = await InMemoryApi.StartAsync();
+        foreach (var plural in (string[])["as", "bs"])
+            await api.Client.CreateAsync(Resources.CustomResourceDefinitions, Body($$$"""
+                {"metadata":{"name":"{{{plural}}}.example.com"},"spec":{"group":"example.com","scope":"Namespaced","names":{"plural":"{{{plural}}}","kind":"Same"},
+                 "versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"} } }]} }
+                """), default);
+        using var stop = new CancellationTokenSource();
+        var running = new DefinitionPublisher(api.Pipeline, api.Client, TimeProvider.System).RunAsync(stop.Token);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (true)
+        {
+            var revision = api.Cache.AppliedRevision;
+            if (api.Cache.List(Resources.CustomResourceDefinitions.GroupResource).All(d => d.ToTree()["status"]?["conditions"] is JsonArray { Count: > 0 })) break;
+            await api.Cache.WaitForAsync(revision + 1, limit.Token);
+        }
+        await stop.CancelAsync();
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        Assert.Equal(["as True", "bs False"], api.Cache.List(Resources.CustomResourceDefinitions.GroupResource).Select(d => d.ToTree()).Select(d =>
+            $"{d["spec"]!["names"]!["plural"]} {d["status"]!["conditions"]!.AsArray().First(c => (string?)c!["type"] == "NamesAccepted")!["status"]}").Order(StringComparer.Ordinal));
+    }
+
     private async Task Until(string condition)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));

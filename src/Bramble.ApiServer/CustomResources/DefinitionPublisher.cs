@@ -22,8 +22,9 @@ public sealed class DefinitionPublisher(ApiPipeline pipeline, IKubeClient client
             List<Task> changes = [cache.Changed];
             TimeSpan? again = null;
             var all = cache.Current.Items.Range("").Select(obj => new Definition(obj)).ToList();
-            foreach (var definition in all)
+            for (var i = 0; i < all.Count; i++)
             {
+                var definition = all[i];
                 try
                 {
                     if (definition.IsBeingDeleted)
@@ -32,7 +33,7 @@ public sealed class DefinitionPublisher(ApiPipeline pipeline, IKubeClient client
                         changes.Add(pipeline.Cache.Of(definition.Resource).Changed);
                         if (await CleanUpAsync(definition, cancel) is { } wait && (again is null || wait < again)) again = wait;
                     }
-                    else await AcceptAsync(definition, all, cancel);
+                    else await AcceptAsync(all, i, cancel);
                 }
                 catch (StatusException e) when (e.Status.Code is 404 or 409)
                 {
@@ -52,16 +53,17 @@ public sealed class DefinitionPublisher(ApiPipeline pipeline, IKubeClient client
         }
     }
 
-    private async Task AcceptAsync(Definition definition, List<Definition> all, CancellationToken cancel)
+    /// <param name="all">Gets what was written: of two that want one name in the same moment the second must know of the first.</param>
+    private async Task AcceptAsync(List<Definition> all, int index, CancellationToken cancel)
     {
-        if (DefinitionNaming.Decide(definition, all, time.GetUtcNow()) is { } status) await WriteStatusAsync(definition, status, cancel);
+        while (DefinitionNaming.Decide(all[index], all, time.GetUtcNow()) is { } status) all[index] = new Definition(await WriteStatusAsync(all[index], status, cancel));
     }
 
-    private Task WriteStatusAsync(Definition definition, JsonObject status, CancellationToken cancel)
+    private ValueTask<KubeObject> WriteStatusAsync(Definition definition, JsonObject status, CancellationToken cancel)
     {
         var tree = (JsonObject)definition.Tree.DeepClone();
         tree["status"] = status;
-        return client.UpdateAsync(Definitions, new NamespacedName("", definition.Name), tree, "status", cancel).AsTask();
+        return client.UpdateAsync(Definitions, new NamespacedName("", definition.Name), tree, "status", cancel);
     }
 
     /// <summary>Deletes all objects; when none is left the definition may go. Nobody can refuse, as nobody could the deletion of the definition.</summary>
