@@ -48,7 +48,7 @@ internal sealed class FoundResources(IInformers informers, Action<ResourceId, Ob
         foreach (var (found, subscription) in leaving)
         {
             subscription.Dispose();
-            informers.Forget(found.Resource); // nobody else watches them
+            informers.Forget(found.Resource);
         }
         foreach (var found in coming)
         {
