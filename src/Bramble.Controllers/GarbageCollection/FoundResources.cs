@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Bramble.Api.Naming;
 using Bramble.Client;
 
 namespace Bramble.Controllers.GarbageCollection;

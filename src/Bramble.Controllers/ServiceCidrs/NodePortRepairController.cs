@@ -2,7 +2,6 @@ using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Controllers.Hosting;
-using k8s;
 using k8s.Models;
 
 namespace Bramble.Controllers.ServiceCidrs;
