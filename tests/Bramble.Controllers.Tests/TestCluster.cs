@@ -97,7 +97,7 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>The scale of a stored object; all else is asked of <see cref="Others"/>.</summary>
     public async ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel)
     {
-        if (RoleCheckedClient.TargetOf(path) is not { Subresource: "scale" } target) return (Others ?? throw new InvalidOperationException(path))(path, query);
+        if (!path.EndsWith("/scale", StringComparison.Ordinal) || RoleCheckedClient.TargetOf(path) is not { Subresource: "scale" } target) return (Others ?? throw new InvalidOperationException(path))(path, query);
         var resource = new ResourceId(target.Group, "v1", target.Plural, "", target.Namespace.Length > 0);
         var name = new NamespacedName(target.Namespace, target.Name);
         var tree = (await FindAsync(resource, name, cancel) ?? throw StatusErrors.NotFound(resource.GroupResource, name.Name)).ToTree();
