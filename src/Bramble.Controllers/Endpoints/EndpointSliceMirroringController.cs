@@ -133,7 +133,7 @@ internal static class Mirroring
             if (Annotations(endpoints) is { Count: > 0 } annotations) slice.Metadata["annotations"] = annotations;
             slice.Endpoints = [.. wanted.Values];
             if (slices.Count == 0) changes.Create.Add(slice);
-            else if (!IsSame(slices[0], slice, owner)) changes.Update.Add(Replaced(slices[0], slice));
+            else if (!IsSame(slices[0], slice, owner)) changes.Update.Add(slice.InPlaceOf(slices[0]));
         }
         foreach (var gone in known.Values) changes.Delete.AddRange(gone);
         return new Mirror(changes, invalid, skipped);
@@ -147,13 +147,6 @@ internal static class Mirroring
             && JsonNode.DeepEquals(known.Labels, wanted.Labels) && JsonNode.DeepEquals(known.Metadata["annotations"] ?? new JsonObject(), wanted.Metadata["annotations"] ?? new JsonObject())
             // Endpoints that were made anew under the same name are another owner.
             && !(known.Metadata["ownerReferences"] as JsonArray ?? []).Any(o => (string?)o?["kind"] == "Endpoints" && (string?)o["name"] == owner.Name.Name && (string?)o["uid"] != owner.Uid);
-    }
-
-    private static SliceTree Replaced(SliceTree known, SliceTree wanted)
-    {
-        var replaced = wanted.InPlaceOf(known);
-        replaced.Metadata["annotations"] = wanted.Metadata["annotations"]?.DeepClone();
-        return replaced;
     }
 
     private static JsonObject EndpointOf(SubsetAddress address, IPAddress ip)
