@@ -76,7 +76,7 @@ internal static class SilentNode
 {
     private static readonly string[] Types = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
 
-    /// <returns>True: the status changed.</returns>
+    /// <returns>True: it is no longer ready (or not) but unknown; what else has changed goes along, and is no reason by itself to write.</returns>
     public static bool MarkUnknown(JsonObject node, DateTimeOffset now)
     {
         if (node["status"] is not JsonObject status) node["status"] = status = [];
@@ -96,7 +96,7 @@ internal static class SilentNode
                     ["reason"] = "NodeStatusNeverUpdated",
                     ["message"] = "Kubelet never posted node status.",
                 });
-                changed = true;
+                changed |= type == "Ready";
             }
             else if ((string?)condition["status"] != "Unknown")
             {
@@ -104,7 +104,7 @@ internal static class SilentNode
                 condition["reason"] = "NodeStatusUnknown";
                 condition["message"] = "Kubelet stopped posting node status.";
                 condition["lastTransitionTime"] = KubeTime.Seconds(now);
-                changed = true;
+                changed |= type == "Ready";
             }
         }
         return changed;
