@@ -44,6 +44,7 @@ internal sealed class VolumeBinder : IReconciler
         {
             if (Recycler.VolumeOf(change.Name) is { } emptied) context.Queue.Add(emptied);
         });
+        _pods.AddIndex(ClaimPods.ByClaim, ClaimPods.Claims);
         _classes = context.Watches(Resources.StorageClasses, _ => AddUnbound());
         _claims = context.Watches(Resources.PersistentVolumeClaims, change =>
         {
@@ -373,7 +374,7 @@ internal sealed class VolumeBinder : IReconciler
     {
         var claimed = volume.Spec.ClaimRef;
         if (_claims.Find(new NamespacedName(claimed.NamespaceProperty, claimed.Name)) is not null) return "";
-        return string.Join(',', _pods.List(claimed.NamespaceProperty).Where(p => !p.IsTerminated() && p.ClaimNames().Contains(claimed.Name))
+        return string.Join(',', _pods.ByIndex(ClaimPods.ByClaim, $"{claimed.NamespaceProperty}/{claimed.Name}").Where(p => !p.IsTerminated())
             .Select(p => $"{p.Metadata.NamespaceProperty}/{p.Metadata.Name}").Order(StringComparer.Ordinal));
     }
 
@@ -417,8 +418,7 @@ internal sealed class VolumeBinder : IReconciler
 
     private void TellWaiting(EventSubject about, V1PersistentVolumeClaim claim)
     {
-        var pods = _pods.List(claim.Metadata.NamespaceProperty)
-            .Where(p => string.IsNullOrEmpty(p.Spec.NodeName) && !p.IsTerminated() && p.Spec.Volumes?.Any(v => v.PersistentVolumeClaim?.ClaimName == claim.Metadata.Name) == true)
+        var pods = _pods.ByIndex(ClaimPods.ByClaim, claim.NamespacedName().ToString()).Where(p => string.IsNullOrEmpty(p.Spec.NodeName) && !p.IsTerminated())
             .Select(p => p.Metadata.Name).Order(StringComparer.Ordinal).ToList();
         if (pods.Count == 0) _context.Events.Normal(about, "WaitForFirstConsumer", "waiting for first consumer to be created before binding");
         else _context.Events.Normal(about, "WaitForPodScheduled", pods.Count == 1 ? $"waiting for pod {pods[0]} to be scheduled" : $"waiting for pods {string.Join(',', pods)} to be scheduled");

@@ -84,12 +84,12 @@ internal sealed class AttachmentController : IReconciler
             return Requeue.Never;
         }
         var here = attachments.Where(a => NodeOf(a) == name.Name).Select(a => Read(a, wanted)).OfType<KnownAttachment>().ToList();
-        var elsewhere = attachments.Where(a => NodeOf(a) != name.Name).Select(a => Read(a, [])).OfType<KnownAttachment>().ToList();
+        var elsewhere = attachments.Where(a => NodeOf(a) != name.Name).Select(a => Read(a, null)).OfType<KnownAttachment>().ToList();
         var facts = new AttachingNode(name.Name, node?.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true,
             node?.Spec?.Taints?.Any(t => t.Key == "node.kubernetes.io/out-of-service") == true,
             // A machine may run on when its node is gone: unless it is known better, all is mounted there still.
             node is not null ? InUse(node) : _lastInUse.TryGetValue(name.Name, out var last) ? last : here.Select(a => a.UniqueName).Where(n => n.Length > 0).ToHashSet(StringComparer.Ordinal));
-        var actions = AttachmentPlan.Decide(facts, wanted, here, elsewhere, volume => UsersElsewhere(volume, name.Name));
+        var actions = AttachmentPlan.Decide(facts, wanted, here, elsewhere, UsersOn);
 
         // First the node's status: a kubelet must not start to mount what is about to leave.
         if (node is not null) await ReportAsync(node, AttachmentPlan.Reported(facts, here, actions), cancel);
@@ -145,18 +145,20 @@ internal sealed class AttachmentController : IReconciler
     {
         if (_claims.Find(new NamespacedName(pod.Metadata.NamespaceProperty, claimName)) is not { Status.Phase: "Bound" } claim) return null;
         if (_volumes.Find(new NamespacedName("", claim.Spec.VolumeName ?? "")) is not { Spec.Csi: { } csi } volume || volume.Spec.ClaimRef?.Uid != claim.Metadata.Uid) return null;
+        // Another's claim that has the name of an ephemeral volume's.
+        if (!claim.IsControlledBy(pod.Metadata.Uid) && pod.Spec.Volumes.All(v => v.PersistentVolumeClaim?.ClaimName != claimName)) return null;
         return (bool?)_drivers.Find(new NamespacedName("", csi.Driver))?.ToTree()["spec"]?["attachRequired"] == false ? null : volume;
     }
 
     /// <summary>A claim of several ways of access counts by the widest.</summary>
     private static bool IsShared(V1PersistentVolume volume) => volume.Spec.AccessModes?.Any(mode => mode is "ReadWriteMany" or "ReadOnlyMany") != false;
 
-    private List<(string Namespace, string Name)> UsersElsewhere(string volume, string node) =>
-        [.. _pods.List().Where(p => p.Spec.NodeName is { Length: > 0 } other && other != node && !p.IsTerminated() && p.ClaimNames().Any(c => VolumeOf(p, c)?.Metadata.Name == volume))
-            .Select(p => (p.Metadata.NamespaceProperty, p.Metadata.Name))];
+    private IReadOnlyList<(string Namespace, string Name)> UsersOn(string volume, string node) =>
+        [.. _pods.ByIndex(ByNode, node).Where(p => !p.IsTerminated() && p.ClaimNames().Any(c => VolumeOf(p, c)?.Metadata.Name == volume)).Select(p => (p.Metadata.NamespaceProperty, p.Metadata.Name))];
 
+    /// <param name="wanted">What its node wants; null: that is not looked at now.</param>
     /// <returns>Null: it is of another making than ours.</returns>
-    private KnownAttachment? Read(KubeObject attachment, IReadOnlyList<WantedVolume> wanted)
+    private KnownAttachment? Read(KubeObject attachment, IReadOnlyList<WantedVolume>? wanted)
     {
         var tree = attachment.ToTree();
         if ((string?)tree["spec"]?["source"]?["persistentVolumeName"] is not { } volumeName) return null;
@@ -166,8 +168,8 @@ internal sealed class AttachmentController : IReconciler
         var unique = csi is null ? "" : $"kubernetes.io/csi/{csi.Driver}^{csi.VolumeHandle}";
         if (csi is null ? !WantedVolume.IsOurs(name) : new WantedVolume(volumeName, csi.Driver, csi.VolumeHandle, false, []).AttachmentOn(node) != name) return null;
         TimeSpan undesired = default;
-        if (wanted.Any(w => w.AttachmentOn(node) == name)) _undesired.TryRemove(attachment.Uid, out _);
-        else undesired = now - _undesired.GetOrAdd(attachment.Uid, now);
+        if (wanted?.Any(w => w.AttachmentOn(node) == name) == true) _undesired.TryRemove(attachment.Uid, out _);
+        else if (wanted is not null) undesired = now - _undesired.GetOrAdd(attachment.Uid, now);
         var age = DateTimeOffset.TryParse((string?)tree["metadata"]?["creationTimestamp"], System.Globalization.CultureInfo.InvariantCulture, out var created) ? now - created : default;
         return new KnownAttachment(name, node, volumeName, unique, (bool?)tree["status"]?["attached"] == true, tree["metadata"]?["deletionTimestamp"] is not null,
             (string?)tree["status"]?["attachError"]?["message"], age, undesired);

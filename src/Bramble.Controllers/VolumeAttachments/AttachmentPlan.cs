@@ -65,9 +65,9 @@ internal static class AttachmentPlan
 
     /// <param name="here">The node's attachments.</param>
     /// <param name="elsewhere">Those of the wanted volumes on other nodes.</param>
-    /// <param name="usersElsewhere">The Pods on other nodes that want a volume.</param>
+    /// <param name="usersOn">The Pods on a node that want a volume.</param>
     public static IReadOnlyList<AttachAction> Decide(AttachingNode node, IReadOnlyList<WantedVolume> wanted, IReadOnlyList<KnownAttachment> here,
-        IReadOnlyList<KnownAttachment> elsewhere, Func<string, IReadOnlyList<(string Namespace, string Name)>> usersElsewhere)
+        IReadOnlyList<KnownAttachment> elsewhere, Func<string, string, IReadOnlyList<(string Namespace, string Name)>> usersOn)
     {
         List<AttachAction> actions = [];
         foreach (var attachment in here)
@@ -77,7 +77,9 @@ internal static class AttachmentPlan
             var attachment = here.FirstOrDefault(a => a.Name == volume.AttachmentOn(node.Name));
             if (attachment is null)
             {
-                if (!volume.IsShared && elsewhere.Any(a => a.Volume == volume.Volume)) actions.AddRange(TakenElsewhere(volume, usersElsewhere(volume.Volume)));
+                // Who waits for it on a third node does not hold it.
+                var holders = volume.IsShared ? [] : elsewhere.Where(a => a.Volume == volume.Volume).Select(a => a.Node).ToList();
+                if (holders.Count > 0) actions.AddRange(TakenElsewhere(volume, [.. holders.SelectMany(holder => usersOn(volume.Volume, holder))]));
                 else actions.Add(new AttachAction.Attach(volume));
             }
             else if (attachment.IsGoing)

@@ -44,7 +44,7 @@ public sealed class AttachmentTests
     {
         Assert.NotEmpty(because);
         var others = users.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(u => u.Split('/')).Select(u => (u[0], u[1])).ToList();
-        var actions = AttachmentPlan.Decide((AttachingNode)node, [.. wanted.Cast<WantedVolume>()], [.. here.Cast<KnownAttachment>()], [.. elsewhere.Cast<KnownAttachment>()], _ => others);
+        var actions = AttachmentPlan.Decide((AttachingNode)node, [.. wanted.Cast<WantedVolume>()], [.. here.Cast<KnownAttachment>()], [.. elsewhere.Cast<KnownAttachment>()], (_, on) => on == "m" ? others : [("ns", "waits too")]);
         Assert.Equal(expected.Select(Shown), actions.Select(Shown));
     }
 
@@ -116,10 +116,16 @@ public sealed class AttachmentTests
     {
         await using var scenario = await AttachedAsync(t => t["status"] = new JsonObject { ["attached"] = true });
         await scenario.Api.ChangeAsync(Resources.Nodes, new NamespacedName("", "n"), t => t["status"]!["volumesInUse"] = new JsonArray("kubernetes.io/csi/d^h"));
+        // That others have waited for it for long makes the six minutes no shorter.
+        await scenario.CreateAsync(Resources.Nodes, """{"metadata":{"name":"m","annotations":{"volumes.kubernetes.io/controller-managed-attach-detach":"true"}},"spec":{},"status":{"conditions":[{"type":"Ready","status":"True"}]}}""");
+        await scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"q","namespace":"ns"},"spec":{"nodeName":"m","containers":[],"volumes":[{"name":"a","persistentVolumeClaim":{"claimName":"c"}}]},"status":{"phase":"Pending"}}""");
+        await EventuallyAsync(async () => (await scenario.EventsAsync("q")).SequenceEqual(["FailedAttachVolume: Multi-Attach error for volume \"v\" Volume is already used by pod(s) p"]));
+        scenario.Time.Advance(AttachmentPlan.UnmountMax * 2);
         await scenario.Api.DeleteAsync(Resources.Nodes, new NamespacedName("", "n"), new DeleteQuery(), default);
         await scenario.Api.DeleteAsync(Resources.Pods, new NamespacedName("ns", "p"), new DeleteQuery(), default);
         var stayed = await scenario.Time.UntilAsync(20, async () => await scenario.FindAsync(Resources.VolumeAttachments, Name) is null);
         Assert.InRange(stayed, AttachmentPlan.UnmountMax, AttachmentPlan.UnmountMax * 3);
+        await EventuallyAsync(async () => await scenario.FindAsync(Resources.VolumeAttachments, Volume.AttachmentOn("m")) is not null);
     }
 
     [Fact]
