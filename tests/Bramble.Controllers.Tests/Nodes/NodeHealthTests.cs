@@ -17,6 +17,7 @@ public sealed class NodeHealthTests
     [InlineData("it is being evicted already: only the name changes", "Unknown", "not-ready:NoSchedule not-ready:NoExecute", "Later", "", "unreachable:NoSchedule unreachable:NoExecute")]
     [InlineData("all nodes are down: nobody is evicted", "Unknown", "unreachable:NoSchedule unreachable:NoExecute", "Never", "", "unreachable:NoSchedule")]
     [InlineData("under pressure", "True", "", "Allowed", "MemoryPressure DiskPressure", "memory-pressure:NoSchedule disk-pressure:NoSchedule")]
+    [InlineData("and not ready: in the order of its conditions", "False", "", "Later", "PIDPressure NetworkUnavailable", "pid-pressure:NoSchedule network-unavailable:NoSchedule not-ready:NoSchedule")]
     [InlineData("never heard of: nothing is known", "", "unreachable:NoExecute", "Allowed", "", null)]
     public void Conditions_become_taints(string because, string ready, string taints, string eviction, string pressure, string? expected)
     {
@@ -24,7 +25,7 @@ public sealed class NodeHealthTests
         var node = Tree("""{"metadata":{"name":"n"},"spec":{},"status":{}}""");
         node["spec"]!["taints"] = new JsonArray([.. taints.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(t => (JsonNode)new JsonObject { ["key"] = "node.kubernetes.io/" + t.Split(':')[0], ["effect"] = t.Split(':')[1] })]);
         var conditions = pressure.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(p => (p, "True"));
-        if (ready.Length > 0) conditions = conditions.Prepend(("Ready", ready));
+        if (ready.Length > 0) conditions = conditions.Append(("Ready", ready));
         node["status"]!["conditions"] = new JsonArray([.. conditions.Select(c => (JsonNode)new JsonObject { ["type"] = c.Item1, ["status"] = c.Item2 })]);
         var decided = NodeTaints.Decide(node, Enum.Parse<EvictionTaint>(eviction), Noon);
         Assert.Equal(expected, decided is null ? null : string.Join(' ', decided.Select(t => $"{((string)t!["key"]!)["node.kubernetes.io/".Length..]}:{t["effect"]}")));
