@@ -1,3 +1,5 @@
+using Bramble.Api.Metrics;
+
 namespace Bramble.Client;
 
 /// <summary>Keys that want work. A key is in it once however often it is added, is never worked on twice at a time, and comes back when it was added while
@@ -11,14 +13,18 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private readonly LinkedList<TKey> _ready = [];
-    private readonly HashSet<TKey> _dirty = [];
-    private readonly HashSet<TKey> _processing = [];
+    private readonly Dictionary<TKey, long> _dirty = [];           // with when they were added
+    private readonly Dictionary<TKey, long> _processing = [];      // with when they were taken
     private readonly Dictionary<TKey, int> _failures = [];
     private readonly Dictionary<TKey, long> _due = [];
     private readonly Dictionary<TKey, long> _resting = [];         // done, but not to be taken again yet: they count as being worked on
     private readonly PriorityQueue<TKey, long> _delayed = new();
     private readonly Permits _available = new(0);
     private readonly ITimer _timer;
+    private readonly Histogram _waits = new(WorkQueueMetrics.Bounds);
+    private readonly Histogram _works = new(WorkQueueMetrics.Bounds);
+    private long _adds;
+    private long _retries;
 
     public WorkQueue(TimeProvider time)
     {
@@ -65,6 +71,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         TimeSpan delay;
         lock (_gate)
         {
+            _retries++;
             var failures = _failures.GetValueOrDefault(key);
             _failures[key] = failures + 1;
             delay = failures > 40 ? BackOffMax : TimeSpan.FromTicks(Math.Min(BackOffMax.Ticks, BackOffMin.Ticks << Math.Min(failures, 30)));
@@ -93,8 +100,10 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         {
             var key = _ready.First!.Value;
             _ready.RemoveFirst();
-            _dirty.Remove(key);
-            _processing.Add(key);
+            var now = _time.GetTimestamp();
+            _dirty.Remove(key, out var added);
+            _waits.Observe(_time.GetElapsedTime(added, now).TotalSeconds);
+            _processing.Add(key, now);
             return key;
         }
     }
@@ -104,6 +113,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     {
         lock (_gate)
         {
+            _works.Observe(_time.GetElapsedTime(_processing[key]).TotalSeconds);
             if (pause <= TimeSpan.Zero)
             {
                 DoneLocked(key);
@@ -115,6 +125,24 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         }
     }
 
+    /// <summary>What it did so far and has at hand now.</summary>
+    /// <param name="name">Upstream's name of the queue.</param>
+    public void WriteTo(WorkQueueMetrics metrics, string name)
+    {
+        lock (_gate)
+        {
+            double all = 0, longest = 0;
+            foreach (var (key, taken) in _processing)
+            {
+                if (_resting.ContainsKey(key)) continue;
+                var seconds = _time.GetElapsedTime(taken).TotalSeconds;
+                all += seconds;
+                longest = Math.Max(longest, seconds);
+            }
+            metrics.Add(name, _adds, _retries, _ready.Count, all, longest, _waits, _works);
+        }
+    }
+
     public void Dispose() => _timer.Dispose();
 
     /// <summary>On the monotonic clock: the wall clock of a board without a clock battery jumps.</summary>
@@ -123,13 +151,14 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     private void DoneLocked(TKey key)
     {
         _processing.Remove(key);
-        if (_dirty.Contains(key)) MakeReady(key);
+        if (_dirty.ContainsKey(key)) MakeReady(key);
     }
 
     private void AddLocked(TKey key)
     {
-        if (!_dirty.Add(key) || _processing.Contains(key)) return;
-        MakeReady(key);
+        if (!_dirty.TryAdd(key, _time.GetTimestamp())) return;
+        _adds++;
+        if (!_processing.ContainsKey(key)) MakeReady(key);
     }
 
     private void MakeReady(TKey key)
