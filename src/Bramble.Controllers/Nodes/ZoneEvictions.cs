@@ -46,7 +46,7 @@ internal static class ZoneStates
     }
 
     public static Dictionary<string, (ZoneState State, int Nodes)> All(IEnumerable<V1Node> nodes, double unhealthyShare) => nodes
-        .Where(n => n.Metadata.Labels?.ContainsKey(ExcludedLabel) != true).GroupBy(KeyOf)
+        .Where(n => !IsExcluded(n)).GroupBy(KeyOf)
         .ToDictionary(
             zone => zone.Key,
             zone =>
@@ -55,6 +55,8 @@ internal static class ZoneStates
                 return (Of(ready, zone.Count() - ready, unhealthyShare), zone.Count());
             },
             StringComparer.Ordinal);
+
+    public static bool IsExcluded(V1Node node) => node.Metadata.Labels?.ContainsKey(ExcludedLabel) == true;
 
     public static bool IsReady(V1Node? node) => node?.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true;
 }
@@ -93,7 +95,8 @@ internal sealed class ZoneEvictions(NodeEvictionSettings settings, TimeProvider 
                 else if (pace.Rate != rate || hasReturned) _paces[zone] = new Pace(rate, hasReturned || Wait(pace) != TimeSpan.Zero ? time.GetTimestamp() : pace.Last);
             }
             // A zone all of whose nodes are excluded has no state, but evictions all the same.
-            foreach (var node in nodes) _paces.TryAdd(ZoneStates.KeyOf(node), new Pace(settings.Rate, null));
+            foreach (var node in nodes)
+                if (ZoneStates.IsExcluded(node)) _paces.TryAdd(ZoneStates.KeyOf(node), new Pace(settings.Rate, null));
             return hasReturned;
         }
     }
