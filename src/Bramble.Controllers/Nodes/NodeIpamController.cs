@@ -98,6 +98,6 @@ internal sealed class NodeIpamController : IReconciler
         }
         return Requeue.Never;
 
-        void Tell(string state) => _context.Events.Normal(EventSubject.Of(Resources.Nodes, node), state, $"Node {name.Name} status is now: {state}");
+        void Tell(string state) => _context.Events.Normal(new EventSubject("v1", "Node", name, node.Metadata.Uid, ""), state, $"Node {name.Name} status is now: {state}");
     }
 }
