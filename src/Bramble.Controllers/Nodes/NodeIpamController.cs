@@ -6,7 +6,6 @@ using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Controllers.Hosting;
-using Bramble.Controllers.Workloads;
 using k8s.Models;
 
 namespace Bramble.Controllers.Nodes;
