@@ -1,5 +1,4 @@
 using Bramble.Client;
-using Bramble.Controllers.PersistentVolumes;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
 using static Bramble.Controllers.Tests.ControllerScenario;
