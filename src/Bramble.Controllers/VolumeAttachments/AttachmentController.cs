@@ -249,5 +249,10 @@ internal sealed class AttachmentController : IReconciler
 
     private static bool HasClaims(V1Pod pod) => pod.Spec.Volumes?.Any(v => v.PersistentVolumeClaim is not null || v.Ephemeral is not null) == true;
 
-    private sealed record Told(string Message, int Times, long At);
+    private sealed class Told(string message, int times, long at)
+    {
+        public string Message => message;
+        public int Times => times;
+        public long At => at;
+    }
 }
