@@ -1,15 +1,19 @@
 namespace Bramble.Client;
 
+/// <summary>How long a key waits after a failure: doubled with each one in a row.</summary>
+public sealed record BackOff(TimeSpan First, TimeSpan Most)
+{
+    public static readonly BackOff Usual = new(TimeSpan.FromMilliseconds(5), TimeSpan.FromSeconds(1000));
+}
+
 /// <summary>Keys that want work. A key is in it once however often it is added, is never worked on twice at a time, and comes back when it was added while
-/// being worked on. Failures back off per key: 5 ms doubled up to 1000 s. No bound of its own: it never holds more than the distinct keys there are.
+/// being worked on. Failures back off per key. No bound of its own: it never holds more than the distinct keys there are.
 /// Thread-safe.</summary>
 public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
 {
-    private static readonly TimeSpan BackOffMin = TimeSpan.FromMilliseconds(5);
-    private static readonly TimeSpan BackOffMax = TimeSpan.FromSeconds(1000);
-
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
+    private readonly BackOff _backOff;
     private readonly LinkedList<TKey> _ready = [];
     private readonly HashSet<TKey> _dirty = [];
     private readonly HashSet<TKey> _processing = [];
@@ -20,9 +24,11 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     private readonly Permits _available = new(0);
     private readonly ITimer _timer;
 
-    public WorkQueue(TimeProvider time)
+    /// <param name="backOff">Null: <see cref="BackOff.Usual"/>.</param>
+    public WorkQueue(TimeProvider time, BackOff? backOff = null)
     {
         _time = time;
+        _backOff = backOff ?? BackOff.Usual;
         _timer = time.CreateTimer(_ => AddDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -67,7 +73,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         {
             var failures = _failures.GetValueOrDefault(key);
             _failures[key] = failures + 1;
-            delay = failures > 40 ? BackOffMax : TimeSpan.FromTicks(Math.Min(BackOffMax.Ticks, BackOffMin.Ticks << Math.Min(failures, 30)));
+            delay = failures > 30 ? _backOff.Most : TimeSpan.FromTicks(Math.Min(_backOff.Most.Ticks, _backOff.First.Ticks << failures));
         }
         AddAfter(key, delay);
         return delay;

@@ -41,7 +41,7 @@ internal static class BuiltInControllers
         new("replication-controller", c => new ReplicaSetController(c, Resources.ReplicationControllers)),
         new("daemon-set-controller", c => new DaemonSetController(c)) { EventSource = "daemonset-controller" },
         new("statefulset-controller", c => new StatefulSetController(c)),
-        new("job-controller", c => new JobController(c)),
+        new("job-controller", c => new JobController(c)) { BackOff = JobController.FailuresBackOff },
         new("cronjob-controller", c => new CronJobController(c)),
         new("ttl-after-finished-controller", c => new TtlAfterFinishedController(c)),
         new("disruption-controller", c => new DisruptionController(c)) { EventSource = "controllermanager" },

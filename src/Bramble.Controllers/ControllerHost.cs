@@ -30,7 +30,7 @@ public sealed class ControllerHost(
     {
         var client = clients(definition.Identity);
         await using var events = new EventRecorder(client, definition.EventSource ?? definition.Identity, "", time, logs);
-        using var context = new ControllerContext(definition.Identity, config, client, informers, time, events, _log);
+        using var context = new ControllerContext(definition.Identity, config, client, informers, time, events, _log, definition.BackOff);
         var reconciler = definition.Make(context);
         try
         {
@@ -107,6 +107,9 @@ internal sealed record ControllerDefinition(string Identity, Func<ControllerCont
 
     /// <summary>One worker only, for controllers that keep state between objects.</summary>
     public bool IsSerial { get; init; }
+
+    /// <summary>Where it is not the usual one.</summary>
+    public BackOff? BackOff { get; init; }
 
     /// <summary>Name in the source of events where it is not the identity.</summary>
     public string? EventSource { get; init; }

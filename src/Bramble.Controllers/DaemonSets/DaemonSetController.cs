@@ -43,7 +43,15 @@ internal sealed class DaemonSetController : IReconciler
         _podControl = new PodControl(context, _pods, _writes);
         _revisionCopies = context.Watches(Resources.ControllerRevisions, change =>
         {
-            if ((change.New ?? change.Old!).ControllerRef() is { Kind: "DaemonSet" } owner) context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
+            var revision = change.New ?? change.Old!;
+            if (revision.ControllerRef() is { } owner)
+            {
+                if (owner.Kind == "DaemonSet") context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
+            }
+            else if (change.New is not null && revision.Metadata.Labels is { Count: > 0 } labels)
+            {
+                foreach (var set in _sets!.Selecting(change.Name.Namespace, labels)) context.Queue.Add(set);
+            }
         });
         _revisions = new Revisions(context, _revisionCopies, Revisions.PodLabel);
         _nodes = context.Watches(Resources.Nodes, NodeChanged);
@@ -118,30 +126,20 @@ internal sealed class DaemonSetController : IReconciler
             DaemonPlacement.Pin(body["spec"]!.AsObject(), changes.Create[i]);
             return _podControl.CreateAsync(about, body, cancel);
         });
-        foreach (var pod in changes.Delete.Take(BurstMax))
-        {
-            try
-            {
-                await _podControl.DeleteAsync(about, pod, cancel);
-            }
-            catch (StatusException e)
-            {
-                failure ??= e;
-            }
-        }
-        return failure;
+        var notDeleted = await AllAtOnce.RunAsync(Math.Min(changes.Delete.Count, BurstMax), i => _podControl.DeleteAsync(about, changes.Delete[i], cancel));
+        return failure ?? notDeleted;
     }
 
     private static EventSubject About(V1DaemonSet set) => EventSubject.Of(Resources.DaemonSets, set);
 
     private void PodChanged(ObjectChange<V1Pod> change)
     {
-        if ((change.New ?? change.Old!).ControllerRef() is { } owner)
+        if (change.Old?.ControllerRef() is { Kind: "DaemonSet" } before) _context.Queue.Add(new NamespacedName(change.Name.Namespace, before.Name));
+        if (change.New?.ControllerRef() is { } owner)
         {
             if (owner.Kind == "DaemonSet") _context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
             return;
         }
-        if (change.Old?.ControllerRef() is { Kind: "DaemonSet" } before) _context.Queue.Add(new NamespacedName(change.Name.Namespace, before.Name));
         if (change.New is { Metadata.Labels: { Count: > 0 } labels })
             foreach (var set in _sets.Selecting(change.Name.Namespace, labels)) _context.Queue.Add(set);
     }

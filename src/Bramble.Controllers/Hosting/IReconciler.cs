@@ -29,7 +29,7 @@ internal interface IReconciler
 
 /// <summary>What a controller gets from its host; in its constructor it declares what it watches.</summary>
 internal sealed class ControllerContext(
-    string identity, ControllersConfig config, IKubeClient client, IInformers informers, TimeProvider time, EventRecorder events, ILogger log) : IDisposable
+    string identity, ControllersConfig config, IKubeClient client, IInformers informers, TimeProvider time, EventRecorder events, ILogger log, BackOff? backOff = null) : IDisposable
 {
     private readonly List<Task> _synced = [];
     private readonly List<Action> _subscribe = [];
@@ -40,7 +40,7 @@ internal sealed class ControllerContext(
     public TimeProvider Time => time;
     public EventRecorder Events => events;
     public ILogger Log => log;
-    public WorkQueue<NamespacedName> Queue { get; } = new(time);
+    public WorkQueue<NamespacedName> Queue { get; } = new(time, backOff);
     public IInformers Informers => informers;
 
     /// <summary>Done when all that is watched is there.</summary>

@@ -62,7 +62,9 @@ internal static class SuccessPolicy
             {
                 var required = IndexSet.Parse(text, completions);
                 if (required.Count == 0) continue;
-                isMet = required.CountOfBoth(succeeded) >= (rule.SucceededCount ?? required.Count);
+                var met = required.CountOfBoth(succeeded);
+                // A count may be of more indexes than a Job has that was made smaller: all of them are enough.
+                isMet = met == required.Count || met >= rule.SucceededCount;
             }
             else
             {
