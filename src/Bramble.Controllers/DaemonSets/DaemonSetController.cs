@@ -75,6 +75,7 @@ internal sealed class DaemonSetController : IReconciler
         var claimed = await Claiming.ClaimAsync(
             _context.Client, owner, false, Resources.Pods, PodIndexes.OwnedOrOrphaned(_pods, name.Namespace, found.Uid), p => selector.Matches(p.Metadata.Labels),
             o => _writes.Wrote(name, _pods, o), cancel);
+        await RelabelAsync(name, history, claimed, cancel);
         var byNode = claimed.Where(p => !(p.IsFinished() && p.IsBeingDeleted())).Select(p => (Pod: p, Node: DaemonPlacement.TargetOf(p))).Where(p => p.Node is not null)
             .GroupBy(p => p.Node!).ToDictionary(g => g.Key, g => g.Select(p => p.Pod).ToList(), StringComparer.Ordinal);
         var placement = _nodes.List().OrderBy(n => n.Metadata.Name, StringComparer.Ordinal)
@@ -102,6 +103,30 @@ internal sealed class DaemonSetController : IReconciler
         if (await _context.Client.WriteStatusAsync(Resources.DaemonSets, tree, status, cancel) is { } written) _writes.Wrote(name, _sets, written);
         if (failure is not null) throw failure;
         return requeue.Or(wait);
+    }
+
+    /// <summary>Of several revisions with the template of now the newest stays; Pods of the others are up to date, and get its label in place of being replaced.</summary>
+    private async Task RelabelAsync(NamespacedName name, RevisionHistory history, List<V1Pod> pods, CancellationToken cancel)
+    {
+        var hash = _revisions.HashOf(history.Update);
+        if (pods.TrueForAll(p => Revisions.HashOf(p) == hash)) return;
+        // One that was made just now is not in the copy; no other has its template then.
+        if (DataOf(history.Update) is not { } now) return;
+        foreach (var same in history.All[..^1].Where(r => JsonNode.DeepEquals(DataOf(r), now)))
+        {
+            for (var i = 0; i < pods.Count; i++)
+            {
+                if (Revisions.HashOf(pods[i]) != _revisions.HashOf(same)) continue;
+                var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pods[i].Metadata.Uid, ["labels"] = new JsonObject { [Revisions.PodLabel] = hash } } };
+                var written = await _context.Client.MergePatchAsync(Resources.Pods, pods[i].NamespacedName(), patch, null, cancel);
+                _writes.Wrote(name, _pods, written);
+                pods[i] = written.Model<V1Pod>();
+            }
+            await _context.Client.DeleteAsync(Resources.ControllerRevisions, same.NamespacedName(), new DeleteQuery(Uid: same.Metadata.Uid), cancel);
+            history.All.Remove(same);
+        }
+
+        JsonNode? DataOf(V1ControllerRevision revision) => _revisionCopies.FindObject(revision.NamespacedName())?.ToTree()["data"];
     }
 
     private Requeue RemoveFailed(V1DaemonSet model, V1Pod pod, string node, DaemonChanges changes, Requeue requeue)
