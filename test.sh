@@ -36,39 +36,50 @@ fi
 
 # ---- unit tests ---------------------------------------------------------------------------------------------------------
 dotnet build Bramble.slnx -c Debug -v q --nologo -clp:NoSummary || { echo '0 passed, 1 failed, 0 skipped'; exit 1; }
-# Runs the built tests of a project and counts them. With "again": tests of real machines, where what failed is said and run once more, alone, as a busy
-# machine can make a test miss its time; a test that fails twice has failed.
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+# Runs the built tests of a project, or those of it that the other arguments choose; what they print goes to the file "results/LABEL".
 run_tests() {
-    local project=$1 again=${2:-} name dll output summary bad skip good failing
+    local label=$1 project=$2
+    shift 2
+    timeout 1500 dotnet "$project/bin/Debug/net10.0/$(basename "$project").dll" -noColor "$@" >"$results/$label" 2>&1
+}
+# Counts what a run printed. With "again": tests of real machines, where what failed is said and run once more, alone, as a busy machine can make a test
+# miss its time; a test that fails twice has failed.
+count_tests() {
+    local label=$1 project=$2 again=${3:-} name output summary bad skip good failing
     name=$(basename "$project")
-    dll=$project/bin/Debug/net10.0/$name.dll
-    [ -n "$(find "$project" -name '*Tests.cs' -not -path '*/obj/*' -print -quit)" ] || return
-    output=$(timeout 1500 dotnet "$dll" -noColor 2>&1)
+    output=$(cat "$results/$label")
     summary=$(grep -E "^ *$name +Total:" <<<"$output" | tail -n 1)
     if [ -z "$summary" ]; then
         echo "$output" | tail -n 30
-        echo "$name: ended without a result"
+        echo "$label: ended without a result"
         failed=$((failed + 1))
         return
     fi
+    [ -n "$filter" ] && [[ $summary == *"Total: 0" ]] && return
     number() { sed -E "s/.*$1: ([0-9]+).*/\1/" <<<"$summary"; }
     bad=$(($(number Failed) + $(number Errors))) skip=$(number Skipped)
     good=$(($(number Total) - $(number Failed) - skip))
     passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
-    printf '%-32s %s passed, %s failed, %s skipped\n' "$name" "$good" "$bad" "$skip"
+    printf '%-32s %s passed, %s failed, %s skipped\n' "$label" "$good" "$bad" "$skip"
     [ "$bad" = 0 ] && return
     grep -vE 'Discover|Starting|Finished' <<<"$output" | tail -n 100
     [ -n "$again" ] || return
     mapfile -t failing < <(sed -nE 's/^ {4}([A-Za-z0-9_.]+)(\(.*)? \[FAIL\]$/-method\n\1/p' <<<"$output")
-    if [ ${#failing[@]} -gt 0 ] && output=$(timeout 900 dotnet "$dll" -noColor "${failing[@]}" 2>&1); then
+    if [ ${#failing[@]} -gt 0 ] && run_tests "$label" "$project" "${failing[@]}"; then
         passed=$((passed + bad)) failed=$((failed - bad))
-        echo "$name: these $bad passed when they were run again, alone"
+        echo "$label: these $bad passed when they were run again, alone"
     else
-        echo "$output" | tail -n 60
+        tail -n 60 "$results/$label"
     fi
 }
 for project in tests/*.Tests; do
-    run_tests "$project"
+    [ -n "$(find "$project" -name '*Tests.cs' -not -path '*/obj/*' -print -quit)" ] || continue
+    name=$(basename "$project") only=()
+    [[ $name == *$filter* ]] || only=(-method "*$filter*")
+    run_tests "$name" "$project" "${only[@]}"
+    count_tests "$name" "$project"
 done
 
 # ---- the binary --------------------------------------------------------------------------------------------------------
@@ -88,7 +99,13 @@ if [ -z "$filter" ]; then
         check 'recorded cases of upstream' tests/parity/run.sh "$bramble"
         # The AOT binary with the real kubectl, helm and containerd, on test hosts.
         if [ "$(id -u)" = 0 ] && tests/clients.sh artifacts/clients && tests/images/busybox-image.sh artifacts/images/busybox.tar; then
-            run_tests tests/Bramble.IntegrationTests again
+            # Mostly they wait: those of several hosts run beside those of one, each with a shared cluster of its own.
+            integration=tests/Bramble.IntegrationTests
+            BRAMBLE_SHARED_HOST=shared2 BRAMBLE_SHARED_NUMBER=199 run_tests "integration, network" $integration -namespace Bramble.IntegrationTests.Network &
+            run_tests "integration, node" $integration -namespace- Bramble.IntegrationTests.Network
+            wait
+            count_tests "integration, network" $integration again
+            count_tests "integration, node" $integration again
             check 'memory and idle writes are within the budgets' dotnet bench/Bramble.Bench/bin/Debug/net10.0/Bramble.Bench.dll --budgets
             check 'flags, config file and variables of the server' tests/binary/server-flags.sh "$bramble"
             check 'install.sh: refusals, variables, upgrade in place, nothing left' tests/binary/install.sh "$bramble"

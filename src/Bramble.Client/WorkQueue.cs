@@ -1,3 +1,5 @@
+using Bramble.Api.Metrics;
+
 namespace Bramble.Client;
 
 /// <summary>How long a key waits after a failure: doubled with each one in a row.</summary>
@@ -15,14 +17,18 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     private readonly TimeProvider _time;
     private readonly BackOff _backOff;
     private readonly LinkedList<TKey> _ready = [];
-    private readonly HashSet<TKey> _dirty = [];
-    private readonly HashSet<TKey> _processing = [];
+    private readonly Dictionary<TKey, long> _dirty = [];           // with when they were added
+    private readonly Dictionary<TKey, long> _processing = [];      // with when they were taken
     private readonly Dictionary<TKey, int> _failures = [];
     private readonly Dictionary<TKey, long> _due = [];
     private readonly Dictionary<TKey, long> _resting = [];         // done, but not to be taken again yet: they count as being worked on
     private readonly PriorityQueue<TKey, long> _delayed = new();
     private readonly Permits _available = new(0);
     private readonly ITimer _timer;
+    private readonly Histogram _waits = new(WorkQueueMetrics.Bounds);
+    private readonly Histogram _works = new(WorkQueueMetrics.Bounds);
+    private long _adds;
+    private long _retries;
 
     /// <param name="backOff">Null: <see cref="BackOff.Usual"/>.</param>
     public WorkQueue(TimeProvider time, BackOff? backOff = null)
@@ -71,6 +77,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         TimeSpan delay;
         lock (_gate)
         {
+            _retries++;
             var failures = _failures.GetValueOrDefault(key);
             _failures[key] = failures + 1;
             delay = failures > 30 ? _backOff.Most : TimeSpan.FromTicks(Math.Min(_backOff.Most.Ticks, _backOff.First.Ticks << failures));
@@ -99,8 +106,10 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         {
             var key = _ready.First!.Value;
             _ready.RemoveFirst();
-            _dirty.Remove(key);
-            _processing.Add(key);
+            var now = _time.GetTimestamp();
+            _dirty.Remove(key, out var added);
+            _waits.Observe(_time.GetElapsedTime(added, now).TotalSeconds);
+            _processing.Add(key, now);
             return key;
         }
     }
@@ -110,6 +119,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     {
         lock (_gate)
         {
+            _works.Observe(_time.GetElapsedTime(_processing[key]).TotalSeconds);
             if (pause <= TimeSpan.Zero)
             {
                 DoneLocked(key);
@@ -121,6 +131,24 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         }
     }
 
+    /// <summary>What it did so far and has at hand now.</summary>
+    /// <param name="name">Upstream's name of the queue.</param>
+    public void WriteTo(WorkQueueMetrics metrics, string name)
+    {
+        lock (_gate)
+        {
+            double all = 0, longest = 0;
+            foreach (var (key, taken) in _processing)
+            {
+                if (_resting.ContainsKey(key)) continue;
+                var seconds = _time.GetElapsedTime(taken).TotalSeconds;
+                all += seconds;
+                longest = Math.Max(longest, seconds);
+            }
+            metrics.Add(name, _adds, _retries, _ready.Count, all, longest, _waits, _works);
+        }
+    }
+
     public void Dispose() => _timer.Dispose();
 
     /// <summary>On the monotonic clock: the wall clock of a board without a clock battery jumps.</summary>
@@ -129,13 +157,14 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     private void DoneLocked(TKey key)
     {
         _processing.Remove(key);
-        if (_dirty.Contains(key)) MakeReady(key);
+        if (_dirty.ContainsKey(key)) MakeReady(key);
     }
 
     private void AddLocked(TKey key)
     {
-        if (!_dirty.Add(key) || _processing.Contains(key)) return;
-        MakeReady(key);
+        if (!_dirty.TryAdd(key, _time.GetTimestamp())) return;
+        _adds++;
+        if (!_processing.ContainsKey(key)) MakeReady(key);
     }
 
     private void MakeReady(TKey key)

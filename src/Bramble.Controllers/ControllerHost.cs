@@ -18,11 +18,24 @@ public sealed class ControllerHost(
     private const int Workers = 3;
 
     private readonly ILogger _log = logs.CreateLogger("controllers");
+    private readonly Lock _gate = new();
+    private readonly List<(string Name, WorkQueue<NamespacedName> Queue)> _queues = [];
 
     /// <summary>Until cancelled; then each worker finishes its object.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
         await Task.WhenAll(BuiltInControllers.All(config).Select(definition => RunAsync(definition, cancel)));
+    }
+
+    /// <summary>Upstream's metrics of the controllers' queues, as Prometheus reads them.</summary>
+    public string Metrics()
+    {
+        var metrics = new WorkQueueMetrics();
+        lock (_gate)
+        {
+            foreach (var (name, queue) in _queues) queue.WriteTo(metrics, name);
+        }
+        return metrics.Text();
     }
 
     /// <summary>One of them alone.</summary>
@@ -31,6 +44,7 @@ public sealed class ControllerHost(
         var client = clients(definition.Identity);
         await using var events = new EventRecorder(client, definition.EventSource ?? definition.Identity, "", time, logs);
         using var context = new ControllerContext(definition.Identity, config, client, informers, time, events, _log, definition.BackOff);
+        lock (_gate) _queues.Add((definition.QueueName, context.Queue));
         var reconciler = definition.Make(context);
         try
         {
@@ -100,7 +114,8 @@ public sealed class ControllerHost(
 }
 
 /// <summary>A controller: whose identity it has and how it is made.</summary>
-internal sealed record ControllerDefinition(string Identity, Func<ControllerContext, IReconciler> Make)
+/// <param name="QueueName">Upstream's name of its queue, in metrics.</param>
+internal sealed record ControllerDefinition(string Identity, string QueueName, Func<ControllerContext, IReconciler> Make)
 {
     /// <summary>Names that are reconciled once at the start, for controllers that look at everything at once.</summary>
     public IReadOnlyList<string> FirstKeys { get; init; } = [];

@@ -39,6 +39,39 @@ public sealed class WorkQueueTests
     }
 
     [Fact]
+    public async Task What_it_did_is_told_as_metrics()
+    {
+        using var queue = new WorkQueue<string>(_time);
+        queue.Add("a");
+        queue.Add("a");      // already there: no add
+        queue.Add("b");
+        _time.Advance(TimeSpan.FromMilliseconds(50));
+        await queue.TakeAsync(default);
+        queue.Add("a");      // again while it is worked on
+        _time.Advance(TimeSpan.FromSeconds(2));
+        queue.Done("a");
+        queue.AddRateLimited("b");
+        await queue.TakeAsync(default);
+        _time.Advance(TimeSpan.FromSeconds(3));
+
+        var metrics = new WorkQueueMetrics();
+        queue.WriteTo(metrics, "deployment");
+        var text = metrics.Text();
+        foreach (var line in (string[])
+        [
+            "# TYPE workqueue_adds_total counter\nworkqueue_adds_total{name=\"deployment\"} 4\n",
+            "workqueue_depth{name=\"deployment\"} 1\n",
+            "workqueue_retries_total{name=\"deployment\"} 1\n",
+            "workqueue_unfinished_work_seconds{name=\"deployment\"} 3\n",
+            "workqueue_longest_running_processor_seconds{name=\"deployment\"} 3\n",
+            "workqueue_queue_duration_seconds_bucket{name=\"deployment\",le=\"0.1\"} 1\n",
+            "workqueue_queue_duration_seconds_count{name=\"deployment\"} 2\n",
+            "workqueue_work_duration_seconds_bucket{name=\"deployment\",le=\"10\"} 1\n",
+            "workqueue_work_duration_seconds_sum{name=\"deployment\"} 2\n",
+        ]) Assert.Contains(line, text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Who_stops_waiting_takes_nothing_away()
     {
         var permits = new Permits(0);

@@ -52,6 +52,14 @@ public sealed class FirstDeploymentTests(SharedCluster shared)
         await cluster.Kubectl("delete", "namespace", space, "--wait=false");
     }
 
+    [Fact]
+    public async Task The_server_tells_the_figures_of_its_parts()
+    {
+        var metrics = await cluster.Kubectl("get", "--raw", "/metrics");
+        foreach (var name in (string[])["apiserver_request_total{", "workqueue_adds_total{name=\"deployment\"}", "scheduler_pending_pods{"])
+            Assert.Contains($"\n{name}", metrics, StringComparison.Ordinal);
+    }
+
     /// <summary>The pods that run and are to stay.</summary>
     private async Task<string[]> PodNames(string space) =>
     [

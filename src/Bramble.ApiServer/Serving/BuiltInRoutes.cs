@@ -21,7 +21,7 @@ internal static class BuiltInRoutes
         }
         routes.Add(new NonResourceRoute("/version", (http, _, cancel) => DiscoveryRoutes.OnlyGet(http, () => DiscoveryRoutes.TreeAsync(http, Version(pipeline.Options), cancel), cancel)));
         routes.Add(new NonResourceRoute("/version/", (http, _, cancel) => DiscoveryRoutes.OnlyGet(http, () => DiscoveryRoutes.TreeAsync(http, Version(pipeline.Options), cancel), cancel)));
-        routes.Add(new NonResourceRoute("/metrics", (http, _, cancel) => MetricsAsync(http, pipeline.Metrics.Text() + pipeline.OtherMetrics?.Invoke(), cancel)));
+        routes.Add(new NonResourceRoute("/metrics", (http, _, cancel) => MetricsAsync(http, pipeline.Metrics.Text() + string.Concat(pipeline.OtherMetrics.Select(m => m())), cancel)));
         routes.Add(new NonResourceRoute("/metrics/slis", (http, _, cancel) => MetricsAsync(http, health.Metrics(), cancel)));
         var pages = new DebugPages(pipeline.Options, () => DiscoveryDocuments.KnownPaths());
         routes.Add(new NonResourceRoute("/statusz", (http, _, cancel) => pages.StatuszAsync(http, cancel)));

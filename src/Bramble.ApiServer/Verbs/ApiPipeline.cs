@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Bramble.Api.Apply;
 using Bramble.Api.Decoding;
@@ -55,7 +56,7 @@ public sealed class ApiPipeline
     internal RequestMetrics Metrics { get; } = new();
 
     /// <summary>What the rest of the process adds to <c>/metrics</c>, as Prometheus reads it.</summary>
-    public Func<string>? OtherMetrics { get; set; }
+    public ImmutableArray<Func<string>> OtherMetrics { get; set; } = [];
 
     /// <summary>Writes on behalf of endpoints that are not requests of their own (the server's own bootstrap and controllers inside it).</summary>
     public IObjectWriter Writer => _writer;

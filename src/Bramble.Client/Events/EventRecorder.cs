@@ -18,7 +18,7 @@ public sealed record EventSubject(string ApiVersion, string Kind, NamespacedName
 
 /// <summary>Records what a component did or could not do, as <c>kubectl describe</c> shows it. Repeated events become one with a count, many alike become
 /// "combined from similar events", and one object cannot flood the store (client-go's correlation: same numbers). Never blocks and never fails its caller:
-/// events are written by one task of its own; when 1000 wait, the oldest go. Thread-safe.</summary>
+/// events are written by one task of its own; while 1000 wait, new ones are dropped. Thread-safe.</summary>
 public sealed class EventRecorder : IAsyncDisposable
 {
     private const int TriesMax = 12;
@@ -30,12 +30,13 @@ public sealed class EventRecorder : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly EventCorrelator _correlator;
-    /// <summary>Null: it is time to go through the series.</summary>
-    private readonly Channel<ObservedEvent?> _pending = Channel.CreateBounded<ObservedEvent?>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+    /// <summary>Null only wakes the reader.</summary>
+    private readonly Channel<ObservedEvent?> _pending = Channel.CreateBounded<ObservedEvent?>(new BoundedChannelOptions(1000) { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private readonly ITimer _seriesDue;
     private readonly Task _writing;
     private bool _isSeriesDueSet;
+    private volatile bool _areSeriesDue;
 
     /// <param name="component">Name in the event's source: <c>deployment-controller</c>, <c>kubelet</c>.</param>
     /// <param name="host">Node name, or empty.</param>
@@ -47,7 +48,7 @@ public sealed class EventRecorder : IAsyncDisposable
         _time = time;
         _log = logs.CreateLogger("events");
         _correlator = new EventCorrelator(time);
-        _seriesDue = time.CreateTimer(static recorder => ((EventRecorder)recorder!)._pending.Writer.TryWrite(null), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _seriesDue = time.CreateTimer(static recorder => ((EventRecorder)recorder!).EndSeries(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _writing = WriteAsync();
     }
 
@@ -73,6 +74,13 @@ public sealed class EventRecorder : IAsyncDisposable
         _stop.Dispose();
     }
 
+    /// <summary>Full: then the reader comes by anyway.</summary>
+    private void EndSeries()
+    {
+        _areSeriesDue = true;
+        _pending.Writer.TryWrite(null);
+    }
+
     private async Task WriteAsync()
     {
         try
@@ -81,13 +89,10 @@ public sealed class EventRecorder : IAsyncDisposable
             {
                 while (_pending.Reader.TryRead(out var pending))
                 {
-                    if (pending is not null)
+                    if (pending is not null && _correlator.Correlate(pending, _component) is { } known) await WriteAsync(pending, known);
+                    if (_areSeriesDue)
                     {
-                        if (_correlator.Correlate(pending, _component) is { } known) await WriteAsync(pending, known);
-                    }
-                    else
-                    {
-                        _isSeriesDueSet = false;
+                        _areSeriesDue = _isSeriesDueSet = false;
                         foreach (var series in _correlator.EndSeries()) await WriteAsync(series.First, series);
                     }
                     if (!_isSeriesDueSet && _correlator.HasSeries) _isSeriesDueSet = _seriesDue.Change(EventCorrelator.SeriesEnds, Timeout.InfiniteTimeSpan);

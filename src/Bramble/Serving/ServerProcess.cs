@@ -151,13 +151,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             InProcessClient ControllerClient(string name) => name == "system:apiserver" ? loopback : loopback.As(
                 name.Contains(':') ? new UserInfo(name, ["system:authenticated"]) : UserInfo.ServiceAccount("kube-system", name), "kube-controller-manager");
             var host = new ControllerHost(settings, ControllerClient, informers, time, logs);
+            pipeline.OtherMetrics = pipeline.OtherMetrics.Add(host.Metrics);
             running.Start("controllers", host.RunAsync);
         }
         if (config.RunsScheduler)
         {
             var scheduler = loopback.As(new UserInfo("system:kube-scheduler", ["system:authenticated"]), "kube-scheduler");
             var loop = new SchedulerLoop(scheduler, informers, time, logs, profiles);
-            pipeline.OtherMetrics = loop.Metrics;
+            pipeline.OtherMetrics = pipeline.OtherMetrics.Add(loop.Metrics);
             running.Start("scheduler", loop.RunAsync);
         }
         var network = loopback.As(new UserInfo("system:k3s-supervisor", ["system:masters", "system:authenticated"]), "k3s-supervisor");
