@@ -3,9 +3,12 @@ using Bramble.Api.Metrics;
 namespace Bramble.Client;
 
 /// <summary>How long a key waits after a failure: doubled with each one in a row.</summary>
-public sealed record BackOff(TimeSpan First, TimeSpan Most)
+public sealed class FailureBackOff(TimeSpan first, TimeSpan most)
 {
-    public static readonly BackOff Usual = new(TimeSpan.FromMilliseconds(5), TimeSpan.FromSeconds(1000));
+    public static readonly FailureBackOff Usual = new(TimeSpan.FromMilliseconds(5), TimeSpan.FromSeconds(1000));
+
+    public TimeSpan First => first;
+    public TimeSpan Most => most;
 }
 
 /// <summary>Keys that want work. A key is in it once however often it is added, is never worked on twice at a time, and comes back when it was added while
@@ -15,7 +18,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
 {
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
-    private readonly BackOff _backOff;
+    private readonly FailureBackOff _backOff;
     private readonly LinkedList<TKey> _ready = [];
     private readonly Dictionary<TKey, long> _dirty = [];           // with when they were added
     private readonly Dictionary<TKey, long> _processing = [];      // with when they were taken
@@ -30,11 +33,11 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
     private long _adds;
     private long _retries;
 
-    /// <param name="backOff">Null: <see cref="BackOff.Usual"/>.</param>
-    public WorkQueue(TimeProvider time, BackOff? backOff = null)
+    /// <param name="backOff">Null: <see cref="FailureBackOff.Usual"/>.</param>
+    public WorkQueue(TimeProvider time, FailureBackOff? backOff = null)
     {
         _time = time;
-        _backOff = backOff ?? BackOff.Usual;
+        _backOff = backOff ?? FailureBackOff.Usual;
         _timer = time.CreateTimer(_ => AddDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 

@@ -124,7 +124,7 @@ internal sealed record ControllerDefinition(string Identity, string QueueName, F
     public bool IsSerial { get; init; }
 
     /// <summary>Where it is not the usual one.</summary>
-    public BackOff? BackOff { get; init; }
+    public FailureBackOff? BackOff { get; init; }
 
     /// <summary>Name in the source of events where it is not the identity.</summary>
     public string? EventSource { get; init; }

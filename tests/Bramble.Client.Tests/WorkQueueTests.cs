@@ -39,6 +39,18 @@ public sealed class WorkQueueTests
     }
 
     [Fact]
+    public void After_a_failure_a_key_waits_twice_as_long_as_before_up_to_a_limit()
+    {
+        using var usual = new WorkQueue<string>(_time);
+        using var slow = new WorkQueue<string>(_time, new FailureBackOff(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1)));
+        Assert.Equal([0.005, 0.01, 0.02], Enumerable.Range(0, 3).Select(_ => usual.AddRateLimited("a").TotalSeconds));
+        Assert.Equal([1, 2, 4, 8, 16, 32, 60], Enumerable.Range(0, 7).Select(_ => slow.AddRateLimited("a").TotalSeconds));
+        Assert.Equal((1000, 60), (Enumerable.Range(0, 100).Max(_ => usual.AddRateLimited("a").TotalSeconds), Enumerable.Range(0, 100).Max(_ => slow.AddRateLimited("a").TotalSeconds)));
+        slow.Forget("a");
+        Assert.Equal(1, slow.AddRateLimited("a").TotalSeconds);
+    }
+
+    [Fact]
     public async Task What_it_did_is_told_as_metrics()
     {
         using var queue = new WorkQueue<string>(_time);

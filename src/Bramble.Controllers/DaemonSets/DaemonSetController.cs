@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.Client;

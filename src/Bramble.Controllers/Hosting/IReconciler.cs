@@ -29,7 +29,7 @@ internal interface IReconciler
 
 /// <summary>What a controller gets from its host; in its constructor it declares what it watches.</summary>
 internal sealed class ControllerContext(
-    string identity, ControllersConfig config, IKubeClient client, IInformers informers, TimeProvider time, EventRecorder events, ILogger log, BackOff? backOff = null) : IDisposable
+    string identity, ControllersConfig config, IKubeClient client, IInformers informers, TimeProvider time, EventRecorder events, ILogger log, FailureBackOff? backOff = null) : IDisposable
 {
     private readonly List<Task> _synced = [];
     private readonly List<Action> _subscribe = [];

@@ -16,7 +16,7 @@ internal sealed class JobController : IReconciler
     public static readonly TimeSpan ChangesPeriod = TimeSpan.FromSeconds(1);
 
     /// <summary>A quota that is full is no reason to ask a hundred times in a second, nor to ask only every quarter of an hour.</summary>
-    public static readonly BackOff FailuresBackOff = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+    public static readonly FailureBackOff FailuresBackOff = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
 
     /// <summary>Marks a key that names a Pod which has lost its Job. No Job's name has a colon.</summary>
     private const string OrphanPrefix = "pod:";
