@@ -47,6 +47,7 @@ public sealed class WorkQueueTests
         Assert.Equal(1, queue.AddRateLimited("a").TotalSeconds);
         using var usual = new WorkQueue<string>(_time);
         Assert.Equal((5, 10), (usual.AddRateLimited("a").TotalMilliseconds, usual.AddRateLimited("a").TotalMilliseconds));
+        Assert.Equal(1000, Enumerable.Range(0, 100).Max(_ => usual.AddRateLimited("a").TotalSeconds));
     }
 
     [Fact]

@@ -29,7 +29,7 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>How many were asked.</summary>
     public int Reviews => Volatile.Read(ref _reviews);
 
-    /// <summary>As a webhook: what it refuses, by verb (CREATE or DELETE); null: nothing.</summary>
+    /// <summary>As a webhook: what it refuses, by verb (CREATE, PATCH or DELETE); null: nothing.</summary>
     public Func<string, ResourceId, NamespacedName, StatusException?>? Refuses { get; set; }
 
     private int _names;
@@ -121,6 +121,7 @@ internal sealed class TestCluster : IKubeClient
         WriteAsync(resource, name, subresource, (string?)body["metadata"]!["resourceVersion"], _ => body.DeepClone().AsObject(), cancel);
 
     public ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel) =>
+        Refuses?.Invoke("PATCH", resource, name) is { } refusal ? ValueTask.FromException<KubeObject>(refusal) :
         WriteAsync(resource, name, subresource, (string?)patch.Body["metadata"]?["resourceVersion"], old =>
         {
             var change = patch.Body.DeepClone().AsObject();
