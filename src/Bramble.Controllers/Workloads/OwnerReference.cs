@@ -54,13 +54,14 @@ internal static class Claiming
             if (ownerIsBeingDeleted || !matches(child) || child.IsBeingDeleted()) continue;
             // The owner is read anew: a copy may show an owner that is gone, and adopting for it would have the children collected.
             mayAdopt ??= await client.FindAsync(owner.Resource, owner.Name, cancel) is { } fresh && fresh.Uid == owner.Uid && fresh.ToTree()["metadata"]?["deletionTimestamp"] is null;
-            if (mayAdopt == true && await PatchAsync(client, owner, childResource, child, owner.Reference(), onWrite, finalizer is null ? null : ("finalizers", finalizer), cancel)) claimed.Add(child);
+            // What the API made of it: with the finalizer, so that one that has ended already is counted at once.
+            if (mayAdopt == true && await PatchAsync(client, owner, childResource, child, owner.Reference(), onWrite, finalizer is null ? null : ("finalizers", finalizer), cancel) is { } adopted) claimed.Add(adopted.Model<T>());
         }
         return claimed;
     }
 
-    /// <summary>False: the child went meanwhile.</summary>
-    private static async Task<bool> PatchAsync<T>(
+    /// <summary>Null: the child went meanwhile.</summary>
+    private static async Task<KubeObject?> PatchAsync<T>(
         IKubeClient client, Owner owner, Resource<T> resource, T child, JsonObject reference, Action<KubeObject> onWrite,
         (string Field, string Value)? finalizer, CancellationToken cancel)
         where T : class, IKubernetesObject<V1ObjectMeta>
@@ -69,12 +70,13 @@ internal static class Claiming
         if (finalizer is { } change) patch["metadata"]![change.Field] = new JsonArray(change.Value);
         try
         {
-            onWrite(await client.StrategicPatchAsync(resource, child.NamespacedName(), patch, null, cancel));
-            return true;
+            var written = await client.StrategicPatchAsync(resource, child.NamespacedName(), patch, null, cancel);
+            onWrite(written);
+            return written;
         }
         catch (StatusException e) when (e.IsNotFound || e.Status.Code == 422 || e.IsConflict)
         {
-            return false;
+            return null;
         }
     }
 }
