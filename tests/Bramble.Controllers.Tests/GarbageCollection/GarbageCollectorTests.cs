@@ -102,6 +102,9 @@ public sealed class GarbageCollectorTests
         var owner = await scenario.CreateAsync(widgets, """{"metadata":{"name":"w","namespace":"d"}}""");
         foreach (var (child, version) in ((string, string)[])[("child", "v1"), ("other", "v0")])
             await scenario.CreateAsync(Resources.ConfigMaps, Owned(child, "Widget", "w", owner.Uid).Replace("\"v1\"", $"\"e.com/{version}\"", StringComparison.Ordinal));
+        // Whose owner never was goes at once when widgets are known.
+        await scenario.CreateAsync(Resources.ConfigMaps, Owned("stray", "Widget", "nobody", "u").Replace("\"v1\"", "\"e.com/v1\"", StringComparison.Ordinal));
+        await EventuallyAsync(async () => await scenario.FindAsync(Resources.ConfigMaps, "stray", "d") is null);
         await scenario.Api.RemoveAsync(Resources.CustomResourceDefinitions, new("", "widgets.e.com"));
         await scenario.Api.RemoveAsync(widgets, new("d", "w"));
         await EventuallyAsync(async () => await scenario.FindAsync(Resources.ConfigMaps, "child", "d") is null);
