@@ -30,6 +30,7 @@ internal static class Claiming
     /// <param name="onWrite">Hears of each write.</param>
     /// <param name="finalizer">What an adopted child gets and a released one loses.</param>
     /// <returns>The children that the owner has now.</returns>
+    /// <exception cref="StatusException">The first that failed; the others were tried all the same. Nothing is to be decided then: a child may be missing.</exception>
     public static async Task<List<T>> ClaimAsync<T>(
         IKubeClient client, Owner owner, bool ownerIsBeingDeleted, Resource<T> childResource, IReadOnlyList<T> candidates, Func<T, bool> matches,
         Action<KubeObject> onWrite, CancellationToken cancel, string? finalizer = null)
@@ -37,6 +38,7 @@ internal static class Claiming
     {
         var claimed = new List<T>();
         bool? mayAdopt = null;
+        StatusException? failure = null;
         foreach (var child in candidates)
         {
             if (child.ControllerRef() is { } controller)
@@ -48,20 +50,30 @@ internal static class Claiming
                     continue;
                 }
                 if (ownerIsBeingDeleted) continue;
-                await PatchAsync(client, owner, childResource, child, new JsonObject { ["$patch"] = "delete", ["uid"] = owner.Uid }, onWrite, finalizer is null ? null : ("$deleteFromPrimitiveList/finalizers", finalizer), cancel);
+                var reference = new JsonObject { ["$patch"] = "delete", ["uid"] = owner.Uid };
+                // Invalid: it is not the owner's any more, or another of its name.
+                if (await PatchAsync(client, childResource, child, reference, onWrite, finalizer is null ? null : ("$deleteFromPrimitiveList/finalizers", finalizer), cancel) is { IsNotFound: false, Status.Code: not 422 } refused)
+                    failure ??= refused;
                 continue;
             }
             if (ownerIsBeingDeleted || !matches(child) || child.IsBeingDeleted()) continue;
             // The owner is read anew: a copy may show an owner that is gone, and adopting for it would have the children collected.
             mayAdopt ??= await client.FindAsync(owner.Resource, owner.Name, cancel) is { } fresh && fresh.Uid == owner.Uid && fresh.ToTree()["metadata"]?["deletionTimestamp"] is null;
-            if (mayAdopt == true && await PatchAsync(client, owner, childResource, child, owner.Reference(), onWrite, finalizer is null ? null : ("finalizers", finalizer), cancel)) claimed.Add(child);
+            if (mayAdopt == false)
+            {
+                failure ??= StatusErrors.Conflict(owner.Resource.GroupResource, owner.Name.Name, "it is going and adopts nobody");
+                continue;
+            }
+            var lost = await PatchAsync(client, childResource, child, owner.Reference(), onWrite, finalizer is null ? null : ("finalizers", finalizer), cancel);
+            if (lost is null) claimed.Add(child);
+            else if (!lost.IsNotFound) failure ??= lost;
         }
-        return claimed;
+        return failure is null ? claimed : throw failure;
     }
 
-    /// <summary>False: the child went meanwhile.</summary>
-    private static async Task<bool> PatchAsync<T>(
-        IKubeClient client, Owner owner, Resource<T> resource, T child, JsonObject reference, Action<KubeObject> onWrite,
+    /// <returns>Why it was not done.</returns>
+    private static async Task<StatusException?> PatchAsync<T>(
+        IKubeClient client, Resource<T> resource, T child, JsonObject reference, Action<KubeObject> onWrite,
         (string Field, string Value)? finalizer, CancellationToken cancel)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
@@ -70,11 +82,11 @@ internal static class Claiming
         try
         {
             onWrite(await client.StrategicPatchAsync(resource, child.NamespacedName(), patch, null, cancel));
-            return true;
+            return null;
         }
-        catch (StatusException e) when (e.IsNotFound || e.Status.Code == 422 || e.IsConflict)
+        catch (StatusException e)
         {
-            return false;
+            return e;
         }
     }
 }
