@@ -12,13 +12,11 @@ internal static class EvictionRanking
     /// <returns>First to last: users of more than they asked for, then by priority (low first), then by how much more they use.</returns>
     public static IReadOnlyList<V1Pod> Order(IEnumerable<V1Pod> pods, Func<V1Pod, long> usageBytes, string resource) =>
     [
-        .. pods.Where(p => !IsCritical(p))
+        .. pods.Where(p => !p.IsCritical())
             .OrderBy(p => usageBytes(p) > p.Spec.EffectiveRequest(resource) ? 0 : 1)
             .ThenBy(p => p.Spec.Priority ?? 0)
             .ThenByDescending(p => usageBytes(p) - p.Spec.EffectiveRequest(resource)),
     ];
-
-    public static bool IsCritical(V1Pod pod) => pod.IsStatic() || pod.Spec.Priority >= 2_000_000_000;
 
     /// <param name="usage">What each container uses of the resource, by name.</param>
     public static string Message(string resource, Threshold threshold, Signal seen, V1Pod pod, IReadOnlyDictionary<string, long> usage)

@@ -16,7 +16,7 @@ internal sealed class Evictor(PodWorkers workers, PodParts parts, CgroupStats st
     public async Task RelieveAsync(Pressure pressure, CancellationToken cancel)
     {
         foreach (var worker in workers.Active.Where(w => !w.IsEnding && !w.Pod.IsBeingDeleted()).ToList())
-            if (_limits.Exceeded(worker.Pod) is { } message) Evict(worker.Pod, message, grace: 0);
+            if (_limits.Exceeded(worker.Pod) is { } message) Evict(worker.Pod, message, grace: 0, disruption: null);
         if (pressure.Due.Count == 0) return;
         var threshold = pressure.Due[0];
         var isDisk = threshold.Signal is not ("memory.available" or "allocatableMemory.available" or "pid.available");
@@ -50,14 +50,16 @@ internal sealed class Evictor(PodWorkers workers, PodParts parts, CgroupStats st
         if (ranked.Count == 0) return;
         var victim = ranked[0];
         var grace = threshold.Grace is null ? 0 : Math.Min(config.PodGraceMaxSeconds, victim.Spec.TerminationGracePeriodSeconds ?? 30);
-        Evict(victim, EvictionRanking.Message(resource, threshold, pressure.Signals[threshold.Signal], victim, resource == "memory" ? ContainerMemory(victim) : new Dictionary<string, long>()), grace);
+        var reason = EvictionRanking.Message(resource, threshold, pressure.Signals[threshold.Signal], victim, resource == "memory" ? ContainerMemory(victim) : new Dictionary<string, long>());
+        Evict(victim, reason, grace, disruption: reason);
     }
 
-    private void Evict(V1Pod pod, string message, long grace)
+    /// <param name="disruption">Null: it was over limits of its own, which is no disruption.</param>
+    private void Evict(V1Pod pod, string message, long grace, string? disruption)
     {
         Log.Evicted(log, pod.Described(), message);
         parts.Tell(pod, null, "Warning", "Evicted", message);
-        workers.Find(pod.Uid())?.End(new PodEnd(GraceSeconds: grace, Reason: "Evicted", Message: message));
+        workers.Find(pod.Uid())?.End(new PodEnd(GraceSeconds: grace, Reason: "Evicted", Message: message, Disruption: disruption));
     }
 
     private Dictionary<string, long> ContainerMemory(V1Pod pod)

@@ -19,7 +19,7 @@ internal static class PodChange
     private static IEnumerable<string> Images(V1Pod pod) => pod.Spec.AllContainers().Select(c => c.Container.Image ?? "");
 
     private static IEnumerable<(string, string)> Gates(V1Pod pod) =>
-        (pod.Status?.Conditions ?? []).Where(c => !PodConditions.Owned.Contains(c.Type)).Select(c => (c.Type, c.Status));
+        (pod.Status?.Conditions ?? []).Where(c => !PodConditions.IsOwned(c)).Select(c => (c.Type, c.Status));
 
     private static bool IsSame(IDictionary<string, string>? a, IDictionary<string, string>? b) =>
         (a?.Count ?? 0) == (b?.Count ?? 0) && (a is null || a.All(p => b!.TryGetValue(p.Key, out var value) && value == p.Value));

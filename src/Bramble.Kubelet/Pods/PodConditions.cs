@@ -6,8 +6,15 @@ namespace Bramble.Kubelet.Pods;
 /// <summary>The conditions the kubelet owns, in upstream's order and words. Pure: transition times are the writer's.</summary>
 internal static class PodConditions
 {
-    public static readonly IReadOnlySet<string> Owned =
-        new HashSet<string> { "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", AllContainersRestart.ConditionType, PodResize.PendingType, PodResize.InProgressType };
+    private static readonly HashSet<string> Owned =
+        ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", AllContainersRestart.ConditionType, PodResize.PendingType, PodResize.InProgressType];
+
+    public const string DisruptionTarget = "DisruptionTarget";
+    public const string TerminationByKubelet = "TerminationByKubelet";
+
+    /// <summary>DisruptionTarget is shared: evictions and lost nodes write it too, with reasons of their own.</summary>
+    public static bool IsOwned(V1PodCondition condition) =>
+        Owned.Contains(condition.Type) || (condition.Type == DisruptionTarget && condition.Reason == TerminationByKubelet);
 
     /// <summary>Conditions that go away again.</summary>
     public static readonly string[] Passing = [PodResize.PendingType, PodResize.InProgressType];

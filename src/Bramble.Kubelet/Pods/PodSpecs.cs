@@ -31,6 +31,9 @@ internal static class PodSpecs
     /// <summary>The API's picture of a static pod.</summary>
     public static bool IsMirror(this V1Pod pod) => pod.Metadata.Annotations?.ContainsKey(Annotations.ConfigMirror) == true;
 
+    /// <summary>Others make room for it, and it is evicted last: a static pod, or one with a system priority.</summary>
+    public static bool IsCritical(this V1Pod pod) => pod.IsStatic() || pod.IsMirror() || pod.Spec.Priority >= 2_000_000_000;
+
     public static bool IsTerminalPhase(this V1PodStatus? status) => status?.Phase is "Succeeded" or "Failed";
 
     /// <summary>An init container with restartPolicy Always (KEP-753).</summary>

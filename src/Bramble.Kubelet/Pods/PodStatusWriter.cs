@@ -35,7 +35,7 @@ internal sealed class PodStatusWriter(IKubeClient client, TimeProvider time, ILo
             condition.LastTransitionTime = same is not null && same.Status == condition.Status && (same.Reason == condition.Reason || !PodConditions.Passing.Contains(condition.Type)) ? same.LastTransitionTime : now;
         }
         // Conditions of others stay known: readiness gates look at them.
-        foreach (var other in (pod.Status?.Conditions ?? []).Where(c => !PodConditions.Owned.Contains(c.Type))) status.Conditions!.Add(other);
+        foreach (var other in (pod.Status?.Conditions ?? []).Where(c => !PodConditions.IsOwned(c))) status.Conditions!.Add(other);
         var tree = PodStatusTree.Of(Owned(status));
         if (_entries.TryGetValue(pod.Uid(), out var known) && known.ApiUid == apiUid && JsonNode.DeepEquals(known.Tree, tree)) return;
         var entry = new Entry(new(pod.Namespace(), pod.Name()), apiUid, status, tree);
@@ -60,7 +60,7 @@ internal sealed class PodStatusWriter(IKubeClient client, TimeProvider time, ILo
         ContainerStatuses = s.ContainerStatuses,
         InitContainerStatuses = s.InitContainerStatuses,
         EphemeralContainerStatuses = s.EphemeralContainerStatuses,
-        Conditions = [.. (s.Conditions ?? []).Where(c => PodConditions.Owned.Contains(c.Type))],
+        Conditions = [.. (s.Conditions ?? []).Where(PodConditions.IsOwned)],
     };
 
     public void Forget(string uid) => _entries.TryRemove(uid, out _);

@@ -26,6 +26,9 @@ internal sealed record StatusInput
 
     /// <summary>Phase Failed with this reason: eviction, deadline, admission.</summary>
     public (string Reason, string Message)? Failed { get; init; }
+
+    /// <summary>Message of the condition DisruptionTarget: the node ended it for others' sake.</summary>
+    public string? Disruption { get; init; }
 }
 
 /// <summary>The whole status of a pod. Pure.</summary>
@@ -67,6 +70,7 @@ internal static class PodStatuses
         var hasSandbox = !PodActions.Sandbox(pod, input.Observed).IsNewNeeded;
         status.Conditions = PodConditions.Decide(pod, hasSandbox, status, pod.Status?.Conditions ?? input.Old?.Conditions, input.Old?.Conditions);
         if (AllContainersRestart.Condition(pod, input.Observed, input.Old, status.Phase) is { } restarting) status.Conditions.Add(restarting);
+        if (input.Disruption is { } disruption) status.Conditions.Add(PodConditions.Condition(pod, PodConditions.DisruptionTarget, true, PodConditions.TerminationByKubelet, disruption));
         return status;
     }
 

@@ -181,7 +181,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
             return;
         }
         UpdateProbes(pod, observed);
-        var status = Status(pod, observed, isTerminal: false, failed: null);
+        var status = Status(pod, observed, isTerminal: false, end: null);
         if (status.IsTerminalPhase())
         {
             // The terminal phase is published when nothing runs any more.
@@ -217,7 +217,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
             await ActAsync(pod, observed, actions, volumes, cancel);
             observed = await parts.Observer.ObserveAsync(pod.Uid(), cancel);
             UpdateProbes(pod, observed);
-            Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
+            Publish(pod, Status(pod, observed, isTerminal: false, end: null));
         }
         if (_resize.IsUnderWay) await ResizeAsync(pod, observed, cancel);
         await TidyAsync(pod, observed, cancel);
@@ -249,7 +249,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
             parts.Cgroups.Ensure(pod, PodCgroupLimits.Of(pod));
             if (_resize.Complete() is { } reached) parts.Tell(pod, null, "Normal", "ResizeCompleted", ResizeMessage.Of("Pod resize completed", pod, reached));
         }
-        Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
+        Publish(pod, Status(pod, observed, isTerminal: false, end: null));
     }
 
     private void UpdateProbes(V1Pod pod, ObservedPod observed)
@@ -321,7 +321,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
             observed = await parts.Observer.ObserveAsync(pod.Uid(), cancel);
             ips = observed.Ips;
             // The address is worth telling before images are pulled.
-            Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
+            Publish(pod, Status(pod, observed, isTerminal: false, end: null));
             if (parts.Config.PodStarts is { } starts) await starts(pod, ips, cancel);
         }
         if (pod.IsHostNetwork()) ips = parts.HostIps;
@@ -370,16 +370,16 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         }
     }
 
-    private V1PodStatus Status(V1Pod pod, ObservedPod observed, bool isTerminal, (string, string)? failed)
+    private V1PodStatus Status(V1Pod pod, ObservedPod observed, bool isTerminal, PodEnd? end)
     {
-        var status = PodStatuses.Decide(Input(pod, observed, isTerminal, failed));
+        var status = PodStatuses.Decide(Input(pod, observed, isTerminal, end));
         parts.DynamicResources.AddHealth(pod, status);
         parts.DevicePlugins.AddHealth(pod, status);
         _resize.AddTo(status);
         return status;
     }
 
-    private StatusInput Input(V1Pod pod, ObservedPod observed, bool isTerminal, (string, string)? failed) => new()
+    private StatusInput Input(V1Pod pod, ObservedPod observed, bool isTerminal, PodEnd? end) => new()
     {
         Pod = pod,
         Observed = observed,
@@ -391,7 +391,8 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         HasRecursiveReadOnly = parts.RuntimeSupport.HasRecursiveReadOnly(observed.Sandboxes is [var sandbox, ..] ? sandbox.RuntimeHandler : ""),
         NodeIps = parts.Config.NodeIps,
         IsTerminal = isTerminal,
-        Failed = failed,
+        Failed = end?.Failed,
+        Disruption = end?.Disruption,
     };
 
     private void Publish(V1Pod pod, V1PodStatus status) => parts.Statuses.Set(pod, status, parts.ApiUid(pod));
@@ -418,7 +419,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
             }
             if (_kill is null || _kill.Value.Task.IsCompleted) StartKill(pod, observed, grace, cancel);
             parts.Probes.Stop(pod.Uid(), keepReadiness: true);
-            if (!_isRemoved && !end.Failed.HasValue && !end.IsCompletion) Publish(pod, Status(pod, observed, isTerminal: false, failed: null));
+            if (!_isRemoved && !end.Failed.HasValue && !end.IsCompletion) Publish(pod, Status(pod, observed, isTerminal: false, end: null));
             return false;
         }
         parts.Probes.Stop(pod.Uid(), keepReadiness: false);
@@ -450,7 +451,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         // First: once the API knows that the pod has ended, its devices may be given to another.
         await parts.DynamicResources.UnprepareAsync(pod.Uid(), cancel);
         parts.DevicePlugins.Release(pod.Uid());
-        var status = Status(pod, observed, isTerminal: true, end.Failed);
+        var status = Status(pod, observed, isTerminal: true, end);
         parts.Objects.Forget(pod.Uid());
         await parts.Volumes.RemoveAsync(pod.Uid(), cancel);
         if (!parts.Cgroups.Remove(pod.Uid())) throw new IOException("its cgroup is still in use");

@@ -47,8 +47,7 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
             if (_workers.ContainsKey(pod.Uid())) return;
             var worker = new PodWorker(pod, parts, DecideResizes);
             if (pod.IsBeingDeleted()) worker.End(PodEnd.Deleted);
-            else if (!pod.Status.IsTerminalPhase() && IsNew(pod) && node() is { } self
-                && PodAdmission.Decide(pod, self, [.. Active.Where(w => !w.IsEnding).Select(w => w.Pod)]) is var (reason, message))
+            else if (!pod.Status.IsTerminalPhase() && IsNew(pod) && node() is { } self && Refuse(pod, self) is var (reason, message))
             {
                 parts.Tell(pod, null, "Warning", reason, PodAdmission.Why(message));
                 worker.End(new PodEnd(GraceSeconds: 0, Reason: reason, Message: message));
@@ -56,6 +55,26 @@ internal sealed class PodWorkers(PodParts parts, Func<V1Node?> node, Cancellatio
             Start(worker);
         }
         parts.Cgroups.SetBurstableShares(Active.Select(w => w.Pod));
+    }
+
+    /// <returns>Null: it may run, for a critical pod after others were told to make room.</returns>
+    private (string Reason, string Message)? Refuse(V1Pod pod, V1Node self)
+    {
+        List<V1Pod> others = [.. Active.Where(w => !w.IsEnding).Select(w => w.Pod)];
+        if (PodAdmission.Decide(pod, self, others) is { } refusal) return refusal;
+        if (PodAdmission.Shortages(pod, self, others) is not { Count: > 0 } shortages) return null;
+        if (PodPreemption.Choose(pod, others, shortages) is not { } victims)
+        {
+            var needs = string.Concat(shortages.Select(s => FormattableString.Invariant($"(res: {s.Resource}, q: {Shortage.Shown(s.Resource, s.Missing):0}), ")));
+            return ("UnexpectedAdmissionError", PodAdmission.Rejected + "Unexpected error while attempting to recover from admission failure: preemption: "
+                + $"error finding a set of pods to preempt: no set of running pods found to reclaim resources: [{needs}]");
+        }
+        foreach (var victim in victims)
+        {
+            parts.Tell(victim, null, "Warning", PodPreemption.End.Reason, PodPreemption.End.Message);
+            Find(victim.Uid())?.End(PodPreemption.End);
+        }
+        return null;
     }
 
     /// <summary>Gives pods the other resources that the API wants for them, as far as the node has them. Called when a wish comes and when a pod has ended:

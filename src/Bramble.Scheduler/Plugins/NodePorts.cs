@@ -1,3 +1,4 @@
+using Bramble.Client.Placement;
 using Bramble.Scheduler.Queue;
 using Bramble.Scheduler.State;
 
@@ -13,18 +14,10 @@ internal sealed class NodePorts : IFilterPlugin
 
     public Preparation Prepare(PodInfo pod, ClusterState cluster) => pod.HostPorts.Length == 0 ? Preparation.Skip : new(new ForPod(pod.HostPorts));
 
-    public bool Helps(PodInfo pod, in ClusterChange change) => change.Old is not PodInfo gone || Conflict(pod.HostPorts, gone.HostPorts);
-
-    private static bool Conflict(HostPort[] wanted, IReadOnlyList<HostPort> taken)
-    {
-        for (var i = 0; i < taken.Count; i++)
-            foreach (var port in wanted)
-                if (port.ConflictsWith(taken[i])) return true;
-        return false;
-    }
+    public bool Helps(PodInfo pod, in ClusterChange change) => change.Old is not PodInfo gone || HostPort.AnyConflict(pod.HostPorts, gone.HostPorts);
 
     private sealed class ForPod(HostPort[] wanted) : INodeFilter
     {
-        public FilterResult Filter(NodeInfo node) => Conflict(wanted, node.UsedPorts) ? PortTaken : FilterResult.Fits;
+        public FilterResult Filter(NodeInfo node) => HostPort.AnyConflict(wanted, node.UsedPorts) ? PortTaken : FilterResult.Fits;
     }
 }

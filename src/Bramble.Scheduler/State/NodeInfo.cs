@@ -1,3 +1,4 @@
+using Bramble.Client.Placement;
 using k8s.Models;
 
 namespace Bramble.Scheduler.State;

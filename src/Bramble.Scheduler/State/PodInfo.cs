@@ -1,5 +1,6 @@
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Client.Placement;
 using k8s.Models;
 
 namespace Bramble.Scheduler.State;

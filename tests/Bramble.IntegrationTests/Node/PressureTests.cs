@@ -12,7 +12,7 @@ public sealed class PressureTests
             "--kubelet-arg=container-log-max-size=256Ki", "--kubelet-arg=container-log-max-files=3",
             "--kubelet-arg=kube-reserved=cpu=200m,memory=100Mi", "--kubelet-arg=system-reserved=memory=100Mi", "--kubelet-arg=eviction-hard=memory.available<50Mi");
         await Allocatable(cluster);
-        await Task.WhenAll(FollowedLog(cluster), EmptyDirLimit(cluster));
+        await Task.WhenAll(FollowedLog(cluster), EmptyDirLimit(cluster), RoomForCriticalPods(cluster));
 
         // From now on there is never enough memory; what is there is adopted and then evicted, one after the other.
         await cluster.Kubectl("run", "victim", "--image=busybox:1", "--", "sleep", "1000000");
@@ -22,6 +22,7 @@ public sealed class PressureTests
         var evicted = await Eventually.Becomes(() => cluster.Kubectl("get", "pod", "victim", "-o", "jsonpath={.status.phase} {.status.reason}: {.status.message}"),
             text => text.StartsWith("Failed", StringComparison.Ordinal), "the pod is evicted");
         Assert.Matches("^Failed Evicted: The node was low on resource: memory. Threshold quantity: [0-9]+(Ki)?, available: [0-9]+Ki. Container victim was using [0-9]+Ki, request is 0, has larger consumption of memory.", evicted);
+        Assert.Equal("True TerminationByKubelet", await Disruption(cluster, "victim"));
         Assert.Equal("True KubeletHasInsufficientMemory", await cluster.Kubectl("get", "node", "pressure", "-o", "jsonpath={.status.conditions[?(@.type==\"MemoryPressure\")].status} {.status.conditions[?(@.type==\"MemoryPressure\")].reason}"));
         await Eventually.Becomes(() => cluster.Kubectl("get", "node", "pressure", "-o", "jsonpath={.spec.taints[*].key}"), taints => taints == "node.kubernetes.io/memory-pressure", "the taint");
         await cluster.Kubectl("cordon", "pressure");
@@ -85,5 +86,39 @@ public sealed class PressureTests
         var evicted = await Eventually.Becomes(() => cluster.Kubectl("get", "pod", "hoarder", "-o", "jsonpath={.status.phase} {.status.reason}: {.status.message}"),
             text => text.StartsWith("Failed", StringComparison.Ordinal), "the pod is evicted");
         Assert.Equal("Failed Evicted: Usage of EmptyDir volume \"d\" exceeds the limit \"1Mi\".", evicted.Trim());
+        Assert.Equal("", await Disruption(cluster, "hoarder"));
+    }
+
+    /// <summary>Pods that no scheduler placed: a port is held once, and a critical pod gets its CPU from another.</summary>
+    private static async Task RoomForCriticalPods(Cluster cluster)
+    {
+        string Pod(string name, string cpu, string priorityClass) => $$"""
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: {{name}}}
+            spec:
+              nodeName: pressure
+              priorityClassName: {{priorityClass}}
+              terminationGracePeriodSeconds: 0
+              containers: [{name: main, image: "busybox:1", command: [sleep, "1000000"], ports: [{containerPort: 80, hostPort: 21017}], resources: {requests: {cpu: {{cpu}} } } }]
+            """;
+        await cluster.KubectlWithInput(Pod("filler", "1500m", "\"\""), "apply", "-f", "-");
+        await cluster.Kubectl("wait", "--for=condition=Ready", "pod/filler", "--timeout=60s");
+        await cluster.KubectlWithInput(Pod("same-port", "10m", "\"\""), "apply", "-f", "-");
+        await Eventually.Becomes(() => cluster.Kubectl("get", "pod", "same-port", "-o", "jsonpath={.status.phase} {.status.reason}: {.status.message}"),
+            text => text == "Failed NodePorts: Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports", "the port is taken");
+
+        await cluster.KubectlWithInput(Pod("critical", "1", "system-node-critical").Replace("21017", "21018"), "apply", "-f", "-");
+        await cluster.Kubectl("wait", "--for=condition=Ready", "pod/critical", "--timeout=60s");
+        await Eventually.Becomes(() => cluster.Kubectl("get", "pod", "filler", "-o", "jsonpath={.status.phase} {.status.reason}: {.status.message}"),
+            text => text == "Failed Preempting: Preempted in order to admit critical pod", "the other made room");
+        Assert.Equal("True TerminationByKubelet", await Disruption(cluster, "filler"));
+        await cluster.Kubectl("delete", "pod", "filler", "same-port", "critical");
+    }
+
+    private static async Task<string> Disruption(Cluster cluster, string pod)
+    {
+        const string Condition = ".status.conditions[?(@.type==\"DisruptionTarget\")]";
+        return (await cluster.Kubectl("get", "pod", pod, "-o", $"jsonpath={{{Condition}.status}} {{{Condition}.reason}}")).Trim();
     }
 }

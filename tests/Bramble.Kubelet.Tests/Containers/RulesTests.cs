@@ -112,8 +112,42 @@ public sealed class RulesTests
         Assert.Null(PodAdmission.Decide(pod, node, []));
         Assert.Equal(
             ("OutOfcpu", "Pod was rejected: Node didn't have enough resource: cpu, requested: 600, used: 600, capacity: 1000"), PodAdmission.Decide(pod, node, [pod]));
+        // Several: CPU is told first, then memory, whatever the alphabet says.
+        pod.Spec.Containers[0].Resources.Requests["ephemeral-storage"] = "1Gi";
+        pod.Spec.Containers[0].Resources.Requests["memory"] = "2Gi";
+        Assert.Equal(["memory", "ephemeral-storage"], PodAdmission.Shortages(pod, node, []).Select(s => s.Resource));
+        Assert.Equal("OutOfmemory", PodAdmission.Decide(pod, node, [])?.Reason);
+        // Others make room for it, but the rest is asked of it as well.
+        pod.Spec.Priority = 2_000_000_000;
+        Assert.Null(PodAdmission.Decide(pod, node, []));
         pod.Spec.NodeSelector = new Dictionary<string, string> { ["a"] = "b" };
         Assert.Equal("NodeAffinity", PodAdmission.Decide(pod, node, [])?.Reason);
+    }
+
+    [Fact]
+    public void A_pod_that_the_scheduler_did_not_see_is_asked_what_it_would_ask()
+    {
+        var node = new V1Node { Metadata = new() { Name = "n" }, Spec = new() };
+        V1Pod With(Action<V1Pod> change)
+        {
+            var pod = Make.Pod();
+            change(pod);
+            return pod;
+        }
+        V1Pod Port(int port, string ip = "") => With(p => p.Spec.Containers[0].Ports = [new V1ContainerPort { ContainerPort = 80, HostPort = port, HostIP = ip }]);
+        Assert.Null(PodAdmission.Decide(Port(80), node, [Port(81)]));
+        Assert.Null(PodAdmission.Decide(Port(80, "10.0.0.1"), node, [Port(80, "10.0.0.2")]));
+        Assert.Equal(
+            ("NodePorts", "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"),
+            PodAdmission.Decide(Port(80, "10.0.0.1"), node, [Port(81), Port(80)]));
+        Assert.Equal("PodOSNotSupported", PodAdmission.Decide(With(p => p.Spec.Os = new V1PodOS { Name = "windows" }), node, [])?.Reason);
+        Assert.Equal(
+            "PodOSSelectorNodeLabelDoesNotMatch", PodAdmission.Decide(With(p => p.Metadata.Labels = new Dictionary<string, string> { ["kubernetes.io/os"] = "windows" }), node, [])?.Reason);
+        node.Spec.Taints = [new V1Taint { Key = "k", Effect = "NoExecute" }];
+        // A priority does not tolerate for it; static pods run anywhere.
+        Assert.Equal("TaintToleration", PodAdmission.Decide(With(p => p.Spec.Priority = 2_000_001_000), node, [])?.Reason);
+        Assert.Null(PodAdmission.Decide(With(p => p.Metadata.Annotations = new Dictionary<string, string> { ["kubernetes.io/config.source"] = "file" }), node, []));
+        Assert.Null(PodAdmission.Decide(With(p => p.Spec.Tolerations = [new V1Toleration { OperatorProperty = "Exists" }]), node, []));
     }
 
     [Theory]

@@ -68,6 +68,19 @@ public sealed class PodStatusesTests
     {
         var status = PodStatuses.Decide(Input(Pod(), Observed(Exited("c", 137)), default, null, true) with { Failed = ("Evicted", "low on memory") });
         Assert.Equal("Failed Evicted low on memory", $"{status.Phase} {status.Reason} {status.Message}");
+        Assert.DoesNotContain(status.Conditions, c => c.Type == "DisruptionTarget");
+    }
+
+    [Fact]
+    public void A_pod_that_ends_for_the_sake_of_others_is_a_disruption()
+    {
+        var status = PodStatuses.Decide(Input(Pod(), Observed(Exited("c", 137)), default, null, true) with { Failed = ("Evicted", "low on memory"), Disruption = "low on memory" });
+        var condition = Assert.Single(status.Conditions, c => c.Type == "DisruptionTarget");
+        Assert.Equal("True TerminationByKubelet low on memory", $"{condition.Status} {condition.Reason} {condition.Message}");
+        // What others say of a disruption is theirs.
+        Assert.True(PodConditions.IsOwned(condition));
+        condition.Reason = "DeletionByTaintManager";
+        Assert.False(PodConditions.IsOwned(condition));
     }
 
     [Fact]

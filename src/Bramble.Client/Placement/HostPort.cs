@@ -1,14 +1,23 @@
 using k8s.Models;
 
-namespace Bramble.Scheduler.State;
+namespace Bramble.Client.Placement;
 
 /// <summary>A port of the node's own addresses that a Pod occupies.</summary>
-internal readonly record struct HostPort(string Ip, string Protocol, int Port)
+public readonly record struct HostPort(string Ip, string Protocol, int Port)
 {
     private const string Every = "0.0.0.0";
 
     public bool ConflictsWith(in HostPort other) =>
         Port == other.Port && Protocol == other.Protocol && (Ip == Every || other.Ip == Every || Ip == other.Ip);
+
+    /// <summary>Whether any of these ports cannot be had together with those.</summary>
+    public static bool AnyConflict(HostPort[] wanted, IReadOnlyList<HostPort> taken)
+    {
+        for (var i = 0; i < taken.Count; i++)
+            foreach (var port in wanted)
+                if (port.ConflictsWith(taken[i])) return true;
+        return false;
+    }
 
     /// <summary>Those of containers and sidecars; other init containers are gone when the Pod runs.</summary>
     public static HostPort[] Of(V1Pod pod)
