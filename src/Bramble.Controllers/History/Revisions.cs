@@ -35,8 +35,11 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
         var data = DataOf(owner);
         var selector = LabelSelector.FromObject(owner["spec"]!["selector"] as JsonObject);
         var isBeingDeleted = owner["metadata"]!["deletionTimestamp"] is not null;
+        var candidates = revisions.List(ownerRef.Name.Namespace);
+        // A StatefulSet leaves those that match no longer alone, a DaemonSet releases them.
+        if (hashLabel == StatefulLabel) candidates = [.. candidates.Where(r => selector.Matches(r.Metadata.Labels))];
         var known = await Claiming.ClaimAsync(
-            context.Client, ownerRef, isBeingDeleted, Resources.ControllerRevisions, revisions.List(ownerRef.Name.Namespace),
+            context.Client, ownerRef, isBeingDeleted, Resources.ControllerRevisions, candidates,
             r => selector.Matches(r.Metadata.Labels), onWrite, cancel);
         known = [.. known.OrderBy(r => r.Revision).ThenBy(r => r.Metadata.CreationTimestamp).ThenBy(r => r.Metadata.Name, StringComparer.Ordinal)];
         var collisions = (int?)owner["status"]?["collisionCount"] ?? 0;

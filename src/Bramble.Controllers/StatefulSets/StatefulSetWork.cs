@@ -34,9 +34,9 @@ internal sealed class StatefulSetWork(
             if (await SlowStart.RunAsync(stage.Count, i => RunAsync(stage[i])) is { } failure) return failure;
         return null;
 
-        async Task RunAsync(List<StatefulAction> ofOnePod)
+        async Task RunAsync(List<StatefulAction> row)
         {
-            foreach (var action in ofOnePod)
+            foreach (var action in row)
             {
                 switch (action)
                 {
@@ -64,17 +64,18 @@ internal sealed class StatefulSetWork(
         }
     }
 
-    /// <summary>What may be done side by side, each Pod's steps one after the other. In order that is one Pod at a time. In parallel it is the replicas, then the
-    /// claims of those that are too many, then these, and at last the update.</summary>
+    /// <summary>What may be done side by side. In order nothing may: all is one row of steps. In parallel the replicas may, then the claims of those that are
+    /// too many, then these; each Pod's steps stay a row, and the update comes last.</summary>
     private List<List<List<StatefulAction>>> Stages(List<StatefulAction> actions)
     {
+        if (set.Spec.PodManagementPolicy != "Parallel") return [[actions]];
         var stages = new List<List<List<StatefulAction>>>();
         StatefulAction? before = null;
         foreach (var action in actions)
         {
-            if (before is null || set.Spec.PodManagementPolicy != "Parallel" || BeginsStage(before, action)) stages.Add([]);
+            if (before is null || BeginsStage(before, action)) stages.Add([]);
             // A Pending one's claims come before all else of it.
-            if (before is StatefulAction.RestoreClaims && action is StatefulAction.Mend && stages[^1].Count > 0) stages[^1][^1].Add(action);
+            if (before is StatefulAction.RestoreClaims && action is StatefulAction.Mend) stages[^1][^1].Add(action);
             else stages[^1].Add([action]);
             before = action;
         }
