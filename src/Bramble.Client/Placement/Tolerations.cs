@@ -27,8 +27,7 @@ public static class Tolerations
         {
             null or "" or "Equal" => (toleration.Value ?? "") == (taint.Value ?? ""),
             "Exists" => true,
-            "Lt" => long.TryParse(taint.Value, out var have) && long.TryParse(toleration.Value, out var limit) && have < limit,
-            "Gt" => long.TryParse(taint.Value, out var has) && long.TryParse(toleration.Value, out var least) && has > least,
+            // Lt and Gt (KEP-5471) are off.
             _ => false,
         };
     }

@@ -12,7 +12,7 @@ internal sealed class WriteBarrier
 {
     private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(10);
 
-    private readonly ConcurrentDictionary<NamespacedName, ConcurrentQueue<(Func<bool> IsSeen, Func<Func<bool>, CancellationToken, Task> Wait)>> _pending = new();
+    private readonly ConcurrentDictionary<NamespacedName, ConcurrentQueue<Func<CancellationToken, Task>>> _pending = new();
 
     /// <summary><paramref name="written"/> must be in the copy before <paramref name="key"/> is decided again.</summary>
     public void Wrote<T>(NamespacedName key, IInformer<T> informer, KubeObject written) where T : class =>
@@ -23,28 +23,38 @@ internal sealed class WriteBarrier
     public void Deleted<T>(NamespacedName key, IInformer<T> informer, NamespacedName deleted, string uid) where T : class, IKubernetesObject<V1ObjectMeta> =>
         Add(key, informer, () => informer.Find(deleted) is not { } known || known.Metadata.Uid != uid || known.IsBeingDeleted());
 
+    /// <summary>A write that may have happened although its answer was lost: before <paramref name="key"/> is decided again the API is asked.</summary>
+    /// <param name="learn">Asks, and says what the copy must have.</param>
+    public void Unsure<T>(NamespacedName key, IInformer<T> informer, Func<CancellationToken, Task<Func<bool>>> learn) where T : class =>
+        Add(key, async cancel => await informer.WaitUntilAsync(await learn(cancel), cancel));
+
     /// <exception cref="TimeoutException">The copy lags by more than ten seconds.</exception>
+    /// <remarks>The exceptions of an <see cref="Unsure"/>'s question are passed on.</remarks>
     public async Task CaughtUpAsync(NamespacedName key, TimeProvider time, CancellationToken cancel)
     {
         if (!_pending.TryRemove(key, out var writes)) return;
-        while (writes.TryPeek(out var write))
+        try
         {
-            try
+            while (writes.TryPeek(out var wait))
             {
-                if (!write.IsSeen()) await write.Wait(write.IsSeen, cancel).WaitAsync(WaitMax, time, cancel);
+                await wait(cancel).WaitAsync(WaitMax, time, cancel);
+                writes.TryDequeue(out _);
             }
-            catch (TimeoutException)
+        }
+        finally
+        {
+            // What is left stays: the next attempt waits for it again.
+            if (!writes.IsEmpty)
             {
-                // It stays, with those after it: the next attempt waits for them again.
                 var waiting = _pending.GetOrAdd(key, writes);
                 if (waiting != writes)
                     foreach (var left in writes) waiting.Enqueue(left);
-                throw;
             }
-            writes.TryDequeue(out _);
         }
     }
 
     private void Add<T>(NamespacedName key, IInformer<T> informer, Func<bool> isSeen) where T : class =>
-        _pending.GetOrAdd(key, _ => new()).Enqueue((isSeen, informer.WaitUntilAsync));
+        Add(key, cancel => isSeen() ? Task.CompletedTask : informer.WaitUntilAsync(isSeen, cancel));
+
+    private void Add(NamespacedName key, Func<CancellationToken, Task> wait) => _pending.GetOrAdd(key, _ => new()).Enqueue(wait);
 }

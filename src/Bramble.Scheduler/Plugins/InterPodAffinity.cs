@@ -53,16 +53,22 @@ internal sealed class InterPodAffinity(INamespaceLabels namespaces, int required
         if (change.New is V1Node node) return HelpsNode(pod, change.Old as V1Node, node);
         var (old, now) = (change.Old as PodInfo, change.New as PodInfo);
         if (old is not null && now is not null && now.Uid == pod.Uid) return true;
-        var (near, far) = (pod.RequiredAffinity, pod.RequiredAntiAffinity);
-        if (old is not null && now is not null)
-            return (!AffinityTerm.AllMatch(near, old.Labels, namespaces) && AffinityTerm.AllMatch(near, now.Labels, namespaces))
-                || (AffinityTerm.AllMatch(far, old.Labels, namespaces) && !AffinityTerm.AllMatch(far, now.Labels, namespaces));
-        if (now is not null) return AffinityTerm.AllMatch(near, now.Labels, namespaces);
-        return old is not null && (AffinityTerm.AllMatch(far, old.Labels, namespaces) || AffinityTerm.AllMatch(old.RequiredAntiAffinity, pod.Labels, namespaces));
+        var (was, isNow) = (AffinityTerm.AllMatch(pod.RequiredAffinity, old?.Labels, namespaces), AffinityTerm.AllMatch(pod.RequiredAffinity, now?.Labels, namespaces));
+        // One more to be near; or, for a Pod that wants to be near its like, the last of them is gone: it may be the first again.
+        if (was != isNow && (isNow || AffinityTerm.AllMatch(pod.RequiredAffinity, pod.Labels, namespaces))) return true;
+        if (old is null) return false;
+        foreach (var term in pod.RequiredAntiAffinity)
+            if (term.Matches(old.Labels, namespaces) && (now is null || !term.Matches(now.Labels, namespaces))) return true;
+        if (now is not null) return false;
+        foreach (var term in old.RequiredAntiAffinity)
+            if (term.Matches(pod.Labels, namespaces)) return true;
+        return false;
     }
 
     private static bool HelpsNode(PodInfo pod, V1Node? old, V1Node now)
     {
+        // It has no wishes, so those of others were in its way: perhaps not in the node's place.
+        if (pod.RequiredAffinity.Length + pod.RequiredAntiAffinity.Length == 0) return true;
         foreach (var term in pod.RequiredAffinity)
             if (Label(now, term.TopologyKey) is { } place && (old is null || Label(old, term.TopologyKey) != place)) return true;
         foreach (var term in pod.RequiredAntiAffinity)
@@ -81,6 +87,7 @@ internal sealed class InterPodAffinity(INamespaceLabels namespaces, int required
         private readonly Dictionary<Place, int> _near = [];         // Pods that match all affinity terms of the Pod
         private readonly Dictionary<Place, int> _far = [];          // Pods that match an anti-affinity term of the Pod
         private readonly Dictionary<Place, int> _unwelcome = [];    // anti-affinity terms of others that mean the Pod
+        private readonly List<string> _unwelcomeKeys = [];          // its keys, each once: there may be a place for each node, but few keys
 
         public bool SaysNothing => _unwelcome.Count == 0 && pod.RequiredAffinity.Length == 0 && pod.RequiredAntiAffinity.Length == 0;
 
@@ -97,9 +104,8 @@ internal sealed class InterPodAffinity(INamespaceLabels namespaces, int required
             if (_far.Count > 0)
                 foreach (var term in pod.RequiredAntiAffinity)
                     if (node.Label(term.TopologyKey) is { } place && _far.GetValueOrDefault(new(term.TopologyKey, place)) > 0) return NotFar;
-            if (_unwelcome.Count > 0)
-                foreach (var (place, count) in _unwelcome)
-                    if (count > 0 && node.Label(place.Key) == place.Value) return Unwelcome;
+            for (var i = 0; i < _unwelcomeKeys.Count; i++)
+                if (node.Label(_unwelcomeKeys[i]) is { } place && _unwelcome.GetValueOrDefault(new(_unwelcomeKeys[i], place)) > 0) return Unwelcome;
             return FilterResult.Fits;
         }
 
@@ -113,6 +119,7 @@ internal sealed class InterPodAffinity(INamespaceLabels namespaces, int required
             foreach (var (place, count) in _near) copy._near.Add(place, count);
             foreach (var (place, count) in _far) copy._far.Add(place, count);
             foreach (var (place, count) in _unwelcome) copy._unwelcome.Add(place, count);
+            copy._unwelcomeKeys.AddRange(_unwelcomeKeys);
             return copy;
         }
 
@@ -145,7 +152,11 @@ internal sealed class InterPodAffinity(INamespaceLabels namespaces, int required
         private void CountUnwelcome(PodInfo other, NodeInfo node, int by)
         {
             foreach (var term in other.RequiredAntiAffinity)
-                if (term.Matches(pod.Labels, namespaces)) Count(_unwelcome, term.TopologyKey, node, by);
+            {
+                if (!term.Matches(pod.Labels, namespaces)) continue;
+                Count(_unwelcome, term.TopologyKey, node, by);
+                if (!_unwelcomeKeys.Contains(term.TopologyKey)) _unwelcomeKeys.Add(term.TopologyKey);
+            }
         }
 
         private static void Count(Dictionary<Place, int> counts, string key, NodeInfo node, int by)

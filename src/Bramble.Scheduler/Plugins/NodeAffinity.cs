@@ -33,11 +33,9 @@ internal sealed class NodeAffinity(V1NodeAffinity? added = null) : IFilterPlugin
         return own is null && ofProfile is not { Count: > 0 } ? null : new Preference(own ?? [], ofProfile ?? []);
     }
 
-    public bool Helps(PodInfo pod, in ClusterChange change)
-    {
-        if (change.New is not V1Node now || (AddedRequired is { } required && !NodeSelection.Matches(required, now))) return false;
-        return NodeSelection.Matches(pod.Pod.Spec, now) && (change.Old is not V1Node old || !NodeSelection.Matches(pod.Pod.Spec, old));
-    }
+    public bool Helps(PodInfo pod, in ClusterChange change) => change.New is V1Node now && Allows(pod, now) && (change.Old is not V1Node old || !Allows(pod, old));
+
+    private bool Allows(PodInfo pod, V1Node node) => (AddedRequired is not { } required || NodeSelection.Matches(required, node)) && NodeSelection.Matches(pod.Pod.Spec, node);
 
     /// <summary>The nodes that the terms name (as a DaemonSet's Pods do), so that the others need no look. Null: some term names none.</summary>
     private static HashSet<string>? NamedNodes(IList<V1NodeSelectorTerm> terms)

@@ -6,8 +6,8 @@ namespace Bramble.Scheduler.Plugins;
 /// <summary>Prefers the node whose resources the Pod brings closer to being used alike, so that none runs out while another lies idle.</summary>
 internal sealed class NodeResourcesBalancedAllocation(IReadOnlyList<(string Resource, long Weight)>? resources = null, DeviceView? devices = null) : IScorePlugin
 {
-    private readonly IReadOnlyList<(string Resource, long Weight)> _specs = resources ?? ScoringStrategy.DefaultResources;
-    private readonly string[] _resources = [.. (resources ?? ScoringStrategy.DefaultResources).Select(r => r.Resource)];
+    private readonly (string Resource, long Weight)[] _specs = ScoringStrategy.Scored(resources ?? ScoringStrategy.DefaultResources);
+    private readonly string[] _resources = [.. ScoringStrategy.Scored(resources ?? ScoringStrategy.DefaultResources).Select(r => r.Resource)];
 
     public string Name => "NodeResourcesBalancedAllocation";
 

@@ -10,6 +10,7 @@ namespace Bramble.Scheduler.Plugins;
 internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null, DeviceView? devices = null) : IFilterPlugin, IScorePlugin
 {
     private readonly NodeResourcesFitArgs _args = args ?? new();
+    private readonly (string Resource, long Weight)[] _scored = ScoringStrategy.Scored((args ?? new()).Strategy.Resources);
 
     public string Name => "NodeResourcesFit";
     public ChangeKinds MayHelp => ChangeKinds.NodeAdded | ChangeKinds.NodeAllocatable | ChangeKinds.PodRemoved | ChangeKinds.PodScaledDown | ChangeKinds.DeviceClassChanged;
@@ -17,7 +18,7 @@ internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null, Device
     public Preparation Prepare(PodInfo pod, ClusterState cluster) => new(new ForPod(pod.Requests, _args, Served(pod)));
 
     public INodeScore? Prepare(PodInfo pod, IReadOnlyList<NodeInfo> nodes, ClusterState cluster) =>
-        new Preference(pod, _args.Strategy, DeviceTotals.Of(devices, pod.Requests, _args.Strategy.Resources));
+        new Preference(pod, _args.Strategy, _scored, DeviceTotals.Of(devices, pod.Requests, _scored));
 
     public bool Helps(PodInfo pod, in ClusterChange change)
     {
@@ -91,14 +92,12 @@ internal sealed class NodeResourcesFit(NodeResourcesFitArgs? args = null, Device
         }
     }
 
-    private sealed class Preference(PodInfo pod, ScoringStrategy strategy, DeviceTotals? devices) : INodeScore
+    private sealed class Preference(PodInfo pod, ScoringStrategy strategy, (string Resource, long Weight)[] resources, DeviceTotals? devices) : INodeScore
     {
-        private readonly (string Resource, long Weight)[] _resources = [.. strategy.Resources];
-
         public long Score(NodeInfo node)
         {
             long sum = 0, weights = 0;
-            foreach (var (resource, weight) in _resources)
+            foreach (var (resource, weight) in resources)
             {
                 var wanted = pod.AssumedRequests[resource];
                 if (wanted == 0 && ResourceAmounts.IsScalar(resource)) continue;

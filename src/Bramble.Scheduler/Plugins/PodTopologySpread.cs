@@ -48,7 +48,7 @@ internal sealed class PodTopologySpread(SpreadDefaults defaults) : IFilterPlugin
     {
         var (was, isNow) = (old is not null && SpreadConstraint.HasAllKeys(constraints, old), now is not null && SpreadConstraint.HasAllKeys(constraints, now));
         if (old is null || now is null || was != isNow) return was || isNow;
-        return isNow && (constraints.Any(c => old.Metadata.Labels[c.TopologyKey] != now.Metadata.Labels[c.TopologyKey])
+        return isNow && (constraints.Any(c => old.Metadata.Labels[c.TopologyKey] != now.Metadata.Labels[c.TopologyKey] || c.Counts(old) != c.Counts(now))
             || (NodeChanges.Between(old, now) & ChangeKinds.NodeTaints) != 0);
     }
 
@@ -80,7 +80,7 @@ internal sealed class PodTopologySpread(SpreadDefaults defaults) : IFilterPlugin
                 if (!SpreadConstraint.HasAllKeys(constraints, node.Node)) continue;
                 for (var i = 0; i < constraints.Length; i++)
                 {
-                    if (!constraints[i].Counts(node)) continue;
+                    if (!constraints[i].Counts(node.Node)) continue;
                     var place = node.Label(constraints[i].TopologyKey)!;
                     counts[i][place] = counts[i].GetValueOrDefault(place) + constraints[i].CountOn(node, pod.Name.Namespace);
                 }
@@ -113,7 +113,7 @@ internal sealed class PodTopologySpread(SpreadDefaults defaults) : IFilterPlugin
             if (other.IsLeaving || other.Name.Namespace != _pod.Name.Namespace || !SpreadConstraint.HasAllKeys(_constraints, node.Node)) return;
             for (var i = 0; i < _constraints.Length; i++)
             {
-                if (!_constraints[i].Selector.Matches(other.Labels.Labels) || !_constraints[i].Counts(node)) continue;
+                if (!_constraints[i].Selector.Matches(other.Labels.Labels) || !_constraints[i].Counts(node.Node)) continue;
                 var place = node.Label(_constraints[i].TopologyKey)!;
                 _counts[i][place] = _counts[i].GetValueOrDefault(place) + by;
                 _least[i] = null;
@@ -164,7 +164,7 @@ internal sealed class PodTopologySpread(SpreadDefaults defaults) : IFilterPlugin
                 for (var i = 0; i < constraints.Length; i++)
                 {
                     if (constraints[i].TopologyKey == HostName || node.Label(constraints[i].TopologyKey) is not { } place || !_counts[i].TryGetValue(place, out var count)) continue;
-                    if (constraints[i].Counts(node)) _counts[i][place] = count + constraints[i].CountOn(node, pod.Name.Namespace);
+                    if (constraints[i].Counts(node.Node)) _counts[i][place] = count + constraints[i].CountOn(node, pod.Name.Namespace);
                 }
             }
         }

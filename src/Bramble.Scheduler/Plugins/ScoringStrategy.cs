@@ -16,6 +16,15 @@ internal sealed record ScoringStrategy
     public IReadOnlyList<(string Resource, long Weight)> Resources { get; init; } = DefaultResources;
     public IReadOnlyList<ShapePoint> Shape { get; init; } = [];
 
+    /// <summary>Those that scores look at: the number of Pods is none of them, as upstream has it.</summary>
+    public static (string Resource, long Weight)[] Scored(IReadOnlyList<(string Resource, long Weight)> resources)
+    {
+        var scored = new List<(string Resource, long Weight)>(resources.Count);
+        foreach (var resource in resources)
+            if (resource.Resource != ResourceAmounts.Pods) scored.Add(resource);
+        return [.. scored];
+    }
+
     /// <summary>Least: 4000m of which 1000m are used → 75. Most: → 25. Ratio: the shape at 25 %.</summary>
     public long ScoreOf(long used, long capacity) => Type switch
     {
@@ -46,10 +55,10 @@ internal sealed record NodeResourcesFitArgs
     public IReadOnlyList<string> IgnoredResourceGroups { get; init; } = [];
     public ScoringStrategy Strategy { get; init; } = new();
 
-    /// <summary>Only extended resources (<c>vendor.com/gpu</c>) can be ignored, by name or by group (<c>vendor.com</c>).</summary>
+    /// <summary>Only extended resources (<c>vendor.com/gpu</c>, not Kubernetes' own) can be ignored, by name or by group (<c>vendor.com</c>).</summary>
     public bool IsIgnored(string resource)
     {
         var slash = resource.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0 && (IgnoredResources.Contains(resource) || IgnoredResourceGroups.Contains(resource[..slash]));
+        return slash > 0 && !resource.Contains("kubernetes.io/", StringComparison.Ordinal) && (IgnoredResources.Contains(resource) || IgnoredResourceGroups.Contains(resource[..slash]));
     }
 }

@@ -39,8 +39,8 @@ internal sealed class SpreadConstraint
     }
 
     /// <summary>Nodes that the Pod could not go to do not count, as the constraint's policies say.</summary>
-    public bool Counts(NodeInfo node) =>
-        (!_countsOnlyAffine || NodeSelection.Matches(_pod, node.Node)) && (!_countsOnlyTolerated || !TaintToleration.HasUntolerated(node.Taints, _pod.Tolerations));
+    public bool Counts(V1Node node) =>
+        (!_countsOnlyAffine || NodeSelection.Matches(_pod, node)) && (!_countsOnlyTolerated || !TaintToleration.HasUntolerated(node.Spec?.Taints, _pod.Tolerations));
 
     /// <summary>Pods of the namespace on the node that the constraint selects; those on their way out are not there any more.</summary>
     public int CountOn(NodeInfo node, string ns)

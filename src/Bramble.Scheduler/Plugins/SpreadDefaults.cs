@@ -38,7 +38,7 @@ internal sealed class SpreadDefaults(
         Dictionary<string, string>? ofServices = null;
         foreach (var service in services.ByIndex(ByNamespace, pod.Name.Namespace))
         {
-            if (service.Spec.Selector is null || !PodSelector.OfLabels(service.Spec.Selector).Matches(pod.Labels.Labels)) continue;
+            if (service.Spec.Selector is null || !Selects(service.Spec.Selector, pod.Labels.Labels)) continue;
             foreach (var (key, value) in service.Spec.Selector) (ofServices ??= new(StringComparer.Ordinal))[key] = value;
         }
         var selector = ofServices is null ? PodSelector.Everything : PodSelector.OfLabels(ofServices);
@@ -51,5 +51,12 @@ internal sealed class SpreadDefaults(
             ("apps/v1", "StatefulSet") when statefulSets.Find(name) is { Spec.Selector: { } wanted } => selector.And(PodSelector.Of(wanted)),
             _ => selector,
         };
+    }
+
+    private static bool Selects(IDictionary<string, string> selector, IDictionary<string, string>? labels)
+    {
+        foreach (var (key, value) in selector)
+            if (labels is null || !labels.TryGetValue(key, out var has) || has != value) return false;
+        return true;
     }
 }

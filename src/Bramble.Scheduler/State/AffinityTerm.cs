@@ -23,12 +23,17 @@ internal sealed class AffinityTerm
     public string TopologyKey { get; }
     public int Weight { get; }
 
-    public bool Matches(PodLabels pod, INamespaceLabels namespaces) =>
-        (Array.IndexOf(_namespaces, pod.Namespace) >= 0 || _namespaceSelector.IsEmpty || _namespaceSelector.Matches(namespaces.Of(pod.Namespace))) && _pods.Matches(pod.Labels);
-
-    /// <summary>Every term of a non-empty list means the Pod.</summary>
-    public static bool AllMatch(AffinityTerm[] terms, PodLabels pod, INamespaceLabels namespaces)
+    public bool Matches(PodLabels pod, INamespaceLabels namespaces)
     {
+        if (Array.IndexOf(_namespaces, pod.Namespace) >= 0 || _namespaceSelector.IsEmpty) return _pods.Matches(pod.Labels);
+        // The namespace is looked up last: few Pods of other namespaces are meant, none where there is no selector.
+        return !_namespaceSelector.IsNothing && _pods.Matches(pod.Labels) && _namespaceSelector.Matches(namespaces.Of(pod.Namespace));
+    }
+
+    /// <summary>Every term of a non-empty list means the Pod; null: there is none.</summary>
+    public static bool AllMatch(AffinityTerm[] terms, PodLabels? pod, INamespaceLabels namespaces)
+    {
+        if (pod is null) return false;
         foreach (var term in terms)
             if (!term.Matches(pod, namespaces)) return false;
         return terms.Length > 0;

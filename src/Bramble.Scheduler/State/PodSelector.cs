@@ -20,6 +20,7 @@ internal sealed class PodSelector
 
     /// <summary>It has no requirement and so matches everything.</summary>
     public bool IsEmpty => _requirements.Length == 0 && !_isNothing;
+    public bool IsNothing => _isNothing;
 
     public static PodSelector Of(V1LabelSelector? selector)
     {

@@ -18,6 +18,7 @@ public sealed class NodePortsTests
         { "two addresses", ("10.0.0.1", "TCP", 443), "fits" },
         { "all addresses while one is taken", (null, "TCP", 443), Taken },
         { "no host port", (null, null, 0), "fits" },
+        { "all addresses, another protocol", ("0.0.0.0", "UDP", 443), "fits" },
     };
 
     [Theory]
@@ -43,6 +44,9 @@ public sealed class NodePortsTests
         var pod = WithPorts("p", (null, null, 80));
         Assert.True(new NodePorts().Helps(pod, new(ChangeKinds.PodRemoved, WithPorts("x", (null, null, 80)), null)));
         Assert.False(new NodePorts().Helps(pod, new(ChangeKinds.PodRemoved, WithPorts("x", (null, null, 81)), null)));
+        Assert.False(new NodePorts().Helps(pod, new(ChangeKinds.PodRemoved, Some.Pod("x"), null)));
+        Assert.True(new NodePorts().Helps(pod, new(ChangeKinds.PodRemoved, WithPorts("x", ("10.0.0.1", "TCP", 80)), null)));
+        Assert.True(new NodePorts().Helps(pod, new(ChangeKinds.NodeAdded, null, Some.Node("n", labels: []))));
     }
 
     private static PodInfo WithPorts(string name, params (string? Ip, string? Protocol, int Port)[] ports) => Some.Pod(name, with: p => p.Spec.Containers[0].Ports =

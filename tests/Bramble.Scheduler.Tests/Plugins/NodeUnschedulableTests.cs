@@ -27,6 +27,9 @@ public sealed class NodeUnschedulableTests
         Assert.True(rule.Helps(pod, new(ChangeKinds.NodeAdded, null, open)));
         Assert.False(rule.Helps(pod, new(ChangeKinds.NodeAdded, null, cordoned)));
         Assert.False(rule.Helps(pod, new(ChangeKinds.NodeTaints, open, open)));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.NodeTaints, cordoned, cordoned)));
         Assert.True(rule.Helps(pod, new(ChangeKinds.PodTolerations, pod, Tolerant)));
+        Assert.False(rule.Helps(Some.Pod("q"), new(ChangeKinds.PodTolerations, pod, Tolerant)));
+        Assert.False(rule.Helps(pod, new(ChangeKinds.PodTolerations, pod, Some.Pod("p", with: p => p.Spec.Tolerations = [new V1Toleration { Key = "k", OperatorProperty = "Exists" }]))));
     }
 }

@@ -1,5 +1,6 @@
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.Queue;
+using Bramble.Scheduler.State;
 using k8s.Models;
 
 namespace Bramble.Scheduler.Tests.Plugins;
@@ -15,6 +16,9 @@ public sealed class TaintTolerationTests
         { "another value", "", Some.Taint("k", value: "v"), new() { Key = "k", Value = "w", OperatorProperty = "Equal" }, "node(s) had untolerated taint(s)!" },
         { "Exists asks for no value", "", Some.Taint("k", value: "v"), new() { Key = "k", OperatorProperty = "Exists" }, "fits" },
         { "no key and Exists tolerates everything", "", Some.Taint("k", value: "v"), new() { OperatorProperty = "Exists" }, "fits" },
+        { "every taint must be tolerated", "", Some.Taint("k", value: "v"), new() { Key = "other", OperatorProperty = "Exists" }, "node(s) had untolerated taint(s)!" },
+        { "numbers are not compared: the gate is off", "", Some.Taint("k", value: "5"), new() { Key = "k", OperatorProperty = "Gt", Value = "3" }, "node(s) had untolerated taint(s)!" },
+        { "no effect means every effect", "", Some.Taint("k", "NoExecute", "v"), new() { Key = "k", Value = "v" }, "fits" },
         { "another effect", "", Some.Taint("k"), new() { Key = "k", OperatorProperty = "Exists", Effect = "NoExecute" }, "node(s) had untolerated taint(s)!" },
     };
 
@@ -33,6 +37,11 @@ public sealed class TaintTolerationTests
         var soft = Some.Taint("x", "PreferNoSchedule");
         var cluster = Some.Cluster(Some.Node("a", taints: [soft, Some.Taint("y", "PreferNoSchedule")]), Some.Node("b", taints: [soft]), Some.Node("c", labels: []));
         Assert.Equal([0, 50, 100], new TaintToleration().Scores(Some.Pod("p"), cluster)!);
+        // Tolerated ones and those with other effects do not count: alike nodes get 100.
+        PodInfo Tolerates(string effect) => Some.Pod("p", with: p => p.Spec.Tolerations = [new V1Toleration { OperatorProperty = "Exists", Effect = effect }]);
+        Assert.Equal([100, 100, 100], new TaintToleration().Scores(Tolerates("PreferNoSchedule"), cluster)!);
+        Assert.Equal([0, 50, 100], new TaintToleration().Scores(Tolerates("NoSchedule"), cluster)!);
+        Assert.Equal([100], new TaintToleration().Scores(Some.Pod("p"), Some.Cluster(Some.Node("a", taints: [Some.Taint("k"), Some.Taint("k", "NoExecute")])))!);
     }
 
     [Fact]
@@ -43,5 +52,10 @@ public sealed class TaintTolerationTests
         Assert.True(rule.Helps(Some.Pod("p"), new(ChangeKinds.NodeTaints, tainted, free)));
         Assert.False(rule.Helps(Some.Pod("p"), new(ChangeKinds.NodeTaints, free, tainted)));
         Assert.False(rule.Helps(Some.Pod("p"), new(ChangeKinds.NodeAdded, null, tainted)));
+        Assert.True(rule.Helps(Some.Pod("p"), new(ChangeKinds.NodeAdded, null, free)));
+        Assert.False(rule.Helps(Some.Pod("p"), new(ChangeKinds.NodeTaints, tainted, Some.Node("a", taints: [Some.Taint("other")]))));
+        Assert.True(rule.Helps(Some.Pod("p"), new(ChangeKinds.NodeTaints, tainted, Some.Node("a", taints: [Some.Taint("k", "PreferNoSchedule")]))));
+        Assert.True(rule.Helps(Some.Pod("p"), new(ChangeKinds.PodTolerations, Some.Pod("p"), Some.Pod("p"))));
+        Assert.False(rule.Helps(Some.Pod("p"), new(ChangeKinds.PodTolerations, Some.Pod("q"), Some.Pod("q"))));
     }
 }
