@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Scheduler.Cycle;
 using Bramble.Scheduler.Extenders;
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.State;
@@ -11,47 +12,120 @@ using Microsoft.Extensions.Logging;
 namespace Bramble.Scheduler;
 
 /// <summary>A node for a Pod, and what must be written before it is bound.</summary>
-/// <param name="Stop">Cancelled when the Pod goes while that is being waited for; null: nothing to wait for.</param>
+/// <param name="Pending">What is being waited for; null: nothing.</param>
 /// <param name="Binder">Who binds it; null: the scheduler itself.</param>
-internal sealed record Assignment(string Node, IReadOnlyList<IReservation> Reservations, CancellationTokenSource? Stop, Extender? Binder);
+internal sealed record Assignment(string Node, IReadOnlyList<IReservation> Reservations, PendingBinding? Pending, Extender? Binder);
+
+/// <summary>A binding that waits for volumes or devices, and may be given up meanwhile. Thread-safe.</summary>
+internal sealed class PendingBinding(string uid)
+{
+    // Not disposed: somebody may just be cancelling it, and without a timer there is nothing to give back.
+    private readonly CancellationTokenSource _stop = new();
+    private volatile string? _why;
+
+    public string Uid => uid;
+    public CancellationToken Token => _stop.Token;
+
+    /// <summary>Why it was given up, in upstream's words; null: it was not.</summary>
+    public string? Why => _why;
+
+    public void Stop(string why)
+    {
+        _why ??= why;
+        _stop.Cancel();
+    }
+}
 
 /// <summary>Writes what rules reserved (volumes, devices), waits for it, and then the binding. Thread-safe.</summary>
 internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan BindingMax = TimeSpan.FromSeconds(30);
 
-    private readonly ConcurrentDictionary<NamespacedName, (string Uid, CancellationTokenSource Stop)> _waiting = new();
+    private readonly ConcurrentDictionary<NamespacedName, PendingBinding> _pending = new();
 
     /// <summary>A binding that has to wait for others begins: <see cref="Stop"/> ends it when the Pod goes.</summary>
-    public CancellationTokenSource Begin(PodInfo pod)
+    public PendingBinding Begin(PodInfo pod)
     {
-        var stop = new CancellationTokenSource();
-        _waiting[pod.Name] = (pod.Uid, stop);
-        return stop;
+        var pending = new PendingBinding(pod.Uid);
+        _pending[pod.Name] = pending;
+        return pending;
     }
 
     public void Stop(PodInfo pod)
     {
-        if (_waiting.TryGetValue(pod.Name, out var waiting) && waiting.Uid == pod.Uid) waiting.Stop.Cancel();
+        if (_pending.TryGetValue(pod.Name, out var pending) && pending.Uid == pod.Uid) pending.Stop("context canceled");
+    }
+
+    /// <summary>A more important Pod takes the room of one that is still waited for.</summary>
+    /// <returns>False: it is not, or not any more.</returns>
+    public bool TryPreempt(PodInfo pod)
+    {
+        // Who takes it out decides: here it is given up, below it is bound.
+        if (!_pending.TryGetValue(pod.Name, out var pending) || pending.Uid != pod.Uid || !_pending.TryRemove(KeyValuePair.Create(pod.Name, pending))) return false;
+        pending.Stop("preempted by DefaultPreemption");
+        return true;
     }
 
     /// <exception cref="SchedulingException">With upstream's message.</exception>
     public async Task BindAsync(PodInfo pod, Assignment assignment, BindingReport report, CancellationToken cancel)
     {
-        if (assignment.Stop is { } stop)
+        if (assignment.Pending is { } pending)
         {
+            var start = report.Now;
             try
             {
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, stop.Token);
-                await NominateAsync(pod, assignment.Node, either.Token);
-                foreach (var reservation in assignment.Reservations) await WriteAsync(reservation, report, either.Token);
+                await PrepareAsync(pod, assignment, pending, report, cancel);
+            }
+            catch
+            {
+                report.Took(ExtensionPoint.PreBind, start, StepStatus.Error);
+                throw;
             }
             finally
             {
-                // Not disposed: Stop may just be cancelling it, and without a timer there is nothing to give back.
-                if (_waiting.TryGetValue(pod.Name, out var waiting) && waiting.Stop == stop) _waiting.TryRemove(KeyValuePair.Create(pod.Name, waiting));
+                _pending.TryRemove(KeyValuePair.Create(pod.Name, pending));
+            }
+            report.Took(ExtensionPoint.PreBind, start, StepStatus.Success);
+        }
+        var bindStart = report.Now;
+        try
+        {
+            await BindAsync(pod, assignment);
+            report.Took(ExtensionPoint.Bind, bindStart, StepStatus.Success);
+        }
+        catch
+        {
+            report.Took(ExtensionPoint.Bind, bindStart, StepStatus.Error);
+            throw;
+        }
+    }
+
+    /// <summary>Volumes and devices are prepared side by side; what fails first ends the others.</summary>
+    private async Task PrepareAsync(PodInfo pod, Assignment assignment, PendingBinding pending, BindingReport report, CancellationToken cancel)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, pending.Token);
+        Exception? first = null;
+        await NominateAsync(pod, assignment.Node, cancel);
+        await Task.WhenAll(assignment.Reservations.Select(WriteAsync));
+        if (first is not null) throw first;
+        if (!_pending.TryRemove(KeyValuePair.Create(pod.Name, pending))) throw new SchedulingException(pending.Why ?? "context canceled");
+
+        async Task WriteAsync(IReservation reservation)
+        {
+            try
+            {
+                await reservation.WriteAsync(report, either.Token);
+            }
+            catch (Exception e)
+            {
+                var told = e is StatusException or SchedulingException ? e.Message : e is OperationCanceledException && !cancel.IsCancellationRequested ? pending.Why : null;
+                if (Interlocked.CompareExchange(ref first, told is null ? e : new SchedulingException($"running PreBind plugin \"{reservation.Plugin}\": {told}"), null) is null) await either.CancelAsync();
             }
         }
+    }
+
+    private async Task BindAsync(PodInfo pod, Assignment assignment)
+    {
         // A decision made is carried out also while stopping, within bounds.
         using var bounded = new CancellationTokenSource(BindingMax, time);
         if (assignment.Binder is { } binder && await BindsAsync(binder, pod, assignment.Node, bounded.Token)) return;
@@ -92,18 +166,6 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
 
     private async Task<bool> IsBoundAsync(PodInfo pod, string node, CancellationToken cancel) =>
         await client.FindModelAsync(Resources.Pods, pod.Name, cancel) is { } now && now.Metadata.Uid == pod.Uid && now.Spec.NodeName == node;
-
-    private static async Task WriteAsync(IReservation reservation, BindingReport report, CancellationToken cancel)
-    {
-        try
-        {
-            await reservation.WriteAsync(report, cancel);
-        }
-        catch (Exception e) when (e is StatusException or SchedulingException)
-        {
-            throw new SchedulingException($"running PreBind plugin \"{reservation.Plugin}\": {e.Message}");
-        }
-    }
 
     /// <summary>Others (an autoscaler) see where the Pod will go while its volumes are being made. KEP-5278.</summary>
     private async Task NominateAsync(PodInfo pod, string node, CancellationToken cancel)

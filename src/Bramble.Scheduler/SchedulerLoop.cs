@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
@@ -30,11 +31,11 @@ public sealed class SchedulerLoop
     private readonly Random _random;
     private readonly NodeSearch _search;
 
-    private readonly Lock _gate = new();                                    // guards the fields down to _preempting
+    private readonly Lock _gate = new();                                    // guards _cluster and _known
     private readonly ClusterState _cluster = new();
     private readonly Dictionary<NamespacedName, PodInfo> _known = [];       // every Pod that is not finished
-    private readonly Dictionary<string, bool> _preempting = new(StringComparer.Ordinal);   // uid of a Pod whose victims are being deleted → it was tried meanwhile
 
+    private readonly ConcurrentDictionary<string, RunningPreemption> _preempting = new(StringComparer.Ordinal);   // by uid of the Pod for which it is
     private readonly TaskSet _tasks = new();
     private readonly SchedulerMetrics _metrics = new();
     private IReadOnlyDictionary<string, RunningProfile> _profiles = new Dictionary<string, RunningProfile>();
@@ -60,7 +61,12 @@ public sealed class SchedulerLoop
     }
 
     /// <summary>Upstream's metrics of the scheduler, as Prometheus reads them.</summary>
-    public string Metrics() => _metrics.Text(_queue?.Lengths() ?? new(0, 0, 0, 0));
+    public string Metrics()
+    {
+        int nodes, pods;
+        lock (_gate) (nodes, pods) = (_cluster.NodeCount, _cluster.PodCount);
+        return _metrics.Text(_queue?.Lengths() ?? new(0, 0, 0, 0, 0), _queue?.Reasons() ?? [], nodes, pods, _tasks.Count);
+    }
 
     /// <summary>Until cancelled; bindings under way are finished.</summary>
     public async Task RunAsync(CancellationToken cancel)
@@ -70,13 +76,13 @@ public sealed class SchedulerLoop
         _budgets = _informers.For(Resources.PodDisruptionBudgets);
         using var status = _status = new PodStatusWriter(_client, _pods, HasNode, _time, _log);
         _binder = new PodBinder(_client, _time, _log);
-        _preemptor = new Preemptor(_client, _time, _log);
+        _preemptor = new Preemptor(_client, _binder, _time, _log);
         var nodes = _nodes = _informers.For(Resources.Nodes);
         var parts = new PluginParts(_client, _informers, _time);
         _dynamicResources = parts.DynamicResources;
         _extenders = [.. _configuration.Extenders.Select(e => new Extender(e, _time))];
         _profiles = _configuration.Profiles.ToDictionary(p => p.SchedulerName, Run, StringComparer.Ordinal);
-        using var queue = _queue = new SchedulingQueue(_time, _configuration.BackOff, Gate);
+        using var queue = _queue = new SchedulingQueue(_time, _configuration.BackOff, Gate, _metrics.Queue);
         var subscriptions = new List<IDisposable>();
         var writing = status.RunAsync(cancel);
         try
@@ -101,13 +107,15 @@ public sealed class SchedulerLoop
         {
             var events = new EventRecorder(_client, settings.SchedulerName, "", _time, _logs);
             recorders.Add(events);
-            return new(settings.Compose(parts), events);
+            var profile = settings.Compose(parts);
+            var metrics = _metrics.Add(profile, _time);
+            return new(profile with { Metrics = metrics }, events, metrics);
         }
     }
 
     private async Task ScheduleAsync(PodInfo pod, CancellationToken cancel)
     {
-        if (_pods.Find(pod.Name) is not { } current || current.Metadata.Uid != pod.Uid || !string.IsNullOrEmpty(current.Spec.NodeName) || !_profiles.TryGetValue(SchedulerOf(current), out var profile))
+        if (_pods.Find(pod.Name) is not { } current || current.Metadata.Uid != pod.Uid || !string.IsNullOrEmpty(current.Spec.NodeName) || !_profiles.TryGetValue(pod.SchedulerName, out var profile))
         {
             _queue.Done(pod);
             return;
@@ -123,7 +131,7 @@ public sealed class SchedulerLoop
         Refusal? refusal;
         try
         {
-            if (!MayBegin(pod)) return;
+            if (IsPlaced(pod)) return;
             (assignment, refusal) = ExtenderCalls.For(current, _extenders, _nodes, _pods, _log) is { } extenders ? await DecideAsync(pod, profile, extenders, cancel) : Decide(pod, profile);
         }
         catch (Exception e) when (e is not OperationCanceledException)
@@ -132,6 +140,10 @@ public sealed class SchedulerLoop
             if (e is not SchedulingException) SchedulerLog.SearchFailed(_log, pod.Name, e);
             Fail(pod, profile, e.Message, start);
             return;
+        }
+        finally
+        {
+            _metrics.Decided(_time.GetElapsedTime(start));
         }
         if (refusal is not null)
         {
@@ -143,28 +155,19 @@ public sealed class SchedulerLoop
         await _tasks.AddAsync(() => BindAsync(pod, profile, assignment!, queued, start, cancel), isBounded: assignment!.Reservations.Count == 0, cancel);
     }
 
-    private bool MayBegin(PodInfo pod)
+    /// <summary>It was placed while it was on its way here.</summary>
+    private bool IsPlaced(PodInfo pod)
     {
-        lock (_gate)
-        {
-            if (_preempting.ContainsKey(pod.Uid))
-            {
-                // Its victims are being deleted: when that is done it is worth a try.
-                _preempting[pod.Uid] = true;
-                _queue.Refused(pod, [], ChangeKinds.None);
-                return false;
-            }
-            if (!_cluster.IsPlaced(pod.Name, pod.Uid)) return true;
-            _queue.Done(pod);
-            return false;
-        }
+        if (!HasNode(pod.Name, pod.Uid)) return false;
+        _queue.Done(pod);
+        return true;
     }
 
     private (Assignment?, Refusal?) Decide(PodInfo pod, RunningProfile profile)
     {
         lock (_gate)
         {
-            if (_search.Find(profile.Profile, pod, _cluster, out var filters, out var diagnosis) is { } node) return (Assign(pod, node, filters, null), null);
+            if (_search.Find(profile.Profile, pod, _cluster, out var filters, out var diagnosis) is { } node) return (Assign(pod, profile, node, filters, null), null);
             return (null, Refuse(pod, diagnosis, LookFurther(pod, profile, filters, diagnosis)));
         }
     }
@@ -180,7 +183,7 @@ public sealed class SchedulerLoop
         var triesNominated = pod.NominatedNode.Length > 0;
         while (true)
         {
-            lock (_gate) fitting = [.. _search.Fitting(profile.Profile, pod, _cluster, triesNominated, extenders.Filters, out filters, out diagnosis)];
+            lock (_gate) fitting = [.. _search.Fitting(profile.Profile, pod, _cluster, triesNominated, extenders.Chooses, out filters, out diagnosis)];
             fitting = await extenders.FilterAsync(fitting, diagnosis, cancel);
             if (fitting.Count > 0 || !triesNominated) break;
             triesNominated = false;
@@ -188,7 +191,7 @@ public sealed class SchedulerLoop
         if (fitting.Count > 0)
         {
             var others = fitting.Count > 1 ? await extenders.PrioritizeAsync(fitting, cancel) : null;
-            lock (_gate) return (Assign(pod, _search.Best(profile.Profile, pod, _cluster, filters, fitting, others), filters, extenders.Binder), null);
+            lock (_gate) return (Assign(pod, profile, _search.Best(profile.Profile, pod, _cluster, filters, fitting, others), filters, extenders.Binder), null);
         }
 
         Further further;
@@ -202,7 +205,7 @@ public sealed class SchedulerLoop
             }
             catch (SchedulingException e)
             {
-                outcome = new PreemptionOutcome.NotHelpful($"preemption: {e.Message}");
+                outcome = new PreemptionOutcome.Failed($"preemption: {e.Message}");
             }
         }
         lock (_gate) return (null, Refuse(pod, diagnosis, further with { Outcome = outcome }));
@@ -215,17 +218,25 @@ public sealed class SchedulerLoop
 
     /// <summary>The Pod counts as on the node from now on, and what it needs there is kept for it.</summary>
     /// <param name="binder">Writes the binding in our stead.</param>
-    private Assignment Assign(PodInfo pod, NodeInfo node, PodFilters filters, Extender? binder)
+    private Assignment Assign(PodInfo pod, RunningProfile profile, NodeInfo node, PodFilters filters, Extender? binder)
     {
         var reservations = new List<IReservation>();
+        var (start, current) = (profile.Metrics.Now, "");
         try
         {
             foreach (var (plugin, filter) in filters.All)
-                if ((plugin as IReservingPlugin)?.Reserve(pod, filter, node) is { } reservation) reservations.Add(reservation);
+            {
+                if (plugin is not IReservingPlugin reserving) continue;
+                current = plugin.Name;
+                if (reserving.Reserve(pod, filter, node) is { } reservation) reservations.Add(reservation);
+            }
+            profile.Metrics.Took(ExtensionPoint.Reserve, start);
         }
-        catch
+        catch (Exception e)
         {
             foreach (var reservation in reservations) reservation.Revert();
+            profile.Metrics.Took(ExtensionPoint.Reserve, start, StepStatus.Error);
+            if (e is SchedulingException) throw new SchedulingException($"running Reserve plugin \"{current}\": {e.Message}");
             throw;
         }
         _cluster.Place(pod, node.Name, isAssumed: true);
@@ -239,26 +250,33 @@ public sealed class SchedulerLoop
     {
         if (_cluster.NodeCount == 0) return new([], false, null, null);
         var (messages, mayPreempt, freed) = FreeClaims(pod, profile.Profile, filters, diagnosis);
-        if (!mayPreempt || profile.Profile.Preemption is not { } args) return new(messages, mayPreempt, freed, null);
+        // Where nothing is tried at all no node stays nominated.
+        if (!mayPreempt || profile.Profile.Preemption is not { } args) return new(messages, mayPreempt && !profile.Profile.FreesClaims, freed, null);
         IReadOnlyList<Budget> Budgets() => [.. _budgets.List().Select(Budget.Of)];
         _metrics.Preempts();
-        return new(messages, mayPreempt, freed, choosesVictims
+        var start = profile.Metrics.Now;
+        var outcome = choosesVictims
             ? VictimChoice.Decide(pod, diagnosis, filters, _cluster, Budgets, args, _random)
-            : VictimChoice.Look(pod, diagnosis, filters, _cluster, Budgets, args, _random));
+            : VictimChoice.Look(pod, diagnosis, filters, _cluster, Budgets, args, _random);
+        profile.Metrics.Took(ExtensionPoint.PostFilter, start, outcome is PreemptionOutcome.Preempt or PreemptionOutcome.Candidates ? StepStatus.Success : StepStatus.Unschedulable);
+        return new(messages, mayPreempt, freed, outcome);
     }
 
     private Refusal Refuse(PodInfo pod, Diagnosis diagnosis, Further further)
     {
-        if (diagnosis.NodeCount == 0) return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null, null);
+        if (diagnosis.NodeCount == 0) return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null, [], null);
         var (afterwards, outcome) = (further.Messages, further.Outcome);
         var victims = (outcome as PreemptionOutcome.Preempt)?.Victims;
-        var nominated = !further.MayPreempt || outcome is PreemptionOutcome.NotEligible ? null : victims?.Node ?? "";
+        var nominated = !further.MayPreempt || outcome is PreemptionOutcome.NotEligible or PreemptionOutcome.Failed ? null : victims?.Node ?? "";
         if (nominated is not null) _cluster.Nominations.Set(pod, nominated);
-        if (victims is not null) _preempting[pod.Uid] = false;
+        // Those that go already need no second call: when all do there is nothing to wait for.
+        List<PodInfo> leaving = [.. victims?.Pods.Where(v => !v.IsLeaving) ?? []];
+        if (leaving.Count > 0) _preempting[pod.Uid] = new RunningPreemption();
+        if (outcome is PreemptionOutcome.Failed failed) afterwards = [failed.Message];
         if (outcome is PreemptionOutcome.NotEligible notEligible) afterwards.Add(notEligible.Message);
         if (outcome is PreemptionOutcome.NotHelpful notHelpful) afterwards.Add(notHelpful.Message);
         // When room is being made there is nothing to add.
-        return new(diagnosis.Message(victims is null ? string.Join(", ", afterwards) : ""), diagnosis.Rejectors, diagnosis.MayHelp, nominated, victims, further.Freed);
+        return new(diagnosis.Message(victims is null ? string.Join(", ", afterwards) : ""), diagnosis.Rejectors, diagnosis.MayHelp, nominated, victims, leaving, further.Freed);
     }
 
     /// <summary>What is tried before preemption: to give up devices that keep the Pod from its nodes. Upstream's words are in every message, also of Pods without
@@ -277,35 +295,38 @@ public sealed class SchedulerLoop
     {
         _metrics.Attempted(profile.Profile.SchedulerName, "unschedulable", _time.GetElapsedTime(start));
         var newest = Newest(pod);
-        if (newest is not null) _queue.Refused(newest, refusal.Rejectors, refusal.MayHelp);
+        if (newest is not null && !HasNode(pod.Name, pod.Uid)) _queue.Refused(newest, refusal.Rejectors, refusal.MayHelp);
         else _queue.Done(pod);
         profile.Events.WithAction(About(newest ?? pod), "Warning", "FailedScheduling", "Scheduling", Note(refusal.Message));
         _status.Write(pod, "Unschedulable", refusal.Message, refusal.NominatedNode);
         if (refusal.Freed is { } claim) _tasks.Add(() => FreeAsync(pod, claim));
-        if (refusal.Victims is not { } victims) return;
-        _metrics.Victims(victims.Pods.Count);
-        _tasks.Add(() => PreemptAsync(pod, profile, victims));
+        if (newest is null) _preempting.TryRemove(pod.Uid, out _);       // nobody needs the room any more
+        if (refusal.Leaving.Count == 0) return;
+        _metrics.Victims(refusal.Victims!.Pods.Count);
+        _tasks.Add(() => PreemptAsync(pod, profile, refusal.Victims.Node, refusal.Leaving));
     }
 
-    private async Task PreemptAsync(PodInfo pod, RunningProfile profile, Victims victims)
+    private async Task PreemptAsync(PodInfo pod, RunningProfile profile, string node, IReadOnlyList<PodInfo> victims)
     {
+        if (!_preempting.TryGetValue(pod.Uid, out var running)) return;       // the Pod went meanwhile: nobody needs the room
+        var start = _time.GetTimestamp();
         using var bounded = new CancellationTokenSource(TimeSpan.FromSeconds(30), _time);
         // Less important Pods that waited for this node look for another.
         List<PodInfo> lesser;
-        lock (_gate) lesser = [.. _cluster.Nominations.On(victims.Node).Where(p => p.Priority < pod.Priority)];
+        lock (_gate) lesser = [.. _cluster.Nominations.On(node).Where(p => p.Priority < pod.Priority)];
         foreach (var other in lesser) _status.Write(other, null, null, "");
         var isDone = false;
         try
         {
-            isDone = await _preemptor.PreemptAsync(pod, victims, profile.Profile.SchedulerName, profile.Events, bounded.Token);
+            isDone = await _preemptor.PreemptAsync(pod, victims, node, profile.Profile.SchedulerName, profile.Events, running, bounded.Token);
         }
         catch (OperationCanceledException)
         {
             // The API did not answer for 30 s: the Pod is tried again.
         }
-        bool wasTried;
-        lock (_gate) _preempting.Remove(pod.Uid, out wasTried);
-        if (wasTried || !isDone) _queue.Activate(pod.Name);
+        _preempting.TryRemove(pod.Uid, out _);
+        _metrics.Preempted(isDone, _time.GetElapsedTime(start));
+        if (!isDone || running.IsRoomMissed) _queue.Activate(pod.Name);
     }
 
     private async Task FreeAsync(PodInfo pod, DeviceClaim claim)
@@ -325,9 +346,9 @@ public sealed class SchedulerLoop
     {
         try
         {
-            await _binder.BindAsync(pod, assignment, new BindingReport(pod, profile.Profile.SchedulerName, profile.Events, _metrics), cancel);
+            await _binder.BindAsync(pod, assignment, new BindingReport(pod, profile.Metrics, profile.Events, _metrics), cancel);
             _metrics.Attempted(profile.Profile.SchedulerName, "scheduled", _time.GetElapsedTime(start));
-            if (queued is not null) _metrics.Scheduled(queued.Attempts, _time.GetElapsedTime(queued.FirstLookedAt));
+            if (queued is not null) _metrics.Scheduled(queued.Attempts, _time.GetElapsedTime(queued.FirstActiveAt), queued.WasForgotten);
             profile.Events.WithAction(About(pod), "Normal", "Scheduled", "Binding", $"Successfully assigned {pod.Name.Namespace}/{pod.Name.Name} to {assignment.Node}");
             if (assignment.Reservations.Count == 0) return;
             lock (_gate)
@@ -342,7 +363,7 @@ public sealed class SchedulerLoop
                 forgotten = _cluster.IsAssumed(pod.Name, pod.Uid) ? _cluster.Remove(pod.Name) : null;
             }
             if (cancel.IsCancellationRequested) return;
-            if (forgotten is not null) _queue.Happened(new(ChangeKinds.PodRemoved, forgotten, null), other => other.Uid != pod.Uid);
+            if (forgotten is not null || assignment.Reservations.Count > 0) _queue.Happened(new(ChangeKinds.PodRemoved, forgotten ?? pod, null), other => other.Uid != pod.Uid);
             if (Newest(pod) is null || HasNode(pod.Name, pod.Uid))
             {
                 _queue.Done(pod);
@@ -380,14 +401,17 @@ public sealed class SchedulerLoop
         _status.Write(newest, "SchedulerError", message, "");
     }
 
-    /// <summary>What a Pod must wait for before it is looked at at all: its gates, and claims that are not made yet.</summary>
-    private ChangeKinds Gate(PodInfo pod)
+    /// <summary>What a Pod must wait for before it is looked at at all: its gates, its victims, and claims that are not made yet.</summary>
+    private QueueGate? Gate(PodInfo pod)
     {
-        if (pod.IsGated) return ChangeKinds.PodGatesGone;
-        return _dynamicResources.HasAllClaims(pod) ? ChangeKinds.None : ChangeKinds.ResourceClaimAdded | ChangeKinds.ResourceClaimChanged | ChangeKinds.ResourceClaimRemoved | ChangeKinds.PodResourceClaims;
+        var metrics = _profiles.TryGetValue(pod.SchedulerName, out var profile) ? profile.Metrics : null;
+        var start = metrics?.Now ?? 0;
+        var gate = pod.IsGated ? QueueGate.SchedulingGates
+            : _preempting.TryGetValue(pod.Uid, out var running) && running.HoldsBack(_pods) ? QueueGate.Preemption
+            : _dynamicResources.HasAllClaims(pod) ? null : QueueGate.Claims;
+        metrics?.Took(ExtensionPoint.PreEnqueue, start, gate is null ? StepStatus.Success : StepStatus.UnschedulableAndUnresolvable);
+        return gate;
     }
-
-    private static string SchedulerOf(V1Pod pod) => string.IsNullOrEmpty(pod.Spec.SchedulerName) ? SchedulerConfiguration.DefaultName : pod.Spec.SchedulerName;
 
     private static string Note(string message) => message.Length <= NoteMax ? message : message[..(NoteMax - 4)] + " ...";
 
@@ -415,7 +439,9 @@ public sealed class SchedulerLoop
             _queue.Happened(new(change.Old is null ? ChangeKinds.NodeAdded : ChangeKinds.NodeRemoved, change.Old, change.New));
             return;
         }
-        TellEach(NodeChanges.Between(change.Old, change.New), change.Old, change.New);
+        var kinds = NodeChanges.Between(change.Old, change.New);
+        if (_extenders.Count > 0 && NodeChanges.IsToldToExtenders(change.Old, change.New)) kinds |= ChangeKinds.Other;
+        TellEach(kinds, change.Old, change.New);
     }
 
     private void PodChanged(ObjectChange<V1Pod> change)
@@ -444,8 +470,8 @@ public sealed class SchedulerLoop
             _known.Remove(old.Name);
             placed = _cluster.Remove(old.Name);
             _cluster.Nominations.Remove(old.Uid);
-            _preempting.Remove(old.Uid);
         }
+        _preempting.TryRemove(old.Uid, out _);
         _binder.Stop(old);
         if (placed is not null) _queue.Happened(new(ChangeKinds.PodRemoved, placed, null));
         else if (old.NominatedNode.Length > 0) NominationGone(old);
@@ -466,7 +492,8 @@ public sealed class SchedulerLoop
             _queue.Happened(new(ChangeKinds.PodAdded, null, now));
             return;
         }
-        TellEach(PodChanges.Between(old, now), old, now);
+        var kinds = PodChanges.Between(old, now);
+        TellEach(kinds == ChangeKinds.None && _extenders.Count > 0 ? ChangeKinds.Other : kinds, old, now);
     }
 
     private void PodWaits(PodInfo? old, PodInfo now)
@@ -475,13 +502,14 @@ public sealed class SchedulerLoop
         lock (_gate)
         {
             _known[now.Name] = now;
+            // Another scheduler's Pods have no claim on a node before they are on it.
+            if (!_profiles.ContainsKey(now.SchedulerName)) return;
             isAssumed = _cluster.IsAssumed(now.Name, now.Uid);
             if (!isAssumed && (old is null || old.NominatedNode.Length + now.NominatedNode.Length > 0 || _cluster.Nominations.NodeOf(now.Uid) is null)) _cluster.Nominations.Set(now, now.NominatedNode);
         }
-        if (!_profiles.ContainsKey(SchedulerOf(now.Pod))) return;
         if (isAssumed)
         {
-            if (now.IsLeaving && old?.IsLeaving != true) _binder.Stop(now);
+            if (now.IsLeaving && old?.IsLeaving != true) Forget(now);
             return;
         }
         if (old is null)
@@ -492,6 +520,15 @@ public sealed class SchedulerLoop
         // Our own writes to the status do not make it worth another try.
         _queue.Update(old, now);
         if (old.NominatedNode.Length > 0 && old.NominatedNode != now.NominatedNode) NominationGone(old);
+    }
+
+    /// <summary>A Pod that was given a node goes before it is bound: it will not be any more, so others may have the room now.</summary>
+    private void Forget(PodInfo leaving)
+    {
+        PodInfo? placed;
+        lock (_gate) placed = _cluster.Remove(leaving.Name);
+        _binder.Stop(leaving);
+        if (placed is not null) _queue.Happened(new(ChangeKinds.PodRemoved, placed, null));
     }
 
     /// <summary>Others that are not more important could have the room now.</summary>
@@ -506,8 +543,9 @@ public sealed class SchedulerLoop
     /// <param name="MayPreempt">False: preemption was not tried.</param>
     private sealed record Further(List<string> Messages, bool MayPreempt, DeviceClaim? Freed, PreemptionOutcome? Outcome);
 
-    private sealed record RunningProfile(Profile Profile, EventRecorder Events);
+    private sealed record RunningProfile(Profile Profile, EventRecorder Events, CycleMetrics Metrics);
 
     /// <param name="NominatedNode">Null: as it is; empty: none.</param>
-    private sealed record Refusal(string Message, IReadOnlyList<IFilterPlugin> Rejectors, ChangeKinds MayHelp, string? NominatedNode, Victims? Victims, DeviceClaim? Freed);
+    /// <param name="Leaving">The victims that have to be told.</param>
+    private sealed record Refusal(string Message, IReadOnlyList<IFilterPlugin> Rejectors, ChangeKinds MayHelp, string? NominatedNode, Victims? Victims, IReadOnlyList<PodInfo> Leaving, DeviceClaim? Freed);
 }

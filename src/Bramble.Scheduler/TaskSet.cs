@@ -11,6 +11,15 @@ internal sealed class TaskSet
     private readonly HashSet<Task> _running = [];
     private readonly Permits _slots = new(BoundedMax);
 
+    /// <summary>How many are running.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _running.Count;
+        }
+    }
+
     public void Add(Func<Task> work)
     {
         var task = RunAsync(work);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Tests;
@@ -64,8 +65,18 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
             "scheduler_scheduling_attempt_duration_seconds_bucket{profile=\"default-scheduler\",result=\"scheduled\",le=\"16.384\"} 1\n",
             "scheduler_pod_scheduling_attempts_bucket{le=\"1\"} 1\n",
             "scheduler_pod_scheduling_sli_duration_seconds_count{attempts=\"1\"} 1\n",
+            "scheduler_framework_extension_point_duration_seconds_count{extension_point=\"Filter\",profile=\"default-scheduler\",status=\"Success\"} ",
+            "scheduler_framework_extension_point_duration_seconds_count{extension_point=\"PostFilter\",profile=\"default-scheduler\",status=\"Unschedulable\"} ",
+            "scheduler_framework_extension_point_duration_seconds_count{extension_point=\"Bind\",profile=\"default-scheduler\",status=\"Success\"} 1\n",
+            "scheduler_plugin_execution_duration_seconds_bucket{extension_point=\"Filter\",plugin=\"NodeResourcesFit\",status=\"UnschedulableAndUnresolvable\",le=\"1e-05\"} ",
+            "scheduler_plugin_evaluation_total{extension_point=\"Filter\",plugin=\"NodeResourcesFit\",profile=\"default-scheduler\"} ",
+            "scheduler_queue_incoming_pods_total{event=\"UnschedulablePodAdd\",queue=\"active\"} 2\n",
+            "scheduler_queue_incoming_pods_total{event=\"ScheduleAttemptFailure\",queue=\"unschedulable\"} ",
+            "scheduler_unschedulable_pods{plugin=\"NodeResourcesFit\",profile=\"default-scheduler\"} 1\n",
+            "scheduler_cache_size{type=\"nodes\"} 1\n",
+            "scheduler_goroutines{operation=\"binding\"} 0\n",
         ];
-        await EventuallyAsync(() => Task.FromResult(expected.All(line => _loop.Metrics().Contains(line, StringComparison.Ordinal))));
+        await EventuallyAsync(() => Task.FromResult(expected.All(line => _loop.Metrics().Contains(line, StringComparison.Ordinal))), () => Task.FromResult(_loop.Metrics()));
     }
 
     [Fact]
@@ -139,6 +150,71 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         await _api.DeleteAsync(Resources.Pods, new("d", "low"), new DeleteQuery(), default);
         await EventuallyAsync(async () => (await Pod("high")).Spec.NodeName == "n1");
         Assert.Null((await Pod("rival")).Spec.NodeName);
+    }
+
+    [Fact]
+    public async Task A_victim_that_could_not_be_deleted_is_tried_again()
+    {
+        var refusals = 0;
+        await NodeAsync("n1", cpu: "2");
+        await PodAsync("low", cpu: "2", with: p => p["spec"]!["priority"] = 1);
+        await EventuallyAsync(async () => (await Pod("low")).Spec.NodeName == "n1");
+        _api.Refuses = (verb, resource, name) => verb == "DELETE" && resource == Resources.Pods && name.Name == "low" && refusals++ < 2 ? StatusErrors.Internal("not now") : null;
+        await PodAsync("high", cpu: "2", with: p => p["spec"]!["priority"] = 10);
+        await EventuallyAsync(async () => (await Pod("high")).Spec.NodeName == "n1");
+        Assert.Equal(3, refusals);
+        Assert.Contains("scheduler_preemption_goroutines_execution_total{result=\"error\"} 2\n", _loop.Metrics(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_victim_that_waits_for_its_volume_is_not_deleted_but_sent_on()
+    {
+        await NodeAsync("n1");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("low", cpu: "4", with: p =>
+        {
+            p["spec"]!["priority"] = 1;
+            p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]""");
+        });
+        await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.PersistentVolumeClaims, new("d", "data"), default))!.Metadata.Annotations?["volume.kubernetes.io/selected-node"] == "n1");
+        await PodAsync("high", cpu: "4", with: p => p["spec"]!["priority"] = 10);
+        await EventuallyAsync(async () => (await Pod("high")).Spec.NodeName == "n1");
+        var uid = (await Pod("high")).Metadata.Uid;
+        await EventuallyAsync(async () => await EventAsync("Preempted", $"Preempted by pod {uid} on node n1 (in kube-scheduler memory).") is not null);
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", "running PreBind plugin \"VolumeBinding\": preempted by DefaultPreemption") is not null);
+        var low = await Pod("low");
+        Assert.Equal((false, null), (low.IsBeingDeleted(), low.Spec.NodeName));
+        Assert.DoesNotContain(low.Status.Conditions, c => c.Type == "DisruptionTarget");
+        await EventuallyAsync(async () => (await Pod("low")).Status.NominatedNodeName is null);
+    }
+
+    [Fact]
+    public async Task A_Pod_that_goes_while_it_waits_for_its_volume_leaves_its_room_to_others_at_once()
+    {
+        await NodeAsync("n1");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("first", cpu: "4", with: p =>
+        {
+            p["metadata"]!["finalizers"] = new JsonArray("test/stay");
+            p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]""");
+        });
+        await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.PersistentVolumeClaims, new("d", "data"), default))!.Metadata.Annotations?["volume.kubernetes.io/selected-node"] == "n1");
+        await PodAsync("second", cpu: "4");
+        await EventuallyAsync(async () => Condition(await Pod("second")) is not null);
+        await _api.DeleteAsync(Resources.Pods, new("d", "first"), new DeleteQuery(), default);
+        await EventuallyAsync(async () => (await Pod("second")).Spec.NodeName == "n1");
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", "skip schedule deleting pod: d/first") is not null);
+    }
+
+    [Fact]
+    public async Task What_another_scheduler_nominated_takes_no_room()
+    {
+        await NodeAsync("n1", cpu: "2");
+        await PodAsync("other", cpu: "2", with: p => (p["spec"]!["schedulerName"], p["spec"]!["priority"], p["status"]!["nominatedNodeName"]) = ("mine", 10, "n1"));
+        await PodAsync("own", cpu: "2", with: p => p["spec"]!["priority"] = 1);
+        await EventuallyAsync(async () => (await Pod("own")).Spec.NodeName == "n1");
     }
 
     [Fact]
@@ -217,6 +293,31 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
         await PodAsync("q", with: p => p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"two"}]"""));
         await EventuallyAsync(async () => Condition(await Pod("q"))?.Message
             == "0/2 nodes are available: 2 cannot allocate all claims. still not schedulable, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
+    }
+
+    [Fact]
+    public async Task Volumes_and_devices_are_prepared_side_by_side()
+    {
+        await NodeAsync("n1");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{}}""");
+        await SliceAsync("n1", """{"name":"g0"}""");
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"one","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        await PodAsync("p", with: p =>
+        {
+            p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]""");
+            p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"one"}]""");
+        });
+        await EventuallyAsync(async () => (string?)(await _api.FindAsync(Resources.ResourceClaims, new("d", "one"), default))!.ToTree()["status"]?["reservedFor"]?[0]?["name"] == "p");
+        Assert.Null((await Pod("p")).Spec.NodeName);
+        await CreateAsync(Resources.PersistentVolumes, "", """{"metadata":{"name":"v"},"spec":{}}""");
+        await _api.ChangeAsync(Resources.PersistentVolumeClaims, new("d", "data"), c =>
+        {
+            c["spec"]!["volumeName"] = "v";
+            ((JsonObject)(c["metadata"]!["annotations"] ??= new JsonObject()))["pv.kubernetes.io/bind-completed"] = "yes";
+        });
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
     }
 
     [Fact]

@@ -30,7 +30,7 @@ public sealed class Histogram(double[] bounds)
         var braced = labels.Length > 0 ? $"{{{labels}}}" : "";
         var more = labels.Length > 0 ? labels + "," : "";
         long below = 0;
-        for (var i = 0; i < bounds.Length; i++) text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{more}le=\"{bounds[i]}\"}} {below += _buckets[i]}\n");
+        for (var i = 0; i < bounds.Length; i++) text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{more}le=\"{bounds[i].ToString(CultureInfo.InvariantCulture).Replace('E', 'e')}\"}} {below += _buckets[i]}\n");
         text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{more}le=\"+Inf\"}} {_count}\n{name}_sum{braced} {_sum}\n{name}_count{braced} {_count}\n");
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bramble.Api.Decoding;
+using Bramble.Api.Selectors;
 
 namespace Bramble.Scheduler.Configuration;
 
@@ -33,11 +34,12 @@ internal readonly record struct ConfigNode(JsonNode? Value, string Path)
 
     public string RequiredText() => Text() is { Length: > 0 } text ? text : throw new InvalidDataException($"{Path}: Required value");
 
-    public int? Number(int least = int.MinValue, int most = int.MaxValue)
+    /// <param name="why">Null: the range is told.</param>
+    public int? Number(int least = int.MinValue, int most = int.MaxValue, string? why = null)
     {
         if (Value is null) return null;
         if (Value.GetValueKind() != JsonValueKind.Number || !int.TryParse(Value.ToJsonString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)) throw Wrong("must be a whole number");
-        return number >= least && number <= most ? number : throw Wrong(most == int.MaxValue ? $"must be at least {least}" : $"not in valid range [{least}-{most}]");
+        return number >= least && number <= most ? number : throw Wrong(why ?? $"not in valid range [{least}, {(most == int.MaxValue ? "inf)" : $"{most}]")}");
     }
 
     /// <summary>As Go writes it: <c>1m30s</c>.</summary>
@@ -47,9 +49,25 @@ internal readonly record struct ConfigNode(JsonNode? Value, string Path)
 
     public T OneOf<T>(T otherwise) where T : struct, Enum => Text() is not { } text ? otherwise
         : Enum.GetNames<T>().Contains(text, StringComparer.Ordinal) ? Enum.Parse<T>(text)
-        : throw Wrong($"not one of {string.Join(", ", Enum.GetNames<T>())}");
+        : throw Unsupported([.. Enum.GetNames<T>().Order(StringComparer.Ordinal)]);
 
-    public InvalidDataException Wrong(string why) => new($"{Path}: {Value?.ToJsonString() ?? "null"} {why}");
+    /// <summary>What a label's name may be.</summary>
+    public string LabelName()
+    {
+        var name = Text() ?? "";
+        return LabelRules.KeyErrors(name) is { Count: > 0 } complaints ? throw new InvalidDataException($"{Path}: Invalid value: \"{name}\": {string.Join("; ", complaints)}") : name;
+    }
+
+    /// <summary>In upstream's words, as those below.</summary>
+    public InvalidDataException Wrong(string why) => new($"{Path}: Invalid value: {Value?.ToJsonString() ?? "null"}: {why}");
+
+    public InvalidDataException Unsupported(params string[] supported) => new($"{Path}: Unsupported value: {Value?.ToJsonString() ?? "null"}: supported values: {string.Join(", ", supported.Select(s => $"\"{s}\""))}");
+
+    public InvalidDataException Missing(string why) => new($"{Path}: Required value: {why}");
+
+    public InvalidDataException Forbidden(string why) => new($"{Path}: Forbidden: {why}");
+
+    public InvalidDataException Duplicate(string what) => new($"{Path}: Duplicate value: \"{what}\"");
 
     private string Child(string field) => Path.Length == 0 ? field : $"{Path}.{field}";
 }

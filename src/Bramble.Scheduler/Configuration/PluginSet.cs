@@ -37,11 +37,11 @@ internal sealed record PluginSet(IReadOnlyList<(string Name, int Weight)> Enable
     }
 
     /// <summary>First those that are enabled here as well, with the weight given here; then those that are enabled everywhere and not disabled here; then those
-    /// that are enabled only here. A weight of 0 means 1.</summary>
+    /// that are enabled only here, or disabled and enabled. A weight of 0 means 1.</summary>
     public static IReadOnlyList<(string Name, int Weight)> Expand(IReadOnlyList<(string Name, int Weight)> everywhere, IReadOnlyList<PluginSet> here)
     {
         var enabled = here.SelectMany(s => s.Enabled).DistinctBy(p => p.Name).ToList();
-        var both = enabled.Where(e => everywhere.Any(p => p.Name == e.Name)).ToList();
+        var both = enabled.Where(e => everywhere.Any(p => p.Name == e.Name) && !here.Any(s => s.Disables(e.Name))).ToList();
         var rest = everywhere.Where(p => enabled.All(e => e.Name != p.Name) && !here.Any(s => s.Disables(p.Name)));
         return [.. both.Concat(rest).Concat(enabled.Except(both)).Select(p => (p.Name, Math.Max(1, p.Weight)))];
     }

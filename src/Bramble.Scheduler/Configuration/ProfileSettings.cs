@@ -6,6 +6,8 @@ namespace Bramble.Scheduler.Configuration;
 /// <summary>One profile of the configuration: which rules and opinions it has, with which weights and settings. Immutable.</summary>
 internal sealed record ProfileSettings
 {
+    public const string PercentageRange = "not in valid range [0-100]";
+
     private static readonly string[] Points =
     [
         "multiPoint", "preEnqueue", "queueSort", "preFilter", "filter", "postFilter", "preScore", "score", "reserve", "permit", "preBind", "bind", "postBind",
@@ -42,7 +44,7 @@ internal sealed record ProfileSettings
         return new ProfileSettings
         {
             SchedulerName = otherwiseName is null ? node["schedulerName"].RequiredText() : node["schedulerName"].Text() ?? otherwiseName,
-            PercentageOfNodesToScore = node["percentageOfNodesToScore"].Number(0, 100) ?? percentage,
+            PercentageOfNodesToScore = node["percentageOfNodesToScore"].Number(0, 100, PercentageRange) ?? percentage,
             Filters = [.. At(PluginCatalog.Filters, "filter", "preFilter").Select(p => p.Item1)],
             Scores = At(PluginCatalog.Scores, "score", "preScore"),
             HasPreemption = afterwards.Contains("DefaultPreemption"),

@@ -59,17 +59,17 @@ public sealed class SchedulerConfiguration
             "apiVersion", "kind", "profiles", "percentageOfNodesToScore", "podInitialBackoffSeconds", "podMaxBackoffSeconds", "parallelism", "leaderElection", "clientConnection",
             "enableProfiling", "enableContentionProfiling", "extenders", "delayCacheUntilActive");
         if (root["apiVersion"].Text() != ApiVersion || root["kind"].Text() != Kind) throw new InvalidDataException($"must begin with apiVersion: {ApiVersion} and kind: {Kind}");
-        _ = root["parallelism"].Number(least: 1);
-        var initial = root["podInitialBackoffSeconds"].Number(least: 1) ?? 1;
+        _ = root["parallelism"].Number(1, why: "should be an integer value greater than zero");
+        var initial = root["podInitialBackoffSeconds"].Number(1, why: "must be greater than 0") ?? 1;
         var max = root["podMaxBackoffSeconds"].Number() ?? 10;
-        if (max < initial) throw new InvalidDataException($"podMaxBackoffSeconds: {max} must be greater than or equal to PodInitialBackoffSeconds");
+        if (max < initial) throw new InvalidDataException($"podMaxBackoffSeconds: Invalid value: {max}: must be greater than or equal to PodInitialBackoffSeconds");
         var extenders = ExtenderSettings.Read(root["extenders"]);
         List<string> ignored = [.. extenders.SelectMany(e => e.IgnoredResources)];
         return new SchedulerConfiguration
         {
             Extenders = extenders,
             BackOff = new(TimeSpan.FromSeconds(initial), TimeSpan.FromSeconds(max)),
-            Profiles = [.. ReadProfiles([.. root["profiles"].Items()], root["percentageOfNodesToScore"].Number(0, 100) ?? 0).Select(p => ignored.Count == 0 ? p : p.Ignoring(ignored))],
+            Profiles = [.. ReadProfiles([.. root["profiles"].Items()], root["percentageOfNodesToScore"].Number(0, 100, ProfileSettings.PercentageRange) ?? 0).Select(p => ignored.Count == 0 ? p : p.Ignoring(ignored))],
         };
     }
 
@@ -82,7 +82,7 @@ public sealed class SchedulerConfiguration
             // Only a single profile may go without a name.
             var profile = ProfileSettings.Read(node, nodes.Count == 1 ? DefaultName : null, percentage);
             var twin = profiles.FindIndex(p => p.SchedulerName == profile.SchedulerName);
-            if (twin >= 0) throw new InvalidDataException($"{node.Path}.schedulerName: \"{profile.SchedulerName}\" is that of profiles[{twin}] already");
+            if (twin >= 0) throw new InvalidDataException($"{node.Path}.schedulerName: Duplicate value: \"profiles[{twin}].schedulerName\"");
             profiles.Add(profile);
         }
         return profiles;

@@ -34,7 +34,7 @@ internal sealed class Diagnosis(int nodeCount)
     {
         if (_rejectors.Contains(by)) return;
         _rejectors.Add(by);
-        MayHelp |= by.MayHelp;
+        MayHelp |= WakeUps.Of(by);
     }
 
     public FilterResult Of(string node) => _ofNode.TryGetValue(node, out var result) ? result : Others;

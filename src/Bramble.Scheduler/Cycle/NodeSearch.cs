@@ -12,6 +12,8 @@ internal sealed class NodeSearch(Random random)
     private readonly List<NodeInfo> _fitting = [];
     private long[] _totals = [];
     private long[] _scores = [];
+    private int[] _stops = [];
+    private INodeScore?[] _opinions = [];
     private int _start;
 
     /// <param name="filters">The profile's rules with the Pod in mind, for preemption and reservations.</param>
@@ -31,16 +33,21 @@ internal sealed class NodeSearch(Random random)
         filters = new PodFilters(pod, []);
         _fitting.Clear();
         if (cluster.NodeCount == 0) return _fitting;
-        if (!TryPrepare(profile, pod, cluster, diagnosis, out filters, out var only)) return _fitting;
+        profile.Metrics?.BeginCycle();
+        var start = profile.Metrics?.Now ?? 0;
+        var fits = TryPrepare(profile, pod, cluster, diagnosis, out filters, out var only);
+        profile.Metrics?.Took(ExtensionPoint.PreFilter, start, fits ? StepStatus.Success : CycleMetrics.StatusOf(diagnosis.Others));
+        if (!fits) return _fitting;
 
+        start = profile.Metrics?.Now ?? 0;
+        if (profile.Metrics is not null) BeginCounting(filters);
         // A node that was emptied for the Pod is most likely the only one it fits.
         if (triesNominated && pod.NominatedNode.Length > 0 && cluster.Find(pod.NominatedNode) is { } nominated && only?.Contains(nominated.Name) != false
             && filters.FilterWithNominated(nominated, cluster.Nominations, out _).DoesFit)
-        {
             _fitting.Add(nominated);
-            return _fitting;
-        }
-        Filter(profile, cluster, filters, only, wantsMany, diagnosis);
+        else
+            Filter(profile, cluster, filters, only, wantsMany, diagnosis);
+        if (profile.Metrics is not null) EndCounting(profile.Metrics, filters, start);
         return _fitting;
     }
 
@@ -52,15 +59,34 @@ internal sealed class NodeSearch(Random random)
         return Math.Max(NodesMin, nodes * percentage / 100);
     }
 
+    private void BeginCounting(PodFilters filters)
+    {
+        if (_stops.Length <= filters.All.Count) _stops = new int[filters.All.Count + 8];
+        _stops.AsSpan().Clear();
+        filters.Count(_stops);
+    }
+
+    private void EndCounting(CycleMetrics metrics, PodFilters filters, long start)
+    {
+        filters.Count(null);
+        filters.Time(null);
+        metrics.Filtered(filters, _stops);
+        metrics.Took(ExtensionPoint.Filter, start);
+    }
+
     private static bool TryPrepare(Profile profile, PodInfo pod, ClusterState cluster, Diagnosis diagnosis, out PodFilters filters, out HashSet<string>? only)
     {
         var prepared = new List<(IFilterPlugin, INodeFilter)>(profile.Filters.Count);
         filters = new PodFilters(pod, prepared);
         only = null;
         List<IFilterPlugin>? restricting = null;
-        foreach (var plugin in profile.Filters)
+        for (var i = 0; i < profile.Filters.Count; i++)
         {
+            var plugin = profile.Filters[i];
+            var start = profile.Metrics is { IsTimed: true } ? profile.Metrics.Now : 0;
             var preparation = plugin.Prepare(pod, cluster);
+            if (profile.Metrics is { IsTimed: true }) profile.Metrics.Took(ExtensionPoint.PreFilter, plugin.Name, start, CycleMetrics.StatusOf(preparation.Refusal));
+            if (preparation.Filter is not null || !preparation.Refusal.DoesFit) profile.Metrics?.PreFiltered(i);
             if (!preparation.Refusal.DoesFit)
             {
                 Refuse(string.Join(", ", preparation.Refusal.Reasons!), preparation.Refusal);
@@ -107,6 +133,7 @@ internal sealed class NodeSearch(Random random)
 
         void Look(NodeInfo node)
         {
+            if (profile.Metrics is { IsTimed: true }) filters.Time(profile.Metrics.IsNodeTimed() ? profile.Metrics : null);
             var result = filters.FilterWithNominated(node, cluster.Nominations, out var by);
             if (result.DoesFit) _fitting.Add(node);
             else diagnosis.Refuse(node.Name, result, by);
@@ -123,13 +150,29 @@ internal sealed class NodeSearch(Random random)
         var totals = _totals.AsSpan(0, count);
         var scores = _scores.AsSpan(0, count);
         totals.Clear();
-        foreach (var (plugin, weight) in profile.Scores)
+        var metrics = profile.Metrics;
+        var start = metrics?.Now ?? 0;
+        if (_opinions.Length < profile.Scores.Count) _opinions = new INodeScore?[profile.Scores.Count];
+        for (var p = 0; p < profile.Scores.Count; p++)
         {
-            if ((filters.Of(plugin) as INodeScore ?? plugin.Prepare(pod, nodes, cluster)) is not { } opinion) continue;
+            var plugin = profile.Scores[p].Plugin;
+            var since = metrics is { IsTimed: true } ? metrics.Now : 0;
+            _opinions[p] = filters.Of(plugin) as INodeScore ?? plugin.Prepare(pod, nodes, cluster);
+            if (metrics is { IsTimed: true }) metrics.Took(ExtensionPoint.PreScore, plugin.Name, since);
+        }
+        metrics?.Took(ExtensionPoint.PreScore, start);
+        start = metrics?.Now ?? 0;
+        for (var p = 0; p < profile.Scores.Count; p++)
+        {
+            if (_opinions[p] is not { } opinion) continue;
+            var since = metrics is { IsTimed: true } ? metrics.Now : 0;
             for (var i = 0; i < count; i++) scores[i] = opinion.Score(nodes[i]);
             opinion.Normalize(scores);
-            for (var i = 0; i < count; i++) totals[i] += weight * scores[i];
+            for (var i = 0; i < count; i++) totals[i] += profile.Scores[p].Weight * scores[i];
+            metrics?.Scored(p, count);
+            if (metrics is { IsTimed: true }) metrics.Took(ExtensionPoint.Score, profile.Scores[p].Plugin.Name, since);
         }
+        metrics?.Took(ExtensionPoint.Score, start);
         if (others is not null)
             for (var i = 0; i < count; i++) totals[i] += others.GetValueOrDefault(nodes[i].Name);
         // Of equally good ones any, so that they fill alike.

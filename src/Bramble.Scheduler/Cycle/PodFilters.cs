@@ -6,6 +6,9 @@ namespace Bramble.Scheduler.Cycle;
 /// <summary>The rules of a profile with one Pod in mind, in their order; those that have nothing to say about it are left out.</summary>
 internal sealed class PodFilters(PodInfo pod, IReadOnlyList<(IFilterPlugin Plugin, INodeFilter Filter)> filters)
 {
+    private int[]? _stops;
+    private CycleMetrics? _times;
+
     public PodInfo Pod { get; } = pod;
     public IReadOnlyList<(IFilterPlugin Plugin, INodeFilter Filter)> All => filters;
 
@@ -17,17 +20,27 @@ internal sealed class PodFilters(PodInfo pod, IReadOnlyList<(IFilterPlugin Plugi
         return null;
     }
 
+    /// <summary>From now on it is counted how many nodes each rule refuses; last: none does.</summary>
+    /// <param name="stops">Null: no more.</param>
+    public void Count(int[]? stops) => _stops = stops;
+
+    /// <summary>From now on each rule is timed.</summary>
+    /// <param name="times">Null: no more.</param>
+    public void Time(CycleMetrics? times) => _times = times;
+
     /// <param name="by">The rule that refused.</param>
     public FilterResult Filter(NodeInfo node, out IFilterPlugin? by)
     {
         for (var i = 0; i < filters.Count; i++)
         {
-            var result = filters[i].Filter.Filter(node);
+            var result = _times is null ? filters[i].Filter.Filter(node) : Timed(_times, filters[i].Plugin.Name, filters[i].Filter, node);
             if (result.DoesFit) continue;
             by = filters[i].Plugin;
+            if (_stops is not null) _stops[i]++;
             return result;
         }
         by = null;
+        if (_stops is not null) _stops[filters.Count]++;
         return FilterResult.Fits;
     }
 
@@ -61,5 +74,13 @@ internal sealed class PodFilters(PodInfo pod, IReadOnlyList<(IFilterPlugin Plugi
     public void Remove(PodInfo other, NodeInfo node)
     {
         foreach (var (_, filter) in filters) filter.Remove(other, node);
+    }
+
+    private static FilterResult Timed(CycleMetrics times, string plugin, INodeFilter filter, NodeInfo node)
+    {
+        var start = times.Now;
+        var result = filter.Filter(node);
+        times.Took(ExtensionPoint.Filter, plugin, start, CycleMetrics.StatusOf(result));
+        return result;
     }
 }

@@ -20,4 +20,7 @@ internal sealed record Profile
 
     /// <summary>Share of the nodes among which the best is looked for, of 100; 0: by the size of the cluster.</summary>
     public int PercentageOfNodesToScore { get; init; }
+
+    /// <summary>Null: nobody counts.</summary>
+    public CycleMetrics? Metrics { get; init; }
 }

@@ -20,8 +20,8 @@ internal sealed class ExtenderCalls(IReadOnlyList<Extender> extenders, KubeObjec
         return concerned.Count == 0 || pods.FindObject(pod.NamespacedName()) is not { } found ? null : new(concerned, found, nodes, pods, log);
     }
 
-    /// <summary>They look at all nodes that fit, so many are looked for.</summary>
-    public bool Filters => extenders.Any(e => e.Filters);
+    /// <summary>They choose among the nodes that fit, so many are looked for.</summary>
+    public bool Chooses => extenders.Any(e => e.Filters || e.Prioritizes);
 
     /// <summary>Binds the Pod in the scheduler's stead; null: nobody does.</summary>
     public Extender? Binder => extenders.FirstOrDefault(e => e.Binds);

@@ -37,7 +37,7 @@ internal sealed class ExtenderSettings
         var (all, managed) = (new List<ExtenderSettings>(), new HashSet<string>(StringComparer.Ordinal));
         foreach (var node in list.Items()) all.Add(ReadOne(node, managed));
         if (all.Count(e => e.BindVerb.Length > 0) is > 1 and var binders)
-            throw new InvalidDataException($"{list.Path}: found {binders} extenders implementing bind; only one extender can implement bind");
+            throw new InvalidDataException($"{list.Path}: Invalid value: \"found {binders} extenders implementing bind\": only one extender can implement bind");
         return [.. all.Where(e => !e.IsIgnorable), .. all.Where(e => e.IsIgnorable)];
     }
 
@@ -48,7 +48,7 @@ internal sealed class ExtenderSettings
         var url = node["urlPrefix"].RequiredText();
         if (!Uri.TryCreate(url, UriKind.Absolute, out var parsed) || parsed.Scheme is not ("http" or "https")) throw node["urlPrefix"].Wrong("must be a URL, as http://127.0.0.1:8888/scheduler");
         var (prioritize, weight) = (node["prioritizeVerb"].Text() ?? "", node["weight"].Number() ?? 0);
-        if (prioritize.Length > 0 && weight <= 0) throw new InvalidDataException($"{node["weight"].Path}: {weight} must have a positive weight applied to it");
+        if (prioritize.Length > 0 && weight <= 0) throw new InvalidDataException($"{node["weight"].Path}: Invalid value: {weight}: must have a positive weight applied to it");
         var (names, ignored) = (new HashSet<string>(StringComparer.Ordinal), new List<string>());
         foreach (var item in node["managedResources"].Items())
         {

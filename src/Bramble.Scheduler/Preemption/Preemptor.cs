@@ -8,36 +8,52 @@ using Microsoft.Extensions.Logging;
 namespace Bramble.Scheduler.Preemption;
 
 /// <summary>Carries out a preemption: each victim is told why and deleted with its own grace period, as a user's deletion would. KEP-3329, KEP-4832.</summary>
-internal sealed class Preemptor(IKubeClient client, TimeProvider time, ILogger log)
+internal sealed class Preemptor(IKubeClient client, PodBinder binder, TimeProvider time, ILogger log)
 {
+    /// <param name="pods">Those of the victims that are not going already.</param>
     /// <returns>False: some victim could not be deleted.</returns>
-    public async Task<bool> PreemptAsync(PodInfo pod, Victims victims, string schedulerName, EventRecorder events, CancellationToken cancel)
+    public async Task<bool> PreemptAsync(
+        PodInfo pod, IReadOnlyList<PodInfo> pods, string node, string schedulerName, EventRecorder events, RunningPreemption running, CancellationToken cancel)
     {
-        // Those that go already need no second call.
-        var results = await Task.WhenAll(victims.Pods.Where(v => !v.IsLeaving).Select(v => PreemptAsync(pod, v, victims.Node, schedulerName, events, cancel)));
-        return results.All(r => r);
+        // The last one goes when the others were told to: when it goes the room is complete.
+        var results = await Task.WhenAll(pods.SkipLast(1).Select(v => PreemptAsync(pod, v, node, schedulerName, events, running, cancel)));
+        if (!results.All(r => r)) return false;
+        running.LastComes(pods[^1]);
+        return await PreemptAsync(pod, pods[^1], node, schedulerName, events, running, cancel);
     }
 
-    private async Task<bool> PreemptAsync(PodInfo pod, PodInfo victim, string node, string schedulerName, EventRecorder events, CancellationToken cancel)
+    private async Task<bool> PreemptAsync(PodInfo pod, PodInfo victim, string node, string schedulerName, EventRecorder events, RunningPreemption running, CancellationToken cancel)
     {
-        var status = PodConditionPatch.Status(
-            victim.Pod, "DisruptionTarget", "True", "PreemptionByScheduler", $"{schedulerName}: preempting to accommodate a higher priority pod", time.GetUtcNow());
+        // One that is not bound yet, because its volumes or devices are being prepared, need not go: it looks for another node.
+        var isBinding = binder.TryPreempt(victim);
+        var isGone = false;
         try
         {
-            if (status is not null)
-                await client.StrategicPatchAsync(Resources.Pods, victim.Name, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = victim.Uid }, ["status"] = status }, "status", cancel);
-            if (!await client.DeleteAsync(Resources.Pods, victim.Name, new DeleteQuery(Uid: victim.Uid), cancel)) return true;
+            if (!isBinding) isGone = !await DeleteAsync(victim, schedulerName, cancel);
         }
         catch (StatusException e) when (e.IsNotFound || e.IsConflict)
         {
-            return true;       // gone by itself, or another one has its name now
+            isGone = true;       // by itself, or another one has its name now
         }
         catch (Exception e) when (e is StatusException or HttpRequestException or IOException)
         {
             SchedulerLog.PreemptionFailed(log, victim.Name, e.Message);
             return false;
         }
-        events.WithAction(EventSubject.Of(Resources.Pods, victim.Pod), "Normal", "Preempted", "Preempting", $"Preempted by pod {pod.Uid} on node {node}", EventSubject.Of(Resources.Pods, pod.Pod));
+        if (isBinding || isGone) running.FreedRoom();
+        if (isGone) return true;
+        var note = $"Preempted by pod {pod.Uid} on node {node}{(isBinding ? " (in kube-scheduler memory)." : "")}";
+        events.WithAction(EventSubject.Of(Resources.Pods, victim.Pod), "Normal", "Preempted", "Preempting", note, EventSubject.Of(Resources.Pods, pod.Pod));
         return true;
+    }
+
+    /// <returns>False: it is gone already.</returns>
+    private async Task<bool> DeleteAsync(PodInfo victim, string schedulerName, CancellationToken cancel)
+    {
+        var status = PodConditionPatch.Status(
+            victim.Pod, "DisruptionTarget", "True", "PreemptionByScheduler", $"{schedulerName}: preempting to accommodate a higher priority pod", time.GetUtcNow());
+        if (status is not null)
+            await client.StrategicPatchAsync(Resources.Pods, victim.Name, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = victim.Uid }, ["status"] = status }, "status", cancel);
+        return await client.DeleteAsync(Resources.Pods, victim.Name, new DeleteQuery(Uid: victim.Uid), cancel);
     }
 }

@@ -39,6 +39,9 @@ internal abstract record PreemptionOutcome
 
     /// <summary>It would not help anywhere; no node is nominated any more.</summary>
     internal sealed record NotHelpful(string Message) : PreemptionOutcome;
+
+    /// <summary>It could not be found out; nothing else is said then, and what was nominated stays.</summary>
+    internal sealed record Failed(string Message) : PreemptionOutcome;
 }
 
 /// <summary>Which less important Pods make room for a more important one: on each node as few as possible, and the node where it hurts least. Pure.
@@ -63,7 +66,7 @@ internal static class VictimChoice
             .ThenBy(v => v.Pods.Count)
             .ThenByDescending(v => v.Pods.Where(p => p.Priority == v.Pods[0].Priority).Min(p => p.StartedAt))
             .FirstOrDefault();
-        return best is null ? new PreemptionOutcome.NotHelpful("preemption: no candidate node for preemption") : new PreemptionOutcome.Preempt(best);
+        return best is null ? new PreemptionOutcome.NotEligible("preemption: no candidate node for preemption") : new PreemptionOutcome.Preempt(best);
     }
 
     /// <returns>Candidates, or why there are none.</returns>
@@ -71,17 +74,22 @@ internal static class VictimChoice
     {
         if (pod.Pod.Spec.PreemptionPolicy == "Never") return new PreemptionOutcome.NotEligible("preemption: not eligible due to preemptionPolicy=Never.");
         // Victims of an earlier round are still going: no second round, unless other Pods are not what is wrong with the node.
-        if (pod.NominatedNode.Length > 0 && !diagnosis.Of(pod.NominatedNode).IsUnresolvable && cluster.Find(pod.NominatedNode) is { } nominated
+        // What was nominated shows in the Pod a little later than it is known here.
+        var nominatedNode = pod.NominatedNode.Length > 0 ? pod.NominatedNode : cluster.Nominations.NodeOf(pod.Uid) ?? "";
+        if (nominatedNode.Length > 0 && !diagnosis.Of(nominatedNode).IsUnresolvable && cluster.Find(nominatedNode) is { } nominated
             && nominated.Pods.Any(p => p.Priority < pod.Priority && IsGoingForAnother(p.Pod)))
             return new PreemptionOutcome.NotEligible("preemption: not eligible due to a terminating pod on the nominated node.");
 
         var statuses = new Diagnosis(cluster.NodeCount) { Others = FilterResult.Unresolvable(NotHelpful) };
-        var candidates = Candidates(pod, diagnosis, filters, cluster, budgets, args, random, statuses);
-        return candidates.Count > 0 ? new PreemptionOutcome.Candidates(candidates) : new PreemptionOutcome.NotHelpful("preemption: " + statuses.Message());
+        var errors = new List<string>();
+        var candidates = Candidates(pod, diagnosis, filters, cluster, budgets, args, random, statuses, errors);
+        if (candidates.Count > 0) return new PreemptionOutcome.Candidates(candidates);
+        return errors.Count > 0 ? new PreemptionOutcome.Failed($"preemption: {(errors.Count == 1 ? errors[0] : $"[{string.Join(", ", errors)}]")}")
+            : new PreemptionOutcome.NotHelpful("preemption: " + statuses.Message());
     }
 
     private static List<Victims> Candidates(
-        PodInfo pod, Diagnosis diagnosis, PodFilters filters, ClusterState cluster, Func<IReadOnlyList<Budget>> budgets, PreemptionArgs args, Random random, Diagnosis statuses)
+        PodInfo pod, Diagnosis diagnosis, PodFilters filters, ClusterState cluster, Func<IReadOnlyList<Budget>> budgets, PreemptionArgs args, Random random, Diagnosis statuses, List<string> errors)
     {
         var nodes = cluster.Nodes.Where(n => !diagnosis.Of(n.Name).IsUnresolvable).ToArray();
         var candidates = new List<Victims>();
@@ -91,11 +99,19 @@ internal static class VictimChoice
         for (var i = 0; i < nodes.Length; i++)
         {
             var node = nodes[(start + i) % nodes.Length];
-            if (On(node, pod, filters, cluster.Nominations, known, out var refusal) is not { } victims)
+            Victims? victims;
+            try
             {
-                statuses.Refuse(node.Name, refusal);
+                victims = On(node, pod, filters, cluster.Nominations, known, out var refusal);
+                if (victims is null) statuses.Refuse(node.Name, refusal);
+            }
+            catch (SchedulingException e)
+            {
+                // What is wrong with one node does not matter where another will do.
+                if (!errors.Contains(e.Message)) errors.Add(e.Message);
                 continue;
             }
+            if (victims is null) continue;
             candidates.Add(victims);
             if (victims.ViolationCount == 0) harmless++;
             if (harmless > 0 && candidates.Count >= wanted) break;

@@ -41,6 +41,9 @@ internal enum ChangeKinds
     DevicesChanged = 1 << 27,
     DeviceClassChanged = 1 << 28,
     NodeDeclaredFeatures = 1 << 29,
+
+    /// <summary>Anything else of a placed Pod, or of a node but its heartbeat: only extenders may care.</summary>
+    Other = 1 << 30,
 }
 
 /// <summary>One change. <c>Old</c> null: new; <c>New</c> null: gone. Pods are <see cref="State.PodInfo"/> and have (had) a place, but for the waiting Pod itself;

@@ -16,6 +16,10 @@ internal static class NodeChanges
         return kinds;
     }
 
+    /// <summary>Annotations and what conditions say: no rule looks at them, an extender may.</summary>
+    public static bool IsToldToExtenders(V1Node old, V1Node now) => !AreSame(old.Metadata.Annotations, now.Metadata.Annotations, (a, b) => a == b)
+        || !(old.Status?.Conditions ?? []).Select(c => (c.Type, c.Status)).SequenceEqual((now.Status?.Conditions ?? []).Select(c => (c.Type, c.Status)));
+
     public static bool AreSame<T>(IDictionary<string, T>? a, IDictionary<string, T>? b, Func<T, T, bool> equal) =>
         (a?.Count ?? 0) == (b?.Count ?? 0) && (a is null || a.All(p => b!.TryGetValue(p.Key, out var other) && equal(p.Value, other)));
 }

@@ -15,6 +15,7 @@ internal static class PodChanges
         if ((old.Pod.Spec.Tolerations?.Count ?? 0) != (now.Pod.Spec.Tolerations?.Count ?? 0)) kinds |= ChangeKinds.PodTolerations;
         var (before, after) = (old.Pod.Status?.ResourceClaimStatuses ?? [], now.Pod.Status?.ResourceClaimStatuses ?? []);
         if (!before.Select(s => (s.Name, s.ResourceClaimName)).SequenceEqual(after.Select(s => (s.Name, s.ResourceClaimName)))) kinds |= ChangeKinds.PodResourceClaims;
+        if (old.Pod.Status?.ExtendedResourceClaimStatus?.ResourceClaimName != now.Pod.Status?.ExtendedResourceClaimStatus?.ResourceClaimName) kinds |= ChangeKinds.PodResourceClaims;
         return kinds;
     }
 }

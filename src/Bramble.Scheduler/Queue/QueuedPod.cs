@@ -19,9 +19,9 @@ internal sealed class QueuedPod(PodInfo pod, long order)
     /// <summary>Until when it backs off; 0: not worked out yet.</summary>
     public long BackOffUntil { get; set; }
 
-    /// <summary>How often it was looked at, and when first.</summary>
+    /// <summary>How often it was looked at, and since when it could have been; 0: it was gated so far.</summary>
     public int Attempts { get; set; }
-    public long FirstLookedAt { get; set; }
+    public long FirstActiveAt { get; set; }
 
     /// <summary>How often rules refused it, and how often in a row something else failed.</summary>
     public int RefusedCount { get; set; }
@@ -30,7 +30,18 @@ internal sealed class QueuedPod(PodInfo pod, long order)
     /// <summary>The rules that refused it. None: it failed for another reason, and only time helps.</summary>
     public IReadOnlyList<IFilterPlugin> Rejectors { get; set; } = [];
     public ChangeKinds MayHelp { get; set; }
-    public bool IsGated { get; set; }
+
+    /// <summary>What keeps it from being looked at at all; null: nothing.</summary>
+    public QueueGate? Gate { get; set; }
+
+    /// <summary>It was not woken by any change, but because it had waited for so long.</summary>
+    public bool WasForgotten { get; set; }
+
+    /// <summary>Whatever refuses it this time, it is worth another try.</summary>
+    public bool IsForced { get; set; }
+
+    /// <summary>Changes of which one must happen before it moves.</summary>
+    public ChangeKinds Awaits => Gate?.Opens ?? MayHelp;
 
     public static int ByPriority(QueuedPod a, QueuedPod b)
     {

@@ -15,8 +15,10 @@ internal sealed record BackOff(TimeSpan Initial, TimeSpan Max)
 }
 
 /// <summary>How many Pods wait, and for what.</summary>
-internal sealed class QueueLengths(int active, int backingOff, int unschedulable, int gated)
+/// <param name="binding">They have a node, and it does not show yet.</param>
+internal sealed class QueueLengths(int active, int backingOff, int unschedulable, int gated, int binding)
 {
+    public int Binding => binding;
     public int Active => active;
     public int BackingOff => backingOff;
     public int Unschedulable => unschedulable;
@@ -29,13 +31,16 @@ internal sealed class QueueLengths(int active, int backingOff, int unschedulable
 /// with an error waits in any case. What happens while a Pod is being looked at is kept until it is known whether that was what it needed.</remarks>
 internal sealed class SchedulingQueue : IDisposable
 {
+    private const string AttemptFailed = "ScheduleAttemptFailure";
+
     private static readonly TimeSpan UnschedulableMax = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(1);     // ends of back-offs are rounded to it, so that priority orders those that end together
 
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private readonly BackOff _backOff;
-    private readonly Func<PodInfo, ChangeKinds> _gateOf;
+    private readonly Func<PodInfo, QueueGate?> _gateOf;
+    private readonly QueueMetrics _metrics;
     private readonly Dictionary<NamespacedName, QueuedPod> _pods = [];
     private readonly SortedSet<QueuedPod> _active = new(Comparer<QueuedPod>.Create(QueuedPod.ByPriority));
     private readonly SortedSet<QueuedPod> _backingOff = new(Comparer<QueuedPod>.Create(ByBackOff));
@@ -47,12 +52,13 @@ internal sealed class SchedulingQueue : IDisposable
     private int _inFlight;
     private long _order;
 
-    /// <param name="gateOf">Changes of which a Pod needs one before it is looked at at all; none: it may be.</param>
-    public SchedulingQueue(TimeProvider time, BackOff backOff, Func<PodInfo, ChangeKinds> gateOf)
+    /// <param name="gateOf">What keeps a Pod from being looked at; null: nothing.</param>
+    public SchedulingQueue(TimeProvider time, BackOff backOff, Func<PodInfo, QueueGate?> gateOf, QueueMetrics? metrics = null)
     {
         _time = time;
         _backOff = backOff;
         _gateOf = gateOf;
+        _metrics = metrics ?? new();
         _timer = time.CreateTimer(_ => Tick(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -63,7 +69,7 @@ internal sealed class SchedulingQueue : IDisposable
             RemoveLocked(pod.Name);
             var added = new QueuedPod(pod, _order++) { Since = _time.GetTimestamp() };
             _pods.Add(pod.Name, added);
-            Enqueue(added);
+            Enqueue(added, "UnschedulablePodAdd");
             SetTimer();
         }
     }
@@ -98,7 +104,7 @@ internal sealed class SchedulingQueue : IDisposable
             foreach (var kind in Each(kinds))
             {
                 if (!IsWorthTrying(known, new(kind, old, now))) continue;
-                Requeue(known);
+                Requeue(known, ChangeNames.Of(kind, isWaitingPod: true));
                 break;
             }
             SetTimer();
@@ -120,8 +126,9 @@ internal sealed class SchedulingQueue : IDisposable
             {
                 if ((_active.Min ?? _backingOff.Min) is not { } next) continue;      // it was removed meanwhile
                 SetOf(next).Remove(next);
+                if (next.State == QueueState.BackingOff) _metrics.Came(_metrics.Active, "PopFromBackoffQ");
                 next.State = QueueState.InFlight;
-                if (next.Attempts++ == 0) next.FirstLookedAt = _time.GetTimestamp();
+                next.Attempts++;
                 _inFlight++;
                 return next.Pod;
             }
@@ -160,11 +167,12 @@ internal sealed class SchedulingQueue : IDisposable
             known.MayHelp = mayHelp;
             known.RefusedCount++;
             known.ErrorCount = 0;
-            var isWorthTrying = false;
+            var isWorthTrying = known.IsForced;
             foreach (var change in _changes) isWorthTrying |= IsWorthTrying(known, change);
+            known.IsForced = false;
             ForgetChanges();
-            if (isWorthTrying) Requeue(known);
-            else LayAside(known);
+            if (isWorthTrying) Requeue(known, AttemptFailed);
+            else LayAside(known, AttemptFailed);
             SetTimer();
         }
     }
@@ -178,8 +186,9 @@ internal sealed class SchedulingQueue : IDisposable
             known.Rejectors = [];
             known.MayHelp = ChangeKinds.None;
             known.ErrorCount++;
+            known.IsForced = false;
             ForgetChanges();
-            Requeue(known);
+            Requeue(known, AttemptFailed);
             SetTimer();
         }
     }
@@ -194,9 +203,9 @@ internal sealed class SchedulingQueue : IDisposable
             if (_unschedulable.Count == 0) return;
             List<QueuedPod>? helped = null;
             foreach (var waiting in _unschedulable)
-                if ((waiting.MayHelp & change.Kind) != 0 && whom?.Invoke(waiting.Pod) != false && IsWorthTrying(waiting, change)) (helped ??= []).Add(waiting);
+                if ((waiting.Awaits & change.Kind) != 0 && whom?.Invoke(waiting.Pod) != false && IsWorthTrying(waiting, change)) (helped ??= []).Add(waiting);
             if (helped is null) return;
-            foreach (var pod in helped) Requeue(pod);
+            foreach (var pod in helped) Requeue(pod, ChangeNames.Of(change.Kind, isWaitingPod: false));
             SetTimer();
         }
     }
@@ -206,9 +215,14 @@ internal sealed class SchedulingQueue : IDisposable
     {
         lock (_gate)
         {
-            if (!_pods.TryGetValue(name, out var known) || known.State is QueueState.InFlight or QueueState.Binding) return;
+            if (!_pods.TryGetValue(name, out var known) || known.State == QueueState.Binding) return;
+            if (known.State == QueueState.InFlight)
+            {
+                known.IsForced = true;
+                return;
+            }
             SetOf(known).Remove(known);
-            Enqueue(known);
+            Enqueue(known, "ForceActivate");
         }
     }
 
@@ -216,8 +230,35 @@ internal sealed class SchedulingQueue : IDisposable
     {
         lock (_gate)
         {
-            var gated = _unschedulable.Count(p => p.IsGated);
-            return new(_active.Count, _backingOff.Count + _failed.Count, _unschedulable.Count - gated, gated);
+            var gated = _unschedulable.Count(p => p.Gate is not null);
+            return new(_active.Count, _backingOff.Count + _failed.Count, _unschedulable.Count - gated, gated, _pods.Values.Count(p => p.State == QueueState.Binding));
+        }
+    }
+
+    /// <summary>How many Pods wait because of each plugin (of the profile with the name in front: <c>default-scheduler/NodeAffinity</c>).</summary>
+    public Dictionary<string, int> Reasons()
+    {
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        lock (_gate)
+        {
+            foreach (var pod in _pods.Values)
+            {
+                if (pod.State is QueueState.InFlight or QueueState.Binding) continue;
+                var isGateTold = pod.Gate is null;
+                foreach (var rejector in pod.Rejectors)
+                {
+                    Count(pod, rejector.Name);
+                    isGateTold |= rejector.Name == pod.Gate?.Plugin;
+                }
+                if (!isGateTold) Count(pod, pod.Gate!.Plugin);
+            }
+        }
+        return counts;
+
+        void Count(QueuedPod pod, string plugin)
+        {
+            var key = $"{pod.Pod.SchedulerName}/{plugin}";
+            counts[key] = counts.GetValueOrDefault(key) + 1;
         }
     }
 
@@ -233,12 +274,15 @@ internal sealed class SchedulingQueue : IDisposable
 
     private static bool IsWorthTrying(QueuedPod pod, in ClusterChange change)
     {
-        if ((pod.MayHelp & change.Kind) == 0) return false;
-        if (pod.IsGated) return change.New is not PodInfo now || now.Uid == pod.Pod.Uid;
+        if ((pod.Awaits & change.Kind) == 0) return false;
+        if (pod.Gate is not null && pod.Gate != QueueGate.Preemption) return change.New is not PodInfo now || now.Uid == pod.Pod.Uid;
         foreach (var rejector in pod.Rejectors)
-            if ((rejector.MayHelp & change.Kind) != 0 && rejector.Helps(pod.Pod, change)) return true;
+            if ((rejector.MayHelp & change.Kind) != 0 ? rejector.Helps(pod.Pod, change) : (WakeUps.Of(rejector) & change.Kind) != 0) return true;
         return pod.Rejectors.Count == 0;
     }
+
+    /// <summary>After five minutes, whatever happened; a preemption is over by then.</summary>
+    private static bool IsRetried(QueuedPod pod) => pod.Gate is null || pod.Gate == QueueGate.Preemption;
 
     private SortedSet<QueuedPod> SetOf(QueuedPod pod) => pod.State switch
     {
@@ -247,39 +291,51 @@ internal sealed class SchedulingQueue : IDisposable
         _ => pod.ErrorCount > 0 ? _failed : _backingOff,
     };
 
-    private void Enqueue(QueuedPod pod)
+    /// <summary>To the active ones, if nothing keeps it.</summary>
+    private void Enqueue(QueuedPod pod, string why)
     {
-        var gate = _gateOf(pod.Pod);
-        pod.IsGated = gate != ChangeKinds.None;
-        if (pod.IsGated)
-        {
-            pod.MayHelp = gate;
-            LayAside(pod);
-            return;
-        }
-        pod.State = QueueState.Active;
-        _active.Add(pod);
-        _available.Release();
+        pod.Gate = _gateOf(pod.Pod);
+        if (pod.Gate is null) MakeActive(pod, why);
+        else LayAside(pod, why);
     }
 
-    private void LayAside(QueuedPod pod)
+    private void MakeActive(QueuedPod pod, string why)
+    {
+        pod.State = QueueState.Active;
+        if (pod.FirstActiveAt == 0) pod.FirstActiveAt = _time.GetTimestamp();
+        _active.Add(pod);
+        _available.Release();
+        _metrics.Came(_metrics.Active, why);
+    }
+
+    private void LayAside(QueuedPod pod, string why)
     {
         pod.State = QueueState.Unschedulable;
         _unschedulable.Add(pod);
+        _metrics.Came(_metrics.Unschedulable, why);
     }
 
     /// <summary>To the active ones, or first to those that back off.</summary>
-    private void Requeue(QueuedPod pod)
+    private void Requeue(QueuedPod pod, string why)
     {
         if (pod.State == QueueState.Unschedulable) _unschedulable.Remove(pod);
-        if (pod.BackOffUntil == 0) pod.BackOffUntil = Aligned(pod.Since + Ticks(_backOff.After(pod.ErrorCount > 0 ? pod.ErrorCount : pod.RefusedCount)));
-        if (pod.IsGated || pod.BackOffUntil < Aligned(_time.GetTimestamp()) || _backOff.Max == TimeSpan.Zero)
+        var count = pod.ErrorCount > 0 ? pod.ErrorCount : pod.RefusedCount;
+        if (pod.BackOffUntil == 0) pod.BackOffUntil = Aligned(pod.Since + Ticks(_backOff.After(count)));
+        if (count == 0 || pod.BackOffUntil < Aligned(_time.GetTimestamp()) || _backOff.Max == TimeSpan.Zero)
         {
-            Enqueue(pod);
+            Enqueue(pod, why);
+            return;
+        }
+        // From there it may be taken at any time, so it is asked now what keeps it.
+        pod.Gate = _gateOf(pod.Pod);
+        if (pod.Gate is not null)
+        {
+            LayAside(pod, why);
             return;
         }
         pod.State = QueueState.BackingOff;
         SetOf(pod).Add(pod);
+        _metrics.Came(_metrics.BackOff, why);
         if (pod.ErrorCount == 0) _available.Release();
     }
 
@@ -299,6 +355,7 @@ internal sealed class SchedulingQueue : IDisposable
         known.Pod = now;
         known.Since = _time.GetTimestamp();
         known.BackOffUntil = 0;
+        known.WasForgotten = false;
         return known;
     }
 
@@ -331,11 +388,15 @@ internal sealed class SchedulingQueue : IDisposable
                 while (set.Min is { } due && due.BackOffUntil < now)
                 {
                     set.Remove(due);
-                    Enqueue(due);
+                    MakeActive(due, "BackoffComplete");
                 }
             }
             var before = now - Ticks(UnschedulableMax);
-            foreach (var left in _unschedulable.TakeWhile(p => p.Since < before).Where(p => !p.IsGated).ToList()) Requeue(left);
+            foreach (var left in _unschedulable.TakeWhile(p => p.Since < before).Where(IsRetried).ToList())
+            {
+                left.WasForgotten = true;
+                Requeue(left, "UnschedulableTimeout");
+            }
             SetTimer();
         }
     }
@@ -347,7 +408,7 @@ internal sealed class SchedulingQueue : IDisposable
         if (_failed.Min is { } failed) next = Math.Min(next, failed.BackOffUntil);
         foreach (var waiting in _unschedulable)
         {
-            if (waiting.IsGated) continue;
+            if (!IsRetried(waiting)) continue;
             next = Math.Min(next, waiting.Since + Ticks(UnschedulableMax));
             break;
         }

@@ -16,6 +16,7 @@ internal sealed class ClusterState
     public ImageSpread Images { get; } = new();
     public Nominations Nominations { get; } = new();
     public int NodeCount => _nodes.Count;
+    public int PodCount => _placed.Count;
 
     /// <summary>One node of each zone in turn, so that a search that ends early has seen all zones.</summary>
     public NodeInfo[] Nodes => _inTurn ??= InTurn();

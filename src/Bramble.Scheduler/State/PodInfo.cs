@@ -41,6 +41,7 @@ internal sealed class PodInfo
     public bool IsLeaving { get; }
     public int Priority => Pod.Spec.Priority ?? 0;
     public string NominatedNode => Pod.Status?.NominatedNodeName ?? "";
+    public string SchedulerName => string.IsNullOrEmpty(Pod.Spec.SchedulerName) ? "default-scheduler" : Pod.Spec.SchedulerName;
     public bool IsGated => Pod.Spec.SchedulingGates is { Count: > 0 };
 
     /// <summary>A Pod that has not started yet counts as the youngest.</summary>

@@ -116,29 +116,96 @@ public sealed class SchedulerConfigurationTests
     public static TheoryData<string, string> Wrong => new()
     {
         { "profiles: []\nextra: 1", "extra: unknown field; known here: apiVersion, kind, profiles, percentageOfNodesToScore, podInitialBackoffSeconds, podMaxBackoffSeconds, parallelism, leaderElection, clientConnection, enableProfiling, enableContentionProfiling, extenders, delayCacheUntilActive" },
-        { "extenders: [{urlPrefix: x}]", "extenders[0].urlPrefix: \"x\" must be a URL, as http://127.0.0.1:8888/scheduler" },
+        { "extenders: [{urlPrefix: x}]", "extenders[0].urlPrefix: Invalid value: \"x\": must be a URL, as http://127.0.0.1:8888/scheduler" },
         { "extenders: [{filterVerb: x}]", "extenders[0].urlPrefix: Required value" },
-        { "extenders: [{urlPrefix: 'http://x', prioritizeVerb: p}]", "extenders[0].weight: 0 must have a positive weight applied to it" },
-        { "extenders: [{urlPrefix: 'http://x', bindVerb: b}, {urlPrefix: 'http://y', bindVerb: b}]", "extenders: found 2 extenders implementing bind; only one extender can implement bind" },
-        { "extenders: [{urlPrefix: 'http://x', managedResources: [{name: cpu}]}]", "extenders[0].managedResources[0].name: \"cpu\" is an invalid extended resource name" },
+        { "extenders: [{urlPrefix: 'http://x', prioritizeVerb: p}]", "extenders[0].weight: Invalid value: 0: must have a positive weight applied to it" },
+        { "extenders: [{urlPrefix: 'http://x', bindVerb: b}, {urlPrefix: 'http://y', bindVerb: b}]", "extenders: Invalid value: \"found 2 extenders implementing bind\": only one extender can implement bind" },
+        { "extenders: [{urlPrefix: 'http://x', managedResources: [{name: cpu}]}]", "extenders[0].managedResources[0].name: Invalid value: \"cpu\": is an invalid extended resource name" },
         { "extenders: [{urlPrefix: 'http://x', managedResources: [{name: a/b}]}, {urlPrefix: 'http://y', managedResources: [{name: a/b}]}]",
-            "extenders[1].managedResources[0].name: \"a/b\" duplicate extender managed resource name" },
+            "extenders[1].managedResources[0].name: Invalid value: \"a/b\": duplicate extender managed resource name" },
         { "extenders: [{urlPrefix: 'http://x', tlsConfig: {caFile: /nowhere}}]", "extenders[0].tlsConfig.caFile: Could not find file '/nowhere'." },
-        { "extenders: [{urlPrefix: 'http://x', httpTimeout: soon}]", "extenders[0].httpTimeout: \"soon\" must be a duration, as 1m30s" },
-        { "percentageOfNodesToScore: 101", "percentageOfNodesToScore: 101 not in valid range [0-100]" },
-        { "podInitialBackoffSeconds: 20", "podMaxBackoffSeconds: 10 must be greater than or equal to PodInitialBackoffSeconds" },
+        { "extenders: [{urlPrefix: 'http://x', httpTimeout: soon}]", "extenders[0].httpTimeout: Invalid value: \"soon\": must be a duration, as 1m30s" },
+        { "percentageOfNodesToScore: 101", "percentageOfNodesToScore: Invalid value: 101: not in valid range [0-100]" },
+        { "podInitialBackoffSeconds: 20", "podMaxBackoffSeconds: Invalid value: 10: must be greater than or equal to PodInitialBackoffSeconds" },
+        { "parallelism: 0", "parallelism: Invalid value: 0: should be an integer value greater than zero" },
+        { "podInitialBackoffSeconds: 0", "podInitialBackoffSeconds: Invalid value: 0: must be greater than 0" },
+        { "profiles: [{percentageOfNodesToScore: -1}]", "profiles[0].percentageOfNodesToScore: Invalid value: -1: not in valid range [0-100]" },
+        { "profiles: [{pluginConfig: [{name: VolumeBinding}, {name: VolumeBinding}]}]", "profiles[0].pluginConfig[1]: Duplicate value: \"VolumeBinding\"" },
         { "profiles: [{schedulerName: a}, {}]", "profiles[1].schedulerName: Required value" },
-        { "profiles: [{schedulerName: a}, {schedulerName: a}]", "profiles[1].schedulerName: \"a\" is that of profiles[0] already" },
+        { "profiles: [{schedulerName: a}, {schedulerName: a}]", "profiles[1].schedulerName: Duplicate value: \"profiles[0].schedulerName\"" },
         { "profiles: [{plugins: {bind: {disabled: [{name: DefaultBinder}]}}}]", "profiles[0].plugins.bind: DefaultBinder is needed there; do not disable it" },
         { "profiles: [{plugins: {score: {enabled: [{name: NodePorts}]}}}]", "profiles[0].plugins.score.enabled: NodePorts does not extend score" },
         { "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: Worst}}}]}]",
-            "profiles[0].pluginConfig[0].args.scoringStrategy.type: \"Worst\" not one of LeastAllocated, MostAllocated, RequestedToCapacityRatio" },
-        { "profiles: [{pluginConfig: [{name: DynamicResources, args: {filterTimeout: -1s}}]}]", "profiles[0].pluginConfig[0].args.filterTimeout: \"-1s\" must be zero or positive" },
-        { "profiles: [{pluginConfig: [{name: DynamicResources, args: {bindingTimeout: 500ms}}]}]", "profiles[0].pluginConfig[0].args.bindingTimeout: \"500ms\" must be at least 1 second" },
-        { "profiles: [{pluginConfig: [{name: InterPodAffinity, args: {hardPodAffinityWeight: 101}}]}]", "profiles[0].pluginConfig[0].args.hardPodAffinityWeight: 101 not in valid range [0-100]" },
+            "profiles[0].pluginConfig[0].args.scoringStrategy.type: Unsupported value: \"Worst\": supported values: \"LeastAllocated\", \"MostAllocated\", \"RequestedToCapacityRatio\"" },
+        { "profiles: [{pluginConfig: [{name: DynamicResources, args: {filterTimeout: -1s}}]}]", "profiles[0].pluginConfig[0].args.filterTimeout: Invalid value: \"-1s\": must be zero or positive" },
+        { "profiles: [{pluginConfig: [{name: DynamicResources, args: {bindingTimeout: 500ms}}]}]", "profiles[0].pluginConfig[0].args.bindingTimeout: Invalid value: \"500ms\": must be at least 1 second" },
+        { "profiles: [{pluginConfig: [{name: InterPodAffinity, args: {hardPodAffinityWeight: 101}}]}]", "profiles[0].pluginConfig[0].args.hardPodAffinityWeight: Invalid value: 101: not in valid range [0, 100]" },
         { "profiles: [{pluginConfig: [{name: PodTopologySpread, args: {defaultConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: ScheduleAnyway}]}}]}]",
-            "profiles[0].pluginConfig[0].args.defaultingType: null must be List when .defaultConstraints are not empty" },
+            "profiles[0].pluginConfig[0].args.defaultingType: Invalid value: \"System\": when .defaultConstraints are not empty" },
     };
+
+    /// <summary>A plugin, what its arguments say, and what is wrong below them.</summary>
+    public static TheoryData<string, string, string> WrongArguments => new()
+    {
+        { "DefaultPreemption", "minCandidateNodesPercentage: -1", "minCandidateNodesPercentage: Invalid value: -1: not in valid range [0, 100]" },
+        { "DefaultPreemption", "minCandidateNodesPercentage: 900", "minCandidateNodesPercentage: Invalid value: 900: not in valid range [0, 100]" },
+        { "DefaultPreemption", "minCandidateNodesAbsolute: -1", "minCandidateNodesAbsolute: Invalid value: -1: not in valid range [0, inf)" },
+        { "DefaultPreemption", "minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 0", "minCandidateNodesPercentage: Invalid value: 0: cannot be zero at the same time as minCandidateNodesAbsolute" },
+        { "InterPodAffinity", "hardPodAffinityWeight: -1", "hardPodAffinityWeight: Invalid value: -1: not in valid range [0, 100]" },
+        { "NodeResourcesBalancedAllocation", "resources: [{name: cpu, weight: 2}]", "resources[0].weight: Invalid value: 2: must be 1" },
+        { "NodeResourcesBalancedAllocation", "resources: [{name: cpu}, {name: cpu}]", "resources[1].name: Duplicate value: \"cpu\"" },
+        { "NodeResourcesFit", "ignoredResources: [a/b/c]", "ignoredResources[0]: Invalid value: \"a/b/c\": a valid label key must consist of*" },
+        { "NodeResourcesFit", "ignoredResources: ['']", "ignoredResources[0]: Invalid value: \"\": name part must be non-empty; name part must consist of*" },
+        { "NodeResourcesFit", "ignoredResourceGroups: [a/b]", "ignoredResourceGroups[0]: Invalid value: \"a/b\": resource group name can't contain '/'" },
+        { "NodeResourcesFit", "ignoredResourceGroups: ['~a']", "ignoredResourceGroups[0]: Invalid value: \"~a\": name part must consist of*" },
+        { "NodeResourcesFit", "scoringStrategy: {resources: [{name: cpu, weight: 101}]}", "scoringStrategy.resources[0].weight: Invalid value: 101: resource weight of cpu not in valid range (0, 100]" },
+        { "NodeResourcesFit", "scoringStrategy: {resources: [{name: cpu, weight: -1}]}", "scoringStrategy.resources[0].weight: Invalid value: -1: resource weight of cpu not in valid range (0, 100]" },
+        { "NodeResourcesFit", "scoringStrategy: {type: RequestedToCapacityRatio}", "scoringStrategy.requestedToCapacityRatio: Required value: must be specified when type is RequestedToCapacityRatio" },
+        { "NodeResourcesFit", "scoringStrategy: {type: MostAllocated, requestedToCapacityRatio: {shape: []}}", "scoringStrategy.requestedToCapacityRatio: Forbidden: must be nil when type is not RequestedToCapacityRatio" },
+        { "NodeResourcesFit", "scoringStrategy: {type: RequestedToCapacityRatio, requestedToCapacityRatio: {shape: []}}",
+            "scoringStrategy.requestedToCapacityRatio.shape: Required value: at least one point must be specified" },
+        { "NodeResourcesFit", "scoringStrategy: {type: RequestedToCapacityRatio, requestedToCapacityRatio: {shape: [{utilization: 101, score: 1}]}}",
+            "scoringStrategy.requestedToCapacityRatio.shape[0].utilization: Invalid value: 101: not in valid range [0, 100]" },
+        { "NodeResourcesFit", "scoringStrategy: {type: RequestedToCapacityRatio, requestedToCapacityRatio: {shape: [{utilization: 1, score: 11}]}}",
+            "scoringStrategy.requestedToCapacityRatio.shape[0].score: Invalid value: 11: not in valid range [0, 10]" },
+        { "NodeResourcesFit", "scoringStrategy: {type: RequestedToCapacityRatio, requestedToCapacityRatio: {shape: [{utilization: 9, score: 1}, {utilization: 9, score: 2}]}}",
+            "scoringStrategy.requestedToCapacityRatio.shape[1].utilization: Invalid value: 9: values must be sorted in increasing order" },
+        { "PodTopologySpread", "defaultingType: Unknown", "defaultingType: Unsupported value: \"Unknown\": supported values: \"System\", \"List\"" },
+        { "PodTopologySpread", "defaultingType: List, defaultConstraints: [{topologyKey: z, whenUnsatisfiable: DoNotSchedule}]", "defaultConstraints[0].maxSkew: Invalid value: 0: not in valid range (0, inf)" },
+        { "PodTopologySpread", "defaultingType: List, defaultConstraints: [{maxSkew: 1, whenUnsatisfiable: DoNotSchedule}]", "defaultConstraints[0].topologyKey: Required value: can not be empty" },
+        { "PodTopologySpread", "defaultingType: List, defaultConstraints: [{maxSkew: 1, topologyKey: -z, whenUnsatisfiable: DoNotSchedule}]", "defaultConstraints[0].topologyKey: Invalid value: \"-z\": name part must consist of*" },
+        { "PodTopologySpread", "defaultingType: List, defaultConstraints: [{maxSkew: 1, topologyKey: z}]", "defaultConstraints[0].whenUnsatisfiable: Required value: can not be empty" },
+        { "PodTopologySpread", "defaultingType: List, defaultConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: Never}]",
+            "defaultConstraints[0].whenUnsatisfiable: Unsupported value: \"Never\": supported values: \"DoNotSchedule\", \"ScheduleAnyway\"" },
+        { "PodTopologySpread", "defaultingType: List, defaultConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: DoNotSchedule, labelSelector: {}}]",
+            "defaultConstraints[0].labelSelector: Forbidden: constraint must not define a selector, as they deduced for each pod" },
+        { "PodTopologySpread", "defaultingType: List, defaultConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: DoNotSchedule}, {maxSkew: 2, topologyKey: z, whenUnsatisfiable: DoNotSchedule}]",
+            "defaultConstraints[1]: Duplicate value: \"{z, DoNotSchedule}\"" },
+        { "VolumeBinding", "bindTimeoutSeconds: -1", "bindTimeoutSeconds: Invalid value: -1: invalid BindTimeoutSeconds, should not be a negative value" },
+        { "VolumeBinding", "shape: []", "shape: Invalid value: []: unexpected field `shape`, remove it or turn on the feature gate StorageCapacityScoring" },
+        { "NodeAffinity", Required("matchExpressions: [{key: a, operator: In}]"), RequiredPath + "matchExpressions[0].values: Invalid value: null: for 'in', 'notin' operators, values set can't be empty" },
+        { "NodeAffinity", Required("matchExpressions: [{key: a, operator: Exists, values: [b]}]"), RequiredPath + "matchExpressions[0].values: Invalid value: [\"b\"]: values set must be empty for exists and does not exist" },
+        { "NodeAffinity", Required("matchExpressions: [{key: a, operator: Gt, values: [b]}]"), RequiredPath + "matchExpressions[0].values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an integer" },
+        { "NodeAffinity", Required("matchExpressions: [{key: a, operator: Is}]"),
+            RequiredPath + "matchExpressions[0].operator: Unsupported value: \"Is\": supported values: \"In\", \"NotIn\", \"Exists\", \"DoesNotExist\", \"Gt\", \"Lt\"" },
+        { "NodeAffinity", Required("matchExpressions: [{key: '-', operator: Exists}]"), RequiredPath + "matchExpressions[0].key: Invalid value: \"-\": name part must consist of*" },
+        { "NodeAffinity", "addedAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchFields: [{key: metadata.name, operator: In, values: [a, b]}]}}]}",
+            "addedAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchFields[0].values: Invalid value: [\"a\",\"b\"]: must have one element" },
+    };
+
+    private const string RequiredPath = "addedAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].";
+
+    private static string Required(string term) => $"addedAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: {{nodeSelectorTerms: [{{{term}}}]}}}}";
+
+    [Theory]
+    [MemberData(nameof(WrongArguments))]
+    public void What_is_wrong_with_a_plugins_arguments_is_told_in_upstreams_words(string plugin, string arguments, string expected)
+    {
+        var told = Assert.Throws<InvalidDataException>(() => SchedulerConfiguration.Parse($"{Head}profiles: [{{pluginConfig: [{{name: {plugin}, args: {{{arguments}}}}}]}}]")).Message;
+        expected = "profiles[0].pluginConfig[0].args." + expected;
+        if (expected.EndsWith('*')) Assert.StartsWith(expected[..^1], told, StringComparison.Ordinal);
+        else Assert.Equal(expected, told);
+    }
 
     [Theory]
     [MemberData(nameof(Wrong))]

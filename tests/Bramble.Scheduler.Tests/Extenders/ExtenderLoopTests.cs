@@ -45,7 +45,7 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
         await EventuallyAsync(async () => Condition(await Pod("p"))?.Message
             == "0/1 nodes are available: 1 occupied. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.");
         answer = """{"NodeNames":["n1"]}""";
-        await _api.ChangeAsync(Resources.Nodes, new("", "n1"), n => n["metadata"]!["labels"] = new JsonObject { ["any"] = "thing" });
+        await _api.ChangeAsync(Resources.Nodes, new("", "n1"), n => n["metadata"]!["annotations"] = new JsonObject { ["any"] = "thing" });
         await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
     }
 
@@ -115,6 +115,19 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
         await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.Pods, new("d", "high"), default))!.Spec.NodeName == "n2");
         Assert.Null(await _api.FindAsync(Resources.Pods, new("d", "low-n2"), default));
         Assert.NotNull(await _api.FindAsync(Resources.Pods, new("d", "low-n1"), default));
+    }
+
+    [Fact]
+    public async Task When_it_cannot_say_whose_Pods_make_room_that_is_all_that_is_told()
+    {
+        await using var extender = await StandInExtender.StartAsync((_, _) => (500, ""));
+        await StartAsync($"{{urlPrefix: \"{extender.Url}\", preemptVerb: preempt, nodeCacheCapable: true}}", "n1");
+        await PodAsync("low", p => (p["spec"]!["nodeName"], p["spec"]!["priority"], p["spec"]!["containers"]![0]!["resources"]!["requests"]!["cpu"]) = ("n1", 1, "4"));
+        var pods = _informers!.For(Resources.Pods);
+        await EventuallyAsync(() => Task.FromResult(pods.List().Count() == 1));
+        await PodAsync("high", p => (p["spec"]!["priority"], p["spec"]!["containers"]![0]!["resources"]!["requests"]!["cpu"]) = (10, "4"));
+        await EventuallyAsync(async () => Condition(await Pod("high")) is { Reason: "Unschedulable" } condition
+            && condition.Message == $"0/1 nodes are available: 1 Insufficient cpu. preemption: failed preempt with extender at URL {extender.Url}/preempt, code 500");
     }
 
     private async Task StartAsync(string extender, params string[] nodes)

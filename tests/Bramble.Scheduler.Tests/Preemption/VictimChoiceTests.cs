@@ -1,6 +1,7 @@
 using Bramble.Scheduler.Cycle;
 using Bramble.Scheduler.Plugins;
 using Bramble.Scheduler.Preemption;
+using Bramble.Scheduler.Queue;
 using Bramble.Scheduler.State;
 using k8s.Models;
 
@@ -87,6 +88,37 @@ public sealed class VictimChoiceTests
         });
         var cluster = Some.Cluster(Some.Node("a", labels: []), Some.Node("b", labels: [])).On("a", going).On("b", Low("y", "4", 1));
         Assert.Equal(new PreemptionOutcome.NotEligible("preemption: not eligible due to a terminating pod on the nominated node."), Decide(Some.Pod("p", "4", priority: 100, nominated: "a"), cluster));
+    }
+
+    [Fact]
+    public void A_node_that_cannot_be_judged_matters_only_where_no_other_will_do()
+    {
+        Profile withFailing = Profile with { Filters = [.. Profile.Filters, new FailsWithout("x")] };
+        PreemptionOutcome With(params V1Node[] nodes)
+        {
+            var cluster = Some.Cluster(nodes);
+            foreach (var node in nodes) cluster.On(node.Metadata.Name, Low(node.Metadata.Name == "a" ? "x" : "y", "4", 1));
+            Assert.Null(new NodeSearch(new Random(1)).Find(withFailing, High("4"), cluster, out var filters, out var diagnosis));
+            return VictimChoice.Decide(High("4"), diagnosis, filters, cluster, () => [], new PreemptionArgs(), new Random(1));
+        }
+        Assert.Equal(new PreemptionOutcome.Failed("preemption: broken"), With(Some.Node("a", labels: [])));
+        Assert.Equal("b", Assert.IsType<PreemptionOutcome.Preempt>(With(Some.Node("a", labels: []), Some.Node("b", labels: []))).Victims.Node);
+    }
+
+    /// <summary>A rule that fails where a Pod has been taken away.</summary>
+    private sealed class FailsWithout(string name) : IFilterPlugin, INodeFilter
+    {
+        public string Name => "Fails";
+        public ChangeKinds MayHelp => ChangeKinds.None;
+
+        public Preparation Prepare(PodInfo pod, ClusterState cluster) => new(this);
+
+        public FilterResult Filter(NodeInfo node) => FilterResult.Fits;
+
+        public void Remove(PodInfo other, NodeInfo node)
+        {
+            if (other.Name.Name == name) throw new SchedulingException("broken");
+        }
     }
 
     private static PodInfo High(string cpu) => Some.Pod("p", cpu, priority: 100);
