@@ -196,12 +196,15 @@ internal sealed class Rollout(
             writes.Wrote(_name, sets, written);
             return written;
         }
-        catch (StatusException e) when (e.Status.Code >= 500)
+        catch (Exception e) when (e is HttpRequestException or IOException or StatusException { Status.Code: >= 500 })
         {
-            if (await context.Client.FindAsync(Resources.ReplicaSets, set, cancel) is { } now) writes.Wrote(_name, sets, now);
+            writes.Unsure(_name, sets, stop => StateOfAsync(set, stop));
             throw;
         }
     }
+
+    private async Task<Func<bool>> StateOfAsync(NamespacedName set, CancellationToken cancel) =>
+        await context.Client.FindAsync(Resources.ReplicaSets, set, cancel) is { } now ? () => sets.ResourceVersion >= now.ResourceVersion : () => true;
 
     /// <summary>A long name loses its end, never its hash.</summary>
     internal static string NameOfSet(string deployment, string hash)
