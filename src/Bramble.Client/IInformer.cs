@@ -57,6 +57,6 @@ public interface IInformers
     /// <summary>The same local copy without models: for what handles every resource alike.</summary>
     IInformer<KubeObject> ForObjects(ResourceId resource);
 
-    /// <summary>Ends the copy of a resource that is served no more (its definition went).</summary>
+    /// <summary>Ends the copy of a resource that is served no more (its definition went), unless somebody else hears of its changes: it may be served again.</summary>
     void Forget(ResourceId resource);
 }

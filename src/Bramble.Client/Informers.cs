@@ -40,7 +40,9 @@ public sealed class Informers(IKubeClient client, TimeProvider time, ILoggerFact
     {
         lock (_gate)
         {
-            if (!_informers.Remove((resource.Group, resource.Plural, All), out var known)) return;
+            var key = (resource.Group, resource.Plural, All);
+            if (!_informers.TryGetValue(key, out var known) || known.Informer.HasSubscribers) return;
+            _informers.Remove(key);
             _leaving.RemoveAll(task => task.IsCompleted);
             _leaving.Add(EndAsync(known.Running, known.Stop));
         }

@@ -20,6 +20,7 @@ internal sealed class ObjectInformer(ResourceId resource, ListQuery which, IKube
     private readonly List<Waiter> _waiters = [];
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _isSynced;
+    private int _subscribers;
     private long _resourceVersion;
 
     public ResourceId Resource => resource;
@@ -28,6 +29,8 @@ internal sealed class ObjectInformer(ResourceId resource, ListQuery which, IKube
     public Task Synced => _isSynced ??= IsSyncedAsync();
 
     public long ResourceVersion => Volatile.Read(ref _resourceVersion);
+
+    public bool HasSubscribers => Volatile.Read(ref _subscribers) > 0;
 
     public KubeObject? Find(NamespacedName name)
     {
@@ -67,6 +70,7 @@ internal sealed class ObjectInformer(ResourceId resource, ListQuery which, IKube
         {
             foreach (var known in List()) handler(new(known.Name, null, known));
             _handlers.Add(handler);
+            Volatile.Write(ref _subscribers, _handlers.Count);
         }
         return new Subscription(this, handler);
     }
@@ -232,7 +236,11 @@ internal sealed class ObjectInformer(ResourceId resource, ListQuery which, IKube
     {
         public void Dispose()
         {
-            lock (informer._telling) informer._handlers.Remove(handler);
+            lock (informer._telling)
+            {
+                informer._handlers.Remove(handler);
+                Volatile.Write(ref informer._subscribers, informer._handlers.Count);
+            }
         }
     }
 }

@@ -3,13 +3,10 @@ using Bramble.Api.Metrics;
 namespace Bramble.Client;
 
 /// <summary>Keys that want work. A key is in it once however often it is added, is never worked on twice at a time, and comes back when it was added while
-/// being worked on. Failures back off per key: 5 ms doubled up to 1000 s. No bound of its own: it never holds more than the distinct keys there are.
+/// being worked on. Failures back off per key: by default 5 ms doubled up to 1000 s. No bound of its own: it never holds more than the distinct keys there are.
 /// Thread-safe.</summary>
 public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
 {
-    private static readonly TimeSpan BackOffMin = TimeSpan.FromMilliseconds(5);
-    private static readonly TimeSpan BackOffMax = TimeSpan.FromSeconds(1000);
-
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private readonly LinkedList<TKey> _ready = [];
@@ -31,6 +28,9 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
         _time = time;
         _timer = time.CreateTimer(_ => AddDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
+
+    /// <summary>The first delay after a failure, and the longest. Set before the first use.</summary>
+    public (TimeSpan Min, TimeSpan Max) BackOff { get; set; } = (TimeSpan.FromMilliseconds(5), TimeSpan.FromSeconds(1000));
 
     /// <summary>Keys that wait to be taken.</summary>
     public int Count
@@ -74,7 +74,7 @@ public sealed class WorkQueue<TKey> : IDisposable where TKey : notnull
             _retries++;
             var failures = _failures.GetValueOrDefault(key);
             _failures[key] = failures + 1;
-            delay = failures > 40 ? BackOffMax : TimeSpan.FromTicks(Math.Min(BackOffMax.Ticks, BackOffMin.Ticks << Math.Min(failures, 30)));
+            delay = TimeSpan.FromTicks(Math.Min(BackOff.Max.Ticks, BackOff.Min.Ticks << Math.Min(failures, 30)));
         }
         AddAfter(key, delay);
         return delay;

@@ -69,6 +69,7 @@ internal static class BuiltInControllers
         new("service-cidrs-controller", "ipaddresses", c => new ServiceCidrController(c)) { EventSource = "service-cidr-controller" },
         // Upstream runs it in the API server, whose addresses they are.
         new("system:apiserver", "ipaddresses_repair", c => new AddressRepairController(c)) { EventSource = "ipallocator-repair-controller" },
+        new("system:apiserver", "nodeports_repair", c => new NodePortRepairController(c)) { IsSerial = true, EventSource = "portallocator-repair-controller" },
         new("certificate-controller", "certificate", c => new CertificateController(c, config.Signers)),
         new("token-cleaner", "token_cleaner", c => new TokenCleaner(c)),
         new("bootstrap-signer", "bootstrap_signer_queue", c => new ClusterInfoSigner(c)) { IsSerial = true },

@@ -21,6 +21,9 @@ public sealed record ControllersConfig(
     /// <summary>Ranges of Services: no node gets a block of them.</summary>
     public IReadOnlyList<IPNetwork> ServiceCidrs { get; init; } = [];
 
+    /// <summary>The ports that Services of type NodePort may have, first and last.</summary>
+    public (int First, int Last) NodePorts { get; init; } = (30000, 32767);
+
     /// <summary>A node whose heartbeat is older than this is unreachable.</summary>
     public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(50);
 

@@ -39,6 +39,18 @@ public sealed class WorkQueueTests
     }
 
     [Fact]
+    public void Failures_back_off_within_the_queues_own_bounds_until_one_goes_well()
+    {
+        using var queue = new WorkQueue<string>(_time) { BackOff = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)) };
+        Assert.Equal([1, 2, 4, 5, 5], Enumerable.Range(0, 5).Select(_ => queue.AddRateLimited("a").TotalSeconds));
+        queue.Forget("a");
+        Assert.Equal(1, queue.AddRateLimited("a").TotalSeconds);
+        using var usual = new WorkQueue<string>(_time);
+        Assert.Equal((5, 10), (usual.AddRateLimited("a").TotalMilliseconds, usual.AddRateLimited("a").TotalMilliseconds));
+        Assert.Equal(1000, Enumerable.Range(0, 100).Max(_ => usual.AddRateLimited("a").TotalSeconds));
+    }
+
+    [Fact]
     public async Task What_it_did_is_told_as_metrics()
     {
         using var queue = new WorkQueue<string>(_time);

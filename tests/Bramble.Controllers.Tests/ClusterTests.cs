@@ -115,6 +115,7 @@ public sealed class ClusterTests : IAsyncLifetime
         await EventuallyAsync(async () => await _api.FindAsync(Resources.ServiceAccounts, new NamespacedName("x", "default"), default) is not null
             && await _api.FindAsync(Resources.ConfigMaps, new NamespacedName("x", "kube-root-ca.crt"), default) is not null);
         await _api.CreateAsync(Resources.ConfigMaps, new NamespacedName("x", "held"), Parse("""{"metadata":{"name":"held","namespace":"x","finalizers":["example.com/hold"]}}"""), null, default);
+        _time.Offset = TimeSpan.FromSeconds(5);
         await _api.DeleteAsync(Resources.Namespaces, new NamespacedName("", "x"), new DeleteQuery(), default);
         await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.Namespaces, new NamespacedName("", "x"), default))?.Status?.Conditions?
             .Any(c => c.Type == "NamespaceContentRemaining" && c.Message == "Some resources are remaining: configmaps. has 1 resource instances") == true);

@@ -29,7 +29,7 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>How many were asked.</summary>
     public int Reviews => Volatile.Read(ref _reviews);
 
-    /// <summary>As a webhook: what it refuses, by verb (CREATE or DELETE); null: nothing.</summary>
+    /// <summary>As a webhook: what it refuses, by verb (CREATE, PATCH or DELETE); null: nothing.</summary>
     public Func<string, ResourceId, NamespacedName, StatusException?>? Refuses { get; set; }
 
     private int _names;
@@ -97,7 +97,7 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>The scale of a stored object; all else is asked of <see cref="Others"/>.</summary>
     public async ValueTask<JsonObject> GetAsync(string path, IReadOnlyList<KeyValuePair<string, string>> query, CancellationToken cancel)
     {
-        if (RoleCheckedClient.TargetOf(path) is not { Subresource: "scale" } target) return (Others ?? throw new InvalidOperationException(path))(path, query);
+        if (!path.EndsWith("/scale", StringComparison.Ordinal) || RoleCheckedClient.TargetOf(path) is not { Subresource: "scale" } target) return (Others ?? throw new InvalidOperationException(path))(path, query);
         var resource = new ResourceId(target.Group, "v1", target.Plural, "", target.Namespace.Length > 0);
         var name = new NamespacedName(target.Namespace, target.Name);
         var tree = (await FindAsync(resource, name, cancel) ?? throw StatusErrors.NotFound(resource.GroupResource, name.Name)).ToTree();
@@ -121,6 +121,7 @@ internal sealed class TestCluster : IKubeClient
         WriteAsync(resource, name, subresource, (string?)body["metadata"]!["resourceVersion"], _ => body.DeepClone().AsObject(), cancel);
 
     public ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel) =>
+        Refuses?.Invoke("PATCH", resource, name) is { } refusal ? ValueTask.FromException<KubeObject>(refusal) :
         WriteAsync(resource, name, subresource, (string?)patch.Body["metadata"]?["resourceVersion"], old =>
         {
             var change = patch.Body.DeepClone().AsObject();

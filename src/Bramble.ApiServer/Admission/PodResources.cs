@@ -16,14 +16,16 @@ internal static class PodResources
     }
 
     /// <param name="field"><c>requests</c> or <c>limits</c>.</param>
-    public static Dictionary<string, Quantity> OfPod(JsonObject? spec, string field, bool withOverhead = false)
+    /// <param name="status">While a resize is on its way the most of what is wanted, allocated and in force counts (KEP-1287); null: only what is wanted.</param>
+    public static Dictionary<string, Quantity> OfPod(JsonObject? spec, string field, bool withOverhead = false, JsonObject? status = null)
     {
         Dictionary<string, Quantity> sum = new(StringComparer.Ordinal), sidecars = new(StringComparer.Ordinal), init = new(StringComparer.Ordinal);
-        foreach (var (_, container) in spec.Items("containers")) Add(sum, Read(container.Object("resources"), field));
+        foreach (var (_, container) in spec.Items("containers")) Add(sum, Own(container, field, status));
         foreach (var (_, container) in spec.Items("initContainers"))
         {
-            var own = Read(container.Object("resources"), field);
-            if (container.Text("restartPolicy") == "Always")
+            var isSidecar = container.Text("restartPolicy") == "Always";
+            var own = Own(container, field, isSidecar ? status : null);
+            if (isSidecar)
             {
                 Add(sum, own);
                 Add(sidecars, own);
@@ -33,18 +35,38 @@ internal static class PodResources
             {
                 Add(own, sidecars);
             }
-            foreach (var (name, quantity) in own)
-                if (!init.TryGetValue(name, out var most) || quantity > most) init[name] = quantity;
+            Raise(init, own);
         }
-        foreach (var (name, quantity) in init)
-            if (!sum.TryGetValue(name, out var known) || quantity > known) sum[name] = quantity;
+        Raise(sum, init);
         // What is said for the whole pod wins (KEP-2837).
         foreach (var (name, quantity) in Read(spec.Object("resources"), field))
             if (IsForPods(name)) sum[name] = quantity;
         if (withOverhead)
             foreach (var (name, quantity) in Read(spec, "overhead"))
-                if (field == "requests" || sum.ContainsKey(name)) Add(sum, new(StringComparer.Ordinal) { [name] = quantity });
+                if (field == "requests" || sum.GetValueOrDefault(name).Sign > 0) Add(sum, new(StringComparer.Ordinal) { [name] = quantity });
         return sum;
+    }
+
+    private static Dictionary<string, Quantity> Own(JsonObject container, string field, JsonObject? status)
+    {
+        var wanted = Read(container.Object("resources"), field);
+        foreach (var list in (ReadOnlySpan<string>)["containerStatuses", "initContainerStatuses"])
+            foreach (var (_, told) in status.Items(list))
+            {
+                if (told.Text("name") != container.Text("name") || told.Object("resources") is not { } inForce) continue;
+                if (IsInfeasible(status)) wanted.Clear();
+                Raise(wanted, Read(inForce, field));
+                if (field == "requests") Raise(wanted, Read(told, "allocatedResources"));
+            }
+        return wanted;
+    }
+
+    /// <summary>The node can never give what is wanted.</summary>
+    private static bool IsInfeasible(JsonObject? status)
+    {
+        foreach (var (_, condition) in status.Items("conditions"))
+            if (condition.Text("type") == "PodResizePending") return condition.Text("reason") == "Infeasible";
+        return false;
     }
 
     /// <summary>What is said for the whole pod makes that of its containers free (KEP-2837).</summary>
@@ -60,5 +82,11 @@ internal static class PodResources
     public static void Add(Dictionary<string, Quantity> sum, Dictionary<string, Quantity> more)
     {
         foreach (var (name, quantity) in more) sum[name] = sum.TryGetValue(name, out var known) ? known + quantity : quantity;
+    }
+
+    private static void Raise(Dictionary<string, Quantity> most, Dictionary<string, Quantity> others)
+    {
+        foreach (var (name, quantity) in others)
+            if (!most.TryGetValue(name, out var known) || quantity > known) most[name] = quantity;
     }
 }

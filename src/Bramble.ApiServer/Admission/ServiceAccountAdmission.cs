@@ -13,7 +13,7 @@ internal sealed class ServiceAccountAdmission(TimeProvider time) : IAdmissionPlu
     private const string SuffixAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 
     /// <summary>A new namespace's default account is made by a controller a moment after the namespace: worth waiting for.</summary>
-    private static readonly TimeSpan DefaultAccountPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan DefaultAccountPause = TimeSpan.FromMilliseconds(200);
     private const int DefaultAccountAttempts = 10;
 
     public string Name => "ServiceAccount";

@@ -18,7 +18,9 @@ public sealed class AggregationLoop(ApiPipeline pipeline, Aggregator aggregator,
     private static readonly GroupResource Definitions = new("apiextensions.k8s.io", "customresourcedefinitions");
     private static readonly GroupResource[] Backends = [new("", "services"), new("discovery.k8s.io", "endpointslices")];
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(5);
+    private const int Attempts = 5;
 
     /// <summary>What was known when a service was last asked, and when to ask again if nothing changes.</summary>
     private sealed record Probed(string Inputs, DateTimeOffset Again, int Failures);
@@ -39,7 +41,7 @@ public sealed class AggregationLoop(ApiPipeline pipeline, Aggregator aggregator,
                 changes.AddRange(Backends.Select(resource => pipeline.Cache.Of(resource).Changed));
                 await Task.WhenAll(services.Select(service => CheckAsync(service, cancel)));
                 var wait = _probed.Values.Select(probed => probed.Again).DefaultIfEmpty(time.GetUtcNow() + Interval).Min() - time.GetUtcNow();
-                changes.Add(Task.Delay(wait > TimeSpan.FromSeconds(1) ? wait : TimeSpan.FromSeconds(1), time, cancel));
+                changes.Add(Task.Delay(wait > ShortestPause ? wait : ShortestPause, time, cancel));
             }
 
             await Task.WhenAny(changes).WaitAsync(cancel);
@@ -65,8 +67,8 @@ public sealed class AggregationLoop(ApiPipeline pipeline, Aggregator aggregator,
         if (last is not null && last.Inputs == inputs && time.GetUtcNow() < last.Again) return;
         var condition = Availability.Decide(remote, service, slices) ?? await ProbeAsync(remote, cancel);
         var failures = condition.IsTrue ? 0 : last?.Inputs == inputs ? last.Failures + 1 : 1;
-        // 2, 4, 8, 16, then every 30 s.
-        var again = failures is > 0 and < 5 ? TimeSpan.FromSeconds(1 << failures) : Interval;
+        // 0.25, 0.5, 1, 2, 4, 8, 16, then every 30 s: a server that has just started answers soon.
+        var again = failures is > 0 and < 8 ? TimeSpan.FromMilliseconds(125 << failures) : Interval;
         lock (_probed) _probed[remote.Name] = new Probed(inputs, time.GetUtcNow() + again, failures);
         await WriteAsync(remote, condition, cancel);
     }
@@ -98,38 +100,55 @@ public sealed class AggregationLoop(ApiPipeline pipeline, Aggregator aggregator,
         else AggregationLog.Unavailable(pipeline.Log, remote.Name, condition.Reason, condition.Message);
     }
 
-    /// <summary>Asks the server for its resources, up to three times: one endpoint of several may be ill.</summary>
+    /// <summary>Asks the server for its resources, several times at once: one endpoint of several may be ill. The first good answer counts.</summary>
     private async Task<AvailableCondition> ProbeAsync(RemoteService remote, CancellationToken cancel)
     {
-        var why = "";
-        for (var attempt = 0; attempt < 3; attempt++)
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        List<Task<Heard>> asking = [.. Enumerable.Range(0, Attempts).Select(_ => AskAsync(remote, enough.Token))];
+        Heard heard;
+        do
         {
-            if (ServiceResolver.Resolve(pipeline.Cache, remote) is not { } endpoint) return Availability.FailedDiscovery($"no endpoints available for service \"{remote.Service.Name}\"");
-            var path = $"/apis/{remote.Group}/{remote.Version}";
-            var url = $"https://{(endpoint.Host.Contains(':') ? $"[{endpoint.Host}]" : endpoint.Host)}:{endpoint.Port}{path}";
-            try
-            {
-                var (code, body) = await GetAsync(remote, endpoint, path, cancel);
-                if (code is < 200 or >= 300)
-                {
-                    why = $"failing or missing response from {url}: bad status from {url}: {code}";
-                    continue;
-                }
-
-                aggregator.Known.Learn(remote, new RemoteKnowledge(ResourcesIn(body), await OpenApiUrlAsync(remote, endpoint, cancel)));
-                return Availability.Passed;
-            }
-            catch (HttpRequestException e)
-            {
-                why = $"failing or missing response from {url}: Get \"{url}\": {RemoteConnections.Explain(e, endpoint)}";
-            }
-            catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
-            {
-                why = $"failing or missing response from {url}: Get \"{url}\": context deadline exceeded";
-            }
+            var answered = await Task.WhenAny(asking);
+            asking.Remove(answered);
+            heard = await answered;
         }
+        while (heard.Body is null && asking.Count > 0);
+        await enough.CancelAsync();
+        await Task.WhenAll(asking);
+        cancel.ThrowIfCancellationRequested();
+        if (heard.Body is not { } body) return Availability.FailedDiscovery(heard.Why);
+        aggregator.Known.Learn(remote, new RemoteKnowledge(ResourcesIn(body), await OpenApiUrlAsync(remote, heard.Endpoint, cancel)));
+        return Availability.Passed;
+    }
 
-        return Availability.FailedDiscovery(why);
+    /// <summary>What a server said to a question.</summary>
+    /// <param name="body">Null: nothing good; <paramref name="why"/> says so.</param>
+    private sealed class Heard((string Host, int Port) endpoint, byte[]? body, string why)
+    {
+        public (string Host, int Port) Endpoint => endpoint;
+        public byte[]? Body => body;
+        public string Why => why;
+    }
+
+    /// <param name="enough">Ends it, with no answer.</param>
+    private async Task<Heard> AskAsync(RemoteService remote, CancellationToken enough)
+    {
+        if (ServiceResolver.Resolve(pipeline.Cache, remote) is not { } endpoint) return new(default, null, $"no endpoints available for service \"{remote.Service.Name}\"");
+        var path = $"/apis/{remote.Group}/{remote.Version}";
+        var url = $"https://{(endpoint.Host.Contains(':') ? $"[{endpoint.Host}]" : endpoint.Host)}:{endpoint.Port}{path}";
+        try
+        {
+            var (code, body) = await GetAsync(remote, endpoint, path, enough);
+            return code is >= 200 and < 300 ? new(endpoint, body, "") : new(endpoint, null, $"failing or missing response from {url}: bad status from {url}: {code}");
+        }
+        catch (HttpRequestException e)
+        {
+            return new(endpoint, null, $"failing or missing response from {url}: Get \"{url}\": {RemoteConnections.Explain(e, endpoint)}");
+        }
+        catch (OperationCanceledException)
+        {
+            return new(endpoint, null, $"failing or missing response from {url}: Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
+        }
     }
 
     private Task<(int Code, byte[] Body)> GetAsync(RemoteService remote, (string Host, int Port) endpoint, string path, CancellationToken cancel) =>
@@ -169,10 +188,11 @@ public sealed class AggregationLoop(ApiPipeline pipeline, Aggregator aggregator,
 
     private async Task RegisterDefinitionsAsync(CancellationToken cancel)
     {
-        var (create, delete) = AutoRegistration.Decide(pipeline.Cache.List(Definitions).Select(obj => new Definition(obj)), pipeline.Cache.List(RemoteServiceIndex.ApiServices));
+        var (create, update, delete) = AutoRegistration.Decide(pipeline.Cache.List(Definitions).Select(obj => new Definition(obj)), pipeline.Cache.List(RemoteServiceIndex.ApiServices));
         try
         {
             foreach (var body in create) await client.CreateAsync(ApiServices, new NamespacedName("", body.ObjectName()), body, null, cancel);
+            foreach (var body in update) await client.UpdateAsync(ApiServices, new NamespacedName("", body.ObjectName()), body, null, cancel);
             foreach (var name in delete) await client.DeleteAsync(ApiServices, new NamespacedName("", name), new DeleteQuery(), cancel);
         }
         catch (StatusException e) when (e.Status.Code is 404 or 409)

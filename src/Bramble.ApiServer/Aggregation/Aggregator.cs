@@ -9,6 +9,7 @@ using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Proxying;
 using Bramble.ApiServer.Requests;
 using Bramble.Client;
+using Bramble.Client.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -36,6 +37,9 @@ public sealed class Aggregator(IResourceReader reader, Func<X509Certificate2> pr
 
     /// <summary>Who answers a request; null: this server.</summary>
     internal RemoteService? Find(RequestInfo info) => _index.Find(info);
+
+    /// <summary>Who answers for a group version; null: this server.</summary>
+    internal RemoteService? Find(string group, string version) => _index.Find(group, version);
 
     /// <summary>Passes the request on and the answer back. Authorized before.</summary>
     internal async Task ForwardAsync(HttpContext http, RemoteService remote, UserInfo user, CancellationToken cancel)
@@ -69,20 +73,47 @@ public sealed class Aggregator(IResourceReader reader, Func<X509Certificate2> pr
         }
     }
 
+    /// <summary>Another server as a part of this process asks it. Authorized before.</summary>
+    internal HttpKubeClient ClientOf(RemoteService remote, GroupResource resource, string name, UserInfo user) =>
+        new((message, completion, cancel) => SendAsync(remote, resource, name, user, message, completion, cancel));
+
     /// <summary>A question of a part of this process. Authorized before.</summary>
     /// <exception cref="StatusException">As a client of the API would have it.</exception>
     internal async Task<JsonObject> GetAsync(RemoteService remote, RequestInfo info, string target, UserInfo user, CancellationToken cancel)
     {
         var resource = new GroupResource(info.Group, info.Resource);
-        if (!remote.IsAvailable || ServiceResolver.Resolve(reader, remote) is not { } endpoint) throw ClientStatus.Unavailable("get", resource, info.Name);
+        using var message = new HttpRequestMessage(HttpMethod.Get, target);
+        using var answer = await SendAsync(remote, resource, info.Name, user, message, HttpCompletionOption.ResponseContentRead, cancel);
         try
         {
-            var (code, body) = await Connections.GetAsync(remote, endpoint, target, user, QuestionTimeout, cancel);
-            return code is >= 200 and < 300 && JsonNode.Parse(body) is JsonObject answer ? answer : throw ClientStatus.Answered(code, body, "get", resource, info.Name);
+            return JsonNode.Parse(await answer.Content.ReadAsByteArrayAsync(cancel)) as JsonObject ?? throw ClientStatus.Unavailable("get", resource, info.Name);
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
+        catch (JsonException)
         {
             throw ClientStatus.Unavailable("get", resource, info.Name);
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(
+        RemoteService remote, GroupResource resource, string name, UserInfo user, HttpRequestMessage message, HttpCompletionOption completion, CancellationToken cancel)
+    {
+        var verb = message.Method.Method.ToLowerInvariant();
+        if (!remote.IsAvailable || ServiceResolver.Resolve(reader, remote) is not { } endpoint) throw ClientStatus.Unavailable(verb, resource, name);
+        message.RequestUri = new Uri($"https://{remote.Host}:{remote.Port}{message.RequestUri!.OriginalString}");
+        SeparateLines.Add(message, RemoteUser.Headers(user));
+        message.Options.Set(RemoteConnections.Endpoint, endpoint);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        // A watch is read as it comes, without end; all else is answered soon or not at all.
+        if (completion == HttpCompletionOption.ResponseContentRead) limit.CancelAfter(QuestionTimeout);
+        try
+        {
+            var answer = await Connections.Of(remote).SendAsync(message, completion, limit.Token);
+            if (answer.IsSuccessStatusCode) return answer;
+            using (answer) throw ClientStatus.Answered((int)answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(limit.Token), verb, resource, name);
+        }
+        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
+        {
+            throw ClientStatus.Unavailable(verb, resource, name);
         }
     }
 

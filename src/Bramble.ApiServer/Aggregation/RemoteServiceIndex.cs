@@ -28,6 +28,9 @@ internal sealed class RemoteServiceIndex(IResourceReader reader)
         return services.GetValueOrDefault(info.IsResourceRequest ? (info.Group, info.Version) : GroupVersionOf(info.Path));
     }
 
+    /// <inheritdoc cref="Find(RequestInfo)"/>
+    public RemoteService? Find(string group, string version) => Current().ByGroupVersion.GetValueOrDefault((group, version));
+
     /// <summary><c>/apis/GROUP/VERSION</c> and its document below <c>/openapi/v3</c>.</summary>
     private static (string Group, string Version) GroupVersionOf(string path) => path.Trim('/').Split('/') switch
     {

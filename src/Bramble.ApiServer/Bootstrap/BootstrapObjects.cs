@@ -43,7 +43,7 @@ public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config,
         await EnsureLeaseAsync(cancel);
     }
 
-    /// <summary>Keeps the <c>kubernetes</c> Service, its endpoints and the identity lease as they must be, until cancelled.</summary>
+    /// <summary>Keeps the range of Services, the <c>kubernetes</c> Service, its endpoints and the identity lease as they must be, until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
         using var timer = new PeriodicTimer(UpkeepInterval, time);
@@ -52,6 +52,7 @@ public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config,
         {
             while (await timer.WaitForNextTickAsync(cancel))
             {
+                await EnsureServiceCidrAsync(cancel);
                 await EnsureKubernetesServiceAsync(cancel);
                 if (time.GetUtcNow() - renewed < LeaseRenewal) continue;
                 await EnsureLeaseAsync(cancel);
@@ -158,11 +159,20 @@ public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config,
         }
     }
 
-    private async Task EnsureServiceCidrAsync(CancellationToken cancel)
+    /// <summary>The range of Services is there, ready, and has its second family when the server was given one since.</summary>
+    internal async Task EnsureServiceCidrAsync(CancellationToken cancel)
     {
-        await CreateIfMissingAsync(BootstrapFacts.ServiceCidrs, KubernetesService.ServiceCidr(config), cancel);
-        if (await client.FindAsync(BootstrapFacts.ServiceCidrs, new("", KubernetesService.Name), cancel) is { } stored && stored.ToTree()["status"]?["conditions"] is not JsonArray { Count: > 0 })
-            await SetConditionsAsync(BootstrapFacts.ServiceCidrs, stored, KubernetesService.ServiceCidrReady(time.GetUtcNow()), cancel);
+        var expected = KubernetesService.ServiceCidr(config);
+        await ReconcileAsync(
+            BootstrapFacts.ServiceCidrs,
+            expected,
+            existing => (existing["spec"]?["cidrs"] is JsonArray { Count: 1 } one && expected["spec"]!["cidrs"] is JsonArray { Count: 2 } both && JsonNode.DeepEquals(one[0], both[0])
+                ? WithPart(existing, expected, "spec", "cidrs") : null, false),
+            cancel);
+        if (await client.FindAsync(BootstrapFacts.ServiceCidrs, new("", KubernetesService.Name), cancel) is not { } stored) return;
+        var tree = stored.ToTree();
+        if (tree["status"]?["conditions"] is JsonArray { Count: > 0 } || tree["metadata"]?["deletionTimestamp"] is not null || !JsonNode.DeepEquals(tree["spec"]?["cidrs"], expected["spec"]!["cidrs"])) return;
+        await SetConditionsAsync(BootstrapFacts.ServiceCidrs, stored, KubernetesService.ServiceCidrReady(time.GetUtcNow()), cancel);
     }
 
     private async Task EnsureKubernetesServiceAsync(CancellationToken cancel)

@@ -6,6 +6,8 @@ namespace Bramble.ApiServer.CustomResources;
 /// <summary>Which names of a definition are accepted, and its conditions (behaviour of apiextensions' naming and establishing controllers). Pure.</summary>
 internal static class DefinitionNaming
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     /// <summary>The status the definition should have; null: as it is.</summary>
     /// <param name="others">The other definitions.</param>
     public static JsonObject? Decide(Definition definition, IReadOnlyCollection<Definition> others, DateTimeOffset now)
@@ -15,9 +17,13 @@ internal static class DefinitionNaming
             SetCondition(status, "KubernetesAPIApprovalPolicyConformant", approval.Reason == DefinitionRules.ApprovedReason, approval.Reason, approval.Message, now);
         var conflict = Accept(definition, others, status);
         SetCondition(status, "NamesAccepted", conflict is null, conflict?.Reason ?? "NoConflicts", conflict?.Message ?? "no conflicts found", now);
-        // Once established it stays so: objects may exist.
+        // Once established it stays so: objects may exist. It is so one step after its names, when every server of the cluster can know them.
         if (!definition.IsEstablished)
-            SetCondition(status, "Established", conflict is null, conflict is null ? "InitialNamesAccepted" : "NotAccepted", conflict is null ? "the initial names have been accepted" : "not all names are accepted", now);
+        {
+            if (conflict is not null) SetCondition(status, "Established", false, "NotAccepted", "not all names are accepted", now);
+            else if (definition.ConditionIs("NamesAccepted")) SetCondition(status, "Established", true, "InitialNamesAccepted", "the initial names have been accepted", now);
+            else SetCondition(status, "Established", false, "Installing", "the initial names have been accepted", now);
+        }
         return JsonNode.DeepEquals(status, definition.Tree.Object("status")) ? null : status;
     }
 
@@ -60,19 +66,45 @@ internal static class DefinitionNaming
 
     private static string InUse(string name) => $"\"{name}\" is already in use";
 
+    /// <summary>Whether its objects were begun to be deleted.</summary>
+    public static bool IsEnding(Definition definition) => Find(definition.Tree.Object("status"), "Terminating").Text("reason") is "InstanceDeletionInProgress" or "InstanceDeletionCheck";
+
+    /// <summary>What a definition that waits for the end of its objects says of it: after a minute that they are still there.</summary>
+    /// <returns>The status, null: it says so already; and when it may say something else.</returns>
+    public static (JsonObject? Status, TimeSpan? Again) Remaining(Definition definition, DateTimeOffset now)
+    {
+        var known = Find(definition.Tree.Object("status"), "Terminating");
+        if (known.Text("reason") == "InstanceDeletionCheck") return (null, null);
+        var left = (KubernetesTime.Read(known.Text("lastTransitionTime")) ?? now) + Patience - now;
+        return left > TimeSpan.Zero
+            ? (null, left)
+            : (Terminating(definition, true, "InstanceDeletionCheck", "could not confirm zero CustomResources remaining: context deadline exceeded", now), null);
+    }
+
+    public static JsonObject Terminating(Definition definition, bool isTrue, string reason, string message, DateTimeOffset now)
+    {
+        var status = (JsonObject?)definition.Tree.Object("status")?.DeepClone() ?? [];
+        SetCondition(status, "Terminating", isTrue, reason, message, now);
+        return status;
+    }
+
     public static void SetCondition(JsonObject status, string type, bool isTrue, string reason, string message, DateTimeOffset now)
     {
         if (status.Array("conditions") is not { } conditions) status["conditions"] = conditions = [];
         var wanted = isTrue ? "True" : "False";
-        JsonObject? known = null;
-        foreach (var (_, condition) in status.Items("conditions"))
-            if (condition.Text("type") == type) known = condition;
-        if (known is null)
+        if (Find(status, type) is not { } known)
         {
             conditions.Add((JsonNode)new JsonObject { ["type"] = type, ["status"] = wanted, ["lastTransitionTime"] = KubernetesTime.Write(now), ["reason"] = reason, ["message"] = message });
             return;
         }
         if (known.Text("status") != wanted) known["lastTransitionTime"] = KubernetesTime.Write(now);
         (known["status"], known["reason"], known["message"]) = (wanted, reason, message);
+    }
+
+    private static JsonObject? Find(JsonObject? status, string type)
+    {
+        foreach (var (_, condition) in status.Items("conditions"))
+            if (condition.Text("type") == type) return condition;
+        return null;
     }
 }

@@ -20,19 +20,20 @@ public sealed class DefinitionPublisher(ApiPipeline pipeline, IKubeClient client
         while (true)
         {
             List<Task> changes = [cache.Changed];
-            var isDone = true;
+            TimeSpan? again = null;
             var all = cache.Current.Items.Range("").Select(obj => new Definition(obj)).ToList();
-            foreach (var definition in all)
+            for (var i = 0; i < all.Count; i++)
             {
+                var definition = all[i];
                 try
                 {
                     if (definition.IsBeingDeleted)
                     {
                         // Taken before the objects are counted, so that none goes unseen.
                         changes.Add(pipeline.Cache.Of(definition.Resource).Changed);
-                        await CleanUpAsync(definition, cancel);
+                        if (await CleanUpAsync(definition, cancel) is { } wait && (again is null || wait < again)) again = wait;
                     }
-                    else await AcceptAsync(definition, all, cancel);
+                    else await AcceptAsync(all, i, cancel);
                 }
                 catch (StatusException e) when (e.Status.Code is 404 or 409)
                 {
@@ -41,63 +42,65 @@ public sealed class DefinitionPublisher(ApiPipeline pipeline, IKubeClient client
                 catch (StatusException e)
                 {
                     CustomResourcesLog.DefinitionFailed(pipeline.Log, definition.Name, e.Message);
-                    isDone = false;
+                    again = RetryAfter;
                 }
             }
-            var changed = Task.WhenAny(changes);
-            if (isDone) await changed.WaitAsync(cancel);
-            else await Task.WhenAny(changed, Task.Delay(RetryAfter, time, cancel));
+            using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            changes.Add(Task.Delay(again ?? Timeout.InfiniteTimeSpan, time, timer.Token));
+            await Task.WhenAny(changes).WaitAsync(cancel);
+            await timer.CancelAsync();
             cancel.ThrowIfCancellationRequested();
         }
     }
 
-    private async Task AcceptAsync(Definition definition, List<Definition> all, CancellationToken cancel)
+    /// <param name="all">Gets what was written: of two that want one name in the same moment the second must know of the first.</param>
+    private async Task AcceptAsync(List<Definition> all, int index, CancellationToken cancel)
     {
-        if (DefinitionNaming.Decide(definition, all, time.GetUtcNow()) is { } status) await WriteStatusAsync(definition, status, cancel);
+        while (DefinitionNaming.Decide(all[index], all, time.GetUtcNow()) is { } status) all[index] = new Definition(await WriteStatusAsync(all[index], status, cancel));
     }
 
-    private Task WriteStatusAsync(Definition definition, JsonObject status, CancellationToken cancel)
+    private ValueTask<KubeObject> WriteStatusAsync(Definition definition, JsonObject status, CancellationToken cancel)
     {
         var tree = (JsonObject)definition.Tree.DeepClone();
         tree["status"] = status;
-        return client.UpdateAsync(Definitions, new NamespacedName("", definition.Name), tree, "status", cancel).AsTask();
+        return client.UpdateAsync(Definitions, new NamespacedName("", definition.Name), tree, "status", cancel);
     }
 
-    /// <summary>Deletes all objects; when none is left the definition may go.</summary>
-    private async Task CleanUpAsync(Definition definition, CancellationToken cancel)
+    /// <summary>Deletes all objects; when none is left the definition may go. Nobody can refuse, as nobody could the deletion of the definition.</summary>
+    /// <returns>When to look again if nothing changes.</returns>
+    private async Task<TimeSpan?> CleanUpAsync(Definition definition, CancellationToken cancel)
     {
-        if (!definition.HasFinalizer) return;
-        var inProgress = Terminating(definition, true, "InstanceDeletionInProgress", "CustomResource deletion is in progress");
-        if (!JsonNode.DeepEquals(inProgress, definition.Tree.Object("status")))
+        if (!definition.HasFinalizer) return null;
+        if (!DefinitionNaming.IsEnding(definition))
         {
             // It may take a while. The change brings it back.
-            await WriteStatusAsync(definition, inProgress, cancel);
-            return;
+            await WriteStatusAsync(definition, Terminating(definition, true, "InstanceDeletionInProgress", "CustomResource deletion is in progress"), cancel);
+            return null;
         }
         var objects = pipeline.Cache.Of(definition.Resource);
-        var version = definition.IsEstablished ? pipeline.Resources.VersionOf(definition.Resource) : null;
-        if (version is not null)
+        if (definition.IsEstablished)
+        {
             foreach (var obj in objects.Current.Items.Range(""))
+                if (!obj.ToTree().IsBeingDeleted()) await pipeline.DeleteUnaskedAsync(definition.Resource, obj.Name, cancel);
+            if (objects.Current.Items.Count > 0)
             {
-                if (obj.ToTree().IsBeingDeleted()) continue;
-                await client.DeleteAsync(new ResourceId(definition.Group, version, definition.Resource.Resource, definition.Names.Text("kind"), definition.IsNamespaced), obj.Name, new DeleteQuery(), cancel);
+                // Finalizers: the objects' change wakes us.
+                var (remaining, again) = DefinitionNaming.Remaining(definition, time.GetUtcNow());
+                if (remaining is not null) await WriteStatusAsync(definition, remaining, cancel);
+                return again;
             }
-        if (version is not null && objects.Current.Items.Count > 0) return; // finalizers: the objects' change wakes us
+        }
         var tree = (JsonObject)definition.Tree.DeepClone();
-        tree["status"] = version is null
-            ? Terminating(definition, false, "NeverEstablished", "resource was never established")
-            : Terminating(definition, false, "InstanceDeletionCompleted", "removed all instances");
+        tree["status"] = definition.IsEstablished
+            ? Terminating(definition, false, "InstanceDeletionCompleted", "removed all instances")
+            : Terminating(definition, false, "NeverEstablished", "resource was never established");
         var metadata = tree.Child("metadata");
         var left = metadata.Texts("finalizers").Where(f => f != Definition.Finalizer).ToList();
         if (left.Count == 0) metadata.Remove("finalizers");
         else metadata["finalizers"] = new JsonArray([.. left.Select(f => (JsonNode)f)]);
         await client.UpdateAsync(Definitions, new NamespacedName("", definition.Name), tree, "status", cancel);
+        return null;
     }
 
-    private JsonObject Terminating(Definition definition, bool isTrue, string reason, string message)
-    {
-        var status = (JsonObject?)definition.Tree.Object("status")?.DeepClone() ?? [];
-        DefinitionNaming.SetCondition(status, "Terminating", isTrue, reason, message, time.GetUtcNow());
-        return status;
-    }
+    private JsonObject Terminating(Definition definition, bool isTrue, string reason, string message) => DefinitionNaming.Terminating(definition, isTrue, reason, message, time.GetUtcNow());
 }

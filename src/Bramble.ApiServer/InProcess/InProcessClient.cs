@@ -8,10 +8,12 @@ using Bramble.ApiServer.Requests;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Client;
+using Bramble.Client.Http;
 
 namespace Bramble.ApiServer.InProcess;
 
-/// <summary>The API without HTTP, for the parts of this process: the same pipeline (authorization, admission, validation), objects shared with the watch cache.
+/// <summary>The API without HTTP, for the parts of this process: the same pipeline (authorization, admission, validation), objects shared with the watch cache;
+/// and by HTTPS what a server behind an APIService answers.
 /// One identity; <see cref="As"/> makes another. Thread-safe.</summary>
 public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string userAgent = "bramble") : IKubeClient
 {
@@ -22,6 +24,7 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
 
     public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel)
     {
+        if (Elsewhere(resource, name, "get") is { } other) return await other.FindAsync(resource, name, cancel);
         try
         {
             return (await SendAsync<ObjectAnswer>(resource, name, "get", "GET", null, null, null, "", cancel)).Object;
@@ -34,6 +37,7 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
 
     public async ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel)
     {
+        if (Elsewhere(resource, new(query.Namespace, ""), "list") is { } other) return await other.ListAsync(resource, query, cancel);
         var answer = await SendAsync<ListAnswer>(resource, new(query.Namespace, ""), "list", "GET", null, Parameters(query), null, "", cancel);
         var items = answer.Resource.IsConverted ? [.. answer.Items.Select(answer.Resource.ToServed)] : answer.Items;
         return new ObjectList(items, answer.Revision.ToString(CultureInfo.InvariantCulture), answer.Continue.Length > 0 ? answer.Continue : null);
@@ -41,6 +45,11 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
 
     public async IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, [EnumeratorCancellation] CancellationToken cancel)
     {
+        if (Elsewhere(resource, new(query.Namespace, ""), "watch") is { } other)
+        {
+            await foreach (var change in other.WatchAsync(resource, query, cancel)) yield return change;
+            yield break;
+        }
         var answer = await SendAsync<WatchAnswer>(resource, new(query.Namespace, ""), "watch", "GET", null, Parameters(query), null, "", cancel);
         await foreach (var step in answer.Stream.StepsAsync(cancel))
         {
@@ -56,14 +65,16 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
     {
         // The name of a main resource is in the body; in the path it would be another route.
         var path = subresource is null ? name with { Name = "" } : name;
+        if (Elsewhere(resource, path, "create", subresource) is { } other) return await other.CreateAsync(resource, name, body, subresource, cancel);
         return ObjectOf(await SendAsync<ObjectAnswer>(resource, path, "create", "POST", subresource, null, body.DeepClone(), "", cancel));
     }
 
     public async ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel) =>
-        ObjectOf(await SendAsync<ObjectAnswer>(resource, name, "update", "PUT", subresource, null, body.DeepClone(), "", cancel));
+        Elsewhere(resource, name, "update", subresource) is { } other ? await other.UpdateAsync(resource, name, body, subresource, cancel) : ObjectOf(await SendAsync<ObjectAnswer>(resource, name, "update", "PUT", subresource, null, body.DeepClone(), "", cancel));
 
     public async ValueTask<KubeObject> PatchAsync(ResourceId resource, NamespacedName name, Patch patch, string? subresource, CancellationToken cancel)
     {
+        if (Elsewhere(resource, name, "patch", subresource) is { } other) return await other.PatchAsync(resource, name, patch, subresource, cancel);
         var query = new List<KeyValuePair<string, string>>();
         if (patch.FieldManager is { } manager) query.Add(new("fieldManager", manager));
         if (patch.Force) query.Add(new("force", "true"));
@@ -99,6 +110,7 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
 
     public async ValueTask<bool> DeleteAsync(ResourceId resource, NamespacedName name, DeleteQuery query, CancellationToken cancel)
     {
+        if (Elsewhere(resource, name, "delete") is { } other) return await other.DeleteAsync(resource, name, query, cancel);
         var body = new JsonObject { ["kind"] = "DeleteOptions", ["apiVersion"] = "v1" };
         if (query.GracePeriodSeconds is { } grace) body["gracePeriodSeconds"] = grace;
         if (query.PropagationPolicy is { } policy) body["propagationPolicy"] = policy;
@@ -120,14 +132,30 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
         }
     }
 
+    /// <summary>The server behind an APIService whose resource it is; null: this one. Authorized here as well as there.</summary>
+    private HttpKubeClient? Elsewhere(ResourceId resource, NamespacedName name, string verb, string? subresource = null)
+    {
+        if (pipeline.Aggregator?.Find(resource.Group, resource.Version) is not { } remote) return null;
+        pipeline.Authorize(Request(resource, name, verb, subresource, null, null, ""));
+        return pipeline.Aggregator.ClientOf(remote, resource.GroupResource, name.Name, User);
+    }
+
     private async ValueTask<T> SendAsync<T>(
         ResourceId resource, NamespacedName name, string verb, string method, string? subresource,
         IReadOnlyCollection<KeyValuePair<string, string>>? query, JsonNode? body, string contentType, CancellationToken cancel) where T : ApiAnswer
     {
+        var request = Request(resource, name, verb, subresource, query, body, contentType);
+        pipeline.Authorize(request);
+        return (T)await pipeline.ExecuteAsync(pipeline.Route(request, method), request, cancel);
+    }
+
+    private ApiRequest Request(
+        ResourceId resource, NamespacedName name, string verb, string? subresource, IReadOnlyCollection<KeyValuePair<string, string>>? query, JsonNode? body, string contentType)
+    {
         var selector = query?.FirstOrDefault(parameter => parameter.Key == "fieldSelector").Value;
         var isNamespaces = resource is { Group: "", Plural: "namespaces" };
         var parts = name.Name.Length == 0 ? [resource.Plural] : subresource is null ? new[] { resource.Plural, name.Name } : [resource.Plural, name.Name, subresource];
-        var request = new ApiRequest
+        return new ApiRequest
         {
             Info = new RequestInfo(
                 true,
@@ -148,8 +176,6 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
             UserAgent = userAgent,
             Tree = body,
         };
-        pipeline.Authorize(request);
-        return (T)await pipeline.ExecuteAsync(pipeline.Route(request, method), request, cancel);
     }
 
     private static List<KeyValuePair<string, string>> Parameters(ListQuery query)

@@ -8,6 +8,7 @@ using Bramble.Api.Patching;
 using Bramble.Api.Schemas;
 using Bramble.ApiServer.Admission;
 using Bramble.ApiServer.Aggregation;
+using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Requests;
@@ -158,6 +159,15 @@ public sealed class ApiPipeline
         _updates.ChangeStoredAsync(context, change, cancel);
 
     internal ValueTask<DeleteResult> DeleteAsync(WriteContext context, DeleteOptions options, CancellationToken cancel) => _deletes.DeleteAsync(context, options, cancel);
+
+    /// <summary>Of the server itself; admission is not asked.</summary>
+    /// <exception cref="StatusException">It is not there.</exception>
+    internal ValueTask<DeleteResult> DeleteUnaskedAsync(GroupResource resource, NamespacedName name, CancellationToken cancel)
+    {
+        var request = new ApiRequest { Info = new RequestInfo(false, "", "delete"), User = UserInfo.Loopback };
+        var context = Context(Resources.Get(resource), name, "", request, new WriteOptions("DeleteOptions", false, "", FieldValidation.Ignore, null, []));
+        return _deletes.DeleteAsync(context with { SkipsAdmission = true }, new DeleteOptions(), cancel);
+    }
 
     internal ValueTask<WatchStream> WatchAsync(ServedResource resource, string ns, ListOptions options, TimeSpan timeout, CancellationToken cancel) =>
         _reads.WatchAsync(resource, ns, options, timeout, cancel);

@@ -49,10 +49,13 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
             }
             if (marked is null) CheckPreconditions(resource, live, options);
             var old = resource.ToWorking(live);
-            var request = context.Admission(AdmissionOperation.Delete, null, (JsonObject)old.DeepClone());
-            await admission.MutateAsync(request, cancel);
-            await admission.ValidateAsync(request, cancel);
-            context.Take(request);
+            if (!context.SkipsAdmission)
+            {
+                var request = context.Admission(AdmissionOperation.Delete, null, (JsonObject)old.DeepClone());
+                await admission.MutateAsync(request, cancel);
+                await admission.ValidateAsync(request, cancel);
+                context.Take(request);
+            }
             var obj = (JsonObject)old.DeepClone();
             var step = marked is not null ? Step.Remove : Decide(context, obj, options);
             switch (step)

@@ -15,6 +15,9 @@ internal sealed record WriteContext(ServedResource Resource, NamespacedName Name
     /// <summary>Null: chance decides.</summary>
     public Random? Seeded { get; init; }
 
+    /// <summary>The objects of a definition that goes: nobody can refuse that.</summary>
+    public bool SkipsAdmission { get; init; }
+
     public bool IsDryRun => Options.IsDryRun;
 
     /// <summary>The strategy's rules for the whole object count: also for a scale, which is another look at its parent.</summary>

@@ -25,12 +25,16 @@ public sealed record HttpKubeClientOptions(
 /// <summary>The Kubernetes API over HTTPS (HTTP/2 where the server speaks it). Thread-safe.</summary>
 public sealed class HttpKubeClient : IKubeClient, IDisposable
 {
-    private readonly HttpKubeClientOptions _options;
-    private readonly HttpClient _http;
+    private readonly Func<string?>? _token;
+    private readonly HttpClient? _http;
+    private readonly Func<HttpRequestMessage, HttpCompletionOption, CancellationToken, Task<HttpResponseMessage>> _send;
+
+    /// <summary>Over somebody else's connections, which know where and as whom: the requests have paths only.</summary>
+    public HttpKubeClient(Func<HttpRequestMessage, HttpCompletionOption, CancellationToken, Task<HttpResponseMessage>> send) => _send = send;
 
     public HttpKubeClient(HttpKubeClientOptions options)
     {
-        _options = options;
+        _token = options.Token;
         var ssl = new SslClientAuthenticationOptions();
         if (options.ClientCertificate is { } certificate) ssl.ClientCertificates = [certificate];
         if (options.TrustsAnyServer)
@@ -62,6 +66,7 @@ public sealed class HttpKubeClient : IKubeClient, IDisposable
         };
         _http.DefaultRequestHeaders.UserAgent.ParseAdd(options.UserAgent);
         _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        _send = _http.SendAsync;
     }
 
     public async ValueTask<KubeObject?> FindAsync(ResourceId resource, NamespacedName name, CancellationToken cancel)
@@ -147,7 +152,7 @@ public sealed class HttpKubeClient : IKubeClient, IDisposable
         }
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => _http?.Dispose();
 
     private async ValueTask<KubeObject> SendAsync(HttpMethod method, string path, JsonNode? body, string? contentType, CancellationToken cancel)
     {
@@ -159,13 +164,13 @@ public sealed class HttpKubeClient : IKubeClient, IDisposable
         HttpMethod method, string path, JsonNode? body, string? contentType, HttpCompletionOption completion, CancellationToken cancel)
     {
         using var request = new HttpRequestMessage(method, path);
-        if (_options.Token?.Invoke() is { } token) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (_token?.Invoke() is { } token) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         if (body is not null)
         {
             request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body.ToJsonString()));
             request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType!);
         }
-        var answer = await _http.SendAsync(request, completion, cancel);
+        var answer = await _send(request, completion, cancel);
         if (answer.IsSuccessStatusCode) return answer;
         using (answer) throw new StatusException(StatusParser.Parse((int)answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(cancel)));
     }

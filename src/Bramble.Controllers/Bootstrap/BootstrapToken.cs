@@ -14,7 +14,7 @@ internal sealed record BootstrapToken(string Id, string Secret)
     public static BootstrapToken? ForSigning(V1Secret secret, DateTimeOffset now)
     {
         if (secret.Type != Type || Text(secret, "usage-bootstrap-signing") != "true") return null;
-        if (Text(secret, "token-id") is not { Length: > 0 } id || secret.Metadata.Name != NamePrefix + id || Text(secret, "token-secret") is not { Length: > 0 } key) return null;
+        if (Text(secret, "token-id") is not { Length: 6 } id || !id.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) || secret.Metadata.Name != NamePrefix + id || Text(secret, "token-secret") is not { Length: > 0 } key) return null;
         return Left(secret, now) > TimeSpan.Zero ? new BootstrapToken(id, key) : null;
     }
 

@@ -30,17 +30,22 @@ internal static class CertificateSigning
         ["decipher only"] = X509KeyUsageFlags.DecipherOnly,
     };
 
-    private static readonly Dictionary<string, string> Purposes = new(StringComparer.Ordinal)
-    {
-        ["any"] = "2.5.29.37.0",
-        ["server auth"] = "1.3.6.1.5.5.7.3.1",
-        ["client auth"] = "1.3.6.1.5.5.7.3.2",
-        ["code signing"] = "1.3.6.1.5.5.7.3.3",
-        ["email protection"] = "1.3.6.1.5.5.7.3.4",
-        ["s/mime"] = "1.3.6.1.5.5.7.3.4",
-        ["timestamping"] = "1.3.6.1.5.5.7.3.8",
-        ["ocsp signing"] = "1.3.6.1.5.5.7.3.9",
-    };
+    /// <summary>In the order in which a certificate has them.</summary>
+    private static readonly (string[] Usages, string Oid)[] Purposes =
+    [
+        (["any"], "2.5.29.37.0"),
+        (["server auth"], "1.3.6.1.5.5.7.3.1"),
+        (["client auth"], "1.3.6.1.5.5.7.3.2"),
+        (["code signing"], "1.3.6.1.5.5.7.3.3"),
+        (["email protection", "s/mime"], "1.3.6.1.5.5.7.3.4"),
+        (["ipsec end system"], "1.3.6.1.5.5.7.3.5"),
+        (["ipsec tunnel"], "1.3.6.1.5.5.7.3.6"),
+        (["ipsec user"], "1.3.6.1.5.5.7.3.7"),
+        (["timestamping"], "1.3.6.1.5.5.7.3.8"),
+        (["ocsp signing"], "1.3.6.1.5.5.7.3.9"),
+        (["microsoft sgc"], "1.3.6.1.4.1.311.10.3.3"),
+        (["netscape sgc"], "2.16.840.1.113730.4.1"),
+    ];
 
     public static string Sign(CertificateRequest request, IReadOnlyCollection<string> usages, int? expirationSeconds, X509Certificate2 authority, DateTimeOffset now)
     {
@@ -54,15 +59,17 @@ internal static class CertificateSigning
 
         var alternativeNames = request.CertificateExtensions.Where(e => e.Oid?.Value == "2.5.29.17").ToList();
         request.CertificateExtensions.Clear();
-        foreach (var names in alternativeNames) request.CertificateExtensions.Add(names);
+        foreach (var extension in alternativeNames) request.CertificateExtensions.Add(extension);
         var keyUsage = usages.Aggregate(X509KeyUsageFlags.None, (flags, usage) => flags | KeyUsages.GetValueOrDefault(usage));
         if (keyUsage != X509KeyUsageFlags.None) request.CertificateExtensions.Add(new X509KeyUsageExtension(keyUsage, critical: true));
         var purposes = new OidCollection();
-        foreach (var usage in usages)
-            if (Purposes.TryGetValue(usage, out var oid)) purposes.Add(new Oid(oid));
+        foreach (var (names, oid) in Purposes)
+            if (names.Any(usages.Contains)) purposes.Add(new Oid(oid));
         if (purposes.Count > 0) request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(purposes, critical: false));
         request.CertificateExtensions.Add(X509BasicConstraintsExtension.CreateForEndEntity(critical: true));
-        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        // An authority that somebody else made may not name its key.
+        if (authority.Extensions.Any(e => e is X509SubjectKeyIdentifierExtension))
+            request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, includeKeyIdentifier: true, includeIssuerAndSerial: false));
 
         using X509SignatureGeneratorOwner key = new(authority);
         var certificate = request.Create(authority.SubjectName, key.Generator, notBefore, notAfter, RandomNumberGenerator.GetBytes(16));

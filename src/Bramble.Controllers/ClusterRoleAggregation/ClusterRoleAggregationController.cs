@@ -44,8 +44,9 @@ internal sealed class ClusterRoleAggregationController : IReconciler
             ["apiVersion"] = "rbac.authorization.k8s.io/v1",
             ["kind"] = "ClusterRole",
             ["metadata"] = new JsonObject { ["name"] = name.Name },
-            ["rules"] = rules,
         };
+        // Without any role to take from, the rules are nobody's here: what a user wrote stays.
+        if (rules.Count > 0) body["rules"] = rules;
         await _context.Client.PatchAsync(Resources.ClusterRoles, name, new Patch(PatchType.Apply, body, Manager, Force: true), null, cancel);
         return Requeue.Never;
     }

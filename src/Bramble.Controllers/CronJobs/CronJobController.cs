@@ -45,11 +45,11 @@ internal sealed class CronJobController : IReconciler
         var children = _jobs.ByIndex(ByOwner, found.Uid).ToList();
 
         await RemoveOldAsync(cron, name, children, active, cancel);
-        await NoteChildrenAsync(cron, name, children, active, status, cancel);
         var wait = Requeue.Never;
         StatusException? failure = null;
         try
         {
+            await NoteChildrenAsync(cron, name, children, active, status, cancel);
             if (!cron.IsBeingDeleted()) wait = await StartAsync(cron, found, tree, active, status, cancel);
         }
         catch (StatusException e)
@@ -69,11 +69,11 @@ internal sealed class CronJobController : IReconciler
     {
         if (change.Old is { Spec: var before } && change.New is { Spec: var now } && (before.Schedule != now.Schedule || before.TimeZone != now.TimeZone))
         {
-            var zone = TimeZoneInfo.Utc;
             try
             {
-                if (now.TimeZone is null || TimeZoneInfo.TryFindSystemTimeZoneById(now.TimeZone, out zone!))
-                    _context.Queue.AddAfter(change.Name, CronTimes.Wait(change.New, CronSchedule.Parse(now.Schedule, zone), _context.Time.GetUtcNow()));
+                // Of a zone that nobody knows it is said when the time comes.
+                var zone = now.TimeZone is { } known && TimeZoneInfo.TryFindSystemTimeZoneById(known, out var found) ? found : TimeZoneInfo.Utc;
+                _context.Queue.AddAfter(change.Name, CronTimes.Wait(change.New, CronSchedule.Parse(now.Schedule, zone), _context.Time.GetUtcNow()));
             }
             catch (FormatException)
             {
@@ -97,10 +97,9 @@ internal sealed class CronJobController : IReconciler
             if (isActive)
             {
                 Forget(active, job.Metadata.Uid);
-                var end = job.Status.Conditions.First(c => c is { Type: "Complete" or "Failed", Status: "True" }).Type;
-                _context.Events.Normal(About(cron), "SawCompletedJob", $"Saw completed job: {job.Metadata.Name}, condition: {end}");
+                _context.Events.Normal(About(cron), "SawCompletedJob", $"Saw completed job: {job.Metadata.Name}, condition: {EndOf(job)}");
             }
-            if (CronTimes.Utc(job.Status.CompletionTime) is { } completed
+            if (EndOf(job) == "Complete" && CronTimes.Utc(job.Status.CompletionTime) is { } completed
                 && ((string?)status["lastSuccessfulTime"] is not { } last || DateTimeOffset.Parse(last, CultureInfo.InvariantCulture) < completed))
                 status["lastSuccessfulTime"] = KubeTime.Seconds(completed);
         }
@@ -116,13 +115,17 @@ internal sealed class CronJobController : IReconciler
         }
     }
 
-    /// <summary>Finished Jobs beyond the history limits, the oldest first.</summary>
+    /// <summary>The condition that says that it is finished; null: it is not.</summary>
+    private static string? EndOf(V1Job job) => job.Status?.Conditions?.FirstOrDefault(c => c is { Type: "Complete" or "Failed", Status: "True" })?.Type;
+
+    /// <summary>Finished Jobs beyond the history limits, the oldest first. One that is going already counts and is told again: somebody who removes one by hand
+    /// keeps as many as the limit says, not one more.</summary>
     private async Task RemoveOldAsync(V1CronJob cron, NamespacedName name, List<V1Job> children, List<JsonObject> active, CancellationToken cancel)
     {
         foreach (var (end, limit) in ((string, int?)[])[("Complete", cron.Spec.SuccessfulJobsHistoryLimit), ("Failed", cron.Spec.FailedJobsHistoryLimit)])
         {
             if (limit is not { } most) continue;
-            var finished = children.Where(j => !j.IsBeingDeleted() && j.Status?.Conditions?.Any(c => c.Type == end && c.Status == "True") == true)
+            var finished = children.Where(j => EndOf(j) == end)
                 .OrderBy(j => j.Status.StartTime ?? DateTime.MaxValue).ThenBy(j => j.Metadata.Name, StringComparer.Ordinal).ToList();
             foreach (var job in finished.Take(Math.Max(0, finished.Count - most)))
             {
@@ -172,7 +175,7 @@ internal sealed class CronJobController : IReconciler
             _context.Events.Warning(About(cron), "TooManyMissedTimes", "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew");
         if (cron.Spec.StartingDeadlineSeconds is { } seconds && at.AddSeconds(seconds) < now)
         {
-            _context.Events.Warning(About(cron), "MissSchedule", $"Missed scheduled time to start a job: {at.UtcDateTime.ToString("ddd, dd MMM yyyy HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)}");
+            _context.Events.Warning(About(cron), "MissSchedule", $"Missed scheduled time to start a job: {at.UtcDateTime.ToString("ddd, dd MMM yyyy HH:mm:ss '+0000'", CultureInfo.InvariantCulture)}");
             return next;
         }
         var jobName = $"{found.Name.Name}-{(at.ToUnixTimeSeconds() / 60).ToString(CultureInfo.InvariantCulture)}";

@@ -105,7 +105,6 @@ internal sealed partial class CronSchedule
             if (bounds[0] is "*" or "?")
             {
                 (first, last) = (min, max);
-                isAny |= steps.Length == 1;
             }
             else
             {
@@ -113,6 +112,8 @@ internal sealed partial class CronSchedule
                 last = bounds.Length > 1 ? Number(bounds[1], words, min) : steps.Length > 1 ? max : first;
             }
             var step = steps.Length > 1 ? Number(steps[1], [], 0) : 1;
+            // A star with the step 1 is still any.
+            isAny |= bounds[0] is "*" or "?" && step == 1;
             if (first < min || last > max || first > last || step < 1) throw new FormatException($"{part} is outside {min}-{max}");
             for (var i = first; i <= last; i += step) bits |= 1UL << i;
         }

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.Client;
@@ -43,7 +42,15 @@ internal sealed class DaemonSetController : IReconciler
         _podControl = new PodControl(context, _pods, _writes);
         _revisionCopies = context.Watches(Resources.ControllerRevisions, change =>
         {
-            if ((change.New ?? change.Old!).ControllerRef() is { Kind: "DaemonSet" } owner) context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
+            var revision = change.New ?? change.Old!;
+            if (revision.ControllerRef() is { } owner)
+            {
+                if (owner.Kind == "DaemonSet") context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
+            }
+            else if (change.New is not null && revision.Metadata.Labels is { Count: > 0 } labels)
+            {
+                foreach (var set in _sets!.Selecting(change.Name.Namespace, labels)) context.Queue.Add(set);
+            }
         });
         _revisions = new Revisions(context, _revisionCopies, Revisions.PodLabel);
         _nodes = context.Watches(Resources.Nodes, NodeChanged);
@@ -67,6 +74,7 @@ internal sealed class DaemonSetController : IReconciler
         var claimed = await Claiming.ClaimAsync(
             _context.Client, owner, false, Resources.Pods, PodIndexes.OwnedOrOrphaned(_pods, name.Namespace, found.Uid), p => selector.Matches(p.Metadata.Labels),
             o => _writes.Wrote(name, _pods, o), cancel);
+        await RelabelAsync(name, history, claimed, cancel);
         var byNode = claimed.Where(p => !(p.IsFinished() && p.IsBeingDeleted())).Select(p => (Pod: p, Node: DaemonPlacement.TargetOf(p))).Where(p => p.Node is not null)
             .GroupBy(p => p.Node!).ToDictionary(g => g.Key, g => g.Select(p => p.Pod).ToList(), StringComparer.Ordinal);
         var placement = _nodes.List().OrderBy(n => n.Metadata.Name, StringComparer.Ordinal)
@@ -96,6 +104,30 @@ internal sealed class DaemonSetController : IReconciler
         return requeue.Or(wait);
     }
 
+    /// <summary>Of several revisions with the template of now the newest stays; Pods of the others are up to date, and get its label in place of being replaced.</summary>
+    private async Task RelabelAsync(NamespacedName name, RevisionHistory history, List<V1Pod> pods, CancellationToken cancel)
+    {
+        var hash = _revisions.HashOf(history.Update);
+        if (pods.TrueForAll(p => Revisions.HashOf(p) == hash)) return;
+        // One that was made just now is not in the copy; no other has its template then.
+        if (DataOf(history.Update) is not { } now) return;
+        foreach (var same in history.All[..^1].Where(r => JsonNode.DeepEquals(DataOf(r), now)))
+        {
+            for (var i = 0; i < pods.Count; i++)
+            {
+                if (Revisions.HashOf(pods[i]) != _revisions.HashOf(same)) continue;
+                var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pods[i].Metadata.Uid, ["labels"] = new JsonObject { [Revisions.PodLabel] = hash } } };
+                var written = await _context.Client.MergePatchAsync(Resources.Pods, pods[i].NamespacedName(), patch, null, cancel);
+                _writes.Wrote(name, _pods, written);
+                pods[i] = written.Model<V1Pod>();
+            }
+            await _context.Client.DeleteAsync(Resources.ControllerRevisions, same.NamespacedName(), new DeleteQuery(Uid: same.Metadata.Uid), cancel);
+            history.All.Remove(same);
+        }
+
+        JsonNode? DataOf(V1ControllerRevision revision) => _revisionCopies.FindObject(revision.NamespacedName())?.ToTree()["data"];
+    }
+
     private Requeue RemoveFailed(V1DaemonSet model, V1Pod pod, string node, DaemonChanges changes, Requeue requeue)
     {
         // A new template is a new try.
@@ -118,30 +150,20 @@ internal sealed class DaemonSetController : IReconciler
             DaemonPlacement.Pin(body["spec"]!.AsObject(), changes.Create[i]);
             return _podControl.CreateAsync(about, body, cancel);
         });
-        foreach (var pod in changes.Delete.Take(BurstMax))
-        {
-            try
-            {
-                await _podControl.DeleteAsync(about, pod, cancel);
-            }
-            catch (StatusException e)
-            {
-                failure ??= e;
-            }
-        }
-        return failure;
+        var notDeleted = await AllAtOnce.RunAsync(Math.Min(changes.Delete.Count, BurstMax), i => _podControl.DeleteAsync(about, changes.Delete[i], cancel));
+        return failure ?? notDeleted;
     }
 
     private static EventSubject About(V1DaemonSet set) => EventSubject.Of(Resources.DaemonSets, set);
 
     private void PodChanged(ObjectChange<V1Pod> change)
     {
-        if ((change.New ?? change.Old!).ControllerRef() is { } owner)
+        if (change.Old?.ControllerRef() is { Kind: "DaemonSet" } before) _context.Queue.Add(new NamespacedName(change.Name.Namespace, before.Name));
+        if (change.New?.ControllerRef() is { } owner)
         {
             if (owner.Kind == "DaemonSet") _context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
             return;
         }
-        if (change.Old?.ControllerRef() is { Kind: "DaemonSet" } before) _context.Queue.Add(new NamespacedName(change.Name.Namespace, before.Name));
         if (change.New is { Metadata.Labels: { Count: > 0 } labels })
             foreach (var set in _sets.Selecting(change.Name.Namespace, labels)) _context.Queue.Add(set);
     }

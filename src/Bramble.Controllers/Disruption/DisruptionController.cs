@@ -191,5 +191,9 @@ internal sealed class ExpectedScale(ControllerContext context)
         {
             return null;
         }
+        catch (StatusException e) when (!e.IsConflict)
+        {
+            throw new ScaleUnknownException(e.Message);
+        }
     }
 }

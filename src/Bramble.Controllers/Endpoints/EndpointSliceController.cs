@@ -22,12 +22,14 @@ internal sealed class EndpointSliceController : IReconciler
     private readonly SliceWriter _writer;
     private readonly WriteBarrier _writes = new();
     private readonly ChangeTimes _times = new();
-    private readonly ConcurrentDictionary<(NamespacedName Service, string Family), Dictionary<string, int>> _hints = new();
+    private readonly ConcurrentDictionary<NamespacedName, HintsGiven> _hints = new();
     private volatile IReadOnlyDictionary<string, double>? _shares;
 
     public EndpointSliceController(ControllerContext context)
     {
         _context = context;
+        // Much may have to be written for one key, and a node that a Pod waits for does not come in milliseconds.
+        context.Queue.BackOff = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1000));
         _watch = new ServiceWatch(context);
         _slices = context.Watches(Resources.EndpointSlices, change =>
         {
@@ -45,7 +47,7 @@ internal sealed class EndpointSliceController : IReconciler
         if (_watch.Services.Find(name) is not { } service)      // its slices are collected with it
         {
             _times.Forget(name);
-            foreach (var family in (ReadOnlySpan<string>)["IPv4", "IPv6"]) _hints.TryRemove((name, family), out _);
+            _hints.TryRemove(name, out _);
             return Requeue.Never;
         }
         if (service.Spec.Selector is not { Count: > 0 } || service.Spec.Type == "ExternalName") return Requeue.Never;
@@ -56,37 +58,39 @@ internal sealed class EndpointSliceController : IReconciler
         var pods = _watch.PodsOf(service);
         var changedAt = _times.Next(service, pods);
         var families = ServiceEndpoints.Families(service);
-        try
+        // What fails in one family does not keep the other from its endpoints.
+        var failures = new List<StatusException>();
+        foreach (var slice in existing.Where(s => !families.Contains(s.Family))) SetHints(name, slice.Family, null);
+        foreach (var family in families) await ReconcileAsync(service, family, pods, [.. existing.Where(s => s.Family == family)], changedAt, failures, cancel);
+        foreach (var slice in existing.Where(s => !families.Contains(s.Family)))
         {
-            string? skipped = null;
-            foreach (var family in families) skipped ??= await ReconcileAsync(service, family, pods, [.. existing.Where(s => s.Family == family)], changedAt, cancel);
-            foreach (var slice in existing.Where(s => !families.Contains(s.Family)))
+            try
             {
-                _hints.TryRemove((name, slice.Family), out _);
-                await _writer.DeleteAsync(name, slice, cancel);
+                await _writer.DeleteAsync(name, slice, $"error deleting {slice.Name} EndpointSlice for Service {name}", cancel);
             }
-            // The node may come yet: looked at again after a while.
-            if (skipped is not null) throw new StatusException(new Status(500, "", skipped));
+            catch (StatusException e)
+            {
+                failures.Add(e);
+            }
         }
-        catch (StatusException e)
-        {
-            _context.Events.Warning(About(service), "FailedToUpdateEndpointSlices", $"Error updating Endpoint Slices for Service {name}: {e.Message}");
-            throw;
-        }
-        return Requeue.Never;
+        if (failures.Count == 0) return Requeue.Never;
+        var messages = failures.Select(f => f.Message).Distinct(StringComparer.Ordinal).ToList();
+        var message = messages.Count == 1 ? messages[0] : $"[{string.Join(", ", messages)}]";
+        _context.Events.Warning(About(service), "FailedToUpdateEndpointSlices", $"Error updating Endpoint Slices for Service {name}: {message}");
+        throw new StatusException(failures[0].Status with { Message = message });
     }
 
-    /// <returns>Which Pod was left out for lack of its node; null: none.</returns>
-    private async Task<string?> ReconcileAsync(V1Service service, string family, List<V1Pod> pods, List<SliceTree> existing, DateTimeOffset? changedAt, CancellationToken cancel)
+    private async Task ReconcileAsync(
+        V1Service service, string family, List<V1Pod> pods, List<SliceTree> existing, DateTimeOffset? changedAt, List<StatusException> failures, CancellationToken cancel)
     {
         var name = service.NamespacedName();
-        string? skipped = null;
         var desired = new List<(IReadOnlyList<ServedPort>, JsonObject?)>();
         foreach (var endpoint in ServiceEndpoints.Of(service, pods, family, _watch.ZoneOf))
         {
             if (_watch.IsNodeMissing(endpoint.Pod) && service.Spec.PublishNotReadyAddresses != true)
             {
-                skipped ??= $"skipping Pod {endpoint.Pod.Metadata.Name} for Service {name}: Node {endpoint.Pod.Spec.NodeName} Not Found";
+                // The node may come yet: looked at again after a while.
+                failures.Add(new StatusException(new Status(500, "", $"skipping Pod {endpoint.Pod.Metadata.Name} for Service {name}: Node {endpoint.Pod.Spec.NodeName} Not Found")));
                 desired.Add((endpoint.Ports, null));
                 continue;
             }
@@ -104,35 +108,37 @@ internal sealed class EndpointSliceController : IReconciler
             slice => LabelsDiffer(slice, service) ? Labels(service) : null);
         var events = Hint(service, family, changes, changes.Unchanged(existing));
         changes.Recycle(s => s.IsOwnedBy(service.Metadata.Uid));
-        await _writer.WriteAsync(name, "Service", changes, !service.IsBeingDeleted(), slice => ChangeTimes.Write(slice.Metadata, changedAt), cancel);
+        try
+        {
+            await _writer.WriteAsync(name, "Service", changes, !service.IsBeingDeleted(), slice => ChangeTimes.Write(slice.Metadata, changedAt), cancel);
+        }
+        catch (StatusException e)
+        {
+            failures.Add(e);
+        }
         foreach (var (isNormal, reason, message) in events)
         {
             if (isNormal) _context.Events.Normal(About(service), reason, message);
             else _context.Events.Warning(About(service), reason, message);
         }
-        return skipped;
     }
 
     private List<(bool IsNormal, string Reason, string Message)> Hint(V1Service service, string family, SliceChanges changes, List<SliceTree> unchanged)
     {
-        var key = (service.NamespacedName(), family);
+        var name = service.NamespacedName();
+        // Told once for a Service, not for each family.
+        var wereTold = _hints.TryGetValue(name, out var given) && given.AreTold;
         var events = new List<(bool, string, string)>();
         if (TopologyHints.IsAsked(service))
         {
             var (byZone, why) = TopologyHints.Assign(changes, unchanged, _shares);
-            if (byZone is null)
-            {
-                _hints.TryRemove(key, out _);
-                Say(false, "TopologyAwareHintsDisabled", why!);
-            }
-            else
-            {
-                if (!_hints.ContainsKey(key)) Say(true, "TopologyAwareHintsEnabled", TopologyHints.Enabled);
-                _hints[key] = byZone;
-            }
+            if (byZone is null) Say(false, "TopologyAwareHintsDisabled", why!);
+            else if (!wereTold) Say(true, "TopologyAwareHintsEnabled", TopologyHints.Enabled);
+            SetHints(name, family, byZone);
             return events;
         }
-        if (_hints.TryRemove(key, out _)) Say(false, "TopologyAwareHintsDisabled", TopologyHints.Disabled);
+        if (wereTold) Say(false, "TopologyAwareHintsDisabled", TopologyHints.Disabled);
+        SetHints(name, family, null);
         if (TrafficHints.IsAsked(service)) TrafficHints.Apply(changes, unchanged, service.Spec.TrafficDistribution == "PreferSameNode");
         else TopologyHints.Remove(changes, unchanged);
         return events;
@@ -145,8 +151,20 @@ internal sealed class EndpointSliceController : IReconciler
     {
         if (change.Old is { } old && change.New is { } now && IsReady(old) == IsReady(now) && Zone(old) == Zone(now)) return;
         _shares = ZoneShares.Of(_watch.Nodes);
-        foreach (var (key, byZone) in _hints)
-            if (TopologyHints.IsOverloaded(byZone, _shares)) _context.Queue.Add(key.Service);
+        foreach (var (service, given) in _hints)
+            if (given.ByFamily.Values.Any(byZone => TopologyHints.IsOverloaded(byZone, _shares))) _context.Queue.Add(service);
+    }
+
+    /// <param name="byZone">Null: none are given any more.</param>
+    private void SetHints(NamespacedName service, string family, Dictionary<string, int>? byZone)
+    {
+        _hints.TryGetValue(service, out var given);
+        if (given is null && byZone is null) return;
+        var byFamily = given is null ? [] : new Dictionary<string, Dictionary<string, int>>(given.ByFamily);
+        if (byZone is null) byFamily.Remove(family);
+        else byFamily[family] = byZone;
+        if (byFamily.Count == 0) _hints.TryRemove(service, out _);
+        else _hints[service] = new HintsGiven(byFamily, areTold: byZone is not null);
     }
 
     private static bool IsReady(V1Node node) => node.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.Status == "True";
@@ -171,6 +189,15 @@ internal sealed class EndpointSliceController : IReconciler
     {
         var own = (slice.Labels ?? []).Where(l => !IsReserved(l.Key)).Select(l => (l.Key, (string?)l.Value)).ToHashSet();
         return !own.SetEquals((service.Metadata.Labels ?? new Dictionary<string, string>()).Where(l => !IsReserved(l.Key)).Select(l => (l.Key, (string?)l.Value)));
+    }
+
+    /// <summary>A Service's endpoints in each zone, of each family. Never changed: read while nodes change.</summary>
+    private sealed class HintsGiven(Dictionary<string, Dictionary<string, int>> byFamily, bool areTold)
+    {
+        public Dictionary<string, Dictionary<string, int>> ByFamily { get; } = byFamily;
+
+        /// <summary>The event that they are on is out, and none since that they are off.</summary>
+        public bool AreTold { get; } = areTold;
     }
 
     private static EventSubject About(V1Service service) => EventSubject.Of(Resources.Services, service);

@@ -26,15 +26,14 @@ internal sealed class EndpointSliceMirroringController : IReconciler
     public EndpointSliceMirroringController(ControllerContext context)
     {
         _context = context;
+        context.Queue.BackOff = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(100));
         _endpoints = context.Watches(Resources.Endpoints, change =>
         {
             if (Mirroring.IsWanted(change.Old) || Mirroring.IsWanted(change.New)) context.Queue.Add(change.Name);
         });
         _services = context.Watches(Resources.Services, change =>
         {
-            var before = change.Old is not null && change.Old.Spec.Selector is null;
-            var now = change.New is not null && change.New.Spec.Selector is null;
-            if (before != now) context.Queue.Add(change.Name);
+            if (HasNoSelector(change.Old) != HasNoSelector(change.New)) context.Queue.Add(change.Name);
         });
         _slices = context.Watches(Resources.EndpointSlices, change =>
         {
@@ -52,9 +51,9 @@ internal sealed class EndpointSliceMirroringController : IReconciler
             .OrderBy(s => s.Metadata.CreationTimestamp).ThenBy(s => s.Metadata.Name, StringComparer.Ordinal)
             .Select(s => _slices.FindObject(s.NamespacedName())).OfType<KubeObject>().Select(o => new SliceTree(o.ToTree())).ToList();
         var found = _endpoints.FindObject(name);
-        if (found is null || !Mirroring.IsWanted(found.Model<V1Endpoints>()) || _services.Find(name) is not { Spec.Selector: null })
+        if (found is null || !Mirroring.IsWanted(found.Model<V1Endpoints>()) || !HasNoSelector(_services.Find(name)))
         {
-            foreach (var slice in existing) await _writer.DeleteAsync(name, slice, cancel);
+            foreach (var slice in existing) await _writer.DeleteAsync(name, slice, $"failed to delete {slice.Name} EndpointSlice for Endpoints {name}", cancel);
             return Requeue.Never;
         }
         var tree = found.ToTree();
@@ -68,6 +67,9 @@ internal sealed class EndpointSliceMirroringController : IReconciler
         await _writer.WriteAsync(name, "Endpoints", mirror.Changes, tree["metadata"]!["deletionTimestamp"] is null, _ => { }, cancel);
         return Requeue.Never;
     }
+
+    /// <summary>An empty selector is none.</summary>
+    private static bool HasNoSelector(V1Service? service) => service is not null && service.Spec.Selector is not { Count: > 0 };
 
     private static NamespacedName? EndpointsOf(V1EndpointSlice slice) =>
         slice.Metadata.Labels is { } labels && labels.TryGetValue(SliceTree.ManagedByLabel, out var manager) && manager == ManagedBy
@@ -131,7 +133,7 @@ internal static class Mirroring
             if (Annotations(endpoints) is { Count: > 0 } annotations) slice.Metadata["annotations"] = annotations;
             slice.Endpoints = [.. wanted.Values];
             if (slices.Count == 0) changes.Create.Add(slice);
-            else if (!IsSame(slices[0], slice, owner)) changes.Update.Add(Replaced(slices[0], slice));
+            else if (!IsSame(slices[0], slice, owner)) changes.Update.Add(slice.InPlaceOf(slices[0]));
         }
         foreach (var gone in known.Values) changes.Delete.AddRange(gone);
         return new Mirror(changes, invalid, skipped);
@@ -145,13 +147,6 @@ internal static class Mirroring
             && JsonNode.DeepEquals(known.Labels, wanted.Labels) && JsonNode.DeepEquals(known.Metadata["annotations"] ?? new JsonObject(), wanted.Metadata["annotations"] ?? new JsonObject())
             // Endpoints that were made anew under the same name are another owner.
             && !(known.Metadata["ownerReferences"] as JsonArray ?? []).Any(o => (string?)o?["kind"] == "Endpoints" && (string?)o["name"] == owner.Name.Name && (string?)o["uid"] != owner.Uid);
-    }
-
-    private static SliceTree Replaced(SliceTree known, SliceTree wanted)
-    {
-        var replaced = wanted.InPlaceOf(known);
-        replaced.Metadata["annotations"] = wanted.Metadata["annotations"]?.DeepClone();
-        return replaced;
     }
 
     private static JsonObject EndpointOf(SubsetAddress address, IPAddress ip)

@@ -59,6 +59,7 @@ internal sealed class SliceTree(JsonObject tree)
         var copy = gone.Copy();
         copy.Metadata["labels"] = Labels?.DeepClone();
         copy.Metadata["ownerReferences"] = Metadata["ownerReferences"]?.DeepClone();
+        copy.Metadata.Remove("annotations");
         if (Metadata["annotations"] is { } annotations) copy.Metadata["annotations"] = annotations.DeepClone();
         copy.Tree["endpoints"] = Tree["endpoints"]?.DeepClone();
         copy.Tree["ports"] = Tree["ports"]?.DeepClone();

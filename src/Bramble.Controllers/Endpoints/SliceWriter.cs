@@ -42,12 +42,20 @@ internal sealed class SliceWriter(ControllerContext context, IInformer<V1Endpoin
                 throw Told($"failed to update {slice.Name} EndpointSlice for {what} {key}", e);
             }
         }
-        foreach (var slice in changes.Delete) await DeleteAsync(key, slice, cancel);
+        foreach (var slice in changes.Delete) await DeleteAsync(key, slice, $"failed to delete {slice.Name} EndpointSlice for {what} {key}", cancel);
     }
 
-    public async Task DeleteAsync(NamespacedName key, SliceTree slice, CancellationToken cancel)
+    /// <param name="failed">What is told before the API's own words.</param>
+    public async Task DeleteAsync(NamespacedName key, SliceTree slice, string failed, CancellationToken cancel)
     {
-        await context.Client.DeleteAsync(Resources.EndpointSlices, slice.FullName, new DeleteQuery(Uid: slice.Uid), cancel);
+        try
+        {
+            await context.Client.DeleteAsync(Resources.EndpointSlices, slice.FullName, new DeleteQuery(Uid: slice.Uid), cancel);
+        }
+        catch (StatusException e)
+        {
+            throw Told(failed, e);
+        }
         writes.Deleted(key, slices, slice.FullName, slice.Uid);
     }
 

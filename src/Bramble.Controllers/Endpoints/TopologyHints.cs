@@ -102,7 +102,7 @@ internal static class TopologyHints
         if (byZone.Count == 0) return false;
         if (shares is null) return true;
         var total = byZone.Values.Sum();
-        return shares.Any(s => byZone.GetValueOrDefault(s.Key) < (int)Math.Ceiling(total * s.Value / (1 + OverloadMax)));
+        return shares.Any(s => byZone.GetValueOrDefault(s.Key) < (int)Math.Ceiling(total * s.Value * (1 / (1 + OverloadMax))));
     }
 
     private readonly record struct Allocation(int Minimum, int Maximum, double Desired);

@@ -21,7 +21,7 @@ internal sealed class EphemeralVolumeController : IReconciler
         _context = context;
         _pods = context.Watches(Resources.Pods, change =>
         {
-            if (change.Old is null && change.New is { } pod && HasEphemeral(pod)) context.Queue.Add(change.Name);
+            if (change.New is { } pod && change.Old?.Metadata.Uid != pod.Metadata.Uid && HasEphemeral(pod)) context.Queue.Add(change.Name);
         });
         _claims = context.Watches(Resources.PersistentVolumeClaims, change =>
         {

@@ -9,12 +9,16 @@ using Bramble.Controllers.Hosting;
 
 namespace Bramble.Controllers.GarbageCollection;
 
-/// <summary>Removes objects whose owners are gone, and carries out foreground and orphaning deletions. Keys are uids.</summary>
+/// <summary>Removes objects whose owners are gone, and carries out foreground and orphaning deletions. Keys are uids; those in the namespace
+/// <see cref="ApiServices"/>, where no object is, are names of APIServices whose server is to be asked for its resources.</summary>
 internal sealed class GarbageCollector : IReconciler
 {
+    private const string ApiServices = "/apiservices";
+
     private readonly ControllerContext _context;
     private readonly OwnershipGraph _graph = new();
-    private readonly CustomResources _custom;
+    private readonly FoundResources _found;
+    private readonly IInformer<KubeObject> _apiServices;
 
     /// <summary>Objects with an owner of a kind that is not served.</summary>
     private readonly ConcurrentDictionary<string, bool> _unknownOwners = new(StringComparer.Ordinal);
@@ -30,17 +34,18 @@ internal sealed class GarbageCollector : IReconciler
             var id = new ResourceId(resource.Group, resource.Version, resource.Plural, resource.Kind, resource.IsNamespaced);
             context.WatchesObjects(id, change => Changed(id, change));
         }
-        _custom = new CustomResources(context.Informers, Changed);
-        context.WatchesObjects(Resources.CustomResourceDefinitions, change =>
-        {
-            _custom.DefinitionChanged(change);
-            foreach (var uid in _unknownOwners.Keys)
-                if (_unknownOwners.TryRemove(uid, out _)) Add(uid);
-        });
+        _found = new FoundResources(context.Informers, Changed);
+        context.WatchesObjects(Resources.CustomResourceDefinitions, DefinitionChanged);
+        _apiServices = context.WatchesObjects(Resources.APIServices, change => context.Queue.Add(new NamespacedName(ApiServices, change.Name.Name)));
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName key, CancellationToken cancel)
     {
+        if (key.Namespace == ApiServices)
+        {
+            await FindRemoteAsync(key.Name, cancel);
+            return Requeue.Never;
+        }
         if (_graph.Find(key.Name) is not { } node) return Requeue.Never;
         var states = new Dictionary<string, OwnerState>(StringComparer.Ordinal);
         foreach (var owner in node.Owners) states[owner.Uid] = await StateOfAsync(node, owner, cancel);
@@ -67,6 +72,49 @@ internal sealed class GarbageCollector : IReconciler
                 break;
         }
         return Requeue.Never;
+    }
+
+    private void DefinitionChanged(ObjectChange<KubeObject> change)
+    {
+        var key = $"crd/{change.Name.Name}";
+        // A definition goes after all its objects; only their own watch may not have said so yet.
+        if (change.New is null || change.Old is { } old && old.Uid != change.New.Uid) Leave(_found.Set(key, []), areGone: true);
+        if (change.New is { } now) Leave(_found.Set(key, FoundResources.Of(now.ToTree()) is { } found ? [found] : []), areGone: false);
+        KindsChanged();
+    }
+
+    /// <summary>Watches what another server has, while it can be asked.</summary>
+    private async Task FindRemoteAsync(string name, CancellationToken cancel)
+    {
+        var key = $"api/{name}";
+        var api = _apiServices.Find(new NamespacedName("", name)) is { } found ? RemoteApi.Of(found.ToTree()) : null;
+        if (api is not { IsAvailable: true })
+        {
+            if (!_found.Has(key)) return;
+            Leave(_found.Set(key, []), areGone: false);
+            // Perhaps another version of the same has it.
+            foreach (var other in _apiServices.List())
+                if (other.Name.Name != name) _context.Queue.Add(new NamespacedName(ApiServices, other.Name.Name));
+            return;
+        }
+        var resources = await api.ResourcesAsync(_context.Client, ["delete", "list", "watch"], cancel);
+        Leave(_found.Set(key, [.. resources.Select(r => new FoundResource(r, [r.Version]))]), areGone: false);
+        KindsChanged();
+    }
+
+    /// <summary>The owner's kind of who waits for it may be served now.</summary>
+    private void KindsChanged()
+    {
+        foreach (var uid in _unknownOwners.Keys)
+            if (_unknownOwners.TryRemove(uid, out _)) Add(uid);
+    }
+
+    /// <summary>Dependents of what is known no more ask the API for it.</summary>
+    private void Leave(List<ResourceId> resources, bool areGone)
+    {
+        foreach (var resource in resources)
+            foreach (var node in _graph.Forget(resource.GroupResource, areGone))
+                foreach (var dependent in _graph.Dependents(node.Uid)) Add(dependent.Uid);
     }
 
     /// <remarks>uid and version go along: an object that changed meanwhile (got an owner) answers 409 and is looked at again.</remarks>
@@ -125,8 +173,9 @@ internal sealed class GarbageCollector : IReconciler
 
     private async Task<OwnerState> StateOfAsync(GraphNode node, OwnerLink link, CancellationToken cancel)
     {
-        if (_graph.Find(link.Uid) is { } known && known.IsCalled(link) && (known.Name.Namespace.Length == 0 || known.Name.Namespace == node.Name.Namespace))
+        if (_graph.Find(link.Uid) is { } known && known.IsOwner(link, node.Name.Namespace))
             return known.IsDeletingInForeground ? OwnerState.WaitsForDependents : OwnerState.Solid;
+        if (_graph.HasSeenTheEndOf(link, node.Name.Namespace)) return OwnerState.Absent;
         // Not in the copy: it may be newer than the copy, or of a resource that is not watched. Only the API's own answer counts before something is deleted.
         if (!GroupVersion.TryParse(link.ApiVersion, out var version)) return OwnerState.CannotBe;
         if (ResourceOf(new GroupVersionKind(version.Group, version.Version, link.Kind)) is not { } id)
@@ -143,7 +192,7 @@ internal sealed class GarbageCollector : IReconciler
 
     private ResourceId? ResourceOf(GroupVersionKind kind) => ApiCatalog.BuiltIn.FindKind(kind) is { } resource
         ? new ResourceId(resource.Group, resource.Version, resource.Plural, resource.Kind, resource.IsNamespaced)
-        : _custom.Find(kind.Group, kind.Kind);
+        : _found.Find(kind.Group, kind.Version, kind.Kind);
 
     private async Task DropLinksAsync(GraphNode node, IReadOnlyList<string> uids, CancellationToken cancel)
     {

@@ -15,6 +15,9 @@ internal sealed record GraphNode(
     /// <summary>Whether a link names it as it is, not only by its uid.</summary>
     public bool IsCalled(OwnerLink link) => link.Name == Name.Name && link.Kind == Resource.Kind && link.ApiVersion == Resource.ApiVersion;
 
+    /// <summary>Whether it may be the owner that a link of an object in a namespace is to.</summary>
+    public bool IsOwner(OwnerLink link, string ns) => IsCalled(link) && (Name.Namespace.Length == 0 || Name.Namespace == ns);
+
     public bool IsDeletingInForeground => IsBeingDeleted && Finalizers.Contains("foregroundDeletion");
     public bool IsOrphaning => IsBeingDeleted && Finalizers.Contains("orphan");
 
@@ -50,9 +53,14 @@ internal sealed record GraphNode(
 /// <summary>Who owns whom, over all resources. Thread-safe.</summary>
 internal sealed class OwnershipGraph
 {
+    private const int EndsMax = 500;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, GraphNode> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _dependents = new(StringComparer.Ordinal);
+
+    /// <summary>The last owners that went while they had dependents: a definition may go with them, and then the API says nothing of its objects any more.</summary>
+    private readonly Queue<GraphNode> _ends = new();
 
     public GraphNode? Find(string uid)
     {
@@ -78,13 +86,35 @@ internal sealed class OwnershipGraph
         }
     }
 
+    /// <summary>The object is gone.</summary>
     public void Remove(string uid)
+    {
+        lock (_gate) RemoveLocked(uid, isGone: true);
+    }
+
+    /// <summary>Whether an owner was seen to go. Those of long ago are forgotten.</summary>
+    public bool HasSeenTheEndOf(OwnerLink link, string ns)
+    {
+        lock (_gate) return _ends.Any(gone => gone.Uid == link.Uid && gone.IsOwner(link, ns));
+    }
+
+    /// <summary>Nothing is known any more of a resource's objects.</summary>
+    public List<GraphNode> Forget(GroupResource resource, bool areGone)
     {
         lock (_gate)
         {
-            Unlink(uid);
-            _nodes.Remove(uid);
+            var forgotten = _nodes.Values.Where(node => node.Resource.GroupResource == resource).ToList();
+            foreach (var node in forgotten) RemoveLocked(node.Uid, areGone);
+            return forgotten;
         }
+    }
+
+    private void RemoveLocked(string uid, bool isGone)
+    {
+        Unlink(uid);
+        if (!_nodes.Remove(uid, out var node) || !isGone || !_dependents.ContainsKey(uid)) return;
+        if (_ends.Count == EndsMax) _ends.Dequeue();
+        _ends.Enqueue(node);
     }
 
     private void Unlink(string uid)

@@ -12,8 +12,8 @@ namespace Bramble.Controllers.Jobs;
 /// <summary>Runs Pods of a Job until enough have succeeded. A finished Pod keeps a finalizer until it is counted, so none is forgotten and none counted twice.</summary>
 internal sealed class JobController : IReconciler
 {
-    /// <summary>Many Pods of a Job change at about one time: one look for all of them.</summary>
-    private static readonly TimeSpan PodChangesPeriod = TimeSpan.FromSeconds(1);
+    /// <summary>Many Pods of a Job change at about one time: one look for all of them, and for what was written of them into its status.</summary>
+    public static readonly TimeSpan ChangesPeriod = TimeSpan.FromSeconds(1);
 
     /// <summary>Marks a key that names a Pod which has lost its Job. No Job's name has a colon.</summary>
     private const string OrphanPrefix = "pod:";
@@ -27,6 +27,8 @@ internal sealed class JobController : IReconciler
     public JobController(ControllerContext context)
     {
         _context = context;
+        // A quota that is full is no reason to ask a hundred times in a second, nor to ask only every quarter of an hour.
+        context.Queue.BackOff = (TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         _jobs = context.Watches(Resources.Jobs, JobChanged);
         _pods = context.Watches(Resources.Pods, PodChanged);
         _pods.AddIndex(PodIndexes.ByNamespaceOrOwner, PodIndexes.NamespaceOrOwner);
@@ -53,9 +55,15 @@ internal sealed class JobController : IReconciler
             _context.Client, Owner.Of(Resources.Jobs, found), job.IsBeingDeleted(), Resources.Pods, PodIndexes.OwnedOrOrphaned(_pods, name.Namespace, found.Uid),
             p => selector.Matches(p.Metadata.Labels), o => _writes.Wrote(name, _pods, o), cancel, JobPods.TrackingFinalizer);
         var look = new JobLook(_context, found, pods, _backOffs.GetValueOrDefault(found.Uid), _jobs, _pods, _writes);
-        var requeue = await look.RunAsync(cancel);
-        _backOffs[found.Uid] = look.BackOff;
-        return requeue;
+        try
+        {
+            return await look.RunAsync(cancel);
+        }
+        finally
+        {
+            // Also when something after the count failed: what is counted is not new to the next look.
+            _backOffs[found.Uid] = look.BackOff;
+        }
     }
 
     /// <summary>spec.managedBy: another controller's. KEP-4368.</summary>
@@ -65,27 +73,28 @@ internal sealed class JobController : IReconciler
 
     private void JobChanged(ObjectChange<V1Job> change)
     {
-        if (change.New is not null)
+        if (change.New is { } job)
         {
-            _context.Queue.Add(change.Name);
-            return;
+            var isSpecSame = change.Old is { } old && old.Metadata.Uid == job.Metadata.Uid && old.Metadata.Generation == job.Metadata.Generation;
+            _context.Queue.AddAfter(change.Name, isSpecSame ? ChangesPeriod : TimeSpan.Zero);
+            if (!IsFinished(job)) return;
         }
-        _backOffs.TryRemove(change.Old!.Metadata.Uid, out _);
+        else
+        {
+            _backOffs.TryRemove(change.Old!.Metadata.Uid, out _);
+        }
         // Its Pods would wait for ever for somebody to count them.
-        foreach (var pod in _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, change.Old.Metadata.Uid)) AddOrphan(pod);
+        foreach (var pod in _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, (change.New ?? change.Old!).Metadata.Uid)) AddOrphan(pod);
     }
 
     private void PodChanged(ObjectChange<V1Pod> change)
     {
-        if (change.Old?.ControllerRef() is { Kind: "Job" } before && before.Uid != change.New?.ControllerRef()?.Uid) AddJob(change.Name.Namespace, before.Name);
-        if (change.New is not { } pod)
-        {
-            return;
-        }
+        if (change.Old?.ControllerRef() is { } before && IsJob(before) && before.Uid != change.New?.ControllerRef()?.Uid) AddJob(change.Name.Namespace, before.Name);
+        if (change.New is not { } pod) return;
         if (pod.ControllerRef() is { } owner)
         {
-            if (owner.Kind != "Job") return;
-            if (_jobs.Find(new NamespacedName(change.Name.Namespace, owner.Name)) is { } job && job.Metadata.Uid == owner.Uid) AddJob(change.Name.Namespace, owner.Name);
+            if (!IsJob(owner)) return;
+            if (_jobs.Find(new NamespacedName(change.Name.Namespace, owner.Name)) is { } job && job.Metadata.Uid == owner.Uid && !IsFinished(job)) AddJob(change.Name.Namespace, owner.Name);
             else AddOrphan(pod);
             return;
         }
@@ -94,7 +103,10 @@ internal sealed class JobController : IReconciler
         foreach (var job in _jobs.Selecting(change.Name.Namespace, labels)) AddJob(job.Namespace, job.Name);
     }
 
-    private void AddJob(string ns, string name) => _context.Queue.AddAfter(new NamespacedName(ns, name), PodChangesPeriod);
+    /// <summary>Others have a Job of their own.</summary>
+    private static bool IsJob(V1OwnerReference owner) => owner is { Kind: "Job", ApiVersion: "batch/v1" };
+
+    private void AddJob(string ns, string name) => _context.Queue.AddAfter(new NamespacedName(ns, name), ChangesPeriod);
 
     private void AddOrphan(V1Pod pod)
     {
@@ -106,14 +118,18 @@ internal sealed class JobController : IReconciler
         if (_pods.Find(name) is not { } pod || !pod.IsTracked()) return;
         if (pod.ControllerRef() is { } owner)
         {
-            if (owner.Kind != "Job") return;
-            // The copy of Jobs may lag behind the Pod's: only the API's answer counts.
-            if (await _context.Client.FindAsync(Resources.Jobs, new NamespacedName(name.Namespace, owner.Name), cancel) is { } job && job.Uid == owner.Uid && !IsOthers(job.Model<V1Job>())) return;
+            if (!IsJob(owner)) return;
+            // The copy of Jobs may lag behind the Pod's: only the API's answer counts. Nobody counts any more for a Job that is finished.
+            if (await _context.Client.FindAsync(Resources.Jobs, new NamespacedName(name.Namespace, owner.Name), cancel) is { } job && job.Uid == owner.Uid && MayCount(job.Model<V1Job>())) return;
         }
-        else if (pod.Metadata.Labels is { } labels && _jobs.Selecting(name.Namespace, labels).Any())
+        else if (!pod.IsBeingDeleted() && pod.Metadata.Labels is { } labels && _jobs.Selecting(name.Namespace, labels).Any(WillAdopt))
         {
-            return;     // about to be adopted
+            return;
         }
         await JobLook.ReleaseAsync(_context.Client, pod, cancel);
+
+        static bool MayCount(V1Job job) => IsOthers(job) || !IsFinished(job);
+
+        bool WillAdopt(NamespacedName of) => _jobs.Find(of) is { } job && !job.IsBeingDeleted() && !IsOthers(job) && !IsFinished(job);
     }
 }

@@ -36,9 +36,11 @@ internal sealed class JobLook(
     private IndexSet? _failedIndexes;
     private Dictionary<int, V1Pod> _replacedAtIndex = [];
     private int _succeeded;
+    private JobBackOff _nextBackOff;
     private (string Type, string Reason, string Message)? _verdict;
     private Requeue _requeue = Requeue.Never;
 
+    /// <summary>With the failures that the status holds now.</summary>
     public JobBackOff BackOff { get; private set; } = backOff;
 
     private bool IsSuspended => _job.Spec.Suspend == true;
@@ -56,23 +58,23 @@ internal sealed class JobLook(
         _succeeded = Number("succeeded") + newSucceeded.Count + _uncountedSucceeded.Count;
         var failed = Number("failed") + _uncountedFailed.Count + newFailed.Count(p => PodFailurePolicy.Decide(_job.Spec.PodFailurePolicy, p).IsCounted);
         if (_status["startTime"] is null && !IsSuspended) _status["startTime"] = KubeTime.Seconds(_now);
-        BackOff = BackOff.After(newSucceeded, newFailed);
+        _nextBackOff = BackOff.After(newSucceeded, newFailed);
 
         _verdict = Verdict(failed);
         if (_job.IsIndexed()) CountIndexes();
 
-        Exception? failure = null;
+        Exception? failure;
         var active = _active.Count;
         if (_verdict is not null)
         {
-            failure = await EndActiveAsync(cancel);
+            // Finalizers stay until they are counted. Not over yet when one could not be told to end.
+            (active, failure) = await RemoveAsync(_active, isReleased: false, cancel);
             if (failure is not null) _verdict = null;
-            active = failure is null ? 0 : _active.Count;
         }
         else
         {
             var isManaged = _job.Metadata.DeletionTimestamp is null;
-            if (isManaged) (active, failure) = await ManageAsync(cancel);
+            (active, failure) = isManaged ? await ManageAsync(cancel) : (active, null);
             if (_job.Spec.Completions is null ? _succeeded > 0 && active == 0 : _succeeded >= Completions && active == 0)
                 _verdict = ("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods");
             else if (isManaged) NoteSuspended();
@@ -176,16 +178,6 @@ internal sealed class JobLook(
         return waiting;
     }
 
-    /// <summary>The Job is over: what still runs ends. Finalizers stay until counted.</summary>
-    private async Task<Exception?> EndActiveAsync(CancellationToken cancel)
-    {
-        var failure = await SlowStart.RunAsync(_active.Count, i => DeleteAsync(_active[i], cancel));
-        if (failure is not null) return failure;
-        _terminating += _active.Count;
-        _ready = 0;
-        return null;
-    }
-
     /// <returns>The Pods that are active now, and what went wrong.</returns>
     private async Task<(int Active, Exception? Failure)> ManageAsync(CancellationToken cancel)
     {
@@ -195,12 +187,13 @@ internal sealed class JobLook(
             : _job.Spec.Completions is null ? (_succeeded > 0 ? active : parallelism)
             : Math.Clamp(Completions - _succeeded, 0, parallelism);
         var going = ToRemove(Math.Max(0, active - wanted));
-        if (going.Count > 0) return await RemoveAsync(going, cancel);
+        // Uncounted on purpose: a Pod that is not needed any more has not failed.
+        if (going.Count > 0) return await RemoveAsync(going, isReleased: true, cancel);
         if (IsSuspended) return (active, null);
 
         var missing = wanted - active - (_job.ReplacesOnlyFailed() ? _terminating : 0);
         if (missing <= 0) return (active, null);
-        if (_job.Spec.BackoffLimitPerIndex is null && BackOff.Remaining(_now) is { Ticks: > 0 } wait) return Later(wait);
+        if (_job.Spec.BackoffLimitPerIndex is null && _nextBackOff.Remaining(_now) is { Ticks: > 0 } wait) return Later(wait);
         missing = Math.Min(missing, PodsAtOnceMax);
         List<int?> indexes = [.. Enumerable.Repeat<int?>(null, missing)];
         if (_job.IsIndexed())
@@ -219,7 +212,7 @@ internal sealed class JobLook(
 
         (int, Exception?) Later(TimeSpan delay)
         {
-            _requeue = _requeue.Or(delay);
+            _requeue = _requeue.Or(delay < JobController.ChangesPeriod ? JobController.ChangesPeriod : delay);
             // As upstream counts: while the next Pods wait, none is said to be active. But never fewer than are ready: the API refuses such a status, and what
             // failed would not be counted until the wait is over.
             return (_ready > 0 ? active : 0, null);
@@ -254,17 +247,18 @@ internal sealed class JobLook(
             }
         }
         if (going.Count < least) going.AddRange(DeletionOrder.YoungestFirst(left, least - going.Count));
-        return [.. going.Take(PodsAtOnceMax)];
+        // A suspended Job stops as a whole.
+        return IsSuspended ? going : [.. going.Take(PodsAtOnceMax)];
     }
 
-    private async Task<(int Active, Exception? Failure)> RemoveAsync(List<V1Pod> going, CancellationToken cancel)
+    /// <returns>The Pods that are active now, and what went wrong.</returns>
+    private async Task<(int Active, Exception? Failure)> RemoveAsync(List<V1Pod> going, bool isReleased, CancellationToken cancel)
     {
         var removed = new ConcurrentBag<V1Pod>();
-        var failure = await SlowStart.RunAsync(going.Count, async i =>
+        var failure = await AllAtOnce.RunAsync(going.Count, async i =>
         {
-            // Uncounted on purpose: a Pod that is not needed any more has not failed.
-            if (going[i].IsTracked() && await ReleaseAsync(context.Client, going[i], cancel) is { } written) writes.Wrote(_name, podCopies, written);
-            await DeleteAsync(going[i], cancel);
+            if (isReleased && going[i].IsTracked() && await ReleaseAsync(context.Client, going[i], cancel) is { } written) writes.Wrote(_name, podCopies, written);
+            await _podControl.DeleteAsync(About, going[i], cancel);
             removed.Add(going[i]);
         });
         _terminating += removed.Count;
@@ -275,8 +269,6 @@ internal sealed class JobLook(
     /// <returns>False: the namespace takes no more Pods.</returns>
     private Task<bool> CreateAsync(int? index, CancellationToken cancel) =>
         _podControl.CreateAsync(About, JobPods.Make(_job, _tree, _owner, index, index is { } i ? _replacedAtIndex.GetValueOrDefault(i) : null), cancel);
-
-    private Task DeleteAsync(V1Pod pod, CancellationToken cancel) => _podControl.DeleteAsync(About, pod, cancel);
 
     private void NoteSuspended()
     {
@@ -327,10 +319,10 @@ internal sealed class JobLook(
             if (interim.Type is "FailureTarget" or "SuccessCriteriaMet") SetCondition(interim.Type, "True", interim.Reason, interim.Message);
             final = interim with { Type = interim.Type == "SuccessCriteriaMet" ? "Complete" : "Failed" };
         }
-        await WriteAsync(cancel);
+        if (await WriteAsync(cancel)) BackOff = _nextBackOff;
 
         var released = new ConcurrentBag<string>();
-        var failure = await SlowStart.RunAsync(releasing.Count, async i =>
+        var failure = await AllAtOnce.RunAsync(releasing.Count, async i =>
         {
             if (await ReleaseAsync(context.Client, releasing[i], cancel) is { } written) writes.Wrote(_name, podCopies, written);
             released.Add(releasing[i].Metadata.Uid);
@@ -390,13 +382,15 @@ internal sealed class JobLook(
         _status["uncountedTerminatedPods"] = uncounted;
     }
 
-    private async Task WriteAsync(CancellationToken cancel)
+    /// <returns>False: nothing to write.</returns>
+    private async Task<bool> WriteAsync(CancellationToken cancel)
     {
-        if (await context.Client.WriteStatusAsync(Resources.Jobs, _tree, _status.DeepClone().AsObject(), cancel) is not { } written) return;
+        if (await context.Client.WriteStatusAsync(Resources.Jobs, _tree, _status.DeepClone().AsObject(), cancel) is not { } written) return false;
         writes.Wrote(_name, jobs, written);
         var tree = written.ToTree();
         _tree["metadata"] = tree["metadata"]!.DeepClone();
         _tree["status"] = tree["status"]?.DeepClone();
+        return true;
     }
 
     private void TellOver((string Type, string Reason, string Message) final)

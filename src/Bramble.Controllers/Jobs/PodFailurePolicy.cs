@@ -30,13 +30,13 @@ internal static class PodFailurePolicy
                 if ((pod.Status?.Conditions ?? []).FirstOrDefault(c => rule.OnPodConditions?.Any(p => p.Type == c.Type && p.Status == c.Status) == true) is not { } condition) continue;
                 why = $"Pod {pod.Metadata.NamespaceProperty}/{pod.Metadata.Name} has condition {condition.Type} matching {rule.Action} rule at index {i}";
             }
-            return rule.Action switch
+            switch (rule.Action)
             {
-                "Ignore" => new PodFailureVerdict(null, false, false),
-                "FailIndex" => new PodFailureVerdict(null, true, true),
-                "FailJob" => new PodFailureVerdict(why, true, false),
-                _ => Counted,
-            };
+                case "Ignore": return new PodFailureVerdict(null, false, false);
+                case "FailIndex": return new PodFailureVerdict(null, true, true);
+                case "FailJob": return new PodFailureVerdict(why, true, false);
+                case "Count": return Counted;
+            }
         }
         return Counted;
     }
@@ -62,7 +62,9 @@ internal static class SuccessPolicy
             {
                 var required = IndexSet.Parse(text, completions);
                 if (required.Count == 0) continue;
-                isMet = required.CountOfBoth(succeeded) >= (rule.SucceededCount ?? required.Count);
+                var met = required.CountOfBoth(succeeded);
+                // A count may be of more indexes than a Job has that was made smaller: all of them are enough.
+                isMet = met == required.Count || met >= rule.SucceededCount;
             }
             else
             {

@@ -17,7 +17,10 @@ internal sealed class LocalPathProvisioner : IReconciler
     private static readonly NamespacedName ConfigName = new("kube-system", "local-path-config");
 
     /// <summary>A node that does not answer is asked again as often as K3s' provisioner tries first.</summary>
-    private static readonly TimeSpan NodeRetry = TimeSpan.FromSeconds(15);
+    private static readonly Requeue NodeRetry = Requeue.After(TimeSpan.FromSeconds(15));
+
+    /// <summary>What cannot be made is told again as often as its library looks at all claims: the event that says why lasts an hour.</summary>
+    private static readonly Requeue Refused = Requeue.After(TimeSpan.FromMinutes(15));
 
     private readonly ControllerContext _context;
     private readonly LocalPathSettings _settings;
@@ -48,11 +51,7 @@ internal sealed class LocalPathProvisioner : IReconciler
         });
     }
 
-    public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
-    {
-        var isDone = name.Namespace.Length > 0 ? await ProvisionAsync(name, cancel) : await RemoveAsync(name, cancel);
-        return isDone ? Requeue.Never : Requeue.After(NodeRetry);
-    }
+    public Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel) => name.Namespace.Length > 0 ? ProvisionAsync(name, cancel) : RemoveAsync(name, cancel);
 
     /// <summary>The binder named us, and where the class asks for it the scheduler named a node.</summary>
     private static bool IsWaiting(V1PersistentVolumeClaim claim) => string.IsNullOrEmpty(claim.Spec.VolumeName) && !claim.IsBeingDeleted()
@@ -67,22 +66,21 @@ internal sealed class LocalPathProvisioner : IReconciler
             if (IsWaiting(claim)) _context.Queue.Add(claim.NamespacedName());
     }
 
-    /// <returns>False: the node did not do its part; again in a while.</returns>
-    private async Task<bool> ProvisionAsync(NamespacedName name, CancellationToken cancel)
+    private async Task<Requeue> ProvisionAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_claims.FindObject(name) is not { } found) return true;
+        if (_claims.FindObject(name) is not { } found) return Requeue.Never;
         var claim = found.Model<V1PersistentVolumeClaim>();
         var className = VolumeMatch.ClassOf(claim);
-        if (!IsWaiting(claim) || _classes.Find(new NamespacedName("", className)) is not { } storageClass) return true;
+        if (!IsWaiting(claim) || _classes.Find(new NamespacedName("", className)) is not { } storageClass) return Requeue.Never;
         var chosen = claim.Metadata.Annotation(LocalPathVolume.SelectedNode);
-        if (chosen is null && storageClass.VolumeBindingMode == "WaitForFirstConsumer") return true;
-        if (_volumes.Find(new NamespacedName("", LocalPathVolume.NameFor(claim))) is not null) return true;
+        if (chosen is null && storageClass.VolumeBindingMode == "WaitForFirstConsumer") return Requeue.Never;
+        if (_volumes.Find(new NamespacedName("", LocalPathVolume.NameFor(claim))) is not null) return Requeue.Never;
 
         var about = EventSubject.Of(Resources.PersistentVolumeClaims, claim);
         if (claim.Spec.VolumeMode == "Block")
         {
             _context.Events.Warning(about, "ProvisioningFailed", $"{LocalPathVolume.Provisioner} does not support block volume provisioning");
-            return true;
+            return Refused;
         }
         _context.Events.Normal(about, "Provisioning", $"External provisioner is provisioning volume for claim \"{name}\"");
         var node = chosen is null ? null : _nodes.Find(new NamespacedName("", chosen));
@@ -90,13 +88,13 @@ internal sealed class LocalPathProvisioner : IReconciler
         {
             Failed($"failed to get target node: node \"{chosen}\" not found");
             await GiveBackAsync(found, cancel);
-            return true;
+            return Requeue.Never;
         }
         switch (Plan(claim, storageClass, node))
         {
             case LocalPathPlan.Refuse(var why):
                 Failed($"failed to provision volume with StorageClass \"{className}\": {why}");
-                return true;
+                return Refused;
             case LocalPathPlan.Make(var nodeName, var path, var volume):
                 try
                 {
@@ -105,7 +103,7 @@ internal sealed class LocalPathProvisioner : IReconciler
                 catch (Exception e) when (e is StatusException or IOException or TimeoutException)
                 {
                     Failed($"failed to provision volume with StorageClass \"{className}\": failed to create volume {LocalPathVolume.NameFor(claim)}: {e.Message}");
-                    return false;
+                    return NodeRetry;
                 }
                 try
                 {
@@ -116,9 +114,9 @@ internal sealed class LocalPathProvisioner : IReconciler
                     // Made before a crash, or by another server a moment ago.
                 }
                 _context.Events.Normal(about, "ProvisioningSucceeded", $"Successfully provisioned volume {LocalPathVolume.NameFor(claim)}");
-                return true;
+                return Requeue.Never;
         }
-        return true;
+        return Requeue.Never;
 
         void Failed(string message) => _context.Events.Warning(about, "ProvisioningFailed", message);
     }
@@ -146,12 +144,11 @@ internal sealed class LocalPathProvisioner : IReconciler
         return LocalPathVolume.Decide(claim, storageClass, node, config, Random.Shared.Next);
     }
 
-    /// <returns>False: the node did not do its part; again in a while.</returns>
-    private async Task<bool> RemoveAsync(NamespacedName name, CancellationToken cancel)
+    private async Task<Requeue> RemoveAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_volumes.Find(name) is not { } known || !IsReleased(known)) return true;
+        if (_volumes.Find(name) is not { } known || !IsReleased(known)) return Requeue.Never;
         // What is removed does not come back: the API says once more that nobody has this volume.
-        if (await _context.Client.FindModelAsync(Resources.PersistentVolumes, name, cancel) is not { } volume || !IsReleased(volume)) return true;
+        if (await _context.Client.FindModelAsync(Resources.PersistentVolumes, name, cancel) is not { } volume || !IsReleased(volume)) return Requeue.Never;
         var (node, path, error) = LocalPathVolume.PlaceOf(volume);
         try
         {
@@ -162,9 +159,9 @@ internal sealed class LocalPathProvisioner : IReconciler
         catch (Exception e) when (e is StatusException or IOException or InvalidDataException or TimeoutException)
         {
             _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeFailedDelete", $"failed to delete volume {name.Name}: {e.Message}");
-            return false;
+            return NodeRetry;
         }
         await _context.Client.DeleteAsync(Resources.PersistentVolumes, name, new DeleteQuery(Uid: volume.Metadata.Uid), cancel);
-        return true;
+        return Requeue.Never;
     }
 }

@@ -12,6 +12,9 @@ namespace Bramble.Controllers.Namespaces;
 /// <summary>Empties a namespace that is being deleted: Pods first, so that what they use outlives them, then everything else; then lets it go.</summary>
 internal sealed class NamespaceController : IReconciler
 {
+    /// <summary>From the deletion on. What was let in just before, by this server or another of the cluster, is stored by then: it would outlive the namespace otherwise.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
     private readonly ControllerContext _context;
     private readonly IInformer<V1Namespace> _namespaces;
     private readonly ConcurrentDictionary<NamespacedName, int> _attempts = new();
@@ -21,7 +24,7 @@ internal sealed class NamespaceController : IReconciler
         _context = context;
         _namespaces = context.Watches(Resources.Namespaces, change =>
         {
-            if (change.New?.IsBeingDeleted() == true) context.Queue.Add(change.Name);
+            if (change.New?.IsBeingDeleted() == true) context.Queue.AddAfter(change.Name, LeftOfGrace(change.New));
             else if (change.New is null) _attempts.TryRemove(change.Name, out _);
         });
     }
@@ -33,11 +36,11 @@ internal sealed class NamespaceController : IReconciler
 
         var remains = new NamespaceRemains();
         var deletedAt = new DateTimeOffset(found.Model<V1Namespace>().Metadata.DeletionTimestamp!.Value, TimeSpan.Zero);
-        await FindUnknownAsync(remains, cancel);
+        var remote = await RemoteResourcesAsync(remains, cancel);
         await EmptyAsync(Resources.Pods, name.Name, deletedAt, remains, cancel);
         remains.IsPodsOnly = remains.Counts.Count > 0;
         if (!remains.IsPodsOnly)
-            foreach (var resource in NamespacedResources().Concat(await CustomResourcesAsync(cancel)))
+            foreach (var resource in NamespacedResources().Concat(await CustomResourcesAsync(cancel)).Concat(remote))
                 if (resource.Plural != "pods" || resource.Group.Length > 0) await EmptyAsync(resource, name.Name, deletedAt, remains, cancel);
 
         // The newest version: the status may have been written since the copy was made.
@@ -56,6 +59,13 @@ internal sealed class NamespaceController : IReconciler
         // half a minute, is cheaper than watching every resource for the length of a deletion.
         var attempt = _attempts.AddOrUpdate(name, 0, (_, n) => n + 1);
         return Requeue.After(TimeSpan.FromSeconds(Math.Min(30, 0.5 * Math.Pow(1.5, Math.Min(attempt, 20)))));
+    }
+
+    private TimeSpan LeftOfGrace(V1Namespace ns)
+    {
+        var left = new DateTimeOffset(ns.Metadata.DeletionTimestamp!.Value, TimeSpan.Zero) + Grace - _context.Time.GetUtcNow();
+        // A clock that was set back makes nobody wait longer.
+        return left > Grace ? Grace : left;
     }
 
     private static IEnumerable<ResourceId> NamespacedResources()
@@ -81,14 +91,25 @@ internal sealed class NamespaceController : IReconciler
         return resources;
     }
 
-    private async Task FindUnknownAsync(NamespaceRemains remains, CancellationToken cancel)
+    /// <summary>Namespaced resources of other servers' APIs, and what cannot be known of them.</summary>
+    private async Task<List<ResourceId>> RemoteResourcesAsync(NamespaceRemains remains, CancellationToken cancel)
     {
+        var resources = new List<ResourceId>();
         foreach (var item in (await _context.Client.ListAsync(Resources.APIServices, new ListQuery(""), cancel)).Items)
         {
-            var api = item.ToTree();
-            if (api["spec"]?["service"] is null || (api["status"]?["conditions"] as JsonArray ?? []).Any(c => (string?)c?["type"] == "Available" && (string?)c["status"] == "True")) continue;
-            remains.Unknown.Add($"{(string?)api["spec"]!["group"]}/{(string?)api["spec"]!["version"]}");
+            if (RemoteApi.Of(item.ToTree()) is not { } api) continue;
+            try
+            {
+                if (!api.IsAvailable) remains.Unknown.Add($"{api.Group}/{api.Version}");
+                else resources.AddRange((await api.ResourcesAsync(_context.Client, ["delete", "list"], cancel)).Where(r => r.IsNamespaced && !resources.Exists(known => known.GroupResource == r.GroupResource)));
+            }
+            catch (StatusException)
+            {
+                // It went away since it was last probed.
+                remains.Unknown.Add($"{api.Group}/{api.Version}");
+            }
         }
+        return resources;
     }
 
     /// <summary>Deletes all objects of one resource and notes what is left.</summary>
@@ -100,7 +121,8 @@ internal sealed class NamespaceController : IReconciler
             if (list.Items.Count == 0) return;
             var hasGrace = resource.Plural == "pods" && resource.Group.Length == 0 && NamespaceRemains.HasGrace(list.Items, deletedAt, _context.Time.GetUtcNow());
             foreach (var item in list.Items)
-                if (item.ToTree()["metadata"]?["deletionTimestamp"] is null)
+                // Who waits for dependents, or to leave them alone, waits no longer.
+                if (item.ToTree()["metadata"] is var metadata && (metadata?["deletionTimestamp"] is null || (metadata["finalizers"] as JsonArray ?? []).Any(f => (string?)f is "foregroundDeletion" or "orphan")))
                     await _context.Client.DeleteAsync(resource, item.Name, new DeleteQuery(PropagationPolicy: "Background"), cancel);
             list = await _context.Client.ListAsync(resource, new ListQuery(ns), cancel);
             if (list.Items.Count > 0) remains.Note(resource, ns, list.Items, hasGrace);

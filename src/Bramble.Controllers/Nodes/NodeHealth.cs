@@ -21,23 +21,19 @@ internal static class NodeTaints
 {
     public const string NotReady = "node.kubernetes.io/not-ready";
     public const string Unreachable = "node.kubernetes.io/unreachable";
-    private const string Unschedulable = "node.kubernetes.io/unschedulable";
+    private const string Unschedulable = "node.kubernetes.io/unschedulable", NetworkUnavailable = "node.kubernetes.io/network-unavailable";
+    private const string MemoryPressure = "node.kubernetes.io/memory-pressure", DiskPressure = "node.kubernetes.io/disk-pressure", PidPressure = "node.kubernetes.io/pid-pressure";
 
-    private static readonly string[] Managed =
-    [
-        NotReady, Unreachable, "node.kubernetes.io/memory-pressure", "node.kubernetes.io/disk-pressure", "node.kubernetes.io/pid-pressure", "node.kubernetes.io/network-unavailable", Unschedulable,
-    ];
+    private static readonly string[] Managed = [NotReady, Unreachable, MemoryPressure, DiskPressure, PidPressure, NetworkUnavailable, Unschedulable];
 
     /// <returns>The new taints; null: they are right.</returns>
     public static JsonArray? Decide(JsonObject node, EvictionTaint eviction, DateTimeOffset now)
     {
         var ready = Condition(node, "Ready");
         var wanted = new List<(string Key, string Effect)>();
-        if (ready == "False") wanted.Add((NotReady, "NoSchedule"));
-        else if (ready == "Unknown") wanted.Add((Unreachable, "NoSchedule"));
-        foreach (var (condition, key) in ((string, string)[])[
-            ("MemoryPressure", "memory-pressure"), ("DiskPressure", "disk-pressure"), ("PIDPressure", "pid-pressure"), ("NetworkUnavailable", "network-unavailable")])
-            if (Condition(node, condition) == "True") wanted.Add(($"node.kubernetes.io/{key}", "NoSchedule"));
+        // In the order of the conditions, as upstream's.
+        foreach (var condition in (node["status"]?["conditions"] as JsonArray ?? []).OfType<JsonObject>())
+            if (TaintOf((string?)condition["type"], (string?)condition["status"]) is { } key) wanted.Add((key, "NoSchedule"));
         if ((bool?)node["spec"]?["unschedulable"] == true) wanted.Add((Unschedulable, "NoSchedule"));
 
         var taints = node["spec"]?["taints"] as JsonArray ?? [];
@@ -58,6 +54,17 @@ internal static class NodeTaints
         return JsonNode.DeepEquals(taints, result) ? null : result;
     }
 
+    private static string? TaintOf(string? condition, string? status) => (condition, status) switch
+    {
+        ("Ready", "False") => NotReady,
+        ("Ready", "Unknown") => Unreachable,
+        ("MemoryPressure", "True") => MemoryPressure,
+        ("DiskPressure", "True") => DiskPressure,
+        ("PIDPressure", "True") => PidPressure,
+        ("NetworkUnavailable", "True") => NetworkUnavailable,
+        _ => null,
+    };
+
     public static bool NeedsEviction(string? ready) => ready is "False" or "Unknown";
 
     /// <summary>Its Pods are being evicted already.</summary>
@@ -76,7 +83,7 @@ internal static class SilentNode
 {
     private static readonly string[] Types = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
 
-    /// <returns>True: the status changed.</returns>
+    /// <returns>True: it is no longer ready (or not) but unknown; what else has changed goes along, and is no reason by itself to write.</returns>
     public static bool MarkUnknown(JsonObject node, DateTimeOffset now)
     {
         if (node["status"] is not JsonObject status) node["status"] = status = [];
@@ -96,7 +103,7 @@ internal static class SilentNode
                     ["reason"] = "NodeStatusNeverUpdated",
                     ["message"] = "Kubelet never posted node status.",
                 });
-                changed = true;
+                changed |= type == "Ready";
             }
             else if ((string?)condition["status"] != "Unknown")
             {
@@ -104,7 +111,7 @@ internal static class SilentNode
                 condition["reason"] = "NodeStatusUnknown";
                 condition["message"] = "Kubelet stopped posting node status.";
                 condition["lastTransitionTime"] = KubeTime.Seconds(now);
-                changed = true;
+                changed |= type == "Ready";
             }
         }
         return changed;

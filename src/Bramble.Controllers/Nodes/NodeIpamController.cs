@@ -1,6 +1,7 @@
 using System.Net;
 using System.Numerics;
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
@@ -65,7 +66,7 @@ internal sealed class NodeIpamController : IReconciler
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
         await _writes.CaughtUpAsync(default, _context.Time, cancel);
-        if (_nodes.Find(name) is not { } node || !string.IsNullOrEmpty(node.Spec?.PodCIDR) || _context.Config.ClusterCidr.Count == 0) return Requeue.Never;
+        if (_nodes.Find(name) is not { } node || node.IsBeingDeleted() || !string.IsNullOrEmpty(node.Spec?.PodCIDR) || _context.Config.ClusterCidr.Count == 0) return Requeue.Never;
         var taken = _nodes.List().SelectMany(n => n.Spec?.PodCIDRs ?? (n.Spec?.PodCIDR is { } one ? [one] : []))
             .Select(c => IPNetwork.TryParse(c, out var network) ? network : (IPNetwork?)null).OfType<IPNetwork>().ToList();
         // Services may have a part of the same range.
@@ -78,14 +79,24 @@ internal sealed class NodeIpamController : IReconciler
             var mask = range.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? _context.Config.NodeMaskSizeIPv6 : _context.Config.NodeMaskSizeIPv4;
             if (PodCidrs.NextFree(range, mask, taken, ref _next[i]) is not { } block)
             {
-                _context.Events.Normal(EventSubject.Of(Resources.Nodes, node), "CIDRNotAvailable", $"Node {name.Name} status is now: CIDRNotAvailable");
+                Tell("CIDRNotAvailable");
                 ControllersLog.NoFreePodCidr(_context.Log, name.Name, text, mask);
                 return Requeue.After(TimeSpan.FromMinutes(1));
             }
             given.Add((JsonNode)block);
         }
         var patch = new JsonObject { ["spec"] = new JsonObject { ["podCIDR"] = given[0]!.DeepClone(), ["podCIDRs"] = given } };
-        _writes.Wrote(default, _nodes, await _context.Client.StrategicPatchAsync(Resources.Nodes, name, patch, null, cancel));
+        try
+        {
+            _writes.Wrote(default, _nodes, await _context.Client.StrategicPatchAsync(Resources.Nodes, name, patch, null, cancel));
+        }
+        catch (StatusException)
+        {
+            Tell("CIDRAssignmentFailed");
+            throw;
+        }
         return Requeue.Never;
+
+        void Tell(string state) => _context.Events.Normal(new EventSubject("v1", "Node", name, node.Metadata.Uid, ""), state, $"Node {name.Name} status is now: {state}");
     }
 }

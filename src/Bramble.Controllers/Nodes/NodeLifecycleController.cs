@@ -116,7 +116,7 @@ internal sealed class NodeLifecycleController : IReconciler
         }
         var before = change.Old?.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.LastHeartbeatTime;
         var now = node.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.LastHeartbeatTime;
-        if (now is not null && now != before && change.Old is not null) Beat(change.Name.Name);
+        if (now != before && change.Old is not null) Beat(change.Name.Name);
         // How its zone is concerns all that are down; who is well needs no look.
         if (ZoneStates.IsReady(change.Old) != ZoneStates.IsReady(node))
             foreach (var other in _nodes.List().Where(n => !ZoneStates.IsReady(n))) _context.Queue.Add(other.NamespacedName());

@@ -34,7 +34,7 @@ internal static class TaintEviction
 
 /// <summary>Removes Pods from nodes whose NoExecute taints they do not tolerate (any longer).</summary>
 /// <remarks>Waiting counts on the monotonic clock from when the Pod was seen on its tainted node, so a clock that jumps evicts nobody. A wait that has begun stays
-/// as it is until nothing is to be waited for any more.</remarks>
+/// as it is until nothing is to be waited for any more; it outlives the node.</remarks>
 internal sealed class TaintEvictionController : IReconciler
 {
     private readonly ControllerContext _context;
@@ -48,29 +48,33 @@ internal sealed class TaintEvictionController : IReconciler
         _nodes = context.Watches(Resources.Nodes, NodeChanged);
         _pods = context.Watches(Resources.Pods, change =>
         {
+            // What a Pod's status says is of no interest: who is evicted is evicted once, even if it takes its time to go.
+            if (change is { Old: { } old, New: { } now } && old.Metadata.Uid == now.Metadata.Uid && old.Spec.NodeName == now.Spec.NodeName && HasSame(old.Spec.Tolerations, now.Spec.Tolerations)) return;
             // Only a Pod on a node with such taints is of interest: all others cost one look-up.
-            if (_waiting.ContainsKey(change.Name) || (change.New is { } pod && TaintsOf(pod).Count > 0)) context.Queue.Add(change.Name);
+            if (_waiting.ContainsKey(change.Name) || (change.New is { } pod && TaintsOf(pod) is { Count: > 0 })) context.Queue.Add(change.Name);
         });
         _pods.AddIndex(NodePods.ByNode, NodePods.Node);
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_pods.Find(name) is not { } pod || (_waiting.TryGetValue(name, out var earlier) && earlier.Uid != pod.Metadata.Uid))
+        var pod = _pods.Find(name);
+        if (_waiting.TryGetValue(name, out var waiting) && waiting.Uid != pod?.Metadata.Uid)
         {
             Cancel(name);
-            return Requeue.Never;
+            waiting = null;
         }
-        if (pod.IsBeingDeleted()) return Requeue.Never;
+        if (pod is null) return Requeue.Never;
         var taints = TaintsOf(pod);
-        if (TaintEviction.Decide(taints, pod.Spec.Tolerations) is not { } stay)
+        // A node that is gone takes back nothing.
+        if ((taints is null ? waiting?.Span : TaintEviction.Decide(taints, pod.Spec.Tolerations)) is not { } stay)
         {
             Cancel(name);
             return Requeue.Never;
         }
         if (stay > TimeSpan.Zero)
         {
-            var waiting = _waiting.GetOrAdd(name, _ => new Waiting(pod.Metadata.Uid, _context.Time.GetTimestamp(), stay));
+            waiting ??= _waiting[name] = new Waiting(pod.Metadata.Uid, _context.Time.GetTimestamp(), stay);
             var left = waiting.Span - _context.Time.GetElapsedTime(waiting.Since);
             if (left > TimeSpan.Zero) return Requeue.After(left);
         }
@@ -78,7 +82,7 @@ internal sealed class TaintEvictionController : IReconciler
         {
             Cancel(name);
         }
-        await EvictAsync(pod, name, taints, cancel);
+        await EvictAsync(pod, name, taints ?? [], cancel);
         _waiting.TryRemove(name, out _);
         return Requeue.Never;
     }
@@ -103,8 +107,20 @@ internal sealed class TaintEvictionController : IReconciler
         foreach (var pod in _pods.ByIndex(NodePods.ByNode, change.Name.Name)) _context.Queue.Add(pod.NamespacedName());
     }
 
-    private List<V1Taint> TaintsOf(V1Pod pod) =>
-        !string.IsNullOrEmpty(pod.Spec.NodeName) && _nodes.Find(new NamespacedName("", pod.Spec.NodeName)) is { } node ? NoExecute(node) : [];
+    /// <returns>Null: its node is gone.</returns>
+    private List<V1Taint>? TaintsOf(V1Pod pod) =>
+        string.IsNullOrEmpty(pod.Spec.NodeName) ? [] : _nodes.Find(new NamespacedName("", pod.Spec.NodeName)) is { } node ? NoExecute(node) : null;
+
+    private static bool HasSame(IList<V1Toleration>? left, IList<V1Toleration>? right)
+    {
+        if ((left?.Count ?? 0) != (right?.Count ?? 0)) return false;
+        for (var i = 0; i < (left?.Count ?? 0); i++)
+        {
+            var (one, other) = (left![i], right![i]);
+            if (one.Key != other.Key || one.OperatorProperty != other.OperatorProperty || one.Value != other.Value || one.Effect != other.Effect || one.TolerationSeconds != other.TolerationSeconds) return false;
+        }
+        return true;
+    }
 
     private static List<V1Taint> NoExecute(V1Node node) => [.. (node.Spec?.Taints ?? []).Where(t => t.Effect == "NoExecute")];
 

@@ -34,18 +34,19 @@ internal static class ZoneStates
     public static double Rate(ZoneState state, int nodes, NodeEvictionSettings settings) =>
         state != ZoneState.PartialDisruption ? settings.Rate : nodes > settings.LargeZoneNodes ? settings.SecondaryRate : 0;
 
-    /// <summary>Region and zone of a node; empty without labels.</summary>
+    /// <summary>Region and zone of a node, by the labels' old names where it has them; empty without labels.</summary>
     public static string KeyOf(V1Node node)
     {
-        var labels = node.Metadata.Labels ?? new Dictionary<string, string>();
-        string region = Value("topology.kubernetes.io/region"), zone = Value("topology.kubernetes.io/zone");
+        if (node.Metadata.Labels is not { } labels) return "";
+        string region = Value("region"), zone = Value("zone");
         return region.Length + zone.Length == 0 ? "" : $"{region}:\0:{zone}";
 
-        string Value(string label) => labels.TryGetValue(label, out var value) ? value : "";
+        string Value(string label) => labels.TryGetValue($"failure-domain.beta.kubernetes.io/{label}", out var old) ? old
+            : labels.TryGetValue($"topology.kubernetes.io/{label}", out var value) ? value : "";
     }
 
     public static Dictionary<string, (ZoneState State, int Nodes)> All(IEnumerable<V1Node> nodes, double unhealthyShare) => nodes
-        .Where(n => n.Metadata.Labels?.ContainsKey(ExcludedLabel) != true).GroupBy(KeyOf)
+        .Where(n => !IsExcluded(n)).GroupBy(KeyOf)
         .ToDictionary(
             zone => zone.Key,
             zone =>
@@ -54,6 +55,8 @@ internal static class ZoneStates
                 return (Of(ready, zone.Count() - ready, unhealthyShare), zone.Count());
             },
             StringComparer.Ordinal);
+
+    public static bool IsExcluded(V1Node node) => node.Metadata.Labels?.ContainsKey(ExcludedLabel) == true;
 
     public static bool IsReady(V1Node? node) => node?.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true;
 }
@@ -83,14 +86,18 @@ internal sealed class ZoneEvictions(NodeEvictionSettings settings, TimeProvider 
         {
             var wasAllDown = _isAllDown;
             _isAllDown = zones.Count > 0 && zones.Values.All(z => z.State == ZoneState.FullDisruption);
+            var hasReturned = wasAllDown && !_isAllDown;
             foreach (var (zone, (state, count)) in zones)
             {
                 var rate = ZoneStates.Rate(state, count, settings);
-                // A new rate starts with nothing saved up, but for a zone that is seen for the first time.
                 if (!_paces.TryGetValue(zone, out var pace)) _paces[zone] = new Pace(rate, null);
-                else if (pace.Rate != rate) _paces[zone] = pace with { Rate = rate };
+                // Who had to wait under the old rate waits the whole time of the new one.
+                else if (pace.Rate != rate || hasReturned) _paces[zone] = new Pace(rate, hasReturned || Wait(pace) != TimeSpan.Zero ? time.GetTimestamp() : pace.Last);
             }
-            return wasAllDown && !_isAllDown;
+            // A zone all of whose nodes are excluded has no state, but evictions all the same.
+            foreach (var node in nodes)
+                if (ZoneStates.IsExcluded(node)) _paces.TryAdd(ZoneStates.KeyOf(node), new Pace(settings.Rate, null));
+            return hasReturned;
         }
     }
 
@@ -99,12 +106,17 @@ internal sealed class ZoneEvictions(NodeEvictionSettings settings, TimeProvider 
     {
         lock (_gate)
         {
-            if (_isAllDown || !_paces.TryGetValue(zone, out var pace) || pace.Rate <= 0) return null;
-            if (pace.Last is { } last && TimeSpan.FromSeconds(1 / pace.Rate) - time.GetElapsedTime(last) is { Ticks: > 0 } left) return left;
-            _paces[zone] = pace with { Last = time.GetTimestamp() };
-            return TimeSpan.Zero;
+            if (_isAllDown || !_paces.TryGetValue(zone, out var pace)) return null;
+            var wait = Wait(pace);
+            if (wait == TimeSpan.Zero) _paces[zone] = pace with { Last = time.GetTimestamp() };
+            return wait;
         }
     }
+
+    private TimeSpan? Wait(Pace pace) =>
+        pace.Rate <= 0 ? null
+        : pace.Last is { } last && TimeSpan.FromSeconds(1 / pace.Rate) - time.GetElapsedTime(last) is { Ticks: > 0 } left ? left
+        : TimeSpan.Zero;
 
     /// <param name="Last">When a node of the zone was evicted last.</param>
     private sealed record Pace(double Rate, long? Last);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Api.Quantities;
 using Bramble.Client;
@@ -8,9 +9,10 @@ using k8s.Models;
 namespace Bramble.Controllers.PersistentVolumes;
 
 /// <summary>A bound claim asks for more than it has: no kind of volume that is grown from here is left in 1.36, so the claim says that its driver's resizer is
-/// waited for.</summary>
+/// waited for (and which, when it is of a plugin that has moved to a driver).</summary>
 internal sealed class ClaimExpansionController : IReconciler
 {
+    private const string Resizer = "volume.kubernetes.io/storage-resizer";
     private const string PreResizeCapacity = "volume.alpha.kubernetes.io/pre-resize-capacity";
 
     private readonly ControllerContext _context;
@@ -29,12 +31,18 @@ internal sealed class ClaimExpansionController : IReconciler
         });
     }
 
-    public Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
+    public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_claims.Find(name) is not { } claim || _volumes.Find(new NamespacedName("", claim.Spec.VolumeName ?? "")) is not { } volume) return Task.FromResult(Requeue.Never);
-        if (Waits(claim, volume))
-            _context.Events.Normal(EventSubject.Of(Resources.PersistentVolumeClaims, claim), "ExternalExpanding", "waiting for an external controller to expand this PVC");
-        return Task.FromResult(Requeue.Never);
+        if (_claims.Find(name) is not { } claim || _volumes.Find(new NamespacedName("", claim.Spec.VolumeName ?? "")) is not { } volume || !Waits(claim, volume)) return Requeue.Never;
+        var plugin = InTreePlugins.MovedPluginOf(volume.Spec);
+        _context.Events.Normal(EventSubject.Of(Resources.PersistentVolumeClaims, claim), "ExternalExpanding",
+            plugin is null ? "waiting for an external controller to expand this PVC" : $"CSI migration enabled for {plugin}; waiting for external resizer to expand the pvc");
+        if (plugin is null) return Requeue.Never;
+        var resizer = InTreePlugins.DriverOf(plugin);
+        if (claim.Metadata.Annotations is not { } annotations || !annotations.TryGetValue(Resizer, out var known) || known != resizer)
+            await _context.Client.StrategicPatchAsync(
+                Resources.PersistentVolumeClaims, name, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = claim.Metadata.Uid, ["annotations"] = new JsonObject { [Resizer] = resizer } } }, "status", cancel);
+        return Requeue.Never;
     }
 
     /// <summary>Pure.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
@@ -8,11 +9,11 @@ namespace Bramble.Controllers.PersistentVolumes;
 internal static partial class Reclaiming
 {
     public const string ProvisionedBy = "pv.kubernetes.io/provisioned-by";
-    private const string MigratedTo = "pv.kubernetes.io/migrated-to";
+    private const string InTreeFinalizer = "kubernetes.io/pv-controller", ExternalFinalizer = "external-provisioner.volume.kubernetes.io/finalizer";
 
     public static Reclaim Decide(V1PersistentVolume volume)
     {
-        if (volume.Metadata.Annotation(MigratedTo) is { Length: > 0 }) return new Reclaim.Leave();
+        if (volume.Metadata.Annotation(InTreePlugins.MigratedTo) is { Length: > 0 }) return new Reclaim.Leave();
         return volume.Spec.PersistentVolumeReclaimPolicy switch
         {
             "Retain" => new Reclaim.Leave(),
@@ -23,9 +24,40 @@ internal static partial class Reclaiming
         };
     }
 
+    /// <summary>A volume of an in-tree provisioner does not go before what it stands for does; one whose provisioner has moved is its driver's to keep. KEP-2644.</summary>
+    /// <returns>True: its finalizers changed.</returns>
+    public static bool ProtectInTree(JsonObject volume)
+    {
+        if ((string?)volume["metadata"]!["annotations"]?[ProvisionedBy] is not { Length: > 0 } provisioner) return false;
+        if (InTreePlugins.DriverOf(provisioner) != provisioner) return Unprotect(volume);
+        if (!InTreePlugins.IsInTree(provisioner)) return false;
+        var isWanted = (string?)volume["spec"]!["persistentVolumeReclaimPolicy"] == "Delete";
+        var changed = isWanted ? Add(volume) : Unprotect(volume);
+        return Remove(volume, ExternalFinalizer) | changed;
+    }
+
+    public static bool Unprotect(JsonObject volume) => Remove(volume, InTreeFinalizer);
+
+    private static bool Add(JsonObject volume)
+    {
+        if (volume["metadata"]!["finalizers"] is not JsonArray finalizers) volume["metadata"]!["finalizers"] = finalizers = [];
+        foreach (var known in finalizers)
+            if ((string?)known == InTreeFinalizer) return false;
+        finalizers.Add((JsonNode)InTreeFinalizer);
+        return true;
+    }
+
+    private static bool Remove(JsonObject volume, string finalizer)
+    {
+        if (volume["metadata"]!["finalizers"] is not JsonArray finalizers) return false;
+        foreach (var known in finalizers)
+            if ((string?)known == finalizer) return finalizers.Remove(known);
+        return false;
+    }
+
     private static Reclaim DecideDelete(V1PersistentVolume volume)
     {
-        if (volume.Metadata.Annotation(ProvisionedBy) is { Length: > 0 } provisioner && provisioner != "kubernetes.io/host-path")
+        if (volume.Metadata.Annotation(ProvisionedBy) is { Length: > 0 } provisioner && provisioner != InTreePlugins.HostPath)
         {
             if (!InTreePlugins.IsInTree(provisioner)) return new Reclaim.Leave();
             return new Reclaim.Fail("VolumeFailedDelete", provisioner == "kubernetes.io/nfs" ? "no deletable volume plugin matched" : $"no volume plugin matched name: {provisioner}");

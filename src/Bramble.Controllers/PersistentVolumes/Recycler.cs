@@ -10,26 +10,22 @@ internal static class Recycler
     private const string Prefix = "recycler-for-", Namespace = "default";
     private const long GiB = 1 << 30, SecondsPerGiB = 30;
 
-    /// <summary>How long after a failure it is tried again: the period in which upstream looks at all volumes.</summary>
-    public static readonly TimeSpan Again = TimeSpan.FromSeconds(15);
-
     public static NamespacedName PodOf(V1PersistentVolume volume) => new(Namespace, Prefix + volume.Metadata.Name);
 
     /// <summary>The volume that a Pod empties; null: any other Pod.</summary>
     public static NamespacedName? VolumeOf(NamespacedName pod) =>
         pod.Namespace == Namespace && pod.Name.StartsWith(Prefix, StringComparison.Ordinal) ? new NamespacedName("", pod.Name[Prefix.Length..]) : null;
 
-    /// <summary>What is to be done now. A Pod of before the volume was released (or failed the last time) has not emptied what came since.</summary>
-    public static RecyclerStep Decide(V1PersistentVolume volume, V1Pod? pod, DateTime now)
+    /// <summary>What is to be done now. A Pod that was not begun here is removed, whatever became of it.</summary>
+    /// <param name="begun">The uid of the Pod that was begun; null: none was.</param>
+    public static RecyclerStep Decide(V1PersistentVolume volume, V1Pod? pod, string? begun, DateTime now)
     {
-        var since = volume.Status?.LastPhaseTransitionTime;
-        if (pod is null)
+        if (begun is null)
         {
-            var wait = volume.Status?.Phase == "Failed" && since is { } failed ? failed + Again - now : TimeSpan.Zero;
-            return wait > TimeSpan.Zero ? new RecyclerStep.Wait(wait) : new RecyclerStep.Start();
+            var wait = volume.Status is { Phase: "Failed", LastPhaseTransitionTime: { } failed } ? failed + VolumeBinder.Resync - now : TimeSpan.Zero;
+            return wait > TimeSpan.Zero ? new RecyclerStep.Wait(wait) : pod is null ? new RecyclerStep.Start() : new RecyclerStep.RemoveOld();
         }
-        if (pod.Metadata.DeletionTimestamp is not null) return new RecyclerStep.Wait(null);
-        if (pod.Metadata.CreationTimestamp < since) return new RecyclerStep.RemoveOld();
+        if (pod?.Metadata.Uid != begun) return new RecyclerStep.Done("recycler pod was deleted");
         return pod.Status?.Phase switch
         {
             "Succeeded" => new RecyclerStep.Done(null),

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
+using Bramble.Api.Quantities;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Controllers.Hosting;
@@ -20,6 +21,10 @@ internal sealed class VolumeBinder : IReconciler
     private const string BetaProvisioner = "volume.beta.kubernetes.io/storage-provisioner";
     private const string SelectedNode = "volume.kubernetes.io/selected-node";
 
+    /// <summary>So often what cannot be done yet is tried and told again: upstream's <c>pvclaimbinder-sync-period</c>. A told event lasts an hour, and who looks at a
+    /// claim that has been waiting for longer must still find why.</summary>
+    public static readonly TimeSpan Resync = TimeSpan.FromSeconds(15);
+
     private readonly ControllerContext _context;
     private readonly IInformer<V1PersistentVolumeClaim> _claims;
     private readonly IInformer<V1PersistentVolume> _volumes;
@@ -27,6 +32,9 @@ internal sealed class VolumeBinder : IReconciler
     private readonly IInformer<V1Pod> _pods;
     private readonly WriteBarrier _writes = new();
     private readonly RecyclerEvents _recyclerEvents;
+
+    /// <summary>The Pods that this process has begun, by volume: one of an earlier process (or of a user) is not trusted to have emptied anything.</summary>
+    private readonly Dictionary<string, string> _recycling = new(StringComparer.Ordinal);
 
     public VolumeBinder(ControllerContext context)
     {
@@ -36,6 +44,7 @@ internal sealed class VolumeBinder : IReconciler
         {
             if (Recycler.VolumeOf(change.Name) is { } emptied) context.Queue.Add(emptied);
         });
+        _pods.AddIndex(ClaimPods.ByClaim, ClaimPods.Claims);
         _classes = context.Watches(Resources.StorageClasses, _ => AddUnbound());
         _claims = context.Watches(Resources.PersistentVolumeClaims, change =>
         {
@@ -59,16 +68,24 @@ internal sealed class VolumeBinder : IReconciler
         {
             if (_volumes.FindObject(name) is { } volume) return await SyncVolumeAsync(volume.ToTree(), volume.Model<V1PersistentVolume>(), cancel);
             _recyclerEvents.End(name.Name);
+            _recycling.Remove(name.Name);
             return Requeue.Never;
         }
         if (_claims.FindObject(name) is not { } found) return Requeue.Never;
         var claim = found.Model<V1PersistentVolumeClaim>();
-        if (claim.Metadata.Annotation(BindCompleted) is null) await SyncUnboundAsync(found.ToTree(), claim, cancel);
-        else await SyncBoundAsync(found.ToTree(), claim, cancel);
+        var tree = found.ToTree();
+        if (InTreePlugins.NoteMigration(tree, Provisioner, BetaProvisioner))
+        {
+            await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
+            return Requeue.Never;
+        }
+        if (claim.Metadata.Annotation(BindCompleted) is null) return await SyncUnboundAsync(tree, claim, cancel) ? Requeue.After(Resync) : Requeue.Never;
+        await SyncBoundAsync(tree, claim, cancel);
         return Requeue.Never;
     }
 
-    private async Task SyncUnboundAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
+    /// <returns>True: it waits, and that has been told.</returns>
+    private async Task<bool> SyncUnboundAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
     {
         var about = EventSubject.Of(Resources.PersistentVolumeClaims, claim);
         if (string.IsNullOrEmpty(claim.Spec.VolumeName))
@@ -78,9 +95,9 @@ internal sealed class VolumeBinder : IReconciler
             if (VolumeMatch.Best(claim, tree, _volumes.List(), isDelayed) is { } best)
             {
                 await BindAsync(best, tree, claim, cancel);
-                return;
+                return false;
             }
-            if (await AssignDefaultClassAsync(tree, claim, cancel)) return;
+            if (await AssignDefaultClassAsync(tree, claim, cancel)) return false;
             if (isDelayed && claim.Metadata.Annotation(SelectedNode) is null)
             {
                 TellWaiting(about, claim);
@@ -88,19 +105,19 @@ internal sealed class VolumeBinder : IReconciler
             else if (VolumeMatch.ClassOf(claim).Length > 0)
             {
                 await ProvisionAsync(about, tree, claim, storageClass, cancel);
-                return;
+                return true;
             }
             else
             {
                 _context.Events.Normal(about, "FailedBinding", "no persistent volumes available for this claim and no storage class is set");
             }
             await SetClaimStatusAsync(tree, "Pending", null, cancel);
-            return;
+            return true;
         }
         if (_volumes.Find(new NamespacedName("", claim.Spec.VolumeName)) is not { } volume)
         {
             await SetClaimStatusAsync(tree, "Pending", null, cancel);
-            return;
+            return false;
         }
         if (volume.Spec.ClaimRef is null)
         {
@@ -108,19 +125,20 @@ internal sealed class VolumeBinder : IReconciler
             {
                 _context.Events.Warning(about, "VolumeMismatch", $"Cannot bind to requested volume \"{volume.Metadata.Name}\": {mismatch}");
                 await SetClaimStatusAsync(tree, "Pending", null, cancel);
-                return;
+                return true;
             }
             await BindAsync(volume, tree, claim, cancel);
-            return;
+            return false;
         }
         if (VolumeMatch.IsReservedFor(volume, claim))
         {
             await BindAsync(volume, tree, claim, cancel);
-            return;
+            return false;
         }
         _context.Events.Warning(about, "FailedBinding", $"volume \"{volume.Metadata.Name}\" already bound to a different claim.");
         // A binding of our own that somebody has undone half: not for us to call the claim free.
         if (claim.Metadata.Annotation(BoundByController) is null) await SetClaimStatusAsync(tree, "Pending", null, cancel);
+        return true;
     }
 
     private async Task SyncBoundAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
@@ -180,6 +198,11 @@ internal sealed class VolumeBinder : IReconciler
 
     private async Task<Requeue> SyncVolumeAsync(JsonObject tree, V1PersistentVolume volume, CancellationToken cancel)
     {
+        if (InTreePlugins.NoteMigration(tree, Reclaiming.ProvisionedBy) | Reclaiming.ProtectInTree(tree))
+        {
+            await WriteAsync(Resources.PersistentVolumes, _volumes, tree, cancel);
+            return Requeue.Never;
+        }
         if (volume.Spec.ClaimRef is not { } claimed || string.IsNullOrEmpty(claimed.Uid))
         {
             await SetPhaseAsync(tree, "Available", cancel);
@@ -204,6 +227,7 @@ internal sealed class VolumeBinder : IReconciler
                 $"Cannot bind PersistentVolume to requested PersistentVolumeClaim \"{claim.Metadata.Name}\" due to incompatible volumeMode.");
             _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumeClaims, claim), "VolumeMismatch",
                 $"Cannot bind PersistentVolume \"{volume.Metadata.Name}\" to requested PersistentVolumeClaim due to incompatible volumeMode.");
+            return Requeue.After(Resync);
         }
         else if (claim.Spec.VolumeName == volume.Metadata.Name)
         {
@@ -228,7 +252,9 @@ internal sealed class VolumeBinder : IReconciler
         if (tree["metadata"]!["annotations"]?[BoundByController] is not null)
         {
             tree["spec"]!.AsObject().Remove("claimRef");
-            tree["metadata"]!["annotations"]!.AsObject().Remove(BoundByController);
+            var annotations = tree["metadata"]!["annotations"]!.AsObject();
+            annotations.Remove(BoundByController);
+            if (annotations.Count == 0) tree["metadata"]!.AsObject().Remove("annotations");
         }
         else
         {
@@ -252,12 +278,14 @@ internal sealed class VolumeBinder : IReconciler
                 try
                 {
                     if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+                    else if (File.Exists(path)) File.Delete(path);
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                 {
                     await FailAsync("VolumeFailedDelete", e.Message);
-                    break;
+                    return Requeue.After(Resync);
                 }
+                if (Reclaiming.Unprotect(tree)) await WriteAsync(Resources.PersistentVolumes, _volumes, tree, cancel);
                 await _context.Client.DeleteAsync(Resources.PersistentVolumes, volume.NamespacedName(), new DeleteQuery(Uid: volume.Metadata.Uid), cancel);
                 break;
         }
@@ -267,48 +295,63 @@ internal sealed class VolumeBinder : IReconciler
         {
             var name = Recycler.PodOf(volume);
             var pod = _pods.Find(name);
-            switch (Recycler.Decide(volume, pod, _context.Time.GetUtcNow().UtcDateTime))
+            var step = Recycler.Decide(volume, pod, _recycling.GetValueOrDefault(volume.Metadata.Name), _context.Time.GetUtcNow().UtcDateTime);
+            switch (step)
             {
                 case RecyclerStep.Wait(var delay):
                     return new Requeue(delay);
+                case RecyclerStep.Start or RecyclerStep.RemoveOld when UsersOf(volume) is { Length: > 0 } users:
+                    _context.Events.Normal(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeFailedRecycle", $"Volume is used by pods: {users}");
+                    break;
                 case RecyclerStep.Start:
-                    if (UsersOf(volume) is { Length: > 0 } users)
-                    {
-                        _context.Events.Normal(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeFailedRecycle", $"Volume is used by pods: {users}");
-                        return Requeue.After(Recycler.Again);
-                    }
                     _recyclerEvents.Begin(volume, cancel);
                     try
                     {
-                        await _context.Client.CreateAsync(Resources.Pods, Recycler.Pod(volume), cancel);
+                        var created = await _context.Client.CreateAsync(Resources.Pods, Recycler.Pod(volume), cancel);
+                        _recycling[volume.Metadata.Name] = created.Uid;
+                        _writes.Wrote(default, _pods, created);
+                        return Requeue.Never;
                     }
                     catch (StatusException e) when (e.IsAlreadyExists)
                     {
-                        // Not in the copy yet: it will be.
+                        await RemoveOldAsync();
+                    }
+                    catch (StatusException e)
+                    {
+                        _recyclerEvents.End(volume.Metadata.Name);
+                        await FailAsync("VolumeFailedRecycle", $"Recycle failed: unexpected error creating recycler pod:  {e.Message}");
                     }
                     break;
                 case RecyclerStep.RemoveOld:
-                    await RemovePodAsync();
+                    await RemoveOldAsync();
                     break;
                 case RecyclerStep.Done(var failure):
-                    await RemovePodAsync();
+                    _recycling.Remove(volume.Metadata.Name);
+                    await RemovePodAsync(pod?.Metadata.Uid);
                     if (failure is null)
                     {
                         _context.Events.Normal(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeRecycled", "Volume recycled");
                         await UnbindAsync(tree, cancel);
-                        break;
+                        return Requeue.Never;
                     }
                     await FailAsync("VolumeFailedRecycle", $"Recycle failed: failed to recycle volume: {failure}");
-                    return Requeue.After(Recycler.Again);
+                    break;
             }
-            return Requeue.Never;
+            return Requeue.After(Resync);
 
-            async Task RemovePodAsync()
+            // What it has done nobody knows; the next one begins anew.
+            async Task RemoveOldAsync()
+            {
+                await RemovePodAsync(pod?.Metadata.Uid);
+                await FailAsync("VolumeFailedRecycle", "Recycle failed: old recycler pod found, will retry later");
+            }
+
+            async Task RemovePodAsync(string? uid)
             {
                 _recyclerEvents.End(volume.Metadata.Name);
                 try
                 {
-                    await _context.Client.DeleteAsync(Resources.Pods, name, new DeleteQuery(Uid: pod!.Metadata.Uid), cancel);
+                    await _context.Client.DeleteAsync(Resources.Pods, name, new DeleteQuery(Uid: uid), cancel);
                 }
                 catch (StatusException e) when (e.IsNotFound)
                 {
@@ -331,7 +374,7 @@ internal sealed class VolumeBinder : IReconciler
     {
         var claimed = volume.Spec.ClaimRef;
         if (_claims.Find(new NamespacedName(claimed.NamespaceProperty, claimed.Name)) is not null) return "";
-        return string.Join(',', _pods.List(claimed.NamespaceProperty).Where(p => !p.IsFinished() && p.ClaimNames().Contains(claimed.Name))
+        return string.Join(',', _pods.ByIndex(ClaimPods.ByClaim, $"{claimed.NamespaceProperty}/{claimed.Name}").Where(p => !p.IsTerminated())
             .Select(p => $"{p.Metadata.NamespaceProperty}/{p.Metadata.Name}").Order(StringComparer.Ordinal));
     }
 
@@ -343,7 +386,8 @@ internal sealed class VolumeBinder : IReconciler
             return;
         }
         var provisioner = InTreePlugins.DriverOf(storageClass.Provisioner);
-        if (InTreePlugins.WhyNotProvisioned(provisioner) is { } why)
+        var why = InTreePlugins.WhyNotProvisioned(provisioner);
+        if (why is not null && provisioner != InTreePlugins.HostPath)
         {
             _context.Events.Warning(about, "ProvisioningFailed", why);
             return;
@@ -354,7 +398,8 @@ internal sealed class VolumeBinder : IReconciler
             SetAnnotation(tree, Provisioner, provisioner);
             await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
         }
-        _context.Events.Normal(about, "ExternalProvisioning",
+        if (why is not null) _context.Events.Warning(about, "ProvisioningFailed", why);
+        else _context.Events.Normal(about, "ExternalProvisioning",
             $"Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the system administrator. If volume creation is delayed, please verify "
             + "that the provisioner is running and correctly registered.");
     }
@@ -373,8 +418,7 @@ internal sealed class VolumeBinder : IReconciler
 
     private void TellWaiting(EventSubject about, V1PersistentVolumeClaim claim)
     {
-        var pods = _pods.List(claim.Metadata.NamespaceProperty)
-            .Where(p => string.IsNullOrEmpty(p.Spec.NodeName) && !p.IsFinished() && p.Spec.Volumes?.Any(v => v.PersistentVolumeClaim?.ClaimName == claim.Metadata.Name) == true)
+        var pods = _pods.ByIndex(ClaimPods.ByClaim, claim.NamespacedName().ToString()).Where(p => string.IsNullOrEmpty(p.Spec.NodeName) && !p.IsTerminated())
             .Select(p => p.Metadata.Name).Order(StringComparer.Ordinal).ToList();
         if (pods.Count == 0) _context.Events.Normal(about, "WaitForFirstConsumer", "waiting for first consumer to be created before binding");
         else _context.Events.Normal(about, "WaitForPodScheduled", pods.Count == 1 ? $"waiting for pod {pods[0]} to be scheduled" : $"waiting for pods {string.Join(',', pods)} to be scheduled");
@@ -408,7 +452,7 @@ internal sealed class VolumeBinder : IReconciler
             // A bound claim's size is the resizer's to write: a volume that grows shows its new size before the file system on it has it.
             if (before != phase)
             {
-                if (volume["metadata"]!["annotations"]?[PreResizeCapacity] is { } size) status["capacity"] = new JsonObject { ["storage"] = size.DeepClone() };
+                if ((string?)volume["metadata"]!["annotations"]?[PreResizeCapacity] is { } size && Quantity.TryParse(size, out _, out _)) status["capacity"] = new JsonObject { ["storage"] = size };
                 else status["capacity"] = volume["spec"]!["capacity"]?.DeepClone();
             }
             if (before == "Pending" && phase == "Bound" && volume["spec"]!["volumeAttributesClassName"] is { } attributes) status["currentVolumeAttributesClassName"] = attributes.DeepClone();

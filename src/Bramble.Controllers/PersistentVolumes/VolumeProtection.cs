@@ -11,7 +11,6 @@ namespace Bramble.Controllers.PersistentVolumes;
 internal sealed class ClaimProtectionController : IReconciler
 {
     private const string Finalizer = "kubernetes.io/pvc-protection";
-    private const string ByClaim = "claims/claim";
 
     private readonly ControllerContext _context;
     private readonly IInformer<V1PersistentVolumeClaim> _claims;
@@ -26,10 +25,12 @@ internal sealed class ClaimProtectionController : IReconciler
         });
         _pods = context.Watches(Resources.Pods, change =>
         {
-            if (change.New is not null && !IsShutDown(change.New)) return;
+            // A Pod that has replaced another of its name says nothing of the other's claims.
+            var isReplaced = change is { Old: { } old, New: { } now } && old.Metadata.Uid != now.Metadata.Uid;
+            if (change.New is not null && !isReplaced && !IsShutDown(change.New)) return;
             foreach (var claim in (change.Old ?? change.New!).ClaimNames()) context.Queue.Add(new NamespacedName(change.Name.Namespace, claim));
         });
-        _pods.AddIndex(ByClaim, p => [.. p.ClaimNames().Select(c => $"{p.Metadata.NamespaceProperty}/{c}")]);
+        _pods.AddIndex(ClaimPods.ByClaim, ClaimPods.Claims);
     }
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
@@ -40,7 +41,7 @@ internal sealed class ClaimProtectionController : IReconciler
         if (claim.IsBeingDeleted() == !has) return Requeue.Never;       // going without it, or staying with it: right
         if (has)
         {
-            if (_pods.ByIndex(ByClaim, name.ToString()).Any(p => Uses(p, claim))) return Requeue.Never;
+            if (_pods.ByIndex(ClaimPods.ByClaim, name.ToString()).Any(p => Uses(p, claim))) return Requeue.Never;
             // The copy may lag: the API's own list before what cannot be undone.
             var live = await _context.Client.ListModelsAsync(Resources.Pods, new ListQuery(name.Namespace), cancel);
             if (live.Any(p => Uses(p, claim))) return Requeue.Never;

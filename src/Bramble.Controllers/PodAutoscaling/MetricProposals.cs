@@ -45,8 +45,11 @@ internal sealed class MetricProposals(MetricsReader reader, ReplicaCalculator ca
             var unknown = $"unknown metric source type \"{type}\"";
             return (null, new MetricFailure(reason, unknown, unknown));
         }
+        var metricSelector = of["selector"] as JsonObject;
         try
         {
+            // Not validated by the API.
+            if (type != "External" && metricSelector is not null) LabelSelector.FromObject(metricSelector);
             return (type switch
             {
                 "Resource" or "ContainerResource" => await ResourceAsync(type, resource, container),
@@ -58,6 +61,10 @@ internal sealed class MetricProposals(MetricsReader reader, ReplicaCalculator ca
         catch (Refusal e)
         {
             return (null, new MetricFailure(reason, e.Cause, $"failed to get {subject}: {e.Message}"));
+        }
+        catch (FormatException e)
+        {
+            return (null, new MetricFailure(reason, e.Message, $"failed to get {subject}: {e.Message}"));
         }
 
         async Task<MetricLook> ResourceAsync(string kind, string what, string which)
@@ -91,7 +98,7 @@ internal sealed class MetricProposals(MetricsReader reader, ReplicaCalculator ca
         {
             try
             {
-                var metrics = await Read($"metric {metricName}", () => reader.PodsAsync(metricName, name.Namespace, selector.ToString(), of["selector"] as JsonObject, cancel), isMetric: true);
+                var metrics = await Read($"metric {metricName}", () => reader.PodsAsync(metricName, name.Namespace, selector.ToString(), metricSelector, cancel), isMetric: true);
                 var proposal = calculator.ForAverage(wanted, Millis(target["averageValue"]) ?? 0, metrics, pods, "", tolerances, now);
                 return Look(proposal, $"pods metric {metricName}", "pods", Of("averageValue", proposal));
             }
@@ -111,17 +118,7 @@ internal sealed class MetricProposals(MetricsReader reader, ReplicaCalculator ca
             Proposal proposal;
             try
             {
-                long usage;
-                try
-                {
-                    var isNamespace = kind == "Namespace" && ((string?)described["apiVersion"])?.Contains('/') != true;
-                    var measured = isNamespace ? new GroupResource("", "namespaces") : kinds.Find((string?)described["apiVersion"] ?? "v1", kind).GroupResource;
-                    usage = await reader.ObjectAsync(metricName, name.Namespace, measured, objectName, of["selector"] as JsonObject, cancel);
-                }
-                catch (FormatException e)
-                {
-                    throw new MetricException($"unable to fetch metrics from custom metrics API: {e.Message}");
-                }
+                var usage = await reader.ObjectAsync(metricName, name.Namespace, Measured((string?)described["apiVersion"] ?? "", kind), objectName, metricSelector, cancel);
                 proposal = value is { } whole ? ReplicaCalculator.ForValue(wanted, whole, usage, pods, tolerances) : ReplicaCalculator.ForValuePerPod(running, average!.Value, usage, tolerances);
             }
             catch (MetricException e)
@@ -144,19 +141,33 @@ internal sealed class MetricProposals(MetricsReader reader, ReplicaCalculator ca
                 List<long> values;
                 try
                 {
-                    values = await reader.ExternalAsync(metricName, name.Namespace, of["selector"] as JsonObject, cancel);
+                    values = await reader.ExternalAsync(metricName, name.Namespace, metricSelector, cancel);
                 }
                 catch (MetricException e)
                 {
-                    throw new MetricException($"unable to get external metric {name.Namespace}/{metricName}/{GoSelector.Text(of["selector"] as JsonObject)}: {e.Message}");
+                    throw new MetricException($"unable to get external metric {name.Namespace}/{metricName}/{GoSelector.Text(metricSelector)}: {e.Message}");
                 }
                 var usage = values.Aggregate(0L, (sum, v) => v > 0 && sum > long.MaxValue - v ? long.MaxValue : sum + v);
                 var proposal = average is { } each ? ReplicaCalculator.ForValuePerPod(running, each, usage, tolerances) : ReplicaCalculator.ForValue(wanted, value!.Value, usage, pods, tolerances);
                 return Look(proposal, External(), "external", Of(average is not null ? "averageValue" : "value", proposal));
             }
-            catch (MetricException e)
+            catch (Exception e) when (e is MetricException or FormatException)
             {
                 throw new Refusal(e.Message, average is not null ? $"failed to get {metricName} external metric: {e.Message}" : $"failed to get external metric {metricName}: {e.Message}");
+            }
+        }
+
+        GroupResource Measured(string apiVersion, string kind)
+        {
+            var slash = apiVersion.IndexOf('/');
+            if (kind == "Namespace" && slash < 0) return new GroupResource("", "namespaces");
+            try
+            {
+                return kinds.Find(apiVersion.Length > 0 ? apiVersion : "v1", kind).GroupResource;
+            }
+            catch (FormatException e)
+            {
+                throw new MetricException($"unable to fetch metrics from custom metrics API: unable to map kind {kind}{(slash > 0 ? "." + apiVersion[..slash] : "")} to resource: {e.Message}");
             }
         }
 
@@ -167,12 +178,12 @@ internal sealed class MetricProposals(MetricsReader reader, ReplicaCalculator ca
             _ => (null, null),
         };
 
-        string External() => $"external metric {metricName}({GoSelector.Text(of["selector"] as JsonObject)})";
+        string External() => $"external metric {metricName}({GoSelector.Text(metricSelector)})";
 
         JsonObject Identifier()
         {
             var identifier = new JsonObject { ["name"] = metricName };
-            if (of["selector"] is { } picked) identifier["selector"] = picked.DeepClone();
+            if (metricSelector is not null) identifier["selector"] = metricSelector.DeepClone();
             return identifier;
         }
 

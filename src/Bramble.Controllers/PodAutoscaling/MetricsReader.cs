@@ -26,7 +26,7 @@ internal sealed class MetricsReader(IKubeClient client)
         foreach (var item in items)
         {
             var usages = (item["containers"] as JsonArray ?? []).OfType<JsonObject>().Where(c => container.Length == 0 || (string?)c["name"] == container)
-                .Select(c => (string?)c["usage"]?[resource]).ToList();
+                .Select(c => c["usage"]?[resource]?.ToString()).ToList();
             if (usages.Count == 0 || usages.Contains(null)) continue;
             found[Name(item["metadata"])] = new PodMetric(usages.Sum(u => Quantity.Parse(u!).ToMillis()), Time(item["timestamp"]), Window((string?)item["window"]));
         }
@@ -38,9 +38,11 @@ internal sealed class MetricsReader(IKubeClient client)
     {
         var items = await CustomAsync($"namespaces/{ns}/pods/*/{metric}", [new("labelSelector", selector), .. Selector("metricLabelSelector", metricSelector)], cancel);
         if (items.Count == 0) throw new MetricException("no metrics returned from custom metrics API");
-        return items.ToDictionary(
-            i => Name(i["describedObject"]),
-            i => new PodMetric(Value(i), Time(i["timestamp"]), (long?)(i["windowSeconds"] ?? i["window"]) is { } seconds ? TimeSpan.FromSeconds(seconds) : UsualWindow), StringComparer.Ordinal);
+        var found = new Dictionary<string, PodMetric>(StringComparer.Ordinal);
+        // A Pod may have several series of a metric: the last one counts.
+        foreach (var item in items)
+            found[Name(item["describedObject"])] = new PodMetric(Value(item), Time(item["timestamp"]), (long?)(item["windowSeconds"] ?? item["window"]) is { } seconds ? TimeSpan.FromSeconds(seconds) : UsualWindow);
+        return found;
     }
 
     /// <summary>A metric of one object, in thousandths.</summary>
@@ -101,7 +103,7 @@ internal sealed class MetricsReader(IKubeClient client)
 
     private static string Name(JsonNode? of) => (string?)of?["name"] ?? "";
 
-    private static long Value(JsonObject item) => Quantity.Parse((string?)item["value"] ?? "0").ToMillis();
+    private static long Value(JsonObject item) => Quantity.Parse(item["value"]?.ToString() ?? "0").ToMillis();
 
     private static DateTimeOffset Time(JsonNode? value) => DateTimeOffset.TryParse((string?)value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : default;
 

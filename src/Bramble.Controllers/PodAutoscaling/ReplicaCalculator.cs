@@ -143,7 +143,13 @@ internal sealed class ReplicaCalculator(AutoscalerSettings settings)
         return ((int)(used * 100 / requested), used / count);
     }
 
-    private static long Average(Dictionary<string, PodMetric> metrics) => metrics.Values.Sum(m => m.Millis) / metrics.Count;
+    private static long Average(Dictionary<string, PodMetric> metrics)
+    {
+        // Two Pods' values may be more together than a long holds; their average is not.
+        Int128 total = 0;
+        foreach (var metric in metrics.Values) total += metric.Millis;
+        return (long)(total / metrics.Count);
+    }
 
     private static int Ceiling(double replicas) => replicas >= int.MaxValue ? int.MaxValue : (int)Math.Ceiling(replicas);
 
@@ -152,8 +158,12 @@ internal sealed class ReplicaCalculator(AutoscalerSettings settings)
     {
         var name = pod.Metadata.Name;
         if (container.Length == 0 && pod.Spec.Resources?.Requests is { Count: > 0 } own && own.Keys.Any(k => k is "cpu" or "memory" || k.StartsWith("hugepages-", StringComparison.Ordinal)))
-            return own.TryGetValue(resource, out var amount) ? Millis(amount)
-                : SumOfRequests(pod, resource) ?? throw new MetricException($"missing pod-level request for {resource} in Pod {name}");
+        {
+            var asked = own.TryGetValue(resource, out var amount) ? Millis(amount) : SumOfRequests(pod, resource);
+            // Only here: the sum of containers is without it.
+            if (pod.Spec.Overhead is { } overhead && overhead.TryGetValue(resource, out var extra)) asked = (asked ?? 0) + Millis(extra);
+            return asked ?? throw new MetricException($"missing pod-level request for {resource} in Pod {name}");
+        }
         long sum = 0;
         foreach (var one in Containers(pod))
         {

@@ -76,7 +76,7 @@ internal sealed class ReplicaSetController : IReconciler
         {
             var now = _context.Time.GetUtcNow();
             var going = DeletionOrder.First(active, RelatedPods(owner), Math.Min(active.Count - wanted, BurstMax), now);
-            return await SlowStart.AllAtOnceAsync(going.Count, i => _podControl.DeleteAsync(about, going[i], cancel));
+            return await AllAtOnce.RunAsync(going.Count, i => _podControl.DeleteAsync(about, going[i], cancel));
         }
         return null;
     }

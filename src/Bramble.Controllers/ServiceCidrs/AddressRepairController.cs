@@ -107,7 +107,7 @@ internal sealed class AddressRepairController : IReconciler
     }
 
     private bool IsInRange(IPAddress ip) => _ranges.List().SelectMany(r => r.Spec?.Cidrs ?? [])
-        .Any(cidr => IPNetwork.TryParse(cidr, out var network) && network.BaseAddress.AddressFamily == ip.AddressFamily && network.Contains(ip));
+        .Any(cidr => IPNetwork.TryParse(cidr, out var network) && ServiceRange.Holds(network, ip));
 
     private void Tell(EventSubject about, string reason, string action, string message) => _context.Events.WithAction(about, "Warning", reason, action, message);
 

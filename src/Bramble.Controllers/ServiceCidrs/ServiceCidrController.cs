@@ -84,9 +84,7 @@ internal sealed class ServiceCidrController : IReconciler
     {
         var own = Networks(range);
         var others = _ranges.List().Where(r => r.Metadata.Name != range.Metadata.Name && !r.IsBeingDeleted()).SelectMany(Networks).ToList();
-        return _addresses.List().Any(a => a.Metadata.Labels is { } labels && labels.TryGetValue(ManagedBy, out var by) && by == "ipallocator.k8s.io" && IPAddress.TryParse(a.Metadata.Name, out var ip) && own.Exists(n => Holds(n, ip)) && !others.Exists(n => Holds(n, ip)));
-
-        static bool Holds(IPNetwork network, IPAddress ip) => network.BaseAddress.AddressFamily == ip.AddressFamily && network.Contains(ip);
+        return _addresses.List().Any(a => a.Metadata.Labels is { } labels && labels.TryGetValue(ManagedBy, out var by) && by == "ipallocator.k8s.io" && IPAddress.TryParse(a.Metadata.Name, out var ip) && own.Exists(n => ServiceRange.Holds(n, ip)) && !others.Exists(n => ServiceRange.Holds(n, ip)));
     }
 
     private static List<IPNetwork> Networks(V1ServiceCIDR range) =>

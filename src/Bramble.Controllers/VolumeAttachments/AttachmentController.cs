@@ -30,7 +30,10 @@ internal sealed class AttachmentController : IReconciler
     private readonly ConcurrentDictionary<string, DateTimeOffset> _undesired = new(StringComparer.Ordinal);
 
     /// <summary>What a Pod was told last of a volume.</summary>
-    private readonly ConcurrentDictionary<(string Pod, string Volume), string> _told = new();
+    private readonly ConcurrentDictionary<(string Pod, string Volume), Told> _told = new();
+
+    /// <summary>What the kubelets of nodes that are gone had mounted last.</summary>
+    private readonly ConcurrentDictionary<string, IReadOnlySet<string>> _lastInUse = new(StringComparer.Ordinal);
 
     public AttachmentController(ControllerContext context)
     {
@@ -51,7 +54,12 @@ internal sealed class AttachmentController : IReconciler
             foreach (var pod in _pods.List(change.Name.Namespace))
                 if (pod.Spec.NodeName is { Length: > 0 } node && pod.ClaimNames().Contains(change.Name.Name)) Add(node);
         });
-        _nodes = context.Watches(Resources.Nodes, change => Add(change.Name.Name));
+        _nodes = context.Watches(Resources.Nodes, change =>
+        {
+            if (change.New is null) _lastInUse[change.Name.Name] = InUse(change.Old!);
+            else _lastInUse.TryRemove(change.Name.Name, out _);
+            Add(change.Name.Name);
+        });
         _drivers = context.WatchesObjects(Resources.CSIDrivers, _ => AddAll());
         _attachments = context.WatchesObjects(Resources.VolumeAttachments, change =>
         {
@@ -70,16 +78,23 @@ internal sealed class AttachmentController : IReconciler
         var node = _nodes.Find(name);
         var attachments = _attachments.List();
         var wanted = node?.Metadata.Annotations?.ContainsKey(Managed) == true ? Wanted(name.Name) : [];
-        if (wanted.Count == 0 && attachments.All(a => NodeOf(a) != name.Name)) return Requeue.Never;
+        if (wanted.Count == 0 && attachments.All(a => NodeOf(a) != name.Name))
+        {
+            _lastInUse.TryRemove(name.Name, out _);
+            return Requeue.Never;
+        }
         var here = attachments.Where(a => NodeOf(a) == name.Name).Select(a => Read(a, wanted)).OfType<KnownAttachment>().ToList();
-        var elsewhere = attachments.Where(a => NodeOf(a) != name.Name).Select(a => Read(a, [])).OfType<KnownAttachment>().ToList();
+        var elsewhere = attachments.Where(a => NodeOf(a) != name.Name).Select(a => Read(a, null)).OfType<KnownAttachment>().ToList();
         var facts = new AttachingNode(name.Name, node?.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true,
-            node?.Spec?.Taints?.Any(t => t.Key == "node.kubernetes.io/out-of-service") == true, (node?.Status?.VolumesInUse ?? []).ToHashSet(StringComparer.Ordinal));
-        var actions = AttachmentPlan.Decide(facts, wanted, here, elsewhere, volume => UsersElsewhere(volume, name.Name));
+            node?.Spec?.Taints?.Any(t => t.Key == "node.kubernetes.io/out-of-service") == true,
+            // A machine may run on when its node is gone: unless it is known better, all is mounted there still.
+            node is not null ? InUse(node) : _lastInUse.TryGetValue(name.Name, out var last) ? last : here.Select(a => a.UniqueName).Where(n => n.Length > 0).ToHashSet(StringComparer.Ordinal));
+        var actions = AttachmentPlan.Decide(facts, wanted, here, elsewhere, UsersOn);
 
         // First the node's status: a kubelet must not start to mount what is about to leave.
         if (node is not null) await ReportAsync(node, AttachmentPlan.Reported(facts, here, actions), cancel);
         var requeue = Requeue.Never;
+        V1Node? live = null;
         foreach (var action in actions)
         {
             switch (action)
@@ -88,10 +103,17 @@ internal sealed class AttachmentController : IReconciler
                     await AttachAsync(volume, name.Name, cancel);
                     break;
                 case AttachAction.Detach(var attachment):
+                    // The kubelet may have begun to mount it before it was told: only the API's own node shows that. Its change brings us here again.
+                    var unique = here.First(a => a.Name == attachment).UniqueName;
+                    if (node is not null && !facts.IsOutOfService && !facts.InUse.Contains(unique))
+                    {
+                        live ??= await _context.Client.FindModelAsync(Resources.Nodes, name, cancel);
+                        if (live is null || live.Status?.VolumesInUse?.Contains(unique) == true) break;
+                    }
                     await _context.Client.DeleteAsync(Resources.VolumeAttachments, new NamespacedName("", attachment), new DeleteQuery(), cancel);
                     break;
-                case AttachAction.Tell(var volume, var message):
-                    Tell(volume, message, isOld: node?.Status?.VolumesAttached?.Any(v => v.Name == volume.UniqueName) == true);
+                case AttachAction.Tell(var volume, var message) { Attempt: var attempt }:
+                    requeue = requeue.Or(Tell(volume, message, isOld: node?.Status?.VolumesAttached?.Any(v => v.Name == volume.UniqueName) == true, attempt));
                     break;
                 case AttachAction.LookAgain(var delay):
                     requeue = requeue.Or(delay);
@@ -104,7 +126,7 @@ internal sealed class AttachmentController : IReconciler
     private List<WantedVolume> Wanted(string node)
     {
         var wanted = new List<WantedVolume>();
-        foreach (var pod in _pods.ByIndex(ByNode, node).Where(p => !p.IsFinished()))
+        foreach (var pod in _pods.ByIndex(ByNode, node).Where(p => !p.IsTerminated()))
         {
             foreach (var volume in pod.ClaimNames().Select(claim => VolumeOf(pod, claim)).OfType<V1PersistentVolume>())
             {
@@ -123,18 +145,20 @@ internal sealed class AttachmentController : IReconciler
     {
         if (_claims.Find(new NamespacedName(pod.Metadata.NamespaceProperty, claimName)) is not { Status.Phase: "Bound" } claim) return null;
         if (_volumes.Find(new NamespacedName("", claim.Spec.VolumeName ?? "")) is not { Spec.Csi: { } csi } volume || volume.Spec.ClaimRef?.Uid != claim.Metadata.Uid) return null;
+        // Another's claim that has the name of an ephemeral volume's.
+        if (!claim.IsControlledBy(pod.Metadata.Uid) && pod.Spec.Volumes.All(v => v.PersistentVolumeClaim?.ClaimName != claimName)) return null;
         return (bool?)_drivers.Find(new NamespacedName("", csi.Driver))?.ToTree()["spec"]?["attachRequired"] == false ? null : volume;
     }
 
     /// <summary>A claim of several ways of access counts by the widest.</summary>
     private static bool IsShared(V1PersistentVolume volume) => volume.Spec.AccessModes?.Any(mode => mode is "ReadWriteMany" or "ReadOnlyMany") != false;
 
-    private List<(string Namespace, string Name)> UsersElsewhere(string volume, string node) =>
-        [.. _pods.List().Where(p => p.Spec.NodeName is { Length: > 0 } other && other != node && !p.IsFinished() && p.ClaimNames().Any(c => VolumeOf(p, c)?.Metadata.Name == volume))
-            .Select(p => (p.Metadata.NamespaceProperty, p.Metadata.Name))];
+    private IReadOnlyList<(string Namespace, string Name)> UsersOn(string volume, string node) =>
+        [.. _pods.ByIndex(ByNode, node).Where(p => !p.IsTerminated() && p.ClaimNames().Any(c => VolumeOf(p, c)?.Metadata.Name == volume)).Select(p => (p.Metadata.NamespaceProperty, p.Metadata.Name))];
 
+    /// <param name="wanted">What its node wants; null: that is not looked at now.</param>
     /// <returns>Null: it is of another making than ours.</returns>
-    private KnownAttachment? Read(KubeObject attachment, IReadOnlyList<WantedVolume> wanted)
+    private KnownAttachment? Read(KubeObject attachment, IReadOnlyList<WantedVolume>? wanted)
     {
         var tree = attachment.ToTree();
         if ((string?)tree["spec"]?["source"]?["persistentVolumeName"] is not { } volumeName) return null;
@@ -144,8 +168,8 @@ internal sealed class AttachmentController : IReconciler
         var unique = csi is null ? "" : $"kubernetes.io/csi/{csi.Driver}^{csi.VolumeHandle}";
         if (csi is null ? !WantedVolume.IsOurs(name) : new WantedVolume(volumeName, csi.Driver, csi.VolumeHandle, false, []).AttachmentOn(node) != name) return null;
         TimeSpan undesired = default;
-        if (wanted.Any(w => w.AttachmentOn(node) == name)) _undesired.TryRemove(attachment.Uid, out _);
-        else undesired = now - _undesired.GetOrAdd(attachment.Uid, now);
+        if (wanted?.Any(w => w.AttachmentOn(node) == name) == true) _undesired.TryRemove(attachment.Uid, out _);
+        else if (wanted is not null) undesired = now - _undesired.GetOrAdd(attachment.Uid, now);
         var age = DateTimeOffset.TryParse((string?)tree["metadata"]?["creationTimestamp"], System.Globalization.CultureInfo.InvariantCulture, out var created) ? now - created : default;
         return new KnownAttachment(name, node, volumeName, unique, (bool?)tree["status"]?["attached"] == true, tree["metadata"]?["deletionTimestamp"] is not null,
             (string?)tree["status"]?["attachError"]?["message"], age, undesired);
@@ -168,6 +192,11 @@ internal sealed class AttachmentController : IReconciler
         {
             // Made a moment ago: it will be seen.
         }
+        catch (StatusException e)
+        {
+            Tell(volume, $"{AttachmentPlan.FailedText(volume)}kubernetes.io/csi: attacher.Attach failed: {e.Message}", isOld: false, default);
+            throw;
+        }
     }
 
     private async Task ReportAsync(V1Node node, IReadOnlyList<string> attached, CancellationToken cancel)
@@ -181,20 +210,33 @@ internal sealed class AttachmentController : IReconciler
     /// <param name="volume">Whose Pods are told.</param>
     /// <param name="message">What.</param>
     /// <param name="isOld">It was attached before this server looked: that has been told.</param>
-    private void Tell(WantedVolume volume, string message, bool isOld)
+    /// <param name="attempt">How long an attempt takes that ends so.</param>
+    /// <returns>When it is to be told again if it is still so; null: never.</returns>
+    private TimeSpan? Tell(WantedVolume volume, string message, bool isOld, TimeSpan attempt)
     {
         var isGood = message.StartsWith("AttachVolume.Attach succeeded", StringComparison.Ordinal);
-        if (isGood && isOld) return;
+        if (isGood && isOld) return null;
+        var isRepeated = message.StartsWith(AttachmentPlan.FailedText(volume), StringComparison.Ordinal);
+        TimeSpan? again = null;
         foreach (var pod in volume.Pods.Select(p => _pods.Find(new NamespacedName(p.Namespace, p.Name))).OfType<V1Pod>())
         {
             var key = (pod.Metadata.Uid, volume.Volume);
-            if (_told.TryGetValue(key, out var last) && last == message) continue;
-            _told[key] = message;
-            var about = EventSubject.Of(Resources.Pods, pod);
-            if (isGood) _context.Events.Normal(about, "SuccessfulAttachVolume", message);
-            else _context.Events.Warning(about, "FailedAttachVolume", message);
+            var last = _told.TryGetValue(key, out var known) && known.Message == message ? known : null;
+            var wait = last is null ? TimeSpan.Zero : attempt + AttachmentPlan.TellAgain(last.Times) - _context.Time.GetElapsedTime(last.At);
+            if (wait <= TimeSpan.Zero && (isRepeated || last is null))
+            {
+                _told[key] = last = new Told(message, (last?.Times ?? 0) + 1, _context.Time.GetTimestamp());
+                wait = attempt + AttachmentPlan.TellAgain(last.Times);
+                var about = EventSubject.Of(Resources.Pods, pod);
+                if (isGood) _context.Events.Normal(about, "SuccessfulAttachVolume", message);
+                else _context.Events.Warning(about, "FailedAttachVolume", message);
+            }
+            if (isRepeated && (again is null || wait < again)) again = wait;
         }
+        return again;
     }
+
+    private static HashSet<string> InUse(V1Node node) => (node.Status?.VolumesInUse ?? []).ToHashSet(StringComparer.Ordinal);
 
     private void Add(string node) => _context.Queue.Add(new NamespacedName("", node));
 
@@ -206,4 +248,11 @@ internal sealed class AttachmentController : IReconciler
     private static string NodeOf(KubeObject attachment) => (string?)attachment.ToTree()["spec"]?["nodeName"] ?? "";
 
     private static bool HasClaims(V1Pod pod) => pod.Spec.Volumes?.Any(v => v.PersistentVolumeClaim is not null || v.Ephemeral is not null) == true;
+
+    private sealed class Told(string message, int times, long at)
+    {
+        public string Message => message;
+        public int Times => times;
+        public long At => at;
+    }
 }

@@ -37,8 +37,12 @@ internal abstract record AttachAction
 
     public sealed record Detach(string Name) : AttachAction;
 
-    /// <summary>Its Pods are told, once for each message.</summary>
-    public sealed record Tell(WantedVolume Volume, string Message) : AttachAction;
+    /// <summary>Its Pods are told, once for each message; that it could not be attached, again and again.</summary>
+    public sealed record Tell(WantedVolume Volume, string Message) : AttachAction
+    {
+        /// <summary>How long an attempt takes that ends so.</summary>
+        public TimeSpan Attempt { get; init; }
+    }
 
     public sealed record LookAgain(TimeSpan Delay) : AttachAction;
 }
@@ -54,11 +58,16 @@ internal static class AttachmentPlan
     /// <summary>How long a driver's attacher may take before its Pods hear of it.</summary>
     private static readonly TimeSpan AttachMax = TimeSpan.FromMinutes(2);
 
+    /// <summary>After how long a failure that stays is told again: upstream tries anew with this back-off.</summary>
+    public static TimeSpan TellAgain(int times) => times > 8 ? AttachMax + TimeSpan.FromSeconds(2) : TimeSpan.FromMilliseconds(500 << (times - 1));
+
+    public static string FailedText(WantedVolume volume) => $"AttachVolume.Attach failed for volume \"{volume.Volume}\" : ";
+
     /// <param name="here">The node's attachments.</param>
     /// <param name="elsewhere">Those of the wanted volumes on other nodes.</param>
-    /// <param name="usersElsewhere">The Pods on other nodes that want a volume.</param>
+    /// <param name="usersOn">The Pods on a node that want a volume.</param>
     public static IReadOnlyList<AttachAction> Decide(AttachingNode node, IReadOnlyList<WantedVolume> wanted, IReadOnlyList<KnownAttachment> here,
-        IReadOnlyList<KnownAttachment> elsewhere, Func<string, IReadOnlyList<(string Namespace, string Name)>> usersElsewhere)
+        IReadOnlyList<KnownAttachment> elsewhere, Func<string, string, IReadOnlyList<(string Namespace, string Name)>> usersOn)
     {
         List<AttachAction> actions = [];
         foreach (var attachment in here)
@@ -68,7 +77,9 @@ internal static class AttachmentPlan
             var attachment = here.FirstOrDefault(a => a.Name == volume.AttachmentOn(node.Name));
             if (attachment is null)
             {
-                if (!volume.IsShared && elsewhere.Any(a => a.Volume == volume.Volume)) actions.AddRange(TakenElsewhere(volume, usersElsewhere(volume.Volume)));
+                // Who waits for it on a third node does not hold it.
+                var holders = volume.IsShared ? [] : elsewhere.Where(a => a.Volume == volume.Volume).Select(a => a.Node).ToList();
+                if (holders.Count > 0) actions.AddRange(TakenElsewhere(volume, [.. holders.SelectMany(holder => usersOn(volume.Volume, holder))]));
                 else actions.Add(new AttachAction.Attach(volume));
             }
             else if (attachment.IsGoing)
@@ -89,7 +100,7 @@ internal static class AttachmentPlan
             }
             else
             {
-                actions.Add(Failed(volume, $"timed out waiting for external-attacher of {volume.Driver} CSI driver to attach volume {volume.Handle}"));
+                actions.Add(Failed(volume, $"timed out waiting for external-attacher of {volume.Driver} CSI driver to attach volume {volume.Handle}") with { Attempt = AttachMax });
             }
         }
         return actions;
@@ -125,5 +136,5 @@ internal static class AttachmentPlan
         }
     }
 
-    private static AttachAction.Tell Failed(WantedVolume volume, string why) => new(volume, $"AttachVolume.Attach failed for volume \"{volume.Volume}\" : {why}");
+    private static AttachAction.Tell Failed(WantedVolume volume, string why) => new(volume, FailedText(volume) + why);
 }

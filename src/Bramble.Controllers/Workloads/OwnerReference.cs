@@ -51,9 +51,15 @@ internal static class Claiming
                 }
                 if (ownerIsBeingDeleted) continue;
                 var reference = new JsonObject { ["$patch"] = "delete", ["uid"] = owner.Uid };
-                // Invalid: it is not the owner's any more, or another of its name.
-                if (await PatchAsync(client, childResource, child, reference, onWrite, finalizer is null ? null : ("$deleteFromPrimitiveList/finalizers", finalizer), cancel) is { IsNotFound: false, Status.Code: not 422 } refused)
-                    failure ??= refused;
+                try
+                {
+                    await PatchAsync(client, childResource, child, reference, onWrite, finalizer is null ? null : ("$deleteFromPrimitiveList/finalizers", finalizer), cancel);
+                }
+                catch (StatusException e)
+                {
+                    // Invalid: it is not the owner's any more, or another of its name.
+                    if (!e.IsNotFound && e.Status.Code != 422) failure ??= e;
+                }
                 continue;
             }
             if (ownerIsBeingDeleted || !matches(child) || child.IsBeingDeleted()) continue;
@@ -64,29 +70,29 @@ internal static class Claiming
                 failure ??= StatusErrors.Conflict(owner.Resource.GroupResource, owner.Name.Name, "it is going and adopts nobody");
                 continue;
             }
-            var lost = await PatchAsync(client, childResource, child, owner.Reference(), onWrite, finalizer is null ? null : ("finalizers", finalizer), cancel);
-            if (lost is null) claimed.Add(child);
-            else if (!lost.IsNotFound) failure ??= lost;
+            try
+            {
+                // What the API made of it: with the finalizer, so that one that has ended already is counted at once.
+                var adopted = await PatchAsync(client, childResource, child, owner.Reference(), onWrite, finalizer is null ? null : ("finalizers", finalizer), cancel);
+                claimed.Add(adopted.Model<T>());
+            }
+            catch (StatusException e)
+            {
+                if (!e.IsNotFound) failure ??= e;
+            }
         }
         return failure is null ? claimed : throw failure;
     }
 
-    /// <returns>Why it was not done.</returns>
-    private static async Task<StatusException?> PatchAsync<T>(
+    private static async Task<KubeObject> PatchAsync<T>(
         IKubeClient client, Resource<T> resource, T child, JsonObject reference, Action<KubeObject> onWrite,
         (string Field, string Value)? finalizer, CancellationToken cancel)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = child.Metadata.Uid, ["ownerReferences"] = new JsonArray((JsonNode)reference) } };
         if (finalizer is { } change) patch["metadata"]![change.Field] = new JsonArray(change.Value);
-        try
-        {
-            onWrite(await client.StrategicPatchAsync(resource, child.NamespacedName(), patch, null, cancel));
-            return null;
-        }
-        catch (StatusException e)
-        {
-            return e;
-        }
+        var written = await client.StrategicPatchAsync(resource, child.NamespacedName(), patch, null, cancel);
+        onWrite(written);
+        return written;
     }
 }

@@ -8,6 +8,12 @@ internal static class PodFacts
 {
     public static bool IsFinished(this V1Pod pod) => pod.Status?.Phase is "Succeeded" or "Failed";
 
+    /// <summary>It needs its volumes no longer: it is finished, or on its way out with no container running.</summary>
+    public static bool IsTerminated(this V1Pod pod) =>
+        pod.IsFinished() || (pod.IsBeingDeleted() && NoneRuns(pod.Status?.InitContainerStatuses) && NoneRuns(pod.Status?.ContainerStatuses) && NoneRuns(pod.Status?.EphemeralContainerStatuses));
+
+    private static bool NoneRuns(IList<V1ContainerStatus>? containers) => containers?.All(c => c.State?.Terminated is not null || c.State?.Waiting is not null) != false;
+
     /// <summary>Counts as a replica: neither finished nor going.</summary>
     public static bool IsActive(this V1Pod pod) => !pod.IsFinished() && !pod.IsBeingDeleted();
 

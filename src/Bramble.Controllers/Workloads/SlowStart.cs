@@ -5,16 +5,10 @@ namespace Bramble.Controllers.Workloads;
 internal static class SlowStart
 {
     /// <returns>The first failure; what came after its batch was not tried. Null: all went well.</returns>
-    public static Task<Exception?> RunAsync(int count, Func<int, Task> act) => RunAsync(count, 1, act);
-
-    /// <summary>Of deletions: one that fails says nothing about the others.</summary>
-    /// <returns>The first failure; all were tried.</returns>
-    public static Task<Exception?> AllAtOnceAsync(int count, Func<int, Task> act) => RunAsync(count, count, act);
-
-    private static async Task<Exception?> RunAsync(int count, int first, Func<int, Task> act)
+    public static async Task<Exception?> RunAsync(int count, Func<int, Task> act)
     {
         var done = 0;
-        for (var size = first; done < count; size *= 2)
+        for (var size = 1; done < count; size *= 2)
         {
             var batch = Enumerable.Range(done, Math.Min(size, count - done)).Select(act).ToArray();
             done += batch.Length;

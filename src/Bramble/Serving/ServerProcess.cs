@@ -144,6 +144,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             var settings = ControllerSettings.Of(config.ControllerManager, config.ClusterCidrs, pki.ServerCa.ChainPem) with
             {
                 ServiceCidrs = config.ServiceCidrs,
+                NodePorts = config.NodePorts,
                 IssueAccountToken = tokenIssuer.IssueLegacy,
                 Signers = new(pki.ClientCa.Certificate, pki.ServerCa.Certificate),
                 LocalPath = HasLocalStorage ? new(config.LocalStoragePath, new NodeFolders(streams.Kubelets)) : null,

@@ -25,6 +25,8 @@ public class QuotaAdmissionTests
             "pods \"new\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=0" },
         { "an expansion that was begun counts", """{"hard":{"requests.storage":"1Gi"}}""", "/persistentvolumeclaims", """{"spec":{"resources":{"requests":{"storage":"1Gi"}}},"status":{"allocatedResources":{"storage":"2Gi"}}}""", null,
             "persistentvolumeclaims \"new\" is forbidden: exceeded quota: q, requested: requests.storage=2Gi, used: requests.storage=0, limited: requests.storage=1Gi" },
+        { "a part of a byte is a byte", """{"hard":{"requests.storage":"1"}}""", "/persistentvolumeclaims", """{"spec":{"resources":{"requests":{"storage":"1100m"}}}}""", null,
+            "persistentvolumeclaims \"new\" is forbidden: exceeded quota: q, requested: requests.storage=2, used: requests.storage=0, limited: requests.storage=1" },
         { "a class of volume attributes is a scope of claims", """{"hard":{"persistentvolumeclaims":"0"},"scopeSelector":{"matchExpressions":[{"scopeName":"VolumeAttributesClass","operator":"In","values":["gold"]}]}}""",
             "/persistentvolumeclaims", """{"spec":{"volumeAttributesClassName":"gold"}}""", null,
             "persistentvolumeclaims \"new\" is forbidden: exceeded quota: q, requested: persistentvolumeclaims=1, used: persistentvolumeclaims=0, limited: persistentvolumeclaims=0" },

@@ -15,9 +15,19 @@ public class QuotaStatusTests
         """[{"metadata":{"deletionTimestamp":"1969-12-31T23:59:00Z","deletionGracePeriodSeconds":30}},{"metadata":{"deletionTimestamp":"1969-12-31T23:59:50Z","deletionGracePeriodSeconds":30}}]""",
         """{"count/pods":"2","pods":"1"}""")]
     [InlineData("a name nobody counts is not shown", """{"pods":"5","bananas":"5"}""", "[]", """{"pods":"0"}""")]
+    [InlineData("nor what is not served or never counted", """{"pods":"5","count/events":"5","count/nodes":"5","count/widgets.e.com":"5","count/gone.e.com":"5"}""", "[]", """{"count/widgets.e.com":"0","pods":"0"}""")]
+    [InlineData("a smaller request counts when it is in force", """{"requests.cpu":"9","limits.cpu":"9"}""", """
+        [{"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"1"},"limits":{"cpu":"2"}}}]},
+          "status":{"containerStatuses":[{"name":"c","allocatedResources":{"cpu":"1500m"},"resources":{"requests":{"cpu":"3"},"limits":{"cpu":"4"}}}]}}]
+        """, """{"limits.cpu":"4","requests.cpu":"3"}""")]
+    [InlineData("a greater one that is never to be does not", """{"requests.cpu":"9","limits.cpu":"9"}""", """
+        [{"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"8"},"limits":{"cpu":"8"}}}]},
+          "status":{"conditions":[{"type":"PodResizePending","reason":"Infeasible"}],"containerStatuses":[{"name":"c","allocatedResources":{"cpu":"1500m"},"resources":{"requests":{"cpu":"1"},"limits":{"cpu":"2"}}}]}}]
+        """, """{"limits.cpu":"2","requests.cpu":"1500m"}""")]
     public void Used_is_what_there_is(string name, string hard, string pods, string used)
     {
-        var reader = new FixedReader();
+        var reader = new FixedReader().With("apiextensions.k8s.io", "customresourcedefinitions",
+            """{"metadata":{"name":"widgets.e.com"},"spec":{"scope":"Namespaced"},"status":{"conditions":[{"type":"Established","status":"True"}]}}""");
         var index = 0;
         foreach (var pod in JsonNode.Parse(pods)!.AsArray())
         {

@@ -8,6 +8,7 @@ using Bramble.Api.Errors;
 using Bramble.ApiServer.Aggregation;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Requests;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Tests.Aggregation;
 
@@ -63,6 +64,36 @@ public sealed class AggregatorTests
         using var aggregator = new Aggregator(Cluster(1, available), () => certificate);
         var error = await Assert.ThrowsAsync<StatusException>(() => AskAsync(aggregator));
         Assert.Equal("the server is currently unable to handle the request (get pods.custom.metrics.k8s.io *)", error.Status.Message);
+    }
+
+    /// <summary>What the garbage collector and the namespace controller do with another server's objects.</summary>
+    [Theory]
+    [InlineData("list", "200 OK", """{"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"f","namespace":"a"}}]}""", "GET /apis/custom.metrics.k8s.io/v1beta2/namespaces/a/fischers HTTP/1.1", "f at 7")]
+    [InlineData("list", "503 Service Unavailable", "later", "GET /apis/custom.metrics.k8s.io/v1beta2/namespaces/a/fischers HTTP/1.1", "the server is currently unable to handle the request (get fischers.custom.metrics.k8s.io)")]
+    [InlineData("delete", "200 OK", "{}", "DELETE /apis/custom.metrics.k8s.io/v1beta2/namespaces/a/fischers/f HTTP/1.1", "True")]
+    [InlineData("delete", "404 Not Found", "gone", "DELETE /apis/custom.metrics.k8s.io/v1beta2/namespaces/a/fischers/f HTTP/1.1", "False")]
+    public async Task Objects_of_another_server_are_reached_as_those_of_this_one(string verb, string status, string body, string request, string result)
+    {
+        using var certificate = SelfSigned();
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var heard = AnswerAsync(listener, certificate, status, body);
+        using var aggregator = new Aggregator(Cluster(((IPEndPoint)listener.LocalEndpoint).Port, "True"), () => certificate);
+        var fischers = new ResourceId("custom.metrics.k8s.io", "v1beta2", "fischers", "Fischer", true);
+        var name = verb == "list" ? "" : "f";
+        var client = aggregator.ClientOf(aggregator.Find(fischers.Group, fischers.Version)!, fischers.GroupResource, name, Autoscaler);
+        try
+        {
+            var answer = verb == "list"
+                ? await client.ListAsync(fischers, new ListQuery("a"), TestContext.Current.CancellationToken) is { Items: [var item] } list ? $"{item.Name.Name} at {list.ResourceVersion}" : "none"
+                : $"{await client.DeleteAsync(fischers, new("a", name), new DeleteQuery(PropagationPolicy: "Background"), TestContext.Current.CancellationToken)}";
+            Assert.Equal(result, answer);
+        }
+        catch (StatusException e)
+        {
+            Assert.Equal(result, e.Message);
+        }
+        Assert.Equal(request, (await heard).Split("\r\n")[0]);
     }
 
     private static async Task<System.Text.Json.Nodes.JsonObject> AskAsync(Aggregator aggregator)

@@ -28,6 +28,7 @@ public sealed class ClusterInfoSignerTests
         { "no time at all", "bootstrap-token-abcdef", Data("abcdef", "0123456789abcdef", "true", "soon"), false },
         { "for joining only", "bootstrap-token-abcdef", Data("abcdef", "0123456789abcdef", "false", null), false },
         { "a name that is not its own", "bootstrap-token-ghijkl", Data("abcdef", "0123456789abcdef", "true", null), false },
+        { "an id that is none", "bootstrap-token-abc", Data("abc", "0123456789abcdef", "true", null), false },
         { "without a secret", "bootstrap-token-abcdef", Data("abcdef", "", "true", null), false },
     };
 

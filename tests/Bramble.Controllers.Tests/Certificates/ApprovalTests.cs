@@ -3,12 +3,26 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Client;
+using Bramble.Controllers.Certificates;
 using static Bramble.Controllers.Tests.ControllerScenario;
 
 namespace Bramble.Controllers.Tests.Certificates;
 
 public sealed class ApprovalTests
 {
+    private static readonly DateTimeOffset Noon = new(2026, 7, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void A_certificate_has_each_purpose_once_in_a_fixed_order()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var authority = new CertificateRequest("CN=ca", key, HashAlgorithmName.SHA256).CreateSelfSigned(Noon.AddDays(-1), Noon.AddDays(1));
+        var request = new CertificateRequest("CN=c", key, HashAlgorithmName.SHA256);
+        using var signed = X509Certificate2.CreateFromPem(CertificateSigning.Sign(request, ["netscape sgc", "s/mime", "ipsec user", "server auth", "email protection"], null, authority, Noon));
+        Assert.Equal(["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.7", "2.16.840.1.113730.4.1"],
+            signed.Extensions.OfType<X509EnhancedKeyUsageExtension>().Single().EnhancedKeyUsages.Cast<Oid>().Select(o => o.Value));
+    }
+
     [Fact]
     public async Task Who_gets_the_right_later_is_approved_later()
     {

@@ -68,6 +68,22 @@ public sealed class CronJobScenarioTests : IAsyncLifetime
         Assert.Single(await _scenario.EventsAsync("tick"), e => e == $"SawCompletedJob: Saw completed job: {first}, condition: Complete");
     }
 
+    [Fact]
+    public async Task One_that_is_going_already_counts_to_those_that_are_kept()
+    {
+        await CreateAsync("0 0 1 1 *", "\"successfulJobsHistoryLimit\":1");
+        var uid = (string)(await _scenario.FindAsync(Resources.CronJobs, "tick", "d"))!["metadata"]!["uid"]!;
+        await FinishedAsync("newer", ",\"finalizers\":[\"example.com/kept\"],\"deletionTimestamp\":\"2024-01-01T12:00:00Z\"", "2024-01-01T11:00:00Z");
+        await FinishedAsync("older", "", "2024-01-01T10:00:00Z");
+        await EventuallyAsync(async () => (await JobsAsync()) is [var left] && (string?)left["metadata"]!["name"] == "newer");
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("tick")).Contains("SuccessfulDelete: Deleted job older"));
+
+        async Task FinishedAsync(string name, string metadata, string started) => await _scenario.CreateAsync(Resources.Jobs, $$$"""
+            {"metadata":{"name":"{{{name}}}","namespace":"d","ownerReferences":[{"apiVersion":"batch/v1","kind":"CronJob","name":"tick","uid":"{{{uid}}}","controller":true}]{{{metadata}}} },
+             "spec":{},"status":{"startTime":"{{{started}}}","conditions":[{"type":"Complete","status":"True"}]} }
+            """);
+    }
+
     private async Task CreateAsync(string schedule, string fields = "\"successfulJobsHistoryLimit\":3") => await _scenario.CreateAsync(Resources.CronJobs, $$$"""
         {"metadata":{"name":"tick","namespace":"d"},"spec":{"schedule":"{{{schedule}}}","concurrencyPolicy":"Allow",{{{fields}}},
          "jobTemplate":{"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]} } } } } }

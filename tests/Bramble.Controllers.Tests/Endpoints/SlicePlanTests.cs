@@ -55,6 +55,17 @@ public sealed class SlicePlanTests
         Assert.Equal("create a; delete s0", Text(changes));
     }
 
+    [Fact]
+    public void A_slice_that_is_used_again_keeps_its_name_and_nothing_of_what_it_said()
+    {
+        var gone = Slice("s0", "a");
+        gone.Metadata["annotations"] = new JsonObject { ["a"] = "b" };
+        var changes = new SliceChanges([Slice("", "c")], [], [gone]);
+        changes.Recycle(_ => true);
+        Assert.Equal("update s0 c", Text(changes));
+        Assert.Null(changes.Update.Single().Metadata["annotations"]);
+    }
+
     [Theory]
     [InlineData("PreferClose", "{\"forZones\":[{\"name\":\"z1\"}]}")]
     [InlineData("PreferSameZone", "{\"forZones\":[{\"name\":\"z1\"}]}")]

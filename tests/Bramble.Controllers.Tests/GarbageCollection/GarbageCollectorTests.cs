@@ -90,6 +90,41 @@ public sealed class GarbageCollectorTests
         Assert.Null((await scenario.FindAsync(Resources.ConfigMaps, "child", "d"))!["metadata"]!["ownerReferences"]);
     }
 
+    [Fact]
+    public async Task What_a_definitions_objects_owned_goes_with_the_definition()
+    {
+        var widgets = new ResourceId("e.com", "v1", "widgets", "Widget", true);
+        await using var scenario = Start("generic-garbage-collector");
+        await scenario.CreateAsync(Resources.CustomResourceDefinitions, """
+            {"metadata":{"name":"widgets.e.com"},"spec":{"group":"e.com","scope":"Namespaced","names":{"plural":"widgets","kind":"Widget"},"versions":[{"name":"v1","served":true}]},
+             "status":{"conditions":[{"type":"Established","status":"True"}]}}
+            """);
+        var owner = await scenario.CreateAsync(widgets, """{"metadata":{"name":"w","namespace":"d"}}""");
+        foreach (var (child, version) in ((string, string)[])[("child", "v1"), ("other", "v0")])
+            await scenario.CreateAsync(Resources.ConfigMaps, Owned(child, "Widget", "w", owner.Uid).Replace("\"v1\"", $"\"e.com/{version}\"", StringComparison.Ordinal));
+        await scenario.Api.RemoveAsync(Resources.CustomResourceDefinitions, new("", "widgets.e.com"));
+        await scenario.Api.RemoveAsync(widgets, new("d", "w"));
+        await EventuallyAsync(async () => await scenario.FindAsync(Resources.ConfigMaps, "child", "d") is null);
+        // Nobody can say what a version is that was never served.
+        Assert.NotNull(await scenario.FindAsync(Resources.ConfigMaps, "other", "d"));
+    }
+
+    [Fact]
+    public async Task Another_servers_objects_are_owned_as_others()
+    {
+        var fischers = new ResourceId("wardle.example.com", "v1", "fischers", "Fischer", true);
+        var api = new TestCluster
+        {
+            Others = (_, _) => System.Text.Json.Nodes.JsonNode.Parse("""{"resources":[{"name":"fischers","kind":"Fischer","namespaced":true,"verbs":["delete","get","list","watch"]}]}""")!.AsObject(),
+        };
+        await using var scenario = Start("generic-garbage-collector", api);
+        await scenario.CreateAsync(Resources.APIServices, """
+            {"metadata":{"name":"v1.wardle.example.com"},"spec":{"group":"wardle.example.com","version":"v1","service":{"name":"s"}},"status":{"conditions":[{"type":"Available","status":"True"}]}}
+            """);
+        await api.CreateAsync(fischers, new("d", "f"), System.Text.Json.Nodes.JsonNode.Parse(Owned("f", "ConfigMap", "gone", "u"))!.AsObject(), null, default);
+        await EventuallyAsync(async () => await scenario.FindAsync(fischers, "f", "d") is null);
+    }
+
     private static string Owner(string kind, string name, string uid) => $$"""[{"apiVersion":"v1","kind":"{{kind}}","name":"{{name}}","uid":"{{uid}}","blockOwnerDeletion":true}]""";
 
     private static string Owned(string name, string kind, string owner, string uid) => "{\"metadata\":{\"name\":\"" + name + "\",\"namespace\":\"d\",\"ownerReferences\":" + Owner(kind, owner, uid) + "}}";

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Workloads;
@@ -119,6 +120,86 @@ public sealed class JobScenarioTests : IAsyncLifetime
         Assert.NotNull(await cleaner.FindAsync(Resources.Jobs, "kept", "d"));
     }
 
+    [Fact]
+    public async Task What_is_refused_is_tried_again_after_one_two_four_seconds_and_so_on()
+    {
+        var attempts = 0;
+        _scenario.Api.Refuses = (verb, resource, name) =>
+        {
+            if (verb != "CREATE" || resource.Kind != "Pod") return null;
+            Interlocked.Increment(ref attempts);
+            return StatusErrors.Forbidden(resource.GroupResource, name.Name, "exceeded quota");
+        };
+        await CreateAsync("\"backoffLimit\":6");
+        var waited = await _scenario.Time.UntilAsync(0.5, () => Task.FromResult(Volatile.Read(ref attempts) == 4));
+        Assert.InRange(waited, TimeSpan.FromSeconds(6.5), TimeSpan.FromSeconds(60));
+        Assert.Equal(4, attempts);
+    }
+
+    [Fact]
+    public async Task When_one_cannot_be_removed_the_others_are_and_the_Job_is_not_over()
+    {
+        await CreateAsync("\"backoffLimit\":6,\"activeDeadlineSeconds\":100", completions: 3, parallelism: 3);
+        await _scenario.Time.UntilAsync(0.5, async () => (int?)(await StatusAsync())["active"] == 3);
+        var kept = (await ActiveAsync())[0].Metadata.Name;
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "DELETE" && name.Name == kept ? StatusErrors.Forbidden(resource.GroupResource, kept, "kept") : null;
+        await _scenario.Time.UntilAsync(5, async () => (int?)(await StatusAsync())["active"] == 1);
+        Assert.Equal((1, null), ((await ActiveAsync()).Count, await ConditionAsync("FailureTarget")));
+        _scenario.Api.Refuses = null;
+        await _scenario.Time.UntilAsync(5, async () => await ConditionAsync("FailureTarget") is not null);
+    }
+
+    [Fact]
+    public async Task What_goes_wrong_after_a_failure_was_noted_does_not_make_its_wait_shorter()
+    {
+        await CreateAsync("\"backoffLimit\":6");
+        var pod = await NextAsync();
+        var began = _scenario.Time.GetUtcNow();
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "PATCH" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "it keeps its finalizer for now") : null;
+        await _scenario.Api.ChangeAsync(Resources.Pods, pod.NamespacedName(), t => t["status"] = Ended("Failed"));
+        await _scenario.Time.UntilAsync(0.25, async () => (await StatusAsync())["uncountedTerminatedPods"]?["failed"] is JsonArray { Count: 1 });
+        _scenario.Api.Refuses = null;
+        await _scenario.Time.UntilAsync(0.5, async () => (await ActiveAsync()).Count == 1);
+        Assert.InRange(_scenario.Time.GetUtcNow() - began, TimeSpan.FromSeconds(9), TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
+    public async Task A_Pod_that_ended_before_it_was_adopted_counts_at_once()
+    {
+        await _scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"early","namespace":"d","labels":{"job":"sum"} },"spec":{},"status":{"phase":"Succeeded"} }""");
+        await CreateAsync("\"backoffLimit\":6");
+        await _scenario.Time.UntilAsync(0.5, async () => await ConditionAsync("Complete") is not null);
+        Assert.Single(await _scenario.Api.ListModelsAsync(Resources.Pods, new ListQuery("d"), default));
+    }
+
+    [Theory]
+    [InlineData("of a Job that is finished", "done", "batch/v1", true)]
+    [InlineData("of a Job that is gone", "gone", "batch/v1", true)]
+    [InlineData("of another's finished Job: others count", "theirs", "batch/v1", false)]
+    [InlineData("of another kind of Job", "done", "example.com/v1", false)]
+    [InlineData("of none any longer, and going: nobody adopts it", "", "", true)]
+    public async Task A_Pod_that_nobody_counts_is_let_go(string because, string owner, string apiVersion, bool isReleased)
+    {
+        Assert.NotEmpty(because);
+        await CreateAsync("\"backoffLimit\":6,\"suspend\":true");
+        foreach (var (name, fields) in ((string, string)[])[("done", ""), ("theirs", "\"managedBy\":\"example.com/other\"")])
+            await _scenario.CreateAsync(Resources.Jobs, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"d"},"spec":{ {{{fields}}} },"status":{"conditions":[{"type":"Complete","status":"True"}]} }""");
+        var uid = owner is "" or "gone" ? "another" : (string)(await _scenario.FindAsync(Resources.Jobs, owner, "d"))!["metadata"]!["uid"]!;
+        var reference = owner.Length == 0 ? "" : $$$""","ownerReferences":[{"apiVersion":"{{{apiVersion}}}","kind":"Job","name":"{{{owner}}}","uid":"{{{uid}}}","controller":true}]""";
+        await CreatePodAsync("p", $$$""","labels":{"job":"sum"},"deletionTimestamp":"2024-01-01T12:00:00Z"{{{reference}}}""");
+        // What is asked about later is let go, so the first has been looked at.
+        await CreatePodAsync("later", "");
+        await EventuallyAsync(async () => !await IsTrackedAsync("later"));
+        if (isReleased) await EventuallyAsync(async () => !await IsTrackedAsync("p"));
+        else Assert.True(await IsTrackedAsync("p"));
+
+        async Task CreatePodAsync(string name, string metadata) => await _scenario.CreateAsync(Resources.Pods, $$$"""
+            {"metadata":{"name":"{{{name}}}","namespace":"d","finalizers":["batch.kubernetes.io/job-tracking"]{{{metadata}}} },"spec":{},"status":{"phase":"Running"} }
+            """);
+
+        async Task<bool> IsTrackedAsync(string name) => (await _scenario.FindAsync(Resources.Pods, name, "d"))?["metadata"]!["finalizers"] is JsonArray { Count: > 0 };
+    }
+
     private async Task CreateAsync(string fields, int completions = 1, string mode = "NonIndexed", int parallelism = 1) => await _scenario.CreateAsync(Resources.Jobs, $$$"""
         {"metadata":{"name":"sum","namespace":"d"},"spec":{"completions":{{{completions}}},"parallelism":{{{parallelism}}},"completionMode":"{{{mode}}}",{{{fields}}},"selector":{"matchLabels":{"job":"sum"} },
          "template":{"metadata":{"labels":{"job":"sum"} },"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]} } } }
@@ -136,13 +217,15 @@ public sealed class JobScenarioTests : IAsyncLifetime
 
     private async Task EndAsync(V1Pod pod, string phase)
     {
-        await _scenario.Api.ChangeAsync(Resources.Pods, pod.NamespacedName(), t => t["status"] = new JsonObject
-        {
-            ["phase"] = phase,
-            ["containerStatuses"] = new JsonArray(new JsonObject { ["name"] = "c", ["state"] = new JsonObject { ["terminated"] = new JsonObject { ["exitCode"] = phase == "Failed" ? 1 : 0, ["finishedAt"] = KubeTime.Seconds(_scenario.Time.GetUtcNow()) } } }),
-        });
+        await _scenario.Api.ChangeAsync(Resources.Pods, pod.NamespacedName(), t => t["status"] = Ended(phase));
         await _scenario.Time.UntilAsync(0.25, async () => (int?)(await StatusAsync())["active"] is null or 0 || (await ActiveAsync()).Exists(p => p.Metadata.Uid != pod.Metadata.Uid));
     }
+
+    private JsonObject Ended(string phase) => new()
+    {
+        ["phase"] = phase,
+        ["containerStatuses"] = new JsonArray(new JsonObject { ["name"] = "c", ["state"] = new JsonObject { ["terminated"] = new JsonObject { ["exitCode"] = phase == "Failed" ? 1 : 0, ["finishedAt"] = KubeTime.Seconds(_scenario.Time.GetUtcNow()) } } }),
+    };
 
     private async Task<List<V1Pod>> ActiveAsync() => [.. (await _scenario.Api.ListModelsAsync(Resources.Pods, new ListQuery("d"), default)).Where(p => p.IsActive())];
 

@@ -45,6 +45,19 @@ public sealed class LocalPathProvisionerTests
         });
     }
 
+    [Theory]
+    [InlineData("ReadWriteMany", "Filesystem", "ProvisioningFailed: failed to provision volume with StorageClass \"local-path\": NodePath only supports ReadWriteOnce and ReadWriteOncePod (1.22+) access modes")]
+    [InlineData("ReadWriteOnce", "Block", "ProvisioningFailed: rancher.io/local-path does not support block volume provisioning")]
+    public async Task What_cannot_be_made_is_told_again_every_15_minutes(string access, string mode, string told)
+    {
+        await using var scenario = await StartAsync();
+        await ClaimAsync(scenario, "pi1", access, mode);
+        await ControllerScenario.EventuallyAsync(async () => (await scenario.EventsAsync("data")).Contains(told));
+        var waited = await scenario.Time.UntilAsync(300, async () => (await scenario.Api.ListModelsAsync(Resources.Events, new ListQuery(), default)).Any(e => e is { Reason: "ProvisioningFailed", Count: > 1 }));
+        Assert.InRange(waited, TimeSpan.FromMinutes(15), TimeSpan.FromHours(1));
+        Assert.Empty(_folders.Calls);
+    }
+
     [Fact]
     public async Task A_chosen_node_that_is_gone_gives_the_claim_back_to_the_scheduler()
     {
@@ -94,9 +107,9 @@ public sealed class LocalPathProvisionerTests
         return ControllerScenario.Start(LocalPathObjects.Account, api, new ControllersConfig([], "CA") { LocalPath = new LocalPathSettings("/elsewhere", _folders) }, rules);
     }
 
-    private static async Task ClaimAsync(ControllerScenario scenario, string node) => await scenario.CreateAsync(Resources.PersistentVolumeClaims, $$$"""
+    private static async Task ClaimAsync(ControllerScenario scenario, string node, string access = "ReadWriteOnce", string mode = "Filesystem") => await scenario.CreateAsync(Resources.PersistentVolumeClaims, $$$"""
         {"metadata":{"name":"data","namespace":"d","annotations":{"volume.kubernetes.io/storage-provisioner":"rancher.io/local-path","volume.kubernetes.io/selected-node":"{{{node}}}"} },
-         "spec":{"accessModes":["ReadWriteOnce"],"storageClassName":"local-path","volumeMode":"Filesystem","resources":{"requests":{"storage":"1Gi"} } },"status":{"phase":"Pending"}}
+         "spec":{"accessModes":["{{{access}}}"],"storageClassName":"local-path","volumeMode":"{{{mode}}}","resources":{"requests":{"storage":"1Gi"} } },"status":{"phase":"Pending"}}
         """);
 
     private static async Task<string> NameAsync(ControllerScenario scenario) => $"pvc-{(string)(await scenario.FindAsync(Resources.PersistentVolumeClaims, "data", "d"))!["metadata"]!["uid"]!}";

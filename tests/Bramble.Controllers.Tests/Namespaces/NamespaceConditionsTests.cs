@@ -44,20 +44,47 @@ public sealed class NamespaceConditionsTests
     }
 
     [Fact]
-    public async Task It_goes_when_the_API_answers_again()
+    public async Task Another_servers_objects_are_deleted_with_it_as_soon_as_that_server_answers()
     {
-        var api = new TestCluster();
-        foreach (var (name, spec) in ((string, string)[])[("v1.apps", "{}"), ("v1beta1.metrics.k8s.io", """{"group":"metrics.k8s.io","version":"v1beta1","service":{"name":"m"}}""")])
+        ResourceId fischers = new("wardle.example.com", "v1", "fischers", "Fischer", true);
+        var api = new TestCluster
+        {
+            Others = (path, _) => JsonNode.Parse(path == "/apis/wardle.example.com/v1"
+                ? """{"resources":[{"name":"fischers","kind":"Fischer","namespaced":true,"verbs":["create","delete","get","list","watch"]},{"name":"flunders","kind":"Flunder","namespaced":true,"verbs":["get","list"]}]}"""
+                : "{}")!.AsObject(),
+        };
+        foreach (var (name, spec) in ((string, string)[])[("v1.apps", "{}"), ("v1.wardle.example.com", """{"group":"wardle.example.com","version":"v1","service":{"name":"m"}}""")])
             await api.CreateAsync(Resources.APIServices, new NamespacedName("", name), new JsonObject { ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = JsonNode.Parse(spec) }, null, default);
+        await api.CreateAsync(fischers, new NamespacedName("x", "f"), new JsonObject { ["metadata"] = new JsonObject { ["name"] = "f", ["namespace"] = "x" } }, null, default);
         await using var scenario = ControllerScenario.Start("namespace-controller", api);
         await scenario.CreateAsync(Resources.Namespaces, """{"metadata":{"name":"x","finalizers":["test/stay"],"deletionTimestamp":"2024-01-01T12:00:00Z"},"spec":{"finalizers":["kubernetes"]}}""");
-        await ControllerScenario.EventuallyAsync(async () => (await scenario.FindAsync(Resources.Namespaces, "x"))!.ToJsonString().Contains("stale GroupVersion discovery: metrics.k8s.io/v1beta1", StringComparison.Ordinal));
-        await api.ChangeAsync(Resources.APIServices, new NamespacedName("", "v1beta1.metrics.k8s.io"), t => t["status"] = JsonNode.Parse("""{"conditions":[{"type":"Available","status":"True"}]}"""));
-        await ControllerScenario.EventuallyAsync(async () =>
+        await Until(n => n.ToJsonString().Contains("stale GroupVersion discovery: wardle.example.com/v1", StringComparison.Ordinal));
+        Assert.NotNull(await scenario.FindAsync(fischers, "f", "x"));
+        await api.ChangeAsync(Resources.APIServices, new NamespacedName("", "v1.wardle.example.com"), t => t["status"] = JsonNode.Parse("""{"conditions":[{"type":"Available","status":"True"}]}"""));
+        await Until(n => n["spec"]!["finalizers"]!.AsArray().Count == 0);
+        Assert.Null(await scenario.FindAsync(fischers, "f", "x"));
+
+        Task Until(Func<JsonNode, bool> condition) => ControllerScenario.EventuallyAsync(async () =>
         {
             scenario.Time.Advance(TimeSpan.FromSeconds(30));
-            return (await scenario.FindAsync(Resources.Namespaces, "x"))!["spec"]!["finalizers"]!.AsArray().Count == 0;
+            return condition((await scenario.FindAsync(Resources.Namespaces, "x"))!);
         });
+    }
+
+    [Fact]
+    public async Task It_is_not_emptied_before_what_was_let_in_last_is_there()
+    {
+        await using var scenario = ControllerScenario.Start("namespace-controller");
+        await scenario.CreateAsync(Resources.ConfigMaps, """{"metadata":{"name":"c","namespace":"x"}}""");
+        foreach (var (name, second) in ((string, int)[])[("x", 0), ("y", 4)])
+        {
+            await scenario.CreateAsync(Resources.Namespaces, $$$"""{"metadata":{"name":"{{{name}}}","finalizers":["test/stay"],"deletionTimestamp":"2024-01-01T12:00:0{{{second}}}Z"},"spec":{"finalizers":["kubernetes"]}}""");
+            if (name == "x") scenario.Time.Advance(TimeSpan.FromSeconds(4.9));
+        }
+        Assert.NotNull(await scenario.FindAsync(Resources.ConfigMaps, "c", "x"));
+        scenario.Time.Advance(TimeSpan.FromSeconds(0.1));
+        await ControllerScenario.EventuallyAsync(async () => await scenario.FindAsync(Resources.ConfigMaps, "c", "x") is null);
+        Assert.Single((await scenario.FindAsync(Resources.Namespaces, "y"))!["spec"]!["finalizers"]!.AsArray());
     }
 
     [Fact]

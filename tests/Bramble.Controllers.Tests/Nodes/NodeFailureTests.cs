@@ -83,6 +83,31 @@ public sealed class NodeFailureTests : IAsyncLifetime
         Assert.InRange(stayed, TimeSpan.FromSeconds(60), TimeSpan.FromMinutes(5));
     }
 
+    [Fact]
+    public async Task A_Pod_that_is_on_its_way_out_or_whose_node_has_gone_has_its_time_all_the_same()
+    {
+        const string aMinute = """[{"key":"maintenance","operator":"Exists","effect":"NoExecute","tolerationSeconds":60}]""";
+        foreach (var name in (string[])["a", "b"])
+        {
+            await NodeAsync(name, """[{"key":"maintenance","effect":"NoExecute"}]""");
+            await PodAsync(name, name, aMinute);
+        }
+        await _scenario.Api.ChangeAsync(Resources.Pods, new NamespacedName("d", "a"), t => (t["metadata"]!["deletionTimestamp"], t["metadata"]!["finalizers"]) = ("2024-01-01T12:00:00Z", new System.Text.Json.Nodes.JsonArray("me")));
+        // One that goes before it is over is no longer waited for: by this the others' time is known to have begun.
+        var isThere = false;
+        await EventuallyAsync(async () =>
+        {
+            isThere = !isThere;
+            if (isThere) await PodAsync("c", "a", aMinute);
+            else await _scenario.Api.DeleteAsync(Resources.Pods, new NamespacedName("d", "c"), new DeleteQuery(), default);
+            return (await _scenario.EventsAsync("c")).Contains("TaintManagerEviction: Cancelling deletion of Pod d/c");
+        });
+        await _scenario.Api.DeleteAsync(Resources.Nodes, new NamespacedName("", "b"), new DeleteQuery(), default);
+        await _scenario.Time.UntilAsync(5, async () => (await _scenario.EventsAsync("a")).Contains("TaintManagerEviction: Marking for deletion Pod d/a") && await FindAsync("b") is null);
+        Assert.Contains("TaintManagerEviction: Marking for deletion Pod d/b", await _scenario.EventsAsync("b"));
+        await EventuallyAsync(async () => (await FindAsync("a"))!["status"]!["conditions"]!.AsArray().Any(c => (string?)c!["reason"] == "DeletionByTaintManager"));
+    }
+
     /// <summary>Time passes; the node called alive says so every ten seconds.</summary>
     private async Task<TimeSpan> UntilAsync(Func<Task<bool>> condition)
     {

@@ -17,6 +17,7 @@ public sealed class NodeHealthTests
     [InlineData("it is being evicted already: only the name changes", "Unknown", "not-ready:NoSchedule not-ready:NoExecute", "Later", "", "unreachable:NoSchedule unreachable:NoExecute")]
     [InlineData("all nodes are down: nobody is evicted", "Unknown", "unreachable:NoSchedule unreachable:NoExecute", "Never", "", "unreachable:NoSchedule")]
     [InlineData("under pressure", "True", "", "Allowed", "MemoryPressure DiskPressure", "memory-pressure:NoSchedule disk-pressure:NoSchedule")]
+    [InlineData("and not ready: in the order of its conditions", "False", "", "Later", "PIDPressure NetworkUnavailable", "pid-pressure:NoSchedule network-unavailable:NoSchedule not-ready:NoSchedule")]
     [InlineData("never heard of: nothing is known", "", "unreachable:NoExecute", "Allowed", "", null)]
     public void Conditions_become_taints(string because, string ready, string taints, string eviction, string pressure, string? expected)
     {
@@ -24,7 +25,7 @@ public sealed class NodeHealthTests
         var node = Tree("""{"metadata":{"name":"n"},"spec":{},"status":{}}""");
         node["spec"]!["taints"] = new JsonArray([.. taints.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(t => (JsonNode)new JsonObject { ["key"] = "node.kubernetes.io/" + t.Split(':')[0], ["effect"] = t.Split(':')[1] })]);
         var conditions = pressure.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(p => (p, "True"));
-        if (ready.Length > 0) conditions = conditions.Prepend(("Ready", ready));
+        if (ready.Length > 0) conditions = conditions.Append(("Ready", ready));
         node["status"]!["conditions"] = new JsonArray([.. conditions.Select(c => (JsonNode)new JsonObject { ["type"] = c.Item1, ["status"] = c.Item2 })]);
         var decided = NodeTaints.Decide(node, Enum.Parse<EvictionTaint>(eviction), Noon);
         Assert.Equal(expected, decided is null ? null : string.Join(' ', decided.Select(t => $"{((string)t!["key"]!)["node.kubernetes.io/".Length..]}:{t["effect"]}")));
@@ -78,7 +79,49 @@ public sealed class NodeHealthTests
         Assert.True(zones.IsAllDown);
         Assert.Null(zones.Next(ZoneStates.KeyOf(In("x", "z"))));
         Assert.True(zones.Observe([In("a", "z"), In("b", "z", "False")]));
-        Assert.Equal(TimeSpan.Zero, zones.Next(ZoneStates.KeyOf(In("x", "z"))));
+        Assert.Equal(TimeSpan.FromSeconds(10), zones.Next(ZoneStates.KeyOf(In("x", "z"))));
+    }
+
+    [Fact]
+    public void After_a_time_in_which_nobody_was_evicted_the_first_waits_too()
+    {
+        var time = new FakeTimeProvider(Noon);
+        var zones = new ZoneEvictions(new NodeEvictionSettings(), time);
+        var zone = ZoneStates.KeyOf(In("x", "z"));
+        zones.Observe([In("a", "z"), In("b", "z", "Unknown"), In("c", "z", "Unknown"), In("d", "z", "Unknown")]);
+        time.Advance(TimeSpan.FromMinutes(5));
+        zones.Observe([In("a", "z"), In("b", "z"), In("c", "z", "Unknown"), In("d", "z", "Unknown")]);
+        Assert.Equal(TimeSpan.FromSeconds(10), zones.Next(zone));
+        time.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(TimeSpan.Zero, zones.Next(zone));
+    }
+
+    [Fact]
+    public void Nodes_that_are_excluded_make_no_disruption_but_are_evicted()
+    {
+        var zones = new ZoneEvictions(new NodeEvictionSettings(), new FakeTimeProvider(Noon));
+        var excluded = Node("e", "\"node.kubernetes.io/exclude-disruption\":\"\",\"topology.kubernetes.io/zone\":\"z\"", ready: "Unknown");
+        zones.Observe([excluded]);
+        Assert.False(zones.IsAllDown);
+        Assert.Equal(TimeSpan.Zero, zones.Next(ZoneStates.KeyOf(excluded)));
+    }
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("\"topology.kubernetes.io/zone\":\"z\"", ":\0:z")]
+    [InlineData("\"topology.kubernetes.io/zone\":\"z\",\"topology.kubernetes.io/region\":\"r\"", "r:\0:z")]
+    [InlineData("\"topology.kubernetes.io/zone\":\"z\",\"failure-domain.beta.kubernetes.io/zone\":\"old\",\"topology.kubernetes.io/region\":\"r\"", "r:\0:old")]
+    public void A_zone_is_named_by(string labels, string expected) => Assert.Equal(expected, ZoneStates.KeyOf(Node("n", labels)));
+
+    [Theory]
+    [InlineData("silent", "\"Ready\",\"status\":\"True\"", true)]
+    [InlineData("it said it was not ready", "\"Ready\",\"status\":\"False\"", true)]
+    [InlineData("known to be silent", "\"Ready\",\"status\":\"Unknown\"", false)]
+    [InlineData("never heard of", "\"Other\",\"status\":\"True\"", true)]
+    public void A_silent_node_is_written_once(string because, string condition, bool isWritten)
+    {
+        Assert.NotEmpty(because);
+        Assert.Equal(isWritten, SilentNode.MarkUnknown(Tree("{\"metadata\":{\"name\":\"n\"},\"status\":{\"conditions\":[{\"type\":" + condition + "}]}}"), Noon));
     }
 
     [Fact]

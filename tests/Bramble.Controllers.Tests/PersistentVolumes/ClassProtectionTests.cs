@@ -36,5 +36,19 @@ public sealed class ClassProtectionTests
         Assert.Equal(waits, ClaimExpansionController.Waits(claim, volume));
     }
 
+    [Theory]
+    [InlineData("\"csi\":{\"driver\":\"d\",\"volumeHandle\":\"h\"}", "waiting for an external controller to expand this PVC", null)]
+    [InlineData("\"gcePersistentDisk\":{\"pdName\":\"p\"}", "CSI migration enabled for kubernetes.io/gce-pd; waiting for external resizer to expand the pvc", "pd.csi.storage.gke.io")]
+    public async Task Who_is_waited_for_is_told(string source, string message, string? resizer)
+    {
+        await using var scenario = Start("expand-controller");
+        await scenario.CreateAsync(Resources.PersistentVolumeClaims, """{"metadata":{"name":"c","namespace":"d"},"spec":{"volumeName":"v"},"status":{"phase":"Pending"}}""");
+        var uid = (await scenario.Api.FindAsync(Resources.PersistentVolumeClaims, new NamespacedName("d", "c"), default))!.Uid;
+        await scenario.CreateAsync(Resources.PersistentVolumes, "{\"metadata\":{\"name\":\"v\"},\"spec\":{" + source + ",\"claimRef\":{\"uid\":\"" + uid + "\"}}}");
+        await scenario.Api.ChangeAsync(Resources.PersistentVolumeClaims, new NamespacedName("d", "c"), t => (t["spec"]!["resources"], t["status"]!["phase"]) = (Some.Tree("""{"requests":{"storage":"2Gi"}}"""), "Bound"));
+        await EventuallyAsync(async () => (await scenario.EventsAsync("c")).SequenceEqual(["ExternalExpanding: " + message]));
+        await EventuallyAsync(async () => (string?)(await scenario.FindAsync(Resources.PersistentVolumeClaims, "c", "d"))!["metadata"]!["annotations"]?["volume.kubernetes.io/storage-resizer"] == resizer);
+    }
+
     private static T Read<T>(string json) where T : class, IKubernetesObject<V1ObjectMeta> => KubeObject.Parse(System.Text.Encoding.UTF8.GetBytes(json)).Model<T>();
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Bramble.Client;
 using Bramble.Controllers.PersistentVolumes;
 using k8s.Models;
@@ -45,6 +46,39 @@ public sealed class ReclaimingTests
     [InlineData("kubernetes.io/host-path", "Failed to create provisioner: provisioning in volume plugin \"kubernetes.io/host-path\" is disabled")]
     [InlineData("kubernetes.io/nfs", "no provisionable volume plugin matched")]
     public void Who_makes_volumes_for_a_class(string provisioner, string? why) => Assert.Equal(why, InTreePlugins.WhyNotProvisioned(InTreePlugins.DriverOf(provisioner)));
+
+    [Theory]
+    [InlineData("of a plugin that has moved", "\"pv.kubernetes.io/provisioned-by\":\"kubernetes.io/aws-ebs\"", "ebs.csi.aws.com")]
+    [InlineData("which is noted", "\"pv.kubernetes.io/provisioned-by\":\"kubernetes.io/aws-ebs\",\"pv.kubernetes.io/migrated-to\":\"ebs.csi.aws.com\"", null)]
+    [InlineData("not rightly", "\"pv.kubernetes.io/provisioned-by\":\"kubernetes.io/aws-ebs\",\"pv.kubernetes.io/migrated-to\":\"other\"", "ebs.csi.aws.com")]
+    [InlineData("of one that has not", "\"pv.kubernetes.io/provisioned-by\":\"rancher.io/local-path\"", null)]
+    [InlineData("and is said to have", "\"pv.kubernetes.io/provisioned-by\":\"rancher.io/local-path\",\"pv.kubernetes.io/migrated-to\":\"other\"", "")]
+    [InlineData("made by hand", "\"pv.kubernetes.io/migrated-to\":\"other\"", null)]
+    [InlineData("the annotation's old name counts when there is no other", "\"old\":\"kubernetes.io/gce-pd\"", "pd.csi.storage.gke.io")]
+    public void The_driver_that_a_plugin_has_moved_to(string because, string annotations, string? noted)
+    {
+        Assert.NotEmpty(because);
+        var tree = Some.Tree("{\"metadata\":{\"annotations\":{" + annotations + "}}}");
+        Assert.Equal(noted is not null, InTreePlugins.NoteMigration(tree, Reclaiming.ProvisionedBy, "old"));
+        if (noted is not null) Assert.Equal(noted, (string?)tree["metadata"]!["annotations"]![InTreePlugins.MigratedTo] ?? "");
+    }
+
+    [Theory]
+    [InlineData("what is to be deleted is kept until it is", "kubernetes.io/host-path", "Delete", "a", "a kubernetes.io/pv-controller")]
+    [InlineData("which it is", "kubernetes.io/host-path", "Delete", "kubernetes.io/pv-controller", null)]
+    [InlineData("it is to be kept now", "kubernetes.io/host-path", "Retain", "kubernetes.io/pv-controller a", "a")]
+    [InlineData("its driver is no longer", "kubernetes.io/host-path", "Retain", "external-provisioner.volume.kubernetes.io/finalizer", "")]
+    [InlineData("it has moved to a driver", "kubernetes.io/aws-ebs", "Delete", "kubernetes.io/pv-controller external-provisioner.volume.kubernetes.io/finalizer", "external-provisioner.volume.kubernetes.io/finalizer")]
+    [InlineData("a driver's own", "d", "Delete", "external-provisioner.volume.kubernetes.io/finalizer", null)]
+    [InlineData("made by hand", "", "Delete", "", null)]
+    public void Finalizers(string because, string provisioner, string policy, string finalizers, string? expected)
+    {
+        Assert.NotEmpty(because);
+        var tree = Some.Tree("{\"metadata\":{\"annotations\":{\"pv.kubernetes.io/provisioned-by\":\"" + provisioner + "\"}},\"spec\":{\"persistentVolumeReclaimPolicy\":\"" + policy + "\"}}");
+        tree["metadata"]!["finalizers"] = new JsonArray([.. finalizers.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(f => (JsonNode)f)]);
+        Assert.Equal(expected is not null, Reclaiming.ProtectInTree(tree));
+        if (expected is not null) Assert.Equal(expected, string.Join(' ', tree["metadata"]!["finalizers"]!.AsArray().Select(f => (string?)f)));
+    }
 
     private static V1PersistentVolume Volume(string spec, string annotations) => KubeObject.Parse(System.Text.Encoding.UTF8.GetBytes(
         "{\"metadata\":{\"name\":\"v\",\"annotations\":" + annotations + "},\"spec\":" + spec + "}")).Model<V1PersistentVolume>();

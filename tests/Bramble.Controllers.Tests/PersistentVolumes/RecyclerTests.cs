@@ -12,31 +12,31 @@ public sealed class RecyclerTests
     private const string Released = """{"phase":"Released","lastPhaseTransitionTime":"2026-01-01T00:00:10Z"}""", Failed = """{"phase":"Failed","lastPhaseTransitionTime":"2026-01-01T00:00:10Z"}""";
     private static readonly NamespacedName RecyclerPod = new("default", "recycler-for-v");
 
-    public static TheoryData<string, string, string?, object> Steps => new()
+    public static TheoryData<string, string, string?, string?, object> Steps => new()
     {
-        { "nobody empties it yet", Released, null, new RecyclerStep.Start() },
-        { "one is at work", Released, Pod("00:00:10", "Running"), new RecyclerStep.Wait(null) },
-        { "one is not begun", Released, Pod("00:00:10", null), new RecyclerStep.Wait(null) },
-        { "it is empty", Released, Pod("00:00:11", "Succeeded"), new RecyclerStep.Done(null) },
-        { "it could not be emptied", Released, Pod("00:00:11", "Failed", ""","message":"deadline" """), new RecyclerStep.Done("deadline") },
-        { "and nobody says why", Released, Pod("00:00:11", "Failed"), new RecyclerStep.Done("pod failed, pod.Status.Message unknown") },
-        { "that was before it was used again", Released, Pod("00:00:09", "Succeeded"), new RecyclerStep.RemoveOld() },
-        { "it is just being removed", Released, Pod("00:00:09", "Succeeded", deleted: true), new RecyclerStep.Wait(null) },
-        { "soon after a failure", Failed, null, new RecyclerStep.Wait(TimeSpan.FromSeconds(5)) },
+        { "nobody empties it yet", Released, null, null, new RecyclerStep.Start() },
+        { "one is at work", Released, Pod("Running"), "mine", new RecyclerStep.Wait(null) },
+        { "one is not begun", Released, Pod(null), "mine", new RecyclerStep.Wait(null) },
+        { "it is empty", Released, Pod("Succeeded"), "mine", new RecyclerStep.Done(null) },
+        { "it could not be emptied", Released, Pod("Failed", ""","message":"deadline" """), "mine", new RecyclerStep.Done("deadline") },
+        { "and nobody says why", Released, Pod("Failed"), "mine", new RecyclerStep.Done("pod failed, pod.Status.Message unknown") },
+        { "somebody removed it", Released, null, "mine", new RecyclerStep.Done("recycler pod was deleted") },
+        { "and made another", Released, Pod("Running"), "gone", new RecyclerStep.Done("recycler pod was deleted") },
+        { "one that was not begun here", Released, Pod("Succeeded"), null, new RecyclerStep.RemoveOld() },
+        { "soon after a failure", Failed, null, null, new RecyclerStep.Wait(TimeSpan.FromSeconds(5)) },
+        { "soon after an old one was found", Failed, Pod("Running"), null, new RecyclerStep.Wait(TimeSpan.FromSeconds(5)) },
+        { "later", Failed.Replace("10Z", "05Z"), null, null, new RecyclerStep.Start() },
+        { "the next one after a failure", Failed, Pod("Succeeded"), "mine", new RecyclerStep.Done(null) },
     };
 
     [Theory]
     [MemberData(nameof(Steps))]
-    public void Decide(string because, string status, string? pod, object expected)
+    public void Decide(string because, string status, string? pod, string? begun, object expected)
     {
         Assert.NotEmpty(because);
         var volume = Read<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":{},\"status\":" + status + "}");
-        Assert.Equal(expected, Recycler.Decide(volume, pod is null ? null : Read<V1Pod>(pod), new DateTime(2026, 1, 1, 0, 0, 20, DateTimeKind.Utc)));
+        Assert.Equal(expected, Recycler.Decide(volume, pod is null ? null : Read<V1Pod>(pod), begun, new DateTime(2026, 1, 1, 0, 0, 20, DateTimeKind.Utc)));
     }
-
-    [Fact]
-    public void A_failure_is_tried_again_after_15_seconds() =>
-        Assert.Equal(new RecyclerStep.Start(), Recycler.Decide(Read<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":{},\"status\":" + Failed + "}"), null, new DateTime(2026, 1, 1, 0, 0, 25, DateTimeKind.Utc)));
 
     [Theory]
     [InlineData("""{"hostPath":{"path":"/a"}}""", "1Gi", 60, """{"hostPath":{"path":"/a"},"name":"vol"}""")]
@@ -97,8 +97,23 @@ public sealed class RecyclerTests
         Assert.Equal("Failed", await Phase(scenario));
         Assert.Equal("Recycle failed: failed to recycle volume: no such image", (string?)(await scenario.FindAsync(Resources.PersistentVolumes, "v"))!["status"]!["message"]);
         await EventuallyAsync(async () => await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is null);
-        scenario.Time.Advance(Recycler.Again);
+        scenario.Time.Advance(VolumeBinder.Resync);
         await EventuallyAsync(async () => await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is not null);
+        await scenario.Api.ChangeAsync(Resources.Pods, RecyclerPod, t => t["status"] = new JsonObject { ["phase"] = "Succeeded" });
+        await EventuallyAsync(async () => await Phase(scenario) == "Available");
+    }
+
+    [Fact]
+    public async Task A_Pod_that_is_there_already_is_removed_and_another_begun()
+    {
+        await using var scenario = await ReleasedVolume("""{"metadata":{"name":"recycler-for-v","namespace":"default"},"spec":{"containers":[]},"status":{"phase":"Succeeded"}}""");
+        await EventuallyAsync(async () => (await scenario.EventsAsync("v")).Contains("VolumeFailedRecycle: Recycle failed: old recycler pod found, will retry later"));
+        Assert.Equal("Failed", await Phase(scenario));
+        await EventuallyAsync(async () =>
+        {
+            scenario.Time.Advance(VolumeBinder.Resync);
+            return await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is not null;
+        });
         await scenario.Api.ChangeAsync(Resources.Pods, RecyclerPod, t => t["status"] = new JsonObject { ["phase"] = "Succeeded" });
         await EventuallyAsync(async () => await Phase(scenario) == "Available");
     }
@@ -112,7 +127,7 @@ public sealed class RecyclerTests
         await scenario.Api.ChangeAsync(Resources.Pods, new NamespacedName("d", "user"), t => t["status"] = new JsonObject { ["phase"] = "Succeeded" });
         await EventuallyAsync(async () =>
         {
-            scenario.Time.Advance(Recycler.Again);
+            scenario.Time.Advance(VolumeBinder.Resync);
             return await scenario.Api.FindAsync(Resources.Pods, RecyclerPod, default) is not null;
         });
     }
@@ -130,8 +145,8 @@ public sealed class RecyclerTests
 
     private static async Task<string?> Phase(ControllerScenario scenario) => (string?)(await scenario.FindAsync(Resources.PersistentVolumes, "v"))!["status"]?["phase"];
 
-    private static string Pod(string created, string? phase, string more = "", bool deleted = false) =>
-        "{\"metadata\":{\"name\":\"recycler-for-v\",\"creationTimestamp\":\"2026-01-01T" + created + "Z\"" + (deleted ? ",\"deletionTimestamp\":\"2026-01-01T00:00:15Z\"" : "") + "},\"status\":{" + (phase is null ? "" : "\"phase\":\"" + phase + "\"" + more) + "}}";
+    private static string Pod(string? phase, string more = "") =>
+        "{\"metadata\":{\"name\":\"recycler-for-v\",\"uid\":\"mine\"},\"status\":{" + (phase is null ? "" : "\"phase\":\"" + phase + "\"" + more) + "}}";
 
     private static T Read<T>(string json) where T : class => ModelJson.Read<T>(System.Text.Encoding.UTF8.GetBytes(json));
 }

@@ -126,6 +126,38 @@ public sealed class HorizontalPodAutoscalerTests : IAsyncLifetime
             "SuccessfulRescale: New size: 3; reason: external metric queue(&LabelSelector{MatchLabels:map[string]string{q: a,},MatchExpressions:[]LabelSelectorRequirement{},}) above target"));
     }
 
+    [Theory]
+    [InlineData("Pods", "FailedGetPodsMetric", "failed to get pods metric value: ")]
+    [InlineData("External", "FailedGetExternalMetric", "failed to get queue external metric value: failed to get queue external metric: ")]
+    public async Task A_selector_that_is_none_is_told_of_and_the_look_goes_on(string type, string reason, string error)
+    {
+        const string why = "\"Near\" is not a valid label selector operator";
+        await AutoscalerAsync($$$"""[{"type":"{{{type}}}","{{{type.ToLowerInvariant()}}}":{"metric":{"name":"queue","selector":{"matchExpressions":[{"key":"a","operator":"Near"}]} },"target":{"type":"AverageValue","averageValue":"30"} } }]""");
+        await _scenario.Time.UntilAsync(1, async () => Conditions(await StatusAsync()).Contains($"ScalingActive False {reason} the HPA was unable to compute the replica count: {why}"));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("hpa")).Contains($"FailedComputeMetricsReplicas: invalid metrics (1 invalid out of 1), first error is: {error}{why}"));
+    }
+
+    [Fact]
+    public async Task Of_several_series_of_a_Pod_the_last_counts()
+    {
+        _scenario.Api.Others = (path, _) => path == "/apis/custom.metrics.k8s.io/v1beta2/namespaces/d/pods/*/qps"
+            ? new JsonObject { ["items"] = new JsonArray(Of("web-0", "5"), Of("web-0", "20"), Of("web-1", 20)) }
+            : throw new StatusException(new Status(500, "", path));
+        await AutoscalerAsync("""[{"type":"Pods","pods":{"metric":{"name":"qps"},"target":{"type":"AverageValue","averageValue":"10"}}}]""");
+        await _scenario.Time.UntilAsync(1, async () => (await _scenario.EventsAsync("hpa")).Contains("SuccessfulRescale: New size: 4; reason: pods metric qps above target"));
+        Assert.Equal(4, await ReplicasAsync());
+
+        static JsonNode Of(string pod, JsonNode value) => new JsonObject { ["describedObject"] = new JsonObject { ["name"] = pod }, ["value"] = value };
+    }
+
+    [Fact]
+    public async Task A_kind_that_nobody_serves_has_no_metrics()
+    {
+        await AutoscalerAsync("""[{"type":"Object","object":{"metric":{"name":"qps"},"describedObject":{"apiVersion":"example.com/v1","kind":"Frob","name":"x"},"target":{"type":"Value","value":"30"}}}]""");
+        const string why = "unable to map kind Frob.example.com to resource: no matches for kind \"Frob\" in group \"example.com\"";
+        await _scenario.Time.UntilAsync(1, async () => (await _scenario.EventsAsync("hpa")).Contains($"FailedGetObjectMetric: unable to get metric qps: Frob on d x/unable to fetch metrics from custom metrics API: {why}"));
+    }
+
     private async Task AutoscalerAsync(string metrics, int least = 1, int most = 10, string name = "hpa") => await _scenario.CreateAsync(Resources.HorizontalPodAutoscalers, $$$"""
         {"metadata":{"name":"{{{name}}}","namespace":"d"},"spec":{"minReplicas":{{{least}}},"maxReplicas":{{{most}}},"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},"metrics":{{{metrics}}} } }
         """);

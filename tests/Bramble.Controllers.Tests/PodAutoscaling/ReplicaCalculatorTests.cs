@@ -26,6 +26,8 @@ public sealed class ReplicaCalculatorTests
     [InlineData("nor those that go", 2, 30, "d 500 700", 4)]
     [InlineData("Pods that are not ready yet count as idle when more are wanted", 3, 30, "u 500 700", 4)]
     [InlineData("what is unknown does not turn the direction", 2, 100, "1200 -", 2)]
+    [InlineData("nor does a rollout's Pod that is there besides", 2, 50, "100 100 -", 2)]
+    [InlineData("Pods without metrics count as on target where that is more than all they asked for", 3, 300, "200 100 -", 2)]
     public void Utilization(string because, int current, int targetPercent, string usages, int expected)
     {
         Assert.NotEmpty(because);
@@ -70,6 +72,29 @@ public sealed class ReplicaCalculatorTests
     {
         Assert.NotEmpty(because);
         Assert.Equal(new Proposal(expected, average), ReplicaCalculator.ForValuePerPod(running, target, usage, TenPercent));
+    }
+
+    [Theory]
+    [InlineData("the Pod's own request stands for its containers'", "\"resources\":{\"requests\":{\"cpu\":\"2\"}}", "", 25)]
+    [InlineData("with what the runtime takes", "\"resources\":{\"requests\":{\"cpu\":\"2\"}},\"overhead\":{\"cpu\":\"500m\"}", "", 20)]
+    [InlineData("what it does not say its containers do", "\"resources\":{\"requests\":{\"memory\":\"1Gi\"}}", "", 50)]
+    [InlineData("without one the runtime's share does not count", "\"overhead\":{\"cpu\":\"500m\"}", "", 50)]
+    [InlineData("nor where one container is meant", "\"resources\":{\"requests\":{\"cpu\":\"2\"}},\"overhead\":{\"cpu\":\"500m\"}", "c", 50)]
+    public void Requests(string because, string ofPod, string container, int percent)
+    {
+        Assert.NotEmpty(because);
+        const string containers = """ "containers":[{"name":"c","resources":{"requests":{"cpu":"1"}}}], """;
+        var pod = Pod("p0", ready: Noon.AddMinutes(-50), spec: containers + ofPod, status: $",\"startTime\":\"{Client.KubeTime.Seconds(Noon.AddHours(-1))}\"");
+        var metrics = new Dictionary<string, PodMetric> { ["p0"] = new(500, Noon, TimeSpan.FromSeconds(30)) };
+        Assert.Equal(percent, Calculator.ForUtilization(1, 50, metrics, [pod], "cpu", container, TenPercent, Noon).UtilizationPercent);
+    }
+
+    [Fact]
+    public void More_than_numbers_hold_is_as_much_as_they_hold()
+    {
+        var (pods, _) = Given("1 1");
+        var metrics = pods.ToDictionary(p => p.Metadata.Name, _ => new PodMetric(long.MaxValue, Noon, default));
+        Assert.Equal(new Proposal(int.MaxValue, long.MaxValue), Calculator.ForAverage(2, 1, metrics, pods, "", TenPercent, Noon));
     }
 
     [Fact]

@@ -66,6 +66,23 @@ public sealed class ScalingRulesTests
         Assert.Equal(18, ScalingRules.WithBehavior(_history, behavior, 14, 50, 1, 100, FiveMinutes).Replicas);
     }
 
+    /// <param name="changes">Of scale, half a minute ago.</param>
+    [Theory]
+    [InlineData("what was added leaves no room", "scaleUp", 50, "+100", 200, 500, 200, "ScaleUpLimit")]
+    [InlineData("what went makes room", "scaleUp", 10, "+3 -2", 20, 500, 29, "ScaleUpLimit")]
+    [InlineData("down: what went leaves no room", "scaleDown", 4, "-10", 6, 1, 6, "ScaleDownLimit")]
+    [InlineData("down: what was added may go besides", "scaleDown", 4, "+5 -2", 20, 1, 13, "ScaleDownLimit")]
+    public void Changes_both_ways_count(string because, string direction, int pods, string changes, int current, int desired, int expected, string reason)
+    {
+        Assert.NotEmpty(because);
+        var behavior = JsonNode.Parse("""{"scaleDown":{"stabilizationWindowSeconds":0}}""")!.AsObject();
+        behavior[direction] = JsonNode.Parse($$$"""{"stabilizationWindowSeconds":0,"policies":[{"type":"Pods","value":{{{pods}}},"periodSeconds":60}]}""");
+        foreach (var change in changes.Split(' ').Select(int.Parse)) _history.Scaled(0, change, TimeSpan.FromMinutes(1));
+        _time.Advance(TimeSpan.FromSeconds(30));
+        var bounded = ScalingRules.WithBehavior(_history, behavior, current, desired, 1, 1000, FiveMinutes);
+        Assert.Equal((expected, reason), (bounded.Replicas, bounded.Limited.Reason));
+    }
+
     [Fact]
     public void A_window_for_growing_takes_the_lowest_recent_recommendation()
     {

@@ -16,6 +16,19 @@ public sealed class AddressRepairTests
     private static readonly string Gateway = Address.Replace("\"resource\":\"services\"", "\"group\":\"g.io\",\"resource\":\"gateways\"");
     private static readonly string Other = Address.Replace("\"name\":\"s\"", "\"name\":\"t\"");
 
+    [Theory]
+    [InlineData("192.168.0.0/24", "192.168.0.23", true)]
+    [InlineData("192.168.0.0/24", "192.168.1.23", false)]
+    [InlineData("192.168.0.0/24", "192.168.0.0", false)]
+    [InlineData("192.168.0.0/24", "192.168.0.255", false)]
+    [InlineData("192.168.0.0/26", "192.168.0.63", false)]
+    [InlineData("192.168.0.0/24", "192.168.0.63", true)]
+    [InlineData("2001:db2::/64", "2001:db2::ffff:ffff:ffff:ffff", true)]
+    [InlineData("2001:db2::/64", "2001:db2::", false)]
+    [InlineData("2001:db2::/64", "192.168.0.23", false)]
+    public void A_range_has_its_first_and_of_IPv4_its_last_address_for_itself(string range, string address, bool holds) =>
+        Assert.Equal(holds, ServiceRange.Holds(IPNetwork.Parse(range), IPAddress.Parse(address)));
+
     public static TheoryData<string, string?, bool, string?, object> OfServices => new()
     {
         { "all is well", Address, true, Service, new AddressAction.Keep() },

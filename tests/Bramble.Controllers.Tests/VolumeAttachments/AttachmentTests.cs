@@ -44,7 +44,7 @@ public sealed class AttachmentTests
     {
         Assert.NotEmpty(because);
         var others = users.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(u => u.Split('/')).Select(u => (u[0], u[1])).ToList();
-        var actions = AttachmentPlan.Decide((AttachingNode)node, [.. wanted.Cast<WantedVolume>()], [.. here.Cast<KnownAttachment>()], [.. elsewhere.Cast<KnownAttachment>()], _ => others);
+        var actions = AttachmentPlan.Decide((AttachingNode)node, [.. wanted.Cast<WantedVolume>()], [.. here.Cast<KnownAttachment>()], [.. elsewhere.Cast<KnownAttachment>()], (_, on) => on == "m" ? others : [("ns", "waits too")]);
         Assert.Equal(expected.Select(Shown), actions.Select(Shown));
     }
 
@@ -59,17 +59,9 @@ public sealed class AttachmentTests
     [Fact]
     public async Task From_the_Pod_to_the_attachment_and_back()
     {
-        await using var scenario = Start("attachdetach-controller");
-        await scenario.CreateAsync(Resources.Nodes, """{"metadata":{"name":"n","annotations":{"volumes.kubernetes.io/controller-managed-attach-detach":"true"}},"spec":{},"status":{"conditions":[{"type":"Ready","status":"True"}]}}""");
-        var claim = await scenario.CreateAsync(Resources.PersistentVolumeClaims, """{"metadata":{"name":"c","namespace":"ns"},"spec":{"volumeName":"v"},"status":{"phase":"Bound"}}""");
-        await scenario.CreateAsync(Resources.PersistentVolumes, "{\"metadata\":{\"name\":\"v\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"csi\":{\"driver\":\"d\",\"volumeHandle\":\"h\"},\"claimRef\":{\"uid\":\"" + claim.Uid + "\"}}}");
-        await scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"p","namespace":"ns"},"spec":{"nodeName":"n","containers":[],"volumes":[{"name":"a","persistentVolumeClaim":{"claimName":"c"}}]},"status":{"phase":"Pending"}}""");
-        await EventuallyAsync(async () => await scenario.FindAsync(Resources.VolumeAttachments, Name) is not null);
+        await using var scenario = await AttachedAsync(t => t["status"] = new JsonObject { ["attached"] = true });
         var made = (await scenario.FindAsync(Resources.VolumeAttachments, Name))!;
         Assert.Equal("""{"attacher":"d","nodeName":"n","source":{"persistentVolumeName":"v"}}""", made["spec"]!.ToJsonString());
-
-        // The driver's attacher has done its work.
-        await scenario.Api.ChangeAsync(Resources.VolumeAttachments, new NamespacedName("", Name), t => t["status"] = new JsonObject { ["attached"] = true });
         await EventuallyAsync(async () => (string?)(await scenario.FindAsync(Resources.Nodes, "n"))!["status"]!["volumesAttached"]?[0]?["name"] == "kubernetes.io/csi/d^h");
         await EventuallyAsync(async () => (await scenario.EventsAsync("p")).SequenceEqual(["SuccessfulAttachVolume: AttachVolume.Attach succeeded for volume \"v\" "]));
 
@@ -105,6 +97,57 @@ public sealed class AttachmentTests
         await scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"p","namespace":"ns"},"spec":{"nodeName":"n","containers":[],"volumes":[{"name":"a","persistentVolumeClaim":{"claimName":"v"}},{"name":"b","persistentVolumeClaim":{"claimName":"w"}}]}}""");
         await EventuallyAsync(async () => (await scenario.Api.ListAsync(Resources.VolumeAttachments, new ListQuery(), default)).Items.Count > 0);
         Assert.Equal("e", (string?)Assert.Single((await scenario.Api.ListAsync(Resources.VolumeAttachments, new ListQuery(), default)).Items).ToTree()["spec"]!["attacher"]);
+    }
+
+    [Fact]
+    public void A_failure_that_stays_is_told_at_longer_and_longer_distances() =>
+        Assert.Equal([0.5, 1, 2, 4, 8, 16, 32, 64, 122, 122], Enumerable.Range(1, 10).Select(times => AttachmentPlan.TellAgain(times).TotalSeconds));
+
+    [Fact]
+    public async Task What_fails_is_told_again()
+    {
+        await using var scenario = await AttachedAsync(t => t["status"] = new JsonObject { ["attachError"] = new JsonObject { ["message"] = "no such disk" } });
+        await EventuallyAsync(async () => (await scenario.EventsAsync("p")).SequenceEqual(["FailedAttachVolume: AttachVolume.Attach failed for volume \"v\" : no such disk"]));
+        await scenario.Time.UntilAsync(1, async () => (await scenario.Api.ListModelsAsync(Resources.Events, new ListQuery(), default)).Single(e => e.InvolvedObject.Name == "p").Count >= 4);
+    }
+
+    [Fact]
+    public async Task A_node_that_is_gone_may_have_it_mounted_for_six_minutes()
+    {
+        await using var scenario = await AttachedAsync(t => t["status"] = new JsonObject { ["attached"] = true });
+        await scenario.Api.ChangeAsync(Resources.Nodes, new NamespacedName("", "n"), t => t["status"]!["volumesInUse"] = new JsonArray("kubernetes.io/csi/d^h"));
+        // That others have waited for it for long makes the six minutes no shorter.
+        await scenario.CreateAsync(Resources.Nodes, """{"metadata":{"name":"m","annotations":{"volumes.kubernetes.io/controller-managed-attach-detach":"true"}},"spec":{},"status":{"conditions":[{"type":"Ready","status":"True"}]}}""");
+        await scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"q","namespace":"ns"},"spec":{"nodeName":"m","containers":[],"volumes":[{"name":"a","persistentVolumeClaim":{"claimName":"c"}}]},"status":{"phase":"Pending"}}""");
+        await EventuallyAsync(async () => (await scenario.EventsAsync("q")).SequenceEqual(["FailedAttachVolume: Multi-Attach error for volume \"v\" Volume is already used by pod(s) p"]));
+        scenario.Time.Advance(AttachmentPlan.UnmountMax * 2);
+        await scenario.Api.DeleteAsync(Resources.Nodes, new NamespacedName("", "n"), new DeleteQuery(), default);
+        await scenario.Api.DeleteAsync(Resources.Pods, new NamespacedName("ns", "p"), new DeleteQuery(), default);
+        var stayed = await scenario.Time.UntilAsync(20, async () => await scenario.FindAsync(Resources.VolumeAttachments, Name) is null);
+        Assert.InRange(stayed, AttachmentPlan.UnmountMax, AttachmentPlan.UnmountMax * 3);
+        await EventuallyAsync(async () => await scenario.FindAsync(Resources.VolumeAttachments, Volume.AttachmentOn("m")) is not null);
+    }
+
+    [Fact]
+    public async Task Of_a_node_that_was_gone_before_nothing_is_known()
+    {
+        await using var scenario = Start("attachdetach-controller");
+        await scenario.CreateAsync(Resources.PersistentVolumes, """{"metadata":{"name":"v"},"spec":{"csi":{"driver":"d","volumeHandle":"h"}}}""");
+        await scenario.CreateAsync(Resources.VolumeAttachments, "{\"metadata\":{\"name\":\"" + Name + "\"},\"spec\":{\"attacher\":\"d\",\"nodeName\":\"n\",\"source\":{\"persistentVolumeName\":\"v\"}},\"status\":{\"attached\":true}}");
+        var stayed = await scenario.Time.UntilAsync(20, async () => await scenario.FindAsync(Resources.VolumeAttachments, Name) is null);
+        Assert.InRange(stayed, AttachmentPlan.UnmountMax, AttachmentPlan.UnmountMax * 3);
+    }
+
+    private static async Task<ControllerScenario> AttachedAsync(Action<JsonObject> change)
+    {
+        var scenario = Start("attachdetach-controller");
+        await scenario.CreateAsync(Resources.Nodes, """{"metadata":{"name":"n","annotations":{"volumes.kubernetes.io/controller-managed-attach-detach":"true"}},"spec":{},"status":{"conditions":[{"type":"Ready","status":"True"}]}}""");
+        var claim = await scenario.CreateAsync(Resources.PersistentVolumeClaims, """{"metadata":{"name":"c","namespace":"ns"},"spec":{"volumeName":"v"},"status":{"phase":"Bound"}}""");
+        await scenario.CreateAsync(Resources.PersistentVolumes, "{\"metadata\":{\"name\":\"v\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"csi\":{\"driver\":\"d\",\"volumeHandle\":\"h\"},\"claimRef\":{\"uid\":\"" + claim.Uid + "\"}}}");
+        await scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"p","namespace":"ns"},"spec":{"nodeName":"n","containers":[],"volumes":[{"name":"a","persistentVolumeClaim":{"claimName":"c"}}]},"status":{"phase":"Pending"}}""");
+        await EventuallyAsync(async () => await scenario.FindAsync(Resources.VolumeAttachments, Name) is not null);
+        await scenario.Api.ChangeAsync(Resources.VolumeAttachments, new NamespacedName("", Name), change);
+        return scenario;
     }
 
     private static string Shown(object action) => action switch

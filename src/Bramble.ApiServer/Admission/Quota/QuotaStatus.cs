@@ -10,11 +10,19 @@ namespace Bramble.ApiServer.Admission.Quota;
 internal static class QuotaStatus
 {
     private static readonly GroupResource Pods = new("", "pods");
+    private static readonly GroupResource Definitions = new("apiextensions.k8s.io", "customresourcedefinitions");
     private static readonly GroupResource Claims = new("", "persistentvolumeclaims");
 
     /// <summary>The resources whose objects a quota counts.</summary>
-    public static IReadOnlyList<GroupResource> ResourcesOf(JsonObject? spec) =>
+    private static List<GroupResource> ResourcesOf(JsonObject? spec) =>
         [.. (spec.Object("hard") ?? []).SelectMany(limit => ResourcesOf(limit.Key)).Distinct()];
+
+    /// <summary>The resources by whose objects a quota's status changes: those it counts, and the definitions that make some of them.</summary>
+    public static IEnumerable<GroupResource> DependsOn(JsonObject? spec)
+    {
+        var resources = ResourcesOf(spec);
+        return resources.All(QuotaUsage.IsBuiltIn) ? resources : resources.Append(Definitions);
+    }
 
     /// <summary>Null: it says so already.</summary>
     public static JsonObject? Decide(JsonObject quota, IResourceReader reader, DateTimeOffset now)
@@ -24,7 +32,7 @@ internal static class QuotaStatus
         var hasScopes = QuotaScopes.Has(spec);
         var used = new SortedDictionary<string, Quantity>(StringComparer.Ordinal);
         foreach (var (name, _) in hard)
-            if (ResourceOf(name) is not null) used[name] = Quantity.FromUnits(0);
+            if (ResourceOf(name) is { } counted && QuotaUsage.CanCount(counted, reader)) used[name] = Quantity.FromUnits(0);
         foreach (var resource in ResourcesOf(spec))
         {
             foreach (var obj in reader.List(resource, quota.ObjectNamespace()))

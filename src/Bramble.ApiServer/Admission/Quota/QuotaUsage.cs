@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
 using Bramble.Api.Naming;
 using Bramble.Api.Quantities;
 using Bramble.ApiServer.Caching;
+using Bramble.ApiServer.CustomResources;
 using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission.Quota;
@@ -11,6 +13,11 @@ internal static class QuotaUsage
 {
     public static readonly GroupResource DeviceClaims = new("resource.k8s.io", "resourceclaims");
 
+    private static readonly GroupResource Definitions = new("apiextensions.k8s.io", "customresourcedefinitions");
+
+    /// <summary>No quota limits these.</summary>
+    private static readonly HashSet<GroupResource> Uncounted = [new("", "namespaces"), new("", "bindings"), new("", "events"), new("events.k8s.io", "events"), new("authorization.k8s.io", "localsubjectaccessreviews")];
+
     private static readonly Quantity One = Quantity.FromUnits(1);
 
     /// <summary>Counted under their own name as well as under <c>count/</c>.</summary>
@@ -18,6 +25,18 @@ internal static class QuotaUsage
     {
         "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims",
     };
+
+    public static bool IsUncounted(GroupResource resource) => Uncounted.Contains(resource);
+
+    /// <summary>Whether there can be objects to count: the resource is served, in namespaces.</summary>
+    public static bool CanCount(GroupResource resource, IResourceReader reader)
+    {
+        if (IsUncounted(resource)) return false;
+        if (IsBuiltIn(resource)) return ApiCatalog.BuiltIn.Versions(resource)[0] is { IsNamespaced: true } api && api.HasVerb("create") && api.HasVerb("delete") && api.HasVerb("watch");
+        return reader.Find(Definitions, new("", resource.ToString()))?.ToTree() is { } found && found.Object("spec").Text("scope") == "Namespaced" && Definition.ConditionIs(found, "Established");
+    }
+
+    public static bool IsBuiltIn(GroupResource resource) => ApiCatalog.BuiltIn.Versions(resource).Count > 0;
 
     /// <param name="reader">Finds the classes of devices, and the Pod a claim was made for.</param>
     public static Dictionary<string, Quantity> Of(GroupResource resource, JsonObject obj, IResourceReader reader, DateTimeOffset now)
@@ -43,12 +62,12 @@ internal static class QuotaUsage
         var meta = pod.Object("metadata");
         if (KubernetesTime.Read(meta.Text("deletionTimestamp")) is { } due && meta.LongOrNull("deletionGracePeriodSeconds") is { } grace && now > due.AddSeconds(grace)) return;
         usage["pods"] = One;
-        foreach (var (name, quantity) in PodResources.OfPod(pod.Object("spec"), "requests", withOverhead: true))
+        foreach (var (name, quantity) in PodResources.OfPod(pod.Object("spec"), "requests", withOverhead: true, pod.Object("status")))
         {
             usage[$"requests.{name}"] = quantity;
             if (name is "cpu" or "memory" or "ephemeral-storage" || name.StartsWith("hugepages-", StringComparison.Ordinal)) usage[name] = quantity;
         }
-        foreach (var (name, quantity) in PodResources.OfPod(pod.Object("spec"), "limits", withOverhead: true))
+        foreach (var (name, quantity) in PodResources.OfPod(pod.Object("spec"), "limits", withOverhead: true, pod.Object("status")))
             if (name is "cpu" or "memory" or "ephemeral-storage") usage[$"limits.{name}"] = quantity;
     }
 
@@ -99,6 +118,8 @@ internal static class QuotaUsage
         if (!Quantity.TryParse(claim.Object("spec").Object("resources").Object("requests").Text("storage"), out var storage, out _)) return;
         // An expansion that was begun counts until it is given up.
         if (Quantity.TryParse(claim.Object("status").Object("allocatedResources").Text("storage"), out var allocated, out _) && allocated > storage) storage = allocated;
+        // Whole bytes, rounded up: a quota cannot say less.
+        storage = Quantity.FromUnits(storage.ToUnits(), storage.Format);
         usage["requests.storage"] = storage;
         if (className.Length > 0) usage[$"{className}.storageclass.storage.k8s.io/requests.storage"] = storage;
     }

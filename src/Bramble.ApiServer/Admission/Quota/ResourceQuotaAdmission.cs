@@ -13,6 +13,7 @@ namespace Bramble.ApiServer.Admission.Quota;
 internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvider time) : IAdmissionPlugin
 {
     private const int WriteAttemptsMax = 10;
+    private const int TurnsCount = 16;
 
     private static readonly ResourceId QuotaId = new("", "v1", "resourcequotas", "ResourceQuota", true);
     private static readonly GroupResource Quotas = new("", "resourcequotas");
@@ -21,14 +22,14 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvi
     /// <summary>A quota on these obliges every container to say what it wants.</summary>
     private static readonly string[] MustBeSaid = ["cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory"];
 
-    /// <summary>No quota limits these.</summary>
-    private static readonly HashSet<GroupResource> Uncounted = [new("", "namespaces"), new("", "bindings"), new("", "events"), new("events.k8s.io", "events"), new("authorization.k8s.io", "localsubjectaccessreviews")];
+    /// <summary>Writes of one namespace take from its quotas one after the other, as each would lose against the others; several namespaces may share a turn.</summary>
+    private readonly Permits[] _turns = [.. Enumerable.Range(0, TurnsCount).Select(_ => new Permits(1))];
 
     public string Name => "ResourceQuota";
 
     public bool Handles(AdmissionRequest request)
     {
-        if (request.Object is null || request.Namespace.Length == 0 || Uncounted.Contains(request.Resource)) return false;
+        if (request.Object is null || request.Namespace.Length == 0 || QuotaUsage.IsUncounted(request.Resource)) return false;
         if (request.Operation == AdmissionOperation.Create) return request.Subresource.Length == 0;
         if (request.Operation != AdmissionOperation.Update) return false;
         // A pod that gets a deadline, or loses it, falls under other quotas.
@@ -44,6 +45,20 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvi
         if (request.Resource == Pods)
             foreach (var quota in QuotasAbout(request))
                 if (Unsaid(request.Object!, PodResources.Read(quota.Object("spec"), "hard")) is { } unsaid) throw request.Forbidden($"failed quota: {quota.ObjectName()}: {unsaid}");
+        var turn = _turns[(uint)string.GetHashCode(request.Namespace) % TurnsCount];
+        await turn.TakeAsync(cancel);
+        try
+        {
+            await TakeAsync(request, wanted, cancel);
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    private async Task TakeAsync(AdmissionRequest request, Dictionary<string, Quantity> wanted, CancellationToken cancel)
+    {
         HashSet<string> taken = new(StringComparer.Ordinal);
         for (var attempt = 1; ; attempt++)
         {
