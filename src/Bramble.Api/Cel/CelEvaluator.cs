@@ -143,7 +143,7 @@ internal sealed class CelEvaluator(IReadOnlyDictionary<string, object?> variable
                 return a[1] switch
                 {
                     IReadOnlyList<object?> list => list.Any(item => CelValues.AreEqual(item, a[0])),
-                    CelMap map => map.TryGet(a[0], out _),
+                    CelMap map => map.Contains(a[0]),
                     _ => CelFault.NoOverload,
                 };
             default: return CelCalls.Call(function, a);

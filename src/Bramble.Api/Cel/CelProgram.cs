@@ -70,6 +70,9 @@ public sealed class CelProgram
     /// <summary>A version by semver.org as CEL's <c>semver()</c> makes it; its text where it is none.</summary>
     public static object VersionOf(string text) => CelVersion.Parse(text, normalize: false) is CelVersion version ? version : text;
 
+    /// <summary>What CEL calls the value's type.</summary>
+    public static string TypeNameOf(object? value) => CelValues.TypeName(value);
+
     /// <summary>A value as JSON.</summary>
     /// <exception cref="CelException">It has no such form.</exception>
     public static JsonNode? JsonOf(object? value)

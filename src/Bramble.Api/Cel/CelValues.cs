@@ -36,18 +36,28 @@ internal abstract class CelMap
     public abstract IEnumerable<object?> Keys { get; }
 
     public abstract bool TryGet(object? key, out object? value);
+
+    /// <summary>What <c>in</c> says.</summary>
+    public virtual bool Contains(object? key) => TryGet(key, out _);
 }
 
 /// <summary>A map whose values are made when asked for (a policy's variables, a device). Values are as variables are: JSON, dictionaries, maps like this one.</summary>
 public interface ICelMap
 {
+    /// <summary>What it can be iterated by; a map that has a value for every key names those that are really there.</summary>
+    IReadOnlyCollection<string> Keys => [];
+
     bool TryGet(string key, out object? value);
+
+    bool Contains(string key) => TryGet(key, out _);
 }
 
 internal sealed class CelLazyMap(ICelMap map) : CelMap
 {
-    public override int Count => 0;
-    public override IEnumerable<object?> Keys => [];
+    public override int Count => map.Keys.Count;
+    public override IEnumerable<object?> Keys => map.Keys;
+
+    public override bool Contains(object? key) => key is string name && map.Contains(name);
 
     public override bool TryGet(object? key, out object? value)
     {

@@ -24,6 +24,8 @@ internal static class DeviceEviction
     /// <summary>Whether a slice has devices whose taints are of interest here.</summary>
     public static bool HasTaints(JsonObject slice) => Devices(slice).Any(device => NoExecute(device).Any());
 
+    public static string PoolOf(JsonObject slice) => $"{(string?)slice["spec"]?["driver"]}/{(string?)slice["spec"]?["pool"]?["name"]}";
+
     public static bool IsOfPool(JsonObject slice, JsonObject allocated) =>
         (string?)slice["spec"]?["driver"] == (string?)allocated["driver"] && (string?)slice["spec"]?["pool"]?["name"] == (string?)allocated["pool"];
 

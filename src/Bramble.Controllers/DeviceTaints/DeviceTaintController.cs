@@ -18,6 +18,7 @@ internal sealed class DeviceTaintController : IReconciler
     private readonly IInformer<KubeObject> _claims;
     private readonly IInformer<KubeObject> _slices;
     private readonly ConcurrentDictionary<NamespacedName, string> _waiting = new();      // the uids of Pods that are to go later
+    private readonly ConcurrentDictionary<NamespacedName, string> _tainted = new();      // slices with such taints, mostly none; and their pools
 
     public DeviceTaintController(ControllerContext context)
     {
@@ -34,7 +35,12 @@ internal sealed class DeviceTaintController : IReconciler
         _slices = context.WatchesObjects(Resources.ResourceSlices, change =>
         {
             var versions = new[] { change.Old, change.New }.OfType<KubeObject>().Select(slice => slice.ToTree()).ToList();
-            if (!versions.Exists(DeviceEviction.HasTaints)) return;
+            var pool = DeviceEviction.PoolOf(versions[^1]);
+            var hadTaints = _tainted.Values.Contains(pool);
+            if (change.New is not null && DeviceEviction.HasTaints(versions[^1])) _tainted[change.Name] = pool;
+            else _tainted.TryRemove(change.Name, out _);
+            // Also a slice without taints ends those of the pool's older ones.
+            if (!hadTaints && !_tainted.ContainsKey(change.Name)) return;
             foreach (var claim in _claims!.List())
                 if (Results(claim.ToTree()).Any(allocated => versions.Exists(slice => DeviceEviction.IsOfPool(slice, allocated)))) AddConsumers(claim);
         });
@@ -66,6 +72,7 @@ internal sealed class DeviceTaintController : IReconciler
     /// <summary>The earliest of all its claims'; null: it may stay.</summary>
     private DateTimeOffset? EvictionTime(V1Pod pod)
     {
+        if (_tainted.IsEmpty) return null;
         var slices = _slices.List().Select(slice => slice.ToTree()).ToList();
         return Claims(pod).Select(claim => DeviceEviction.Time(claim, slices)).Min();
     }

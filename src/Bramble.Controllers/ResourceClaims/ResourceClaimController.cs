@@ -16,6 +16,7 @@ internal sealed class ResourceClaimController : IReconciler
 {
     private const string PodClaimName = "resource.kubernetes.io/pod-claim-name";
     private const string ByOwner = "claims/owner";
+    private const string ByClaim = "pods/claim";
     private const string Manager = "ResourceClaimController";
     private const int ConsumersMax = 256;
 
@@ -40,17 +41,17 @@ internal sealed class ResourceClaimController : IReconciler
             foreach (var claim in _claims!.List(change.Name.Namespace))
                 if (claim.Status?.ReservedFor?.Any(r => r.Name == change.Name.Name) == true || claim.ControllerRef()?.Name == change.Name.Name) AddClaim(claim.NamespacedName());
         });
+        _pods.AddIndex(ByClaim, pod => ClaimNames.Of(pod).Select(name => $"{pod.Metadata.NamespaceProperty}/{name}"));
         _claims = context.Watches(Resources.ResourceClaims, change =>
         {
             if (change.New is not null) AddClaim(change.Name);
             // Its Pods may want it made anew, or reserved.
-            foreach (var pod in _pods.List(change.Name.Namespace))
-                if (ClaimNames.Of(pod).Contains(change.Name.Name)) context.Queue.Add(pod.NamespacedName());
+            foreach (var pod in _pods.ByIndex(ByClaim, change.Name.ToString())) context.Queue.Add(pod.NamespacedName());
         });
         _claims.AddIndex(ByOwner, c => c.ControllerRef() is { Kind: "Pod" } owner ? [owner.Uid] : []);
         _templates = context.Watches(Resources.ResourceClaimTemplates, change =>
         {
-            if (change.Old is not null || change.New is null) return;
+            if (change.New is null) return;
             foreach (var pod in _pods.List(change.Name.Namespace))
                 if (pod.Spec.ResourceClaims?.Any(c => c.ResourceClaimTemplateName == change.Name.Name) == true) context.Queue.Add(pod.NamespacedName());
         });
@@ -66,23 +67,24 @@ internal sealed class ResourceClaimController : IReconciler
 
     private async Task SyncPodAsync(KubeObject found, V1Pod pod, CancellationToken cancel)
     {
-        if (pod.IsBeingDeleted()) return;
+        // A Pod that has ended needs no claims: made anew they would be taken back at once, over and over.
+        if (pod.IsBeingDeleted() || pod.IsFinished()) return;
         var statuses = new JsonArray();
         foreach (var wanted in pod.Spec.ResourceClaims ?? [])
         {
             if (wanted.ResourceClaimTemplateName is not { } templateName) continue;
-            var claim = _claims.ByIndex(ByOwner, found.Uid).FirstOrDefault(c => c.Metadata.Annotations is { } a && a.TryGetValue(PodClaimName, out var of) && of == wanted.Name);
-            string claimName;
+            var status = new JsonObject { ["name"] = wanted.Name };
+            statuses.Add((JsonNode)status);
+            if (ClaimNames.TryGet(pod, wanted, out var known) && known is null) continue;     // somebody decided that none is needed
             try
             {
-                claimName = claim?.Metadata.Name ?? await CreateAsync(found, wanted.Name, templateName, cancel);
+                status["resourceClaimName"] = FindMade(found, wanted.Name, known) ?? await CreateAsync(found, wanted.Name, templateName, cancel);
             }
             catch (Exception e) when (e is StatusException or InvalidDataException)
             {
                 _context.Events.Warning(EventSubject.Of(Resources.Pods, pod), "FailedResourceClaimCreation", $"PodResourceClaim {wanted.Name}: {e.Message}");
                 throw;
             }
-            statuses.Add((JsonNode)new JsonObject { ["name"] = wanted.Name, ["resourceClaimName"] = claimName });
         }
         if (statuses.Count > 0 && !JsonNode.DeepEquals(found.ToTree()["status"]?["resourceClaimStatuses"], statuses))
         {
@@ -96,8 +98,15 @@ internal sealed class ResourceClaimController : IReconciler
             _writes.Wrote(found.Name, _pods, await _context.Client.PatchAsync(Resources.Pods, found.Name, new Patch(PatchType.Apply, body, Manager, Force: true), "status", cancel));
             return;     // the change brings it back
         }
-        if (!string.IsNullOrEmpty(pod.Spec.NodeName) && !pod.IsFinished())
+        if (!string.IsNullOrEmpty(pod.Spec.NodeName))
             foreach (var name in ClaimNames.Of(pod)) await ReserveAsync(found, name, cancel);
+    }
+
+    /// <summary>The claim that the Pod's status names, or one that was made and is not named yet.</summary>
+    private string? FindMade(KubeObject pod, string claimOfPod, string? known)
+    {
+        var own = _claims.ByIndex(ByOwner, pod.Uid);
+        return (own.FirstOrDefault(c => c.Metadata.Name == known) ?? own.FirstOrDefault(c => c.Metadata.Annotations is { } a && a.TryGetValue(PodClaimName, out var of) && of == claimOfPod))?.Metadata.Name;
     }
 
     /// <summary>The scheduler reserves for the Pods that it places. Who names a node himself has his claims reserved here, when they are allocated.</summary>

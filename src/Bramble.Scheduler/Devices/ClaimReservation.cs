@@ -27,7 +27,8 @@ internal sealed class ClaimReservation(
     private const int AttemptsMax = 5;
 
     private readonly List<NamespacedName> _names = [];
-    private NamespacedName? _made;
+    private readonly HashSet<string> _written = new(StringComparer.Ordinal);      // uids of claims that the API has with what they got
+    private KubeObject? _made;
 
     public string Plugin => "DynamicResources";
 
@@ -36,7 +37,7 @@ internal sealed class ClaimReservation(
         var mustWait = false;
         foreach (var one in claims)
         {
-            var name = one.Mappings is null ? new NamespacedName(one.Claim.Namespace, one.Claim.Name) : await MakeAsync(one.Claim.Tree, report, cancel);
+            var name = one.Mappings is null ? new NamespacedName(one.Claim.Namespace, one.Claim.Name) : (_made = await MakeAsync(one.Claim.Tree, report, cancel)).Name;
             _names.Add(name);
             if (one.Allocation is not null || !one.Claim.IsReservedFor(pod.Uid)) await WriteAsync(one, name, cancel);
             if (one.Mappings is { } mappings) await TellPodAsync(name, mappings, cancel);
@@ -62,25 +63,34 @@ internal sealed class ClaimReservation(
     {
     }
 
+    /// <summary>What was written stays promised until it is seen: the claim keeps its devices.</summary>
     public void Revert()
     {
         foreach (var one in claims)
-            if (one.Allocation is not null) devices.Promise(one.Claim.Uid, null);
+            if (one.Allocation is not null && !_written.Contains(one.Claim.Uid)) devices.Promise(one.Claim.Uid, null);
     }
 
     /// <summary>The claims keep their devices, but are not used by the Pod: another one may use them, or they are given up. The one that was made for the Pod goes.</summary>
     public async Task UndoAsync(CancellationToken cancel)
     {
-        foreach (var name in _names)
+        foreach (var one in claims)
         {
-            if (name == _made) continue;
-            var tree = (await client.FindAsync(Resources.ResourceClaims, name, cancel))?.ToTree();
-            if (tree?["status"]?["reservedFor"] is not JsonArray consumers || consumers.FirstOrDefault(c => (string?)c?["uid"] == pod.Uid) is not { } own) continue;
-            consumers.Remove(own);
-            await client.UpdateAsync(Resources.ResourceClaims, tree, "status", cancel);
+            if (one.Mappings is not null || !(_written.Contains(one.Claim.Uid) || one.Claim.IsReservedFor(pod.Uid))) continue;
+            try
+            {
+                await client.StrategicPatchAsync(Resources.ResourceClaims, new NamespacedName(one.Claim.Namespace, one.Claim.Name), new JsonObject
+                {
+                    ["metadata"] = new JsonObject { ["uid"] = one.Claim.Uid },
+                    ["status"] = new JsonObject { ["reservedFor"] = new JsonArray((JsonNode)new JsonObject { ["$patch"] = "delete", ["uid"] = pod.Uid }) },
+                }, "status", cancel);
+            }
+            catch (StatusException e) when (e.IsNotFound || e.IsConflict)
+            {
+                // It went meanwhile, or another has its name: nothing of the Pod's is left in it.
+            }
         }
 
-        if (_made is { } made) await DeleteAsync(client, made, cancel);
+        if (_made is { } made) await DeleteAsync(client, made.Name, cancel);
     }
 
     /// <summary>A claim that was made for a Pod's extended resources goes with its devices.</summary>
@@ -108,15 +118,15 @@ internal sealed class ClaimReservation(
         }
     }
 
-    private async Task<NamespacedName> MakeAsync(JsonObject claim, BindingReport report, CancellationToken cancel)
+    private async Task<KubeObject> MakeAsync(JsonObject claim, BindingReport report, CancellationToken cancel)
     {
         var tree = claim.DeepClone().AsObject();
         foreach (var field in (ReadOnlySpan<string>)["name", "uid"]) tree["metadata"]!.AsObject().Remove(field);
         try
         {
-            _made = (await client.CreateAsync(Resources.ResourceClaims, tree, cancel)).Name;
+            var made = await client.CreateAsync(Resources.ResourceClaims, tree, cancel);
             report.ClaimMade(true);
-            return _made.Value;
+            return made;
         }
         catch (StatusException e)
         {
@@ -173,44 +183,61 @@ internal sealed class ClaimReservation(
 
     private async Task WriteAsync(ReservedClaim one, NamespacedName name, CancellationToken cancel)
     {
+        var tree = one.Mappings is null ? one.Claim.Tree.DeepClone().AsObject() : _made!.ToTree();
         for (var attempt = 1; ; attempt++)
         {
-            var tree = (await client.FindAsync(Resources.ResourceClaims, name, cancel))?.ToTree();
-            if (tree is null || (one.Mappings is null && (string?)tree["metadata"]!["uid"] != one.Claim.Uid) || tree["metadata"]!["deletionTimestamp"] is not null)
-                throw new SchedulingException($"claim {name} got deleted in the meantime");
             try
             {
                 await WriteAsync(tree, name, one.Allocation, cancel);
+                _written.Add(one.Claim.Uid);
                 return;
             }
             catch (StatusException e) when (e.IsConflict && attempt < AttemptsMax)
             {
                 // Somebody else wrote the claim meanwhile: what it says now is looked at.
+                tree = (await client.FindAsync(Resources.ResourceClaims, name, cancel))?.ToTree()
+                    ?? throw new SchedulingException($"get updated claim {name} after conflict: {Resources.ResourceClaims.GroupResource} \"{name.Name}\" not found");
+                if (one.Mappings is null && (string?)tree["metadata"]!["uid"] != one.Claim.Uid) throw new SchedulingException($"claim {name} got deleted in the meantime");
+            }
+            catch (StatusException e)
+            {
+                throw new SchedulingException($"add {(one.Allocation is null ? "reservation" : "allocation and reservation")} to claim {name}: {e.Message}");
             }
         }
     }
 
     private async Task WriteAsync(JsonObject tree, NamespacedName name, JsonObject? allocation, CancellationToken cancel)
     {
-        if (tree["status"] is not JsonObject status) tree["status"] = status = [];
+        if (tree["metadata"]!["deletionTimestamp"] is not null) throw new SchedulingException($"claim {name} got deleted in the meantime");
         if (allocation is not null)
         {
-            if (status["allocation"] is not null) throw new SchedulingException($"claim {name} got allocated elsewhere in the meantime");
-            if (tree["metadata"]!["finalizers"] is not JsonArray finalizers) tree["metadata"]!["finalizers"] = finalizers = [];
-            if (!finalizers.Any(f => (string?)f == Finalizer))
-            {
-                finalizers.Add((JsonNode)Finalizer);
-                tree = (await client.UpdateAsync(Resources.ResourceClaims, tree, null, cancel)).ToTree();
-                if (tree["status"] is not JsonObject written) tree["status"] = written = [];
-                status = written;
-            }
-            status["allocation"] = allocation.DeepClone();
+            if (tree["status"]?["allocation"] is not null) throw new SchedulingException($"claim {name} got allocated elsewhere in the meantime");
+            tree = await ProtectAsync(tree, name, cancel);
         }
+
+        if (tree["status"] is not JsonObject status) tree["status"] = status = [];
+        if (allocation is not null) status["allocation"] = allocation.DeepClone();
         if (status["allocation"] is not JsonObject known) throw new SchedulingException($"claim {name} got deallocated elsewhere in the meantime");
         known["allocationTimestamp"] ??= KubeTime.Seconds(time.GetUtcNow());
         if (status["reservedFor"] is not JsonArray consumers) status["reservedFor"] = consumers = [];
         if (consumers.Any(c => (string?)c?["uid"] == pod.Uid)) return;
         consumers.Add((JsonNode)new JsonObject { ["resource"] = "pods", ["name"] = pod.Name.Name, ["uid"] = pod.Uid });
         await client.UpdateAsync(Resources.ResourceClaims, tree, "status", cancel);
+    }
+
+    /// <summary>An allocated claim has a finalizer: its devices are given back before it goes.</summary>
+    private async Task<JsonObject> ProtectAsync(JsonObject tree, NamespacedName name, CancellationToken cancel)
+    {
+        if (tree["metadata"]!["finalizers"] is not JsonArray finalizers) tree["metadata"]!["finalizers"] = finalizers = [];
+        if (finalizers.Any(f => (string?)f == Finalizer)) return tree;
+        finalizers.Add((JsonNode)Finalizer);
+        try
+        {
+            return (await client.UpdateAsync(Resources.ResourceClaims, tree, null, cancel)).ToTree();
+        }
+        catch (StatusException e) when (!e.IsConflict)
+        {
+            throw new SchedulingException($"add finalizer to claim {name}: {e.Message}");
+        }
     }
 }

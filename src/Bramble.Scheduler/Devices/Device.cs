@@ -49,6 +49,7 @@ internal sealed class ResourceSlice
         Generation = (long?)spec["pool"]?["generation"] ?? 0;
         SlicesOfPool = (int?)spec["pool"]?["resourceSliceCount"] ?? 1;
         IsPerDevice = (bool?)spec["perDeviceNodeSelection"] == true;
+        Node = (string?)spec["nodeName"] ?? "";
         Counters = [.. (spec["sharedCounters"] as JsonArray ?? []).OfType<JsonObject>()];
         Devices = [.. (spec["devices"] as JsonArray ?? []).OfType<JsonObject>().Select(d => new Device(new(Driver, Pool, (string)d["name"]!), this, d))];
     }
@@ -61,6 +62,9 @@ internal sealed class ResourceSlice
 
     /// <summary>Each device names the nodes that reach it.</summary>
     public bool IsPerDevice { get; }
+
+    /// <summary>The one node that reaches its devices; empty: others do.</summary>
+    public string Node { get; }
 
     /// <summary>Sets of counters that devices of the pool share; a slice that has some has no devices.</summary>
     public IReadOnlyList<JsonObject> Counters { get; }
@@ -93,8 +97,6 @@ internal sealed class DeviceRequest(string name, string className, bool wantsAll
 /// <summary>A ResourceClaim as allocation sees it. Immutable.</summary>
 internal sealed class DeviceClaim
 {
-    public const int ConsumersMax = 256;
-
     private DeviceClaim(JsonObject tree)
     {
         Tree = tree;
@@ -208,6 +210,18 @@ internal sealed class DeviceValue(Device device) : Api.Cel.ICelMap
 
     private sealed class Domains(Device device, string field) : Api.Cel.ICelMap
     {
+        public IReadOnlyCollection<string> Keys
+        {
+            get
+            {
+                var domains = new HashSet<string>(StringComparer.Ordinal);
+                foreach (var (domain, _, _) in Entries()) domains.Add(domain);
+                return domains;
+            }
+        }
+
+        public bool Contains(string key) => Keys.Contains(key);
+
         public bool TryGet(string key, out object? value)
         {
             var values = new Dictionary<string, object?>(StringComparer.Ordinal);

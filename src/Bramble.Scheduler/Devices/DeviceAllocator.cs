@@ -18,19 +18,15 @@ internal sealed class DeviceAllocator
     private const int StepsMax = 5_000_000;
     private const string FilterError = "running \"DynamicResources\" filter plugin: ";
 
-    private readonly IReadOnlyList<IReadOnlyList<ResourceSlice>> _pools;
+    private readonly DevicePools _pools;
     private readonly IReadOnlyDictionary<string, DeviceClass> _classes;
     private readonly DevicesInUse _held;
     private readonly DeviceSelectors _selectors;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, Dictionary<string, Quantity>> _counters = new(StringComparer.Ordinal);
 
-    /// <param name="slices">By name: of equally good devices the first of the first slice is taken.</param>
-    public DeviceAllocator(IReadOnlyList<ResourceSlice> slices, IReadOnlyDictionary<string, DeviceClass> classes, DevicesInUse held, DeviceSelectors selectors, TimeProvider time)
-    {
-        (_classes, _held, _selectors, _time) = (classes, held, selectors, time);
-        _pools = [.. slices.GroupBy(s => $"{s.Driver}/{s.Pool}", StringComparer.Ordinal).OrderBy(p => p.First().Driver, StringComparer.Ordinal).ThenBy(p => p.First().Pool, StringComparer.Ordinal).Select(p => p.ToList())];
-    }
+    public DeviceAllocator(DevicePools pools, IReadOnlyDictionary<string, DeviceClass> classes, DevicesInUse held, DeviceSelectors selectors, TimeProvider time) =>
+        (_pools, _classes, _held, _selectors, _time) = (pools, classes, held, selectors, time);
 
     /// <param name="patience">For how long a solution is looked for; zero: for as long as it takes.</param>
     /// <param name="refusal">Why not all of them can be had on this node.</param>
@@ -38,7 +34,7 @@ internal sealed class DeviceAllocator
     /// <exception cref="SchedulingException">A claim or a class is wrong, a pool is not to be relied on, or the search took too long.</exception>
     public IReadOnlyList<JsonObject>? Allocate(NodeInfo node, IReadOnlyList<DeviceClaim> claims, TimeSpan patience, out string refusal)
     {
-        var pools = PoolsOf(node.Node);
+        var pools = _pools.On(node.Node);
         var search = new Search(this, node.Name, pools, claims, patience);
         refusal = "";
         if (search.Run()) return [.. claims.Select((claim, i) => search.Result(i, claim))];
@@ -50,20 +46,13 @@ internal sealed class DeviceAllocator
     public (long All, long Used) Count(DeviceClass ofClass, V1Node node)
     {
         long all = 0, used = 0;
-        foreach (var device in _pools.SelectMany(p => p).SelectMany(s => s.Devices))
+        foreach (var device in _pools.Near(node.Metadata.Name).SelectMany(p => p).SelectMany(s => s.Devices))
         {
             if (!DevicePool.Reaches(device.Place, node) || !_selectors.Matches(ofClass.Selectors, device, $"class {ofClass.Name}")) continue;
             all++;
             if (_held.Has(device.Id)) used++;
         }
         return (all, used);
-    }
-
-    /// <summary>By driver and name; those with devices that have to be attached first are the last resort.</summary>
-    private List<DevicePool> PoolsOf(V1Node node)
-    {
-        var pools = _pools.Select(p => DevicePool.Of(p, node)).OfType<DevicePool>().ToList();
-        return [.. pools.Where(p => !p.HasBindingConditions), .. pools.Where(p => p.HasBindingConditions)];
     }
 
     private Dictionary<string, Quantity> CountersOf(DevicePool pool) =>
@@ -214,6 +203,7 @@ internal sealed class DeviceAllocator
 
         private bool HasCapacity(DeviceRequest wanted, Device device)
         {
+            if (wanted.Capacity is null && device.Tree["capacity"] is null) return true;
             if (DeviceCapacity.Consumption(device, wanted.Capacity) is not { } consumed) return false;
             foreach (var (name, amount) in consumed)
             {

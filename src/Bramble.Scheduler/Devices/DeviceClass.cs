@@ -14,7 +14,7 @@ internal sealed class DeviceClass(string name, IReadOnlyList<string> selectors, 
 
     /// <summary>The extended resource whose requests the class serves where a node's own devices do not: KEP-5004.</summary>
     public string? ExtendedResource { get; } = extendedResource;
-    public string ImplicitResource => ImplicitPrefix + Name;
+    public string ImplicitResource { get; } = ImplicitPrefix + name;
 
     public static DeviceClass Of(JsonObject tree) => new(
         (string)tree["metadata"]!["name"]!, [.. (tree["spec"]?["selectors"] as JsonArray ?? []).Select(s => (string?)s?["cel"]?["expression"]).OfType<string>()],

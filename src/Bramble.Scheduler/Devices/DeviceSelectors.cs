@@ -32,7 +32,9 @@ internal sealed class DeviceSelectors
             {
                 throw new SchedulingException($"running \"DynamicResources\" filter plugin: {whose}: selector #{index}: CEL runtime error: {e.Message}");
             }
-            if (value is not true) return false;
+            if (value is not bool matches)
+                throw new SchedulingException($"running \"DynamicResources\" filter plugin: {whose}: selector #{index}: CEL runtime error: CEL result of type {CelProgram.TypeNameOf(value)} could not be converted to bool");
+            if (!matches) return false;
             index++;
         }
         return true;

@@ -14,6 +14,9 @@ internal sealed class DeviceView(IInformers informers, TimeProvider time)
     private readonly Dictionary<string, ResourceSlice> _slices = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DeviceClass> _classes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, JsonObject> _promised = new(StringComparer.Ordinal);     // by the uid of the claim
+    private readonly DevicesInUse _held = new();                                                  // what the claims say
+    private DevicePools? _pools;                                                                  // of the slices, until one changes
+    private Dictionary<string, DeviceClass>? _classesNow;                                         // for allocators, until one changes
 
     private IInformer<KubeObject> Claims { get; } = informers.ForObjects(Resources.ResourceClaims);
     private IInformer<KubeObject> Slices { get; } = informers.ForObjects(Resources.ResourceSlices);
@@ -25,18 +28,17 @@ internal sealed class DeviceView(IInformers informers, TimeProvider time)
     [
         Claims.Subscribe(c => Set(_claims, c.Name, c, DeviceClaim.Of, (old, now) =>
         {
-            if (now is { Allocation: not null } or null && (now ?? old) is { } settled)
-            {
-                Promise(settled.Uid, null);
-                if (settled.IsOfExtendedResources) Promise(ExtendedResources.UidInMemory(settled.OwnerUid!), null);
-            }
-            happened(new(now is null ? ChangeKinds.ResourceClaimRemoved : old is null ? ChangeKinds.ResourceClaimAdded : ChangeKinds.ResourceClaimChanged, old, now));
-        })),
-        Slices.Subscribe(c => Set(_slices, c.Name.Name, c, ResourceSlice.Of, (_, now) =>
+            if (old?.Allocation is { } gone) _held.Remove(gone);
+            if (now?.Allocation is { } given) _held.Add(given);
+            if (now is { Allocation: null } || (now ?? old) is not { } settled) return;
+            _promised.Remove(settled.Uid);
+            if (settled.IsOfExtendedResources) _promised.Remove(ExtendedResources.UidInMemory(settled.OwnerUid!));
+        }, (old, now) => happened(new(now is null ? ChangeKinds.ResourceClaimRemoved : old is null ? ChangeKinds.ResourceClaimAdded : ChangeKinds.ResourceClaimChanged, old, now)))),
+        Slices.Subscribe(c => Set(_slices, c.Name.Name, c, ResourceSlice.Of, (_, _) => _pools = null, (_, now) =>
         {
             if (now is not null) happened(new(ChangeKinds.DevicesChanged, null, now));
         })),
-        Classes.Subscribe(c => Set(_classes, c.Name.Name, c, DeviceClass.Of, (old, now) =>
+        Classes.Subscribe(c => Set(_classes, c.Name.Name, c, DeviceClass.Of, (_, _) => _classesNow = null, (old, now) =>
         {
             if (now is not null) happened(new(ChangeKinds.DeviceClassChanged, old, now));
         })),
@@ -111,23 +113,28 @@ internal sealed class DeviceView(IInformers informers, TimeProvider time)
     {
         lock (_gate)
         {
-            var held = new DevicesInUse();
-            foreach (var claim in _claims.Values) held.Add(claim.Allocation);
+            var held = _held.Copy();
             foreach (var allocation in _promised.Values) held.Add(allocation);
-            return new DeviceAllocator([.. _slices.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => s.Value)], new Dictionary<string, DeviceClass>(_classes, StringComparer.Ordinal), held, selectors, time);
+            _pools ??= new DevicePools([.. _slices.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => s.Value)]);
+            _classesNow ??= new Dictionary<string, DeviceClass>(_classes, StringComparer.Ordinal);
+            return new DeviceAllocator(_pools, _classesNow, held, selectors, time);
         }
     }
 
-    private void Set<TKey, TValue>(Dictionary<TKey, TValue> map, TKey key, ObjectChange<KubeObject> change, Func<JsonObject, TValue?> read, Action<TValue?, TValue?> tell)
+    /// <param name="change">What follows from it here, in the same moment.</param>
+    /// <param name="tell">What others hear of it, after that.</param>
+    private void Set<TKey, TValue>(
+        Dictionary<TKey, TValue> map, TKey key, ObjectChange<KubeObject> seen, Func<JsonObject, TValue?> read, Action<TValue?, TValue?> change, Action<TValue?, TValue?> tell)
         where TKey : notnull where TValue : class
     {
-        var now = change.New is null ? null : read(change.New.ToTree());
+        var now = seen.New is null ? null : read(seen.New.ToTree());
         TValue? old;
         lock (_gate)
         {
             map.TryGetValue(key, out old);
             if (now is null) map.Remove(key);
             else map[key] = now;
+            change(old, now);
         }
         tell(old, now);
     }

@@ -51,11 +51,7 @@ internal sealed class DynamicResources(DeviceView devices, IKubeClient client, T
                 if (refusal is not null) return Preparation.Refuse(refusal);
                 continue;
             }
-            if (claim.Allocation is not null)
-            {
-                if (claim.ConsumerCount >= DeviceClaim.ConsumersMax && !claim.IsReservedFor(pod.Uid)) return Preparation.Refuse("resourceclaim in use");
-            }
-            else
+            if (claim.Allocation is null)
             {
                 if (devices.IsPromised(claim.Uid)) return Preparation.Refuse($"resource claim {claim.Namespace}/{claim.Name} is in the process of being allocated");
                 foreach (var request in claim.Requests.SelectMany(r => r))

@@ -50,7 +50,7 @@ internal sealed class NodeVolumeLimits(StorageView storage) : IFilterPlugin
     {
         public FilterResult Filter(NodeInfo node)
         {
-            if (plugin.LimitsOf(node.Name) is not { Count: > 0 } limits) return FilterResult.Fits;
+            if (plugin.LimitsOf(node.Name) is not { Count: > 0 } limits || !IsLimited(limits)) return FilterResult.Fits;
             var attached = new Dictionary<string, string>(StringComparer.Ordinal);
             foreach (var other in node.Pods) plugin.Collect(other, attached);
             foreach (var attachment in plugin.AttachedTo(node.Name))
@@ -61,6 +61,13 @@ internal sealed class NodeVolumeLimits(StorageView storage) : IFilterPlugin
                 if (more > 0 && attached.Values.Count(d => d == driver) + more > limit) return TooMany;
             }
             return FilterResult.Fits;
+        }
+
+        private bool IsLimited(IReadOnlyDictionary<string, int> limits)
+        {
+            foreach (var driver in wanted.Values)
+                if (limits.ContainsKey(driver)) return true;
+            return false;
         }
     }
 

@@ -13,10 +13,10 @@ internal sealed class VolumeBinding(StorageView storage, IKubeClient client, Tim
     private const string SelectedNode = "volume.kubernetes.io/selected-node";
     private const string NoProvisioner = "kubernetes.io/no-provisioner";
 
-    private static readonly string NotReachable = "node(s) didn't match PersistentVolume's node affinity";
-    private static readonly string NothingToBind = "node(s) didn't find available persistent volumes to bind";
-    private static readonly string NoRoom = "node(s) did not have enough free storage";
-    private static readonly string VolumeIsGone = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
+    private static readonly FilterResult NotReachable = FilterResult.Unresolvable("node(s) didn't match PersistentVolume's node affinity");
+    private static readonly FilterResult NothingToBind = FilterResult.Unresolvable("node(s) didn't find available persistent volumes to bind");
+    private static readonly FilterResult NoRoom = FilterResult.Unresolvable("node(s) did not have enough free storage");
+    private static readonly FilterResult VolumeIsGone = FilterResult.Unresolvable("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)");
 
     private readonly TimeSpan _patience = patience ?? TimeSpan.FromMinutes(10);
 
@@ -38,8 +38,8 @@ internal sealed class VolumeBinding(StorageView storage, IKubeClient client, Tim
             if (claim.IsBeingDeleted()) return Preparation.Refuse($"persistentvolumeclaim \"{name}\" is being deleted");
             if (isEphemeral && !StorageView.IsOwnedBy(claim, pod.Pod)) return Preparation.Refuse($"PVC {pod.Name.Namespace}/{name} was not created for pod {pod.Name} (pod is not owner)");
             if (StorageView.IsBound(claim)) bound.Add(claim);
-            else if (string.IsNullOrEmpty(claim.Spec.VolumeName) && storage.FindClass(StorageView.ClassOf(claim))?.VolumeBindingMode == "WaitForFirstConsumer") waiting.Add(claim);
-            else hasUnbound = true;
+            else if (!string.IsNullOrEmpty(claim.Spec.VolumeName) || storage.FindClass(StorageView.ClassOf(claim))?.VolumeBindingMode != "WaitForFirstConsumer") hasUnbound = true;
+            else if (!waiting.Contains(claim)) waiting.Add(claim);
         }
         if (hasUnbound) return Preparation.Refuse("pod has unbound immediate PersistentVolumeClaims");
         if (bound.Count + waiting.Count == 0) return Preparation.Skip;
@@ -59,13 +59,9 @@ internal sealed class VolumeBinding(StorageView storage, IKubeClient client, Tim
     public IReservation? Reserve(PodInfo pod, INodeFilter filter, NodeInfo node)
     {
         if (filter is not ForPod prepared || prepared.Chosen(node.Node) is not { } volumes) return null;
-        foreach (var (volume, claim) in volumes.Bindings)
-        {
-            if (IsPromised(volume.Metadata.Name, claim)) throw new SchedulingException($"volume \"{volume.Metadata.Name}\" was promised to another claim");
-            promises.ClaimOfVolume[volume.Metadata.Name] = claim.Metadata.Uid;
-        }
+        foreach (var (volume, claim) in volumes.Bindings) promises.ClaimOfVolume[volume.Metadata.Name] = claim.Metadata.Uid;
         foreach (var claim in volumes.Provisions) promises.NodeOfClaim[claim.Metadata.Uid] = node.Name;
-        return new VolumeReservation(volumes, pod.Pod, node.Name, client, storage, promises, _patience, time);
+        return new VolumeReservation(volumes, client, storage, promises, _patience, time);
     }
 
     private static bool HaveSameTopologies(V1StorageClass a, V1StorageClass b) =>
@@ -73,8 +69,6 @@ internal sealed class VolumeBinding(StorageView storage, IKubeClient client, Tim
 
     private static IEnumerable<string> Flat(V1StorageClass storageClass) =>
         (storageClass.AllowedTopologies ?? []).SelectMany(t => (t.MatchLabelExpressions ?? []).Select(e => $"{e.Key}={string.Join(',', e.Values ?? [])}").Append(";"));
-
-    private bool IsPromised(string volume, V1PersistentVolumeClaim toOtherThan) => promises.ClaimOfVolume.TryGetValue(volume, out var uid) && uid != toOtherThan.Metadata.Uid;
 
     /// <summary>The class allows the node when one of its terms does; no terms allow all.</summary>
     private static bool Allows(IList<V1TopologySelectorTerm>? terms, V1Node node)
@@ -87,75 +81,81 @@ internal sealed class VolumeBinding(StorageView storage, IKubeClient client, Tim
 
     private sealed class ForPod(VolumeBinding plugin, List<V1PersistentVolumeClaim> bound, List<V1PersistentVolumeClaim> waiting) : INodeFilter
     {
+        private readonly Dictionary<string, IReadOnlyList<V1PersistentVolume>> _volumes = new(StringComparer.Ordinal);    // by class, as they were when the Pod was looked at
+        private readonly Dictionary<string, PodVolumes> _chosen = new(StringComparer.Ordinal);                           // by node
+
         public FilterResult Filter(NodeInfo node)
         {
-            var reasons = new List<string>(0);
-            CheckBound(node.Node, reasons);
-            if (waiting.Count > 0) Choose(node.Node, reasons);
-            return reasons.Count == 0 ? FilterResult.Fits : FilterResult.Unresolvable([.. reasons]);
+            var known = CheckBound(node.Node);
+            var more = waiting.Count == 0 ? FilterResult.Fits : Choose(node.Node);
+            if (known.DoesFit || more.DoesFit) return known.DoesFit ? more : known;
+            return FilterResult.Unresolvable([.. known.Reasons!, .. more.Reasons!]);
         }
 
-        /// <summary>What the waiting claims get on the node; null: none waits, or nothing is left to write.</summary>
-        public PodVolumes? Chosen(V1Node node) => waiting.Count > 0 ? Choose(node, []) : null;
+        /// <summary>What the waiting claims get on the node; null: none waits.</summary>
+        public PodVolumes? Chosen(V1Node node)
+        {
+            if (waiting.Count == 0) return null;
+            return _chosen.GetValueOrDefault(node.Metadata.Name) ?? throw new SchedulingException($"no pod volume found for node \"{node.Metadata.Name}\"");
+        }
 
-        private void CheckBound(V1Node node, List<string> reasons)
+        private FilterResult CheckBound(V1Node node)
         {
             foreach (var claim in bound)
             {
-                if (plugin.FindVolume(claim) is not { } volume)
-                {
-                    reasons.Add(VolumeIsGone);
-                    return;
-                }
-                if (VolumeChoice.IsReachable(volume, node)) continue;
-                reasons.Add(NotReachable);
-                return;
+                if (plugin.FindVolume(claim) is not { } volume) return VolumeIsGone;
+                if (!VolumeChoice.IsReachable(volume, node)) return NotReachable;
             }
+            return FilterResult.Fits;
         }
 
-        private PodVolumes? Choose(V1Node node, List<string> reasons)
+        private FilterResult Choose(V1Node node)
         {
-            List<(V1PersistentVolume, V1PersistentVolumeClaim)> bindings = [];
+            List<(V1PersistentVolume Volume, V1PersistentVolumeClaim Claim)> bindings = [];
             List<V1PersistentVolumeClaim> provisions = [];
-            var chosen = new HashSet<string>(StringComparer.Ordinal);
             foreach (var claim in waiting)
             {
-                if (plugin.SelectedNodeOf(claim) is { } selected)
-                {
-                    // A provisioner is at work for another node already.
-                    if (selected != node.Metadata.Name) return Refuse(NothingToBind);
-                    provisions.Add(claim);
-                    continue;
-                }
-                var volumes = plugin.VolumesOfClass(claim);
-                if (VolumeChoice.Best(claim, volumes, node, name => chosen.Contains(name) || plugin.IsPromised(name, claim)) is { } volume)
-                {
-                    chosen.Add(volume.Metadata.Name);
-                    bindings.Add((volume, claim));
-                    continue;
-                }
+                if (plugin.SelectedNodeOf(claim) is not { } selected) continue;
+                // A provisioner is at work for another node already.
+                if (selected != node.Metadata.Name) return NothingToBind;
                 provisions.Add(claim);
+            }
+            foreach (var claim in waiting)
+            {
+                if (provisions.Contains(claim)) continue;
+                if (VolumeChoice.Best(claim, VolumesOf(claim), node, PromisedTo) is { } volume) bindings.Add((volume, claim));
+                else provisions.Add(claim);
             }
             foreach (var claim in provisions)
             {
                 var storageClass = plugin.ClassOf(claim);
-                if (storageClass is null || storageClass.Provisioner is null or "" or NoProvisioner || !Allows(storageClass.AllowedTopologies, node)) return Refuse(NothingToBind);
-                if (!plugin.HasRoom(storageClass, claim, node)) return Refuse(NoRoom);
+                if (storageClass is null || storageClass.Provisioner is null or "" or NoProvisioner || !Allows(storageClass.AllowedTopologies, node)) return NothingToBind;
+                if (!plugin.HasRoom(storageClass, claim, node)) return NoRoom;
             }
-            return new PodVolumes(node, bindings, provisions);
+            _chosen[node.Metadata.Name] = new PodVolumes(node, bindings, provisions);
+            return FilterResult.Fits;
 
-            PodVolumes? Refuse(string reason)
+            string? PromisedTo(string volume)
             {
-                reasons.Add(reason);
-                return null;
+                foreach (var (chosen, claim) in bindings)
+                    if (chosen.Metadata.Name == volume) return claim.Metadata.Uid;
+                return plugin.PromisedTo(volume);
             }
+        }
+
+        private IReadOnlyList<V1PersistentVolume> VolumesOf(V1PersistentVolumeClaim claim)
+        {
+            var name = StorageView.ClassOf(claim);
+            if (!_volumes.TryGetValue(name, out var known)) _volumes.Add(name, known = plugin.VolumesOfClass(name));
+            return known;
         }
     }
 
     private V1PersistentVolume? FindVolume(V1PersistentVolumeClaim claim) => storage.FindVolume(claim.Spec.VolumeName);
 
-    private IReadOnlyList<V1PersistentVolume> VolumesOfClass(V1PersistentVolumeClaim claim) =>
-        [.. storage.Volumes.List().Where(v => StorageView.ClassOf(v) == StorageView.ClassOf(claim))];
+    private IReadOnlyList<V1PersistentVolume> VolumesOfClass(string name) => storage.VolumesOfClass(name);
+
+    private string? PromisedTo(string volume) => promises.ClaimOfVolume.GetValueOrDefault(volume);
 
     private V1StorageClass? ClassOf(V1PersistentVolumeClaim claim) => storage.FindClass(StorageView.ClassOf(claim));
 

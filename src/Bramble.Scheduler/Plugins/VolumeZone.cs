@@ -49,11 +49,11 @@ internal sealed class VolumeZone(StorageView storage) : IFilterPlugin
         _ => true,
     };
 
-    /// <summary>A volume that is in several zones names them <c>a__b</c>.</summary>
+    /// <summary>A volume that is in several zones names them <c>a__b</c>; a list with a hole says nothing.</summary>
     private static IEnumerable<(string Key, string[] Values)> PlacesOf(V1PersistentVolume volume)
     {
         foreach (var key in Keys)
-            if (volume.Metadata.Labels is { } labels && labels.TryGetValue(key, out var value)) yield return (key, value.Split("__"));
+            if (volume.Metadata.Labels is { } labels && labels.TryGetValue(key, out var value) && value.Split("__") is var zones && Array.IndexOf(zones, "") < 0) yield return (key, zones);
     }
 
     private sealed class ForPod(List<(string Key, string[] Values)> places) : INodeFilter

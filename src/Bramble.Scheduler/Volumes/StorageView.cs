@@ -14,15 +14,16 @@ internal sealed class StorageView(IInformers informers)
 {
     private const string ClassAnnotation = "volume.beta.kubernetes.io/storage-class";
     private const string BindCompleted = "pv.kubernetes.io/bind-completed";
+    private const string ByClass = "volumes/class";
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, IReadOnlyDictionary<string, int>> _limits = new(StringComparer.Ordinal);
     private readonly Dictionary<string, bool> _drivers = new(StringComparer.Ordinal);
     private readonly Dictionary<NamespacedName, CsiCapacity> _capacities = [];
-    private readonly Dictionary<string, CsiAttachment> _attachments = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Dictionary<string, CsiAttachment>> _attached = new(StringComparer.Ordinal);     // by node, then by name
 
     public IInformer<V1PersistentVolumeClaim> Claims { get; } = informers.For(Resources.PersistentVolumeClaims);
-    public IInformer<V1PersistentVolume> Volumes { get; } = informers.For(Resources.PersistentVolumes);
+    public IInformer<V1PersistentVolume> Volumes { get; } = Indexed(informers.For(Resources.PersistentVolumes));
     public IInformer<V1StorageClass> Classes { get; } = informers.For(Resources.StorageClasses);
     private IInformer<KubeObject> CsiNodes { get; } = informers.ForObjects(Resources.CSINodes);
     private IInformer<KubeObject> CsiDrivers { get; } = informers.ForObjects(Resources.CSIDrivers);
@@ -41,24 +42,38 @@ internal sealed class StorageView(IInformers informers)
         Classes.Subscribe(c => Tell(c, ChangeKinds.ClassAdded, ChangeKinds.ClassChanged)),
         CsiNodes.Subscribe(c =>
         {
-            Set(_limits, c.Name.Name, c.New is null ? null : Limits(c.New.ToTree()));
-            Tell(c, ChangeKinds.CsiNodeAdded, ChangeKinds.CsiNodeChanged);
+            var now = c.New is null ? null : Limits(c.New.ToTree());
+            var before = Set(_limits, c.Name.Name, now);
+            if (now is not null && (before is null || IsMore(before, now))) Tell(c, ChangeKinds.CsiNodeAdded, ChangeKinds.CsiNodeChanged);
         }),
         CsiDrivers.Subscribe(c =>
         {
+            bool wasTold, tells = (bool?)c.New?.ToTree()["spec"]?["storageCapacity"] == true;
             lock (_gate)
-                if (c.New is null) _drivers.Remove(c.Name.Name);
-                else _drivers[c.Name.Name] = (bool?)c.New.ToTree()["spec"]?["storageCapacity"] == true;
-            Tell(c, ChangeKinds.None, ChangeKinds.CsiDriverChanged);
+                if (c.New is null) _drivers.Remove(c.Name.Name, out wasTold);
+                else
+                {
+                    _drivers.TryGetValue(c.Name.Name, out wasTold);
+                    _drivers[c.Name.Name] = tells;
+                }
+            // One that says nothing of its room any more has room for all.
+            if (wasTold && !tells) Tell(c, ChangeKinds.None, ChangeKinds.CsiDriverChanged);
         }),
         Capacities.Subscribe(c =>
         {
-            Set(_capacities, c.Name, c.New is null ? null : CsiCapacity.Of(c.New.ToTree()));
-            Tell(c, ChangeKinds.CapacityAdded, ChangeKinds.CapacityChanged);
+            var now = c.New is null ? null : CsiCapacity.Of(c.New.ToTree());
+            var before = Set(_capacities, c.Name, now);
+            if (now?.VolumeBytesMax > (before?.VolumeBytesMax ?? long.MinValue)) Tell(c, ChangeKinds.CapacityAdded, ChangeKinds.CapacityChanged);
         }),
         Attachments.Subscribe(c =>
         {
-            Set(_attachments, c.Name.Name, c.New is null ? null : CsiAttachment.Of(c.New.ToTree()));
+            Forget(c.Old);
+            if (c.New is not null && CsiAttachment.Of(c.New.ToTree()) is { } attachment)
+                lock (_gate)
+                {
+                    if (!_attached.TryGetValue(attachment.Node, out var onNode)) _attached.Add(attachment.Node, onNode = new(StringComparer.Ordinal));
+                    onNode[c.Name.Name] = attachment;
+                }
             if (c.New is null) happened(new(ChangeKinds.AttachmentRemoved, c.Old, null));
         }),
         ];
@@ -84,6 +99,8 @@ internal sealed class StorageView(IInformers informers)
 
     public V1PersistentVolume? FindVolume(string name) => Volumes.Find(new("", name));
 
+    public IReadOnlyList<V1PersistentVolume> VolumesOfClass(string name) => Volumes.ByIndex(ByClass, name);
+
     public V1StorageClass? FindClass(string name) => name.Length == 0 ? null : Classes.Find(new("", name));
 
     /// <summary>How many volumes of each driver the node can have; a driver that says nothing has no limit.</summary>
@@ -95,7 +112,7 @@ internal sealed class StorageView(IInformers informers)
     /// <summary>Attacher and volume of what is attached to the node, or being so.</summary>
     public IReadOnlyList<CsiAttachment> AttachedTo(string node)
     {
-        lock (_gate) return [.. _attachments.Values.Where(a => a.Node == node)];
+        lock (_gate) return _attached.TryGetValue(node, out var onNode) ? [.. onNode.Values] : [];
     }
 
     /// <summary>Whether the driver could make a volume of this size for the node; true where it does not tell.</summary>
@@ -108,11 +125,39 @@ internal sealed class StorageView(IInformers informers)
         }
     }
 
-    private void Set<TKey, TValue>(Dictionary<TKey, TValue> map, TKey key, TValue? value) where TKey : notnull where TValue : class
+    private static IInformer<V1PersistentVolume> Indexed(IInformer<V1PersistentVolume> volumes)
+    {
+        volumes.AddIndex(ByClass, volume => [ClassOf(volume)]);
+        return volumes;
+    }
+
+    /// <returns>What was there before.</returns>
+    private TValue? Set<TKey, TValue>(Dictionary<TKey, TValue> map, TKey key, TValue? value) where TKey : notnull where TValue : class
     {
         lock (_gate)
+        {
+            map.TryGetValue(key, out var before);
             if (value is null) map.Remove(key);
             else map[key] = value;
+            return before;
+        }
+    }
+
+    private void Forget(KubeObject? attachment)
+    {
+        if (attachment is null || CsiAttachment.Of(attachment.ToTree()) is not { } gone) return;
+        lock (_gate)
+            if (_attached.TryGetValue(gone.Node, out var onNode) && onNode.Remove(attachment.Name.Name) && onNode.Count == 0) _attached.Remove(gone.Node);
+    }
+
+    /// <summary>A driver can attach more than before, or does not say any longer how many.</summary>
+    private static bool IsMore(IReadOnlyDictionary<string, int> before, Dictionary<string, int> now)
+    {
+        foreach (var (driver, limit) in now)
+            if (limit > before.GetValueOrDefault(driver)) return true;
+        foreach (var driver in before.Keys)
+            if (!now.ContainsKey(driver)) return true;
+        return false;
     }
 
     private static Dictionary<string, int> Limits(JsonObject node)

@@ -9,15 +9,17 @@ namespace Bramble.Scheduler.Volumes;
 internal static class VolumeChoice
 {
     /// <summary>The smallest free volume that will do; one reserved for the claim comes before all others, and if it is not reachable from the node, none will do.</summary>
-    public static V1PersistentVolume? Best(V1PersistentVolumeClaim claim, IEnumerable<V1PersistentVolume> volumes, V1Node node, Func<string, bool> isTaken)
+    /// <param name="promisedTo">Uid of the claim that a volume was promised to by its name, or null.</param>
+    public static V1PersistentVolume? Best(V1PersistentVolumeClaim claim, IEnumerable<V1PersistentVolume> volumes, V1Node node, Func<string, string?> promisedTo)
     {
         var wanted = BytesOf(claim);
         var selector = claim.Spec.Selector is { } given ? PodSelector.Of(given) : PodSelector.Everything;
         V1PersistentVolume? best = null;
         foreach (var volume in volumes)
         {
-            var isReserved = IsReservedFor(volume, claim);
-            if (isTaken(volume.Metadata.Name) || (volume.Spec.ClaimRef is not null && !isReserved) || volume.IsBeingDeleted() || BytesOf(volume) < wanted
+            var owner = promisedTo(volume.Metadata.Name);
+            var isReserved = volume.Spec.ClaimRef is null ? owner is not null : IsReservedFor(volume, claim);
+            if ((owner is not null && owner != claim.Metadata.Uid) || (volume.Spec.ClaimRef is not null && !isReserved) || volume.IsBeingDeleted() || BytesOf(volume) < wanted
                 || Mode(volume.Spec.VolumeMode) != Mode(claim.Spec.VolumeMode) || (volume.Spec.VolumeAttributesClassName ?? "") != (claim.Spec.VolumeAttributesClassName ?? "")) continue;
             var isReachable = IsReachable(volume, node);
             if (isReserved) return isReachable ? volume : null;

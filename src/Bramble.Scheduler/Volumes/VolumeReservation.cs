@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
+using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Scheduler.Plugins;
 using k8s.Models;
@@ -18,13 +20,13 @@ internal sealed class VolumePromises
 
 /// <summary>What is written about volumes before a Pod is bound: volumes that are there get their claims, claims that need a new one get the chosen node; then
 /// the PV controller and the provisioner do their part, for at most the profile's bind timeout.</summary>
-internal sealed class VolumeReservation(
-    PodVolumes volumes, V1Pod pod, string node, IKubeClient client, StorageView storage, VolumePromises promises, TimeSpan patience, TimeProvider time) : IReservation
+internal sealed class VolumeReservation(PodVolumes volumes, IKubeClient client, StorageView storage, VolumePromises promises, TimeSpan patience, TimeProvider time) : IReservation
 {
     private const string SelectedNode = "volume.kubernetes.io/selected-node";
     private const string BoundByController = "pv.kubernetes.io/bound-by-controller";
 
-    private readonly Dictionary<string, long> _selected = new(StringComparer.Ordinal);     // uid of a claim → version that has the chosen node
+    private readonly string _node = volumes.Node.Metadata.Name;
+    private readonly Dictionary<string, long> _written = new(StringComparer.Ordinal);     // uid → version that shows what was written
 
     public string Plugin => "VolumeBinding";
 
@@ -36,14 +38,12 @@ internal sealed class VolumeReservation(
         using var timer = time.CreateTimer(_ => bounded.Cancel(), null, patience, Timeout.InfiniteTimeSpan);
         try
         {
-            foreach (var claim in volumes.Bindings.Select(b => b.Claim).Concat(volumes.Provisions))
-                await storage.Claims.WaitUntilAsync(() => IsDone(claim), bounded.Token);
+            await BoundAsync(bounded.Token);
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new SchedulingException("binding volumes: context deadline exceeded");
+            throw Failed("context deadline exceeded");
         }
-        foreach (var claim in volumes.Provisions) CheckProvisioned(claim);
     }
 
     /// <summary>Claims are seen bound before the Pod is.</summary>
@@ -58,7 +58,7 @@ internal sealed class VolumeReservation(
     private async Task BindAsync(V1PersistentVolume volume, V1PersistentVolumeClaim claim, CancellationToken cancel)
     {
         if (volume.Spec.ClaimRef?.Uid == claim.Metadata.Uid) return;
-        var tree = storage.Volumes.FindObject(volume.NamespacedName())?.ToTree() ?? throw new SchedulingException($"persistentvolume \"{volume.Metadata.Name}\" not found");
+        var tree = storage.Volumes.FindObject(volume.NamespacedName())?.ToTree() ?? throw StatusErrors.NotFound(Resources.PersistentVolumes.GroupResource, volume.Metadata.Name);
         if (volume.Spec.ClaimRef is null) Annotations(tree)[BoundByController] = "yes";
         tree["spec"]!["claimRef"] = new JsonObject
         {
@@ -69,35 +69,99 @@ internal sealed class VolumeReservation(
             ["resourceVersion"] = claim.Metadata.ResourceVersion,
             ["uid"] = claim.Metadata.Uid,
         };
-        // The version goes along: a volume that somebody else took meanwhile answers 409.
-        await client.UpdateAsync(Resources.PersistentVolumes, tree, null, cancel);
+        // The version that was decided on goes along: a volume that somebody else took meanwhile answers 409.
+        tree["metadata"]!["resourceVersion"] = volume.Metadata.ResourceVersion;
+        _written[volume.Metadata.Uid] = (await client.UpdateAsync(Resources.PersistentVolumes, tree, null, cancel)).ResourceVersion;
     }
 
     private async Task SelectNodeAsync(V1PersistentVolumeClaim claim, CancellationToken cancel)
     {
-        if (StorageView.Annotation(claim.Metadata, SelectedNode) == node) return;
-        if (storage.Claims.FindObject(claim.NamespacedName())?.ToTree() is not { } tree) throw StatusErrors.NotFound(Resources.PersistentVolumeClaims.GroupResource, claim.Metadata.Name);
-        Annotations(tree)[SelectedNode] = node;
-        _selected[claim.Metadata.Uid] = (await client.UpdateAsync(Resources.PersistentVolumeClaims, tree, null, cancel)).ResourceVersion;
+        if (StorageView.Annotation(claim.Metadata, SelectedNode) == _node) return;
+        var tree = storage.Claims.FindObject(claim.NamespacedName())?.ToTree() ?? throw StatusErrors.NotFound(Resources.PersistentVolumeClaims.GroupResource, claim.Metadata.Name);
+        Annotations(tree)[SelectedNode] = _node;
+        tree["metadata"]!["resourceVersion"] = claim.Metadata.ResourceVersion;
+        _written[claim.Metadata.Uid] = (await client.UpdateAsync(Resources.PersistentVolumeClaims, tree, null, cancel)).ResourceVersion;
     }
 
-    /// <summary>Bound, or something went so wrong that waiting is over; what, is looked at afterwards.</summary>
-    private bool IsDone(V1PersistentVolumeClaim claim) =>
-        storage.Claims.Find(claim.NamespacedName()) is not { } now || now.Metadata.Uid != claim.Metadata.Uid || StorageView.IsBound(now) || WasGivenBack(now);
-
-    /// <summary>A provisioner that cannot make a volume for the node takes the node's name off again.</summary>
-    private bool WasGivenBack(V1PersistentVolumeClaim now) =>
-        _selected.TryGetValue(now.Metadata.Uid, out var version) && long.TryParse(now.Metadata.ResourceVersion, out var seen) && seen >= version
-        && StorageView.Annotation(now.Metadata, SelectedNode) != node;
-
-    private void CheckProvisioned(V1PersistentVolumeClaim claim)
+    /// <summary>Until all are bound; looks again when one of the claims or of their volumes changes.</summary>
+    private async Task BoundAsync(CancellationToken cancel)
     {
-        var now = storage.Claims.Find(claim.NamespacedName());
-        if (now is null) throw new SchedulingException($"binding volumes: failed to check provisioning pvc: could not find v1.PersistentVolumeClaim \"{pod.Metadata.NamespaceProperty}/{claim.Metadata.Name}\"");
-        if (StorageView.Annotation(now.Metadata, SelectedNode) != node && !StorageView.IsBound(now)) throw new SchedulingException($"binding volumes: provisioning failed for PVC \"{claim.Metadata.Name}\"");
-        if (storage.FindVolume(now.Spec.VolumeName ?? "") is { } made && !VolumeChoice.IsReachable(made, volumes.Node))
-            throw new SchedulingException($"binding volumes: pv \"{made.Metadata.Name}\" node affinity doesn't match node \"{node}\": no matching NodeSelectorTerms");
+        while (true)
+        {
+            cancel.ThrowIfCancellationRequested();
+            List<NamespacedName> claims = [], theirs = [];
+            foreach (var (volume, claim) in volumes.Bindings)
+            {
+                claims.Add(claim.NamespacedName());
+                theirs.Add(volume.NamespacedName());
+            }
+            foreach (var claim in volumes.Provisions)
+            {
+                claims.Add(claim.NamespacedName());
+                theirs.Add(new NamespacedName("", storage.Claims.Find(claim.NamespacedName())?.Spec.VolumeName ?? ""));
+            }
+            var (before, theirsBefore) = (Versions(storage.Claims, claims), Versions(storage.Volumes, theirs));
+            if (AreBound()) return;
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            // Each condition reads only the copy that asks it: it is asked under the copy's lock.
+            await Task.WhenAny(
+                storage.Claims.WaitUntilAsync(() => Versions(storage.Claims, claims) != before, either.Token), storage.Volumes.WaitUntilAsync(() => Versions(storage.Volumes, theirs) != theirsBefore, either.Token));
+            await either.CancelAsync();
+        }
     }
+
+    private static string Versions<T>(IInformer<T> copy, List<NamespacedName> names) where T : class
+    {
+        var versions = new StringBuilder();
+        foreach (var name in names) versions.Append(copy.FindObject(name)?.ResourceVersion ?? 0).Append(' ');
+        return versions.ToString();
+    }
+
+    private bool AreBound()
+    {
+        foreach (var (volume, claim) in volumes.Bindings)
+            if (!IsBound(volume, claim)) return false;
+        foreach (var claim in volumes.Provisions)
+            if (!IsProvisioned(claim)) return false;
+        return true;
+    }
+
+    /// <returns>False: not yet.</returns>
+    /// <exception cref="SchedulingException">It will not become so.</exception>
+    private bool IsBound(V1PersistentVolume volume, V1PersistentVolumeClaim claim)
+    {
+        var now = storage.FindVolume(volume.Metadata.Name) ?? throw Failed($"failed to check binding: persistentvolumes \"{volume.Metadata.Name}\" not found");
+        var claimNow = storage.Claims.Find(claim.NamespacedName()) ?? throw Failed($"failed to check binding: persistentvolumeclaims \"{claim.NamespacedName()}\" not found");
+        if (!Shows(now.Metadata)) return false;
+        CheckReach(now);
+        if (string.IsNullOrEmpty(now.Spec.ClaimRef?.Uid)) throw Failed($"ClaimRef got reset for pv \"{volume.Metadata.Name}\"");
+        return StorageView.IsBound(claimNow);
+    }
+
+    private bool IsProvisioned(V1PersistentVolumeClaim claim)
+    {
+        var now = storage.Claims.Find(claim.NamespacedName()) ?? throw Failed($"failed to check provisioning pvc: persistentvolumeclaims \"{claim.NamespacedName()}\" not found");
+        if (!Shows(now.Metadata)) return false;
+        if (now.Metadata.Annotations is null) throw Failed($"selectedNode annotation reset for PVC \"{claim.Metadata.Name}\"");
+        // A provisioner that cannot make a volume for the node takes the node's name off again.
+        if (StorageView.Annotation(now.Metadata, SelectedNode) != _node) throw Failed($"provisioning failed for PVC \"{claim.Metadata.Name}\"");
+        if (!string.IsNullOrEmpty(now.Spec.VolumeName))
+        {
+            // Its volume may be seen after it.
+            if (storage.FindVolume(now.Spec.VolumeName) is not { } made) return false;
+            CheckReach(made);
+        }
+        return StorageView.IsBound(now);
+    }
+
+    private bool Shows(V1ObjectMeta now) => !_written.TryGetValue(now.Uid, out var version) || (long.TryParse(now.ResourceVersion, out var seen) && seen >= version);
+
+    private void CheckReach(V1PersistentVolume volume)
+    {
+        if (!VolumeChoice.IsReachable(volume, volumes.Node)) throw Failed($"pv \"{volume.Metadata.Name}\" node affinity doesn't match node \"{_node}\": no matching NodeSelectorTerms");
+    }
+
+    private static SchedulingException Failed(string why) => new($"binding volumes: {why}");
 
     private static JsonObject Annotations(JsonObject tree)
     {

@@ -61,6 +61,27 @@ public sealed class ResourceClaimTests
         // The Pod has ended: nobody needs its claim, though the Pod stays.
         await scenario.Api.ChangeAsync(Resources.Pods, new NamespacedName("d", "p"), t => t["status"]!["phase"] = "Succeeded");
         await EventuallyAsync(async () => await scenario.FindAsync(Resources.ResourceClaims, claim.Name.Name, "d") is null);
+
+        // Nor is it made anew, whatever else happens to the Pod: one that comes later has its claim when the controller has looked at this one.
+        await scenario.Api.ChangeAsync(Resources.Pods, new NamespacedName("d", "p"), t => t["metadata"]!["labels"] = new JsonObject { ["touched"] = "yes" });
+        await scenario.CreateAsync(Resources.Pods, """{"metadata":{"name":"q","namespace":"d"},"spec":{"containers":[],"resourceClaims":[{"name":"gpu","resourceClaimTemplateName":"t"}]}}""");
+        await EventuallyAsync(async () => (await scenario.FindAsync(Resources.Pods, "q", "d"))!["status"]?["resourceClaimStatuses"] is not null);
+        Assert.Equal("q-gpu-00002", Assert.Single((await scenario.Api.ListAsync(Resources.ResourceClaims, new ListQuery("d"), default)).Items).Name.Name);
+    }
+
+    [Fact]
+    public async Task What_the_Pods_status_says_of_its_claims_counts()
+    {
+        await using var scenario = Start("resource-claim-controller");
+        await scenario.CreateAsync(Resources.ResourceClaimTemplates, """{"metadata":{"name":"t","namespace":"d"},"spec":{"spec":{"devices":{}}}}""");
+        var pod = await scenario.CreateAsync(Resources.Pods, """
+            {"metadata":{"name":"p","namespace":"d"},"spec":{"containers":[],"schedulingGates":[{"name":"g"}],"resourceClaims":[{"name":"none","resourceClaimTemplateName":"t"},{"name":"named","resourceClaimTemplateName":"t"},{"name":"lost","resourceClaimTemplateName":"t"}]},
+            "status":{"resourceClaimStatuses":[{"name":"none"},{"name":"named","resourceClaimName":"own"},{"name":"lost","resourceClaimName":"gone"}]} }
+            """);
+        // It is the Pod's, though nobody wrote down for what.
+        await scenario.CreateAsync(Resources.ResourceClaims, $$$"""{"metadata":{"name":"own","namespace":"d","ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"{{{pod.Uid}}}","controller":true}]},"spec":{} }""");
+        await EventuallyAsync(async () => (await scenario.FindAsync(Resources.Pods, "p", "d"))!["status"]!["resourceClaimStatuses"]!.ToJsonString() is var statuses
+            && statuses.StartsWith("""[{"name":"none"},{"name":"named","resourceClaimName":"own"},{"name":"lost","resourceClaimName":"p-lost-""", StringComparison.Ordinal));
     }
 
     [Fact]

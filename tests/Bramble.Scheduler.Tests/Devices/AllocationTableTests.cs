@@ -32,6 +32,10 @@ public sealed class AllocationTableTests
             [Slice("a", "p", Region("r1"), D("d1")), Slice("b", "q", Region("r1"), D("d1"))], [Claim(One("x"), One("y", "b"))], "x=p/d1 y=q/d1 @region In r1"),
         ["one local device ties the claim to the node"] = new([On("n1", "p", "d1"), Slice("b", "q", Region("r1"), D("d1"))], [Claim(One("x"), One("y", "b"))], "x=p/d1 y=q/d1 @n1"),
         ["slices of a pool are taken by name, pools by name"] = new([On("n1", "q", "d1"), On("n1", "p", "d2")], [Claim(One())], "r=p/d2 @n1"),
+        ["the node's own pools and those of many nodes, by name"] = new(
+            [On("n1", "q", "d1"), Slice("a", "p", """{"allNodes":true}""", D("d2")), On("n2", "n", "d0"), On("n1", "o", "d3")], [Claim(One(count: 3))], "r=o/d3 r=p/d2 r=q/d1 @n1"),
+        ["a pool with a slice of the node's and one of many nodes"] = new(
+            [Slice("a", "p", Node("n1"), 2, D("d1")), Slice("a", "p", """{"allNodes":true}""", 2, D("d2"))], [Claim(One(count: 2))], "r=p/d1 r=p/d2 @n1"),
         ["devices of two slices of one pool"] = new([Slice("a", "p", Node("n1"), 2, D("d1")), Slice("a", "p", Node("n1"), 2, D("d2"))], [Claim(One("x"), One("y"))], "x=p/d1 y=p/d2 @n1"),
         ["a pool whose slices are for different nodes"] = new([Slice("a", "p", Node("n1"), 2, D("d1")), Slice("a", "p", Node("n2"), 2, D("d2"))], [Claim(One())], "r=p/d1 @n1"),
         ["a pool that is not published whole"] = new([Slice("a", "p", Node("n1"), 2, D("d1"))], [Claim(One())], Refused),
@@ -156,7 +160,34 @@ public sealed class AllocationTableTests
         var (slices, claims, expected) = Table[situation];
         var held = new DevicesInUse();
         foreach (var device in Table[situation].Held.Select(h => h.Split('/'))) held.Hold(new(device[0], device[1], device[2]));
-        Assert.Equal(expected, Outcome(new DeviceAllocator(slices, Classes, held, new DeviceSelectors(), TimeProvider.System), claims));
+        Assert.Equal(expected, Outcome(new DeviceAllocator(new DevicePools(slices), Classes, held, new DeviceSelectors(), TimeProvider.System), claims));
+    }
+
+    /// <summary>Claims that come (+) and go (-), and what is held then.</summary>
+    [Theory]
+    [InlineData("+w", "whole")]
+    [InlineData("+w -w", "")]
+    [InlineData("+w +w -w", "whole")]
+    [InlineData("+s", "2")]
+    [InlineData("+s +s -s", "2")]
+    [InlineData("+s -s", "")]
+    [InlineData("+a", "")]
+    public void Held(string changes, string expected)
+    {
+        var held = new DevicesInUse();
+        foreach (var change in changes.Split(' '))
+        {
+            var more = change[1] switch { 's' => ""","shareID":"i","consumedCapacity":{"m":"2"}""", 'a' => Admin, _ => "" };
+            var allocation = Parse($$$"""{"devices":{"results":[{"driver":"a","pool":"p","device":"d"{{{more}}}}]}}""");
+            if (change[0] == '+') held.Add(allocation);
+            else held.Remove(allocation);
+        }
+        var device = new DeviceId("a", "p", "d");
+        // Who looks at a copy sees no later change.
+        var copy = held.Copy();
+        held.Hold(device);
+        held.Add(Parse("""{"devices":{"results":[{"driver":"a","pool":"p","device":"d","shareID":"j","consumedCapacity":{"m":"1"}}]}}"""));
+        Assert.Equal(expected, copy.HasWhole(device) ? "whole" : copy.HasShare(device) ? copy.Consumed(device, "m").ToString() : "");
     }
 
     [Fact]
@@ -165,7 +196,7 @@ public sealed class AllocationTableTests
         var time = new ImpatientTime();
         // Twenty of forty, and never the one that the second request wants.
         ResourceSlice[] slices = [On("n1", "p", [.. Enumerable.Range(10, 40).Select(i => $"d{i}")])];
-        var allocator = new DeviceAllocator(slices, Classes, new DevicesInUse(), new DeviceSelectors(), time);
+        var allocator = new DeviceAllocator(new DevicePools(slices), Classes, new DevicesInUse(), new DeviceSelectors(), time);
         var error = Assert.Throws<SchedulingException>(() => allocator.Allocate(TheNode, [Claim(One("x", count: 20), One("y", more: Where("false")))], TimeSpan.FromSeconds(10), out _));
         Assert.Equal(Error + "node n1: timed out trying to allocate devices", error.Message);
     }

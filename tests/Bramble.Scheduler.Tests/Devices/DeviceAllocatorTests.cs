@@ -140,7 +140,7 @@ public sealed class DeviceAllocatorTests
             {"metadata":{"name":"c","namespace":"default","uid":"u"},"spec":{"devices":{"requests":[{"name":"x","exactly":{"deviceClassName":"gpu"}},{"name":"y","exactly":{"deviceClassName":"gpu"}}],
              "config":[{"opaque":{"driver":"b"}},{"requests":["y"],"opaque":{"driver":"c"}}]}}}
             """));
-        var allocation = Assert.Single(new DeviceAllocator(Slices, classes, new DevicesInUse(), new DeviceSelectors(), TimeProvider.System).Allocate(Node("n1"), [claim])!);
+        var allocation = Assert.Single(new DeviceAllocator(new DevicePools(Slices), classes, new DevicesInUse(), new DeviceSelectors(), TimeProvider.System).Allocate(Node("n1"), [claim])!);
         Assert.Equal(
             """[{"source":"FromClass","requests":["x","y"],"opaque":{"driver":"gpu.example.com","parameters":{"a":1}}},{"source":"FromClaim","opaque":{"driver":"b"}},{"source":"FromClaim","requests":["y"],"opaque":{"driver":"c"}}]""",
             allocation["devices"]!["config"]!.ToJsonString());
@@ -171,7 +171,7 @@ public sealed class DeviceAllocatorTests
         Assert.StartsWith("running \"DynamicResources\" filter plugin: claim default/c: selector #0: CEL runtime error: ", error.Message, StringComparison.Ordinal);
     }
 
-    private static DeviceAllocator Allocator(ResourceSlice[]? slices = null, DevicesInUse? held = null) => new(slices ?? Slices, Classes, held ?? new DevicesInUse(), new DeviceSelectors(), TimeProvider.System);
+    private static DeviceAllocator Allocator(ResourceSlice[]? slices = null, DevicesInUse? held = null) => new(new DevicePools(slices ?? Slices), Classes, held ?? new DevicesInUse(), new DeviceSelectors(), TimeProvider.System);
 
     private static string Exactly(string more = "") => $$$"""{"name":"r","exactly":{"deviceClassName":"gpu"{{{more}}}}}""";
 
