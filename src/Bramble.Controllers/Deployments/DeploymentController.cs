@@ -45,14 +45,16 @@ internal sealed class DeploymentController : IReconciler
         var owned = await Claiming.ClaimAsync(
             _context.Client, Owner.Of(Resources.Deployments, found), isBeingDeleted, Resources.ReplicaSets, _sets.List(name.Namespace),
             s => selector.Matches(s.Metadata.Labels), o => _writes.Wrote(name, _sets, o), cancel);
-        var rollout = new Rollout(_context, tree, found, owned.Select(s => _sets.Find(s.NamespacedName()) ?? s).ToList(), _sets, _deployments, _writes, s => PodsOf(s).Count(p => p.IsActive()));
+        var rollout = new Rollout(_context, tree, found, owned.Select(s => _sets.Find(s.NamespacedName()) ?? s).ToList(), _sets, _deployments, _writes);
+        if (!isBeingDeleted && await rollout.NotePausedAsync(cancel)) return Requeue.Never;
+        var isSetWritten = await rollout.UpdateRevisionAsync(cancel);
         if (isBeingDeleted) return await rollout.WriteCountsAsync(cancel);
-        if (await rollout.NotePausedAsync(cancel)) return Requeue.Never;
         if ((bool?)tree["spec"]!["paused"] == true) return await rollout.ScaleAsync(cancel);
+        if (isSetWritten) return Requeue.Never;     // the write brings it back
         if (Rollback.Asked(tree) is not null)
         {
             await rollout.RollbackAsync(cancel);
-            return Requeue.Never;       // the write brings it back
+            return Requeue.Never;
         }
         if (rollout.IsScaling) return await rollout.ScaleAsync(cancel);
         return (string?)tree["spec"]!["strategy"]?["type"] == "Recreate"
@@ -63,9 +65,7 @@ internal sealed class DeploymentController : IReconciler
     internal static EventSubject About(JsonObject tree, NamespacedName name) =>
         new("apps/v1", "Deployment", name, (string?)tree["metadata"]!["uid"] ?? "", (string?)tree["metadata"]!["resourceVersion"] ?? "");
 
-    private bool HasRunningPods(ReplicaSetView set) => PodsOf(set.Model).Any(p => !p.IsFinished());
-
-    private IReadOnlyList<V1Pod> PodsOf(V1ReplicaSet set) => _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, set.Metadata.Uid);
+    private bool HasRunningPods(ReplicaSetView set) => _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, set.Model.Metadata.Uid).Any(p => !p.IsFinished());
 
     private void SetChanged(ObjectChange<V1ReplicaSet> change)
     {

@@ -8,24 +8,25 @@ namespace Bramble.Controllers.Deployments;
 
 /// <summary>A ReplicaSet as its Deployment's decisions see it.</summary>
 internal sealed record ReplicaSetView(
-    string Name, DateTime CreatedAt, int Replicas, int StatusReplicas, int ReadyReplicas, int AvailableReplicas, int? TerminatingReplicas, Func<int> ActivePods, V1ReplicaSet Model)
+    string Name, DateTime CreatedAt, int Replicas, int StatusReplicas, int ReadyReplicas, int AvailableReplicas, int? TerminatingReplicas, V1ReplicaSet Model)
 {
-    /// <param name="activePods">Counts the Pods of the set in the copy, where that matters: its status may not count those yet that it has just made.</param>
-    public static ReplicaSetView Of(V1ReplicaSet set, Func<int> activePods) => new(
+    public static ReplicaSetView Of(V1ReplicaSet set) => new(
         set.Metadata.Name, set.Metadata.CreationTimestamp ?? default, set.Spec.Replicas ?? 1,
-        set.Status?.Replicas ?? 0, set.Status?.ReadyReplicas ?? 0, set.Status?.AvailableReplicas ?? 0, set.Status?.TerminatingReplicas, activePods, set);
+        set.Status?.Replicas ?? 0, set.Status?.ReadyReplicas ?? 0, set.Status?.AvailableReplicas ?? 0, set.Status?.TerminatingReplicas, set);
 
     /// <summary>Available replicas that stay: a set that was just told to shrink still reports those that are about to go.</summary>
     public int LastingReplicas => Math.Min(AvailableReplicas, Replicas);
-
-    /// <summary>Pods there are or may be any moment: a set that was just told to shrink still has those that are about to go.</summary>
-    public int PodsMax => Math.Max(Math.Max(Replicas, StatusReplicas), ActivePods());
 
     public NamespacedName FullName => Model.NamespacedName();
 
     public string? Annotation(string name) => Model.Metadata.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;
 
-    public long Revision => long.TryParse(Annotation(DeploymentAnnotations.Revision), NumberStyles.None, CultureInfo.InvariantCulture, out var revision) ? revision : 0;
+    /// <summary>0 also where the annotation is no number.</summary>
+    public long Revision => long.TryParse(Annotation(DeploymentAnnotations.Revision), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var revision) ? revision : 0;
+
+    /// <summary>Somebody wrote what is no number there: then it, and what else the Deployment would pass on, stays as it is.</summary>
+    public bool HasForeignRevision =>
+        Annotation(DeploymentAnnotations.Revision) is { Length: > 0 } text && !long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _);
 
     public int? AnnotatedCount(string name) => int.TryParse(Annotation(name), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
 }
@@ -52,17 +53,14 @@ internal static class DeploymentAnnotations
         var old = known?.Revision ?? 0;
         if (old < revision)
         {
-            if (old > 0)
-            {
-                if (History(known!.Annotation(RevisionHistory), old) is { } history) result[RevisionHistory] = history;
-            }
+            if (known?.Annotation(Revision) is { Length: > 0 }) result[RevisionHistory] = History(known.Annotation(RevisionHistory), old);
             result[Revision] = revision.ToString(CultureInfo.InvariantCulture);
         }
         return result;
     }
 
     /// <summary>The revisions that a set had before; the oldest are forgotten when it gets too long.</summary>
-    internal static string? History(string? known, long revision)
+    internal static string History(string? known, long revision)
     {
         const int lengthMax = 2000;
         var added = revision.ToString(CultureInfo.InvariantCulture);

@@ -12,10 +12,10 @@ namespace Bramble.Controllers.Deployments;
 /// <summary>One look at one Deployment: carries out what the pure rules decide. After a step that changes ReplicaSets the rest waits for the next look.</summary>
 internal sealed class Rollout(
     ControllerContext context, JsonObject deployment, KubeObject found, IReadOnlyList<V1ReplicaSet> owned, IInformer<V1ReplicaSet> sets,
-    IInformer<V1Deployment> deployments, WriteBarrier writes, Func<V1ReplicaSet, int> activePodsOf)
+    IInformer<V1Deployment> deployments, WriteBarrier writes)
 {
     private readonly NamespacedName _name = found.Name;
-    private readonly List<ReplicaSetView> _all = [.. owned.Select(s => ReplicaSetView.Of(s, () => activePodsOf(s)))];
+    private readonly List<ReplicaSetView> _all = [.. owned.Select(ReplicaSetView.Of).OrderBy(s => s.CreatedAt).ThenBy(s => s.Name, StringComparer.Ordinal)];
     private readonly DateTimeOffset _now = context.Time.GetUtcNow();
     private readonly Dictionary<string, KubeObject> _trees = new(StringComparer.Ordinal);      // sets that were written in this look: newer than the copy
 
@@ -59,7 +59,6 @@ internal sealed class Rollout(
     public async Task<Requeue> ScaleAsync(CancellationToken cancel)
     {
         var newSet = FindNewSet();
-        if (newSet is not null) newSet = await UpdateRevisionAsync(newSet, cancel);
         var fence = Fenceposts.Of(deployment, Wanted);
         var isRolling = (string?)Spec["strategy"]?["type"] != "Recreate";
         foreach (var scale in ProportionalScaling.Decide(Wanted, fence, newSet, _all, isRolling, (int?)deployment["status"]?["replicas"] ?? 0)) await ApplyAsync(scale, cancel);
@@ -70,16 +69,16 @@ internal sealed class Rollout(
     /// <summary>To an earlier revision, when that is asked for.</summary>
     public async Task RollbackAsync(CancellationToken cancel)
     {
-        if (await GetNewSetAsync(mayCreate: true, cancel) is null) return;
+        if (FindNewSet() is null && await CreateNewSetAsync(cancel) is null) return;
         NoteWritten(await new Rollback(context, deployment, _name).RunAsync(_all, TreeOf, cancel));
     }
 
     public async Task<Requeue> RollAsync(CancellationToken cancel)
     {
-        if (await GetNewSetAsync(mayCreate: true, cancel) is not { } newSet) return Requeue.Never;
+        if ((FindNewSet() ?? await CreateNewSetAsync(cancel)) is not { } newSet) return Requeue.Never;
         var old = _all.Where(s => s.Name != newSet.Name).ToList();
         var fence = Fenceposts.Of(deployment, Wanted);
-        var target = newSet.Replicas > Wanted ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, newSet.Replicas, _all.Sum(s => s.PodsMax));
+        var target = newSet.Replicas > Wanted ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, newSet.Replicas, _all.Sum(s => s.Replicas));
         if (!await ApplyAsync(new Scale(newSet, target), cancel))
         {
             var down = RollingUpdate.OldSets(Wanted, fence, newSet, old);
@@ -91,13 +90,13 @@ internal sealed class Rollout(
 
     public async Task<Requeue> RecreateAsync(Func<ReplicaSetView, bool> hasRunningPods, CancellationToken cancel)
     {
-        var newSet = await GetNewSetAsync(mayCreate: false, cancel);
+        var newSet = FindNewSet();
         var old = _all.Where(s => s.Name != newSet?.Name).ToList();
         var isScaledDown = false;
         foreach (var set in old.Where(s => s.Replicas > 0)) isScaledDown |= await ApplyAsync(new Scale(set, 0), cancel);
         // A set that has not seen yet that it is to have none may be making Pods this moment.
         if (isScaledDown || old.Any(s => s.StatusReplicas > 0 || (s.Model.Status?.ObservedGeneration ?? 0) < s.Model.Metadata.Generation || hasRunningPods(s))) return await WriteRolloutAsync(newSet, cancel);
-        newSet ??= await GetNewSetAsync(mayCreate: true, cancel);
+        newSet ??= await CreateNewSetAsync(cancel);
         if (newSet is null) return Requeue.Never;
         await ApplyAsync(new Scale(newSet, Wanted), cancel);
         if (DeploymentStatus.IsComplete(deployment, deployment["status"] as JsonObject ?? [])) await CleanUpAsync(newSet, cancel);
@@ -105,16 +104,13 @@ internal sealed class Rollout(
     }
 
     /// <summary>The oldest set with the Deployment's template: a rollback finds the set that the template had before.</summary>
-    private ReplicaSetView? FindNewSet() => _all.OrderBy(s => s.CreatedAt).ThenBy(s => s.Name, StringComparer.Ordinal)
-        .FirstOrDefault(s => TemplateHash.IsSameTemplate(TreeOf(s)["spec"]?["template"], Spec["template"]));
+    private ReplicaSetView? FindNewSet() => _all.Find(s => TemplateHash.IsSameTemplate(TreeOf(s)["spec"]?["template"], Spec["template"]));
 
     private JsonObject TreeOf(ReplicaSetView set) => (_trees.GetValueOrDefault(set.Name) ?? sets.FindObject(set.FullName))?.ToTree() ?? [];
 
-    /// <summary>Null: none yet, or a name was taken and the next look tries another.</summary>
-    private async Task<ReplicaSetView?> GetNewSetAsync(bool mayCreate, CancellationToken cancel)
+    /// <summary>Null: a name was taken and the next look tries another, or the namespace is going.</summary>
+    private async Task<ReplicaSetView?> CreateNewSetAsync(CancellationToken cancel)
     {
-        if (FindNewSet() is { } known) return await UpdateRevisionAsync(known, cancel);
-        if (!mayCreate) return null;
         var hash = TemplateHash.Of(Spec["template"]!, Collisions);
         var name = NameOfSet(_name.Name, hash);
         var template = Spec["template"]!.DeepClone().AsObject();
@@ -127,7 +123,7 @@ internal sealed class Rollout(
 
         var fence = Fenceposts.Of(deployment, Wanted);
         var isRecreate = (string?)Spec["strategy"]?["type"] == "Recreate";
-        var replicas = isRecreate ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, 0, _all.Sum(s => s.PodsMax));
+        var replicas = isRecreate ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, 0, _all.Sum(s => s.Replicas));
         var revision = MaxRevision() + 1;
         var annotations = DeploymentAnnotations.ForNewSet(deployment["metadata"]!["annotations"] as JsonObject, null, revision);
         SetCounts(annotations, fence);
@@ -152,16 +148,16 @@ internal sealed class Rollout(
             _trees[name] = created;
             if (replicas > 0)
                 context.Events.Normal(DeploymentController.About(deployment, _name), "ScalingReplicaSet", $"Scaled up replica set {name} from 0 to {replicas}");
-            var view = ReplicaSetView.Of(created.Model<V1ReplicaSet>(), () => 0);
+            var view = ReplicaSetView.Of(created.Model<V1ReplicaSet>());
             _all.Add(view);
-            await NoteRevisionAsync(revision, "NewReplicaSetCreated", $"Created new replica set \"{name}\"", cancel);
+            await NoteRevisionAsync(revision.ToString(CultureInfo.InvariantCulture), "NewReplicaSetCreated", $"Created new replica set \"{name}\"", cancel);
             return view;
         }
         catch (StatusException e) when (e.IsAlreadyExists)
         {
             var taken = await context.Client.FindAsync(Resources.ReplicaSets, new NamespacedName(_name.Namespace, name), cancel);
-            var owner = taken?.Model<V1ReplicaSet>().ControllerRef();
-            if (owner?.Uid == found.Uid && TemplateHash.IsSameTemplate(taken!.ToTree()["spec"]?["template"], Spec["template"]))
+            if (taken is null) throw;       // gone already
+            if (taken.Model<V1ReplicaSet>().ControllerRef()?.Uid == found.Uid && TemplateHash.IsSameTemplate(taken.ToTree()["spec"]?["template"], Spec["template"]))
             {
                 // Ours already: the copy has not seen it yet.
                 writes.Wrote(_name, sets, taken);
@@ -174,15 +170,19 @@ internal sealed class Rollout(
             context.Queue.Add(_name);
             return null;
         }
-        catch (StatusException e) when (!e.IsNamespaceTerminating)
+        catch (StatusException e) when (e.IsNamespaceTerminating)
         {
+            return null;
+        }
+        catch (StatusException e)
+        {
+            context.Events.Warning(DeploymentController.About(deployment, _name), "ReplicaSetCreateError", $"Failed to create new replica set \"{name}\": {e.Message}");
             if (DeploymentStatus.DeadlineSeconds(deployment) is not null)
             {
                 var status = deployment["status"]?.DeepClone().AsObject() ?? [];
                 status.SetCondition("Progressing", false, "ReplicaSetCreateError", $"Failed to create new replica set \"{name}\": {e.Message}", _now, hasUpdateTime: true);
                 await WriteStatusAsync(status, null, cancel);
             }
-            context.Events.Warning(DeploymentController.About(deployment, _name), "ReplicaSetCreateError", $"Failed to create new replica set \"{name}\": {e.Message}");
             throw;
         }
     }
@@ -196,12 +196,15 @@ internal sealed class Rollout(
             writes.Wrote(_name, sets, written);
             return written;
         }
-        catch (StatusException e) when (e.Status.Code >= 500)
+        catch (Exception e) when (e is HttpRequestException or IOException or StatusException { Status.Code: >= 500 })
         {
-            if (await context.Client.FindAsync(Resources.ReplicaSets, set, cancel) is { } now) writes.Wrote(_name, sets, now);
+            writes.Unsure(_name, sets, stop => StateOfAsync(set, stop));
             throw;
         }
     }
+
+    private async Task<Func<bool>> StateOfAsync(NamespacedName set, CancellationToken cancel) =>
+        await context.Client.FindAsync(Resources.ReplicaSets, set, cancel) is { } now ? () => sets.ResourceVersion >= now.ResourceVersion : () => true;
 
     /// <summary>A long name loses its end, never its hash.</summary>
     internal static string NameOfSet(string deployment, string hash)
@@ -213,38 +216,36 @@ internal sealed class Rollout(
 
     private long MaxRevision(ReplicaSetView? but = null) => _all.Where(s => s.Name != but?.Name).Select(s => s.Revision).DefaultIfEmpty().Max();
 
-    /// <summary>Copies annotations, minReadySeconds and the newest revision to the new set.</summary>
-    private async Task<ReplicaSetView> UpdateRevisionAsync(ReplicaSetView set, CancellationToken cancel)
+    /// <summary>Copies annotations, minReadySeconds and the newest revision to the new set when there is one; where it has them already, the Deployment gets the
+    /// set's revision.</summary>
+    /// <returns>True: the set was written, and the Deployment's revision follows at the next look.</returns>
+    public async Task<bool> UpdateRevisionAsync(CancellationToken cancel)
     {
-        var revision = Math.Max(MaxRevision(set) + 1, set.Revision);
+        if (FindNewSet() is not { } set) return false;
         var annotations = DeploymentAnnotations.ForNewSet(deployment["metadata"]!["annotations"] as JsonObject, set, MaxRevision(set) + 1);
         var minReady = (int?)Spec["minReadySeconds"] ?? 0;
-        var changed = annotations.Count != (set.Model.Metadata.Annotations?.Count ?? 0) || annotations.Any(a => set.Annotation(a.Key) != (string?)a.Value)
-            || (set.Model.Spec.MinReadySeconds ?? 0) != minReady;
-        if (changed)
+        var isNew = !set.HasForeignRevision
+            && (annotations.Count != (set.Model.Metadata.Annotations?.Count ?? 0) || annotations.Any(a => set.Annotation(a.Key) != (string?)a.Value));
+        if (isNew || (set.Model.Spec.MinReadySeconds ?? 0) != minReady)
         {
             var tree = TreeOf(set);
-            if (tree.Count > 0)
-            {
-                tree["metadata"]!["annotations"] = annotations;
-                tree["spec"]!["minReadySeconds"] = minReady;
-                var updated = await WriteSetAsync(set.FullName, () => context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel), cancel);
-                _trees[set.Name] = updated;
-                var view = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), set.ActivePods);
-                _all[_all.FindIndex(s => s.Name == set.Name)] = view;
-                set = view;
-            }
+            if (tree.Count == 0) return false;
+            if (isNew) tree["metadata"]!["annotations"] = annotations;
+            tree["spec"]!["minReadySeconds"] = minReady;
+            var updated = await WriteSetAsync(set.FullName, () => context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel), cancel);
+            _trees[set.Name] = updated;
+            _all[_all.IndexOf(set)] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>());
+            return true;
         }
-        await NoteRevisionAsync(revision, "FoundNewReplicaSet", $"Found new replica set \"{set.Name}\"", cancel);
-        return set;
+        await NoteRevisionAsync(set.Annotation(DeploymentAnnotations.Revision) ?? "", "FoundNewReplicaSet", $"Found new replica set \"{set.Name}\"", cancel);
+        return false;
     }
 
     /// <summary>The Deployment carries its revision, and a Progressing condition from the moment it has a set.</summary>
-    private async Task NoteRevisionAsync(long revision, string reason, string message, CancellationToken cancel)
+    private async Task NoteRevisionAsync(string revision, string reason, string message, CancellationToken cancel)
     {
-        var text = revision.ToString(CultureInfo.InvariantCulture);
         var annotations = deployment["metadata"]!["annotations"] as JsonObject;
-        var isNewRevision = (string?)annotations?[DeploymentAnnotations.Revision] != text;
+        var isNewRevision = (string?)annotations?[DeploymentAnnotations.Revision] != revision;
         var status = deployment["status"]?.DeepClone().AsObject() ?? [];
         if (DeploymentStatus.DeadlineSeconds(deployment) is not null && (reason == "NewReplicaSetCreated" || status.Condition("Progressing") is null))
             status.SetCondition("Progressing", true, reason, message, _now, hasUpdateTime: true);
@@ -255,7 +256,7 @@ internal sealed class Rollout(
         }
         // One write does both: a status write may change annotations, and the controller's role lets it write nothing else of a Deployment but whole.
         if (annotations is null) deployment["metadata"]!["annotations"] = annotations = [];
-        annotations[DeploymentAnnotations.Revision] = text;
+        annotations[DeploymentAnnotations.Revision] = revision;
         deployment["status"] = status;
         NoteWritten(await context.Client.UpdateAsync(Resources.Deployments, deployment, "status", cancel));
     }
@@ -285,7 +286,7 @@ internal sealed class Rollout(
         if (changesNumber) tree["spec"]!["replicas"] = scale.Replicas;
         var updated = await WriteSetAsync(set.FullName, () => context.Client.UpdateAsync(Resources.ReplicaSets, tree, null, cancel), cancel);
         _trees[set.Name] = updated;
-        _all[index] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>(), set.ActivePods);
+        _all[index] = ReplicaSetView.Of(updated.Model<V1ReplicaSet>());
         if (changesNumber)
             context.Events.Normal(
                 DeploymentController.About(deployment, _name), "ScalingReplicaSet",

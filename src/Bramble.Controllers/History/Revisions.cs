@@ -27,6 +27,7 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
     public const string StatefulLabel = "controller.kubernetes.io/hash";
     private const string Letters = "bcdfghjklmnpqrstvwxz2456789";
     private const int AttemptsMax = 10;
+    private const int NameMax = 223;     // room for the hash
 
     /// <summary>Adopts orphans, then makes the template's revision, or moves it to the front when it is an older one (a rollback).</summary>
     public async Task<RevisionHistory> SyncAsync(JsonObject owner, Owner ownerRef, Action<KubeObject> onWrite, CancellationToken cancel)
@@ -34,13 +35,17 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
         var data = DataOf(owner);
         var selector = LabelSelector.FromObject(owner["spec"]!["selector"] as JsonObject);
         var isBeingDeleted = owner["metadata"]!["deletionTimestamp"] is not null;
+        var candidates = revisions.List(ownerRef.Name.Namespace);
+        // A StatefulSet leaves those that match no longer alone, a DaemonSet releases them.
+        if (hashLabel == StatefulLabel) candidates = [.. candidates.Where(r => selector.Matches(r.Metadata.Labels))];
         var known = await Claiming.ClaimAsync(
-            context.Client, ownerRef, isBeingDeleted, Resources.ControllerRevisions, revisions.List(ownerRef.Name.Namespace),
+            context.Client, ownerRef, isBeingDeleted, Resources.ControllerRevisions, candidates,
             r => selector.Matches(r.Metadata.Labels), onWrite, cancel);
         known = [.. known.OrderBy(r => r.Revision).ThenBy(r => r.Metadata.CreationTimestamp).ThenBy(r => r.Metadata.Name, StringComparer.Ordinal)];
         var collisions = (int?)owner["status"]?["collisionCount"] ?? 0;
         var next = known.Count == 0 ? 1 : (known[^1].Revision ?? 0) + 1;
-        var same = known.LastOrDefault(r => JsonNode.DeepEquals(revisions.FindObject(r.NamespacedName())?.ToTree()["data"], data));
+        // The newest may be of another distribution (a restored backup), which wrote nulls where we write nothing: no reason to replace all Pods.
+        var same = known.LastOrDefault(r => JsonNode.DeepEquals(DataOf(r), data)) ?? (known.Count > 0 && JsonNode.DeepEquals(WithoutNulls(DataOf(known[^1])), data) ? known[^1] : null);
         if (same is not null)
         {
             if (same.Metadata.Uid == known[^1].Metadata.Uid) return new RevisionHistory(known, collisions);
@@ -80,6 +85,7 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
     /// <param name="mayGo">Not what a Pod still has.</param>
     public async Task CleanUpAsync(JsonObject owner, IReadOnlyList<V1ControllerRevision> old, Func<V1ControllerRevision, bool> mayGo, CancellationToken cancel)
     {
+        if ((int?)owner["spec"]!["revisionHistoryLimit"] is < 0) return;
         var surplus = old.Count - ((int?)owner["spec"]!["revisionHistoryLimit"] ?? 10);
         foreach (var revision in old.Where(mayGo).Take(Math.Max(0, surplus)))
             await context.Client.DeleteAsync(Resources.ControllerRevisions, revision.NamespacedName(), new DeleteQuery(Uid: revision.Metadata.Uid), cancel);
@@ -95,6 +101,26 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
         var template = revisions.FindObject(revision.NamespacedName())?.ToTree()["data"]?["spec"]?["template"]?.DeepClone().AsObject() ?? current["spec"]!["template"]!.DeepClone().AsObject();
         template.Remove("$patch");
         return template;
+    }
+
+    private JsonNode? DataOf(V1ControllerRevision revision) => revisions.FindObject(revision.NamespacedName())?.ToTree()["data"];
+
+    internal static JsonNode? WithoutNulls(JsonNode? node)
+    {
+        switch (node)
+        {
+            case JsonObject fields:
+                var kept = new JsonObject();
+                foreach (var (name, value) in fields)
+                    if (value is not null) kept[name] = WithoutNulls(value);
+                return kept;
+            case JsonArray items:
+                var all = new JsonArray();
+                foreach (var item in items) all.Add(WithoutNulls(item));
+                return all;
+            default:
+                return node?.DeepClone();
+        }
     }
 
     private static JsonObject DataOf(JsonObject owner)
@@ -115,7 +141,7 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
             ["kind"] = "ControllerRevision",
             ["metadata"] = new JsonObject
             {
-                ["name"] = $"{ownerRef.Name.Name}-{hash}",
+                ["name"] = NameOf(ownerRef.Name.Name, hash),
                 ["namespace"] = ownerRef.Name.Namespace,
                 ["labels"] = labels,
                 ["annotations"] = owner["metadata"]!["annotations"]?.DeepClone(),
@@ -125,6 +151,9 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
             ["revision"] = revision,
         };
     }
+
+    /// <summary>A long name loses its end, never its hash.</summary>
+    internal static string NameOf(string owner, string hash) => $"{(owner.Length > NameMax ? owner[..NameMax] : owner)}-{hash}";
 
     private static string Hash(JsonNode data, int collisions)
     {

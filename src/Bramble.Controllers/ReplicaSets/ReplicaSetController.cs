@@ -45,13 +45,12 @@ internal sealed class ReplicaSetController : IReconciler
         var isBeingDeleted = tree["metadata"]!["deletionTimestamp"] is not null;
         var selector = SelectorOf(tree);
         var candidates = PodIndexes.OwnedOrOrphaned(_pods, name.Namespace, found.Uid);
-        candidates.RemoveAll(p => p.IsFinished());
-        var owned = await Claiming.ClaimAsync(
+        // Those that end count only while they match; they are not released.
+        var terminating = candidates.Count(p => !p.IsFinished() && p.IsBeingDeleted() && p.ControllerRef()?.Uid == found.Uid && selector.Matches(p.Metadata.Labels));
+        candidates.RemoveAll(p => !p.IsActive());
+        var active = await Claiming.ClaimAsync(
             _context.Client, owner, isBeingDeleted, Resources.Pods, candidates,
             p => selector.Matches(p.Metadata.Labels), o => _writes.Wrote(name, _pods, o), cancel);
-        var all = owned.Count;
-        owned.RemoveAll(p => p.IsBeingDeleted());
-        var (active, terminating) = (owned, all - owned.Count);
 
         Exception? failure = null;
         if (!isBeingDeleted) failure = await ScaleAsync(tree, owner, active, cancel);
@@ -60,6 +59,7 @@ internal sealed class ReplicaSetController : IReconciler
         if (await _context.Client.WriteStatusAsync(_resource, tree, status, cancel) is { } written) _writes.Wrote(name, _sets, written);
         if (failure is not null) throw failure;
         // To count 5,000 Pods anew for each that changes would cost more than all else that happens to them.
+        var all = active.Count + terminating;
         return new Requeue(wait) { Pause = all > 100 ? all * PausePerPod : default };
     }
 
@@ -76,7 +76,7 @@ internal sealed class ReplicaSetController : IReconciler
         {
             var now = _context.Time.GetUtcNow();
             var going = DeletionOrder.First(active, RelatedPods(owner), Math.Min(active.Count - wanted, BurstMax), now);
-            return await SlowStart.RunAsync(going.Count, i => _podControl.DeleteAsync(about, going[i], cancel));
+            return await AllAtOnce.RunAsync(going.Count, i => _podControl.DeleteAsync(about, going[i], cancel));
         }
         return null;
     }

@@ -27,12 +27,16 @@ internal sealed class StatefulSetWork(
     private IEnumerable<JsonObject> ClaimTemplates => (tree["spec"]!["volumeClaimTemplates"] as JsonArray ?? []).OfType<JsonObject>();
     private EventSubject About => EventSubject.Of(Resources.StatefulSets, set);
 
-    /// <returns>What went wrong; in order the rest was not tried then.</returns>
-    public async Task<StatusException?> RunAsync(List<StatefulAction> actions, V1ControllerRevision current, V1ControllerRevision update, CancellationToken cancel)
+    /// <returns>What went wrong; in order the rest was not tried then, in parallel what comes after its batch.</returns>
+    public async Task<Exception?> RunAsync(List<StatefulAction> actions, V1ControllerRevision current, V1ControllerRevision update, CancellationToken cancel)
     {
-        foreach (var action in actions)
+        foreach (var stage in Stages(actions))
+            if (await SlowStart.RunAsync(stage.Count, i => RunAsync(stage[i])) is { } failure) return failure;
+        return null;
+
+        async Task RunAsync(List<StatefulAction> row)
         {
-            try
+            foreach (var action in row)
             {
                 switch (action)
                 {
@@ -49,7 +53,7 @@ internal sealed class StatefulSetWork(
                         await MendAsync(pod, ordinal, cancel);
                         break;
                     case StatefulAction.MendClaims(var pod, var ordinal):
-                        await SetClaimOwnersAsync(pod.Metadata.Name, pod.Metadata.Uid, ordinal, true, cancel);
+                        await SetClaimOwnersAsync(pod.Metadata.Name, pod.Metadata.Uid, ordinal, isCondemned: true, onlyWhereDue: true, cancel);
                         break;
                     case StatefulAction.Delete(var pod, var isForUpdate):
                         await DeleteAsync(pod, cancel);
@@ -57,13 +61,34 @@ internal sealed class StatefulSetWork(
                         break;
                 }
             }
-            catch (StatusException e)
-            {
-                return e;
-            }
         }
-        return null;
     }
+
+    /// <summary>What may be done side by side. In order nothing may: all is one row of steps. In parallel the replicas may, then the claims of those that are
+    /// too many, then these; each Pod's steps stay a row, and the update comes last.</summary>
+    private List<List<List<StatefulAction>>> Stages(List<StatefulAction> actions)
+    {
+        if (set.Spec.PodManagementPolicy != "Parallel") return [[actions]];
+        var stages = new List<List<List<StatefulAction>>>();
+        StatefulAction? before = null;
+        foreach (var action in actions)
+        {
+            if (before is null || BeginsStage(before, action)) stages.Add([]);
+            // A Pending one's claims come before all else of it.
+            if (before is StatefulAction.RestoreClaims && action is StatefulAction.Mend) stages[^1][^1].Add(action);
+            else stages[^1].Add([action]);
+            before = action;
+        }
+        return stages;
+    }
+
+    private static bool BeginsStage(StatefulAction before, StatefulAction action) => action switch
+    {
+        StatefulAction.MendClaims => before is not StatefulAction.MendClaims,
+        StatefulAction.Delete { IsForUpdate: true } => true,
+        StatefulAction.Delete => before is StatefulAction.MendClaims,
+        _ => false,
+    };
 
     /// <summary>The claim still belongs to a Pod of this name that is gone: it goes with it, and only then its successor comes.</summary>
     private bool HasStaleClaim(int ordinal) => _retention.GoesWithScaling && ClaimTemplates.Any(template =>
@@ -82,26 +107,28 @@ internal sealed class StatefulSetWork(
             Tell("Create", podName, e);
             throw;
         }
-        var body = PodFromTemplate.Make(templateOf(revision), owner, null, podName);
+        var body = PodFromTemplate.Make(templateOf(revision), owner, owner.Name.Name + "-", podName);
         Identify(body, podName, ordinal);
         body["metadata"]!["labels"]![Revisions.PodLabel] = revision.Metadata.Name;
         var spec = body["spec"]!.AsObject();
         spec["hostname"] = podName;
         if (!string.IsNullOrEmpty(set.Spec.ServiceName)) spec["subdomain"] = set.Spec.ServiceName;
         Mount(spec, ordinal);
-        KubeObject created;
+        KubeObject? created = null;
+        StatusException? failure = null;
         try
         {
             created = await context.Client.CreateAsync(Resources.Pods, body, cancel);
+            writes.Wrote(owner.Name, pods, created);
         }
         catch (StatusException e) when (!e.IsAlreadyExists)
         {
-            Tell("Create", podName, e);
-            throw;
+            failure = e;
         }
-        writes.Wrote(owner.Name, pods, created);
-        await OwnClaimsAsync(podName, created.Uid, ordinal, cancel);
-        Tell("Create", podName, null);
+        // The claims are there also where the Pod is refused, and are to go with the set.
+        await OwnClaimsAsync(podName, created?.Uid ?? "", ordinal, cancel);
+        Tell("Create", podName, failure);
+        if (failure is not null) throw failure;
     }
 
     /// <summary>A Pod that was adopted, or that somebody changed, gets its labels and its volumes; the API does not let a Pod's volumes change, and an event
@@ -114,7 +141,7 @@ internal sealed class StatefulSetWork(
         try
         {
             if (!isItself) await EnsureClaimsAsync(name, ordinal, cancel);
-            var ownersChanged = await SetClaimOwnersAsync(name, pod.Metadata.Uid, ordinal, false, cancel);
+            var ownersChanged = await SetClaimOwnersAsync(name, pod.Metadata.Uid, ordinal, isCondemned: false, onlyWhereDue: true, cancel);
             if (isItself && !ownersChanged) return;
             if (!isItself && pods.FindObject(pod.NamespacedName())?.ToTree() is { } body)
             {
@@ -146,15 +173,18 @@ internal sealed class StatefulSetWork(
         Tell("Delete", pod.Metadata.Name, null);
     }
 
+    /// <exception cref="StatusException">All that is wrong with the claims: each was tried.</exception>
     private async Task EnsureClaimsAsync(string podName, int ordinal, CancellationToken cancel)
     {
+        Status? failure = null;
+        var messages = new List<string>();
         foreach (var template in ClaimTemplates)
         {
             var name = ClaimName(template, ordinal);
             // The copy may lag behind a claim that was just made.
             if ((claims.FindObject(name) ?? await context.Client.FindAsync(Resources.PersistentVolumeClaims, name, cancel)) is { } known)
             {
-                if (known.Model<V1PersistentVolumeClaim>().IsBeingDeleted()) throw new StatusException(new Status(409, "", $"pvc {name.Name} is being deleted"));
+                if (known.Model<V1PersistentVolumeClaim>().IsBeingDeleted()) Failed(new Status(409, "", ""), $"pvc {name.Name} is being deleted");
                 continue;
             }
             try
@@ -165,8 +195,15 @@ internal sealed class StatefulSetWork(
             catch (StatusException e) when (!e.IsAlreadyExists)
             {
                 context.Events.Warning(About, "FailedCreate", $"Create Claim {name.Name} for Pod {podName} in StatefulSet {owner.Name.Name} failed error: {e.Message}");
-                throw new StatusException(e.Status with { Message = $"failed to create PVC {name.Name}: {e.Message}" });
+                Failed(e.Status, $"failed to create PVC {name.Name}: {e.Message}");
             }
+        }
+        if (failure is not null) throw new StatusException(failure with { Message = messages is [var only] ? only : $"[{string.Join(", ", messages)}]" });
+
+        void Failed(Status status, string message)
+        {
+            failure ??= status;
+            messages.Add(message);
         }
     }
 
@@ -189,7 +226,7 @@ internal sealed class StatefulSetWork(
     {
         try
         {
-            await SetClaimOwnersAsync(podName, podUid, ordinal, false, cancel);
+            await SetClaimOwnersAsync(podName, podUid, ordinal, isCondemned: false, onlyWhereDue: false, cancel);
         }
         catch (StatusException e) when (!e.IsConflict)
         {
@@ -198,22 +235,32 @@ internal sealed class StatefulSetWork(
         }
     }
 
+    /// <param name="onlyWhereDue">Claims of which none is to change are left without a word.</param>
     /// <returns>True: owners changed.</returns>
-    private async Task<bool> SetClaimOwnersAsync(string podName, string podUid, int ordinal, bool isCondemned, CancellationToken cancel)
+    private async Task<bool> SetClaimOwnersAsync(string podName, string podUid, int ordinal, bool isCondemned, bool onlyWhereDue, CancellationToken cancel)
     {
         var pod = new Owner(Resources.Pods, new NamespacedName(owner.Name.Namespace, podName), podUid);
         var hasChanged = false;
+        var found = new List<JsonObject>();
+        var due = new List<JsonArray?>();
         foreach (var template in ClaimTemplates)
         {
             var name = ClaimName(template, ordinal);
             // Without a policy only what an earlier policy left is looked for, in the copy; a claim of just now is read from the API.
             var claim = claims.FindObject(name) ?? (_retention.IsRetain ? null : await context.Client.FindAsync(Resources.PersistentVolumeClaims, name, cancel));
             if (claim?.ToTree() is not { } claimTree) continue;
-            var owners = claimTree["metadata"]!["ownerReferences"] as JsonArray;
-            if (ClaimRetention.HasOtherController((owners ?? []).OfType<JsonObject>(), _retention, owner, pod))
+            found.Add(claimTree);
+            due.Add(ClaimRetention.Decide(claimTree["metadata"]!["ownerReferences"] as JsonArray, _retention, owner, pod, isCondemned));
+        }
+        if (onlyWhereDue && due.TrueForAll(wanted => wanted is null)) return false;
+        for (var i = 0; i < found.Count; i++)
+        {
+            var claimTree = found[i];
+            var name = (string?)claimTree["metadata"]!["name"];
+            if (ClaimRetention.HasOtherController((claimTree["metadata"]!["ownerReferences"] as JsonArray ?? []).OfType<JsonObject>(), _retention, owner, pod))
                 context.Events.Warning(About, "ConflictingController",
-                    $"PersistentVolumeClaim {name.Name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim");
-            if (ClaimRetention.Decide(owners, _retention, owner, pod, isCondemned) is not { } wanted) continue;
+                    $"PersistentVolumeClaim {name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim");
+            if (due[i] is not { } wanted) continue;
             claimTree["metadata"]!["ownerReferences"] = wanted;
             try
             {
@@ -222,7 +269,7 @@ internal sealed class StatefulSetWork(
             }
             catch (StatusException e)
             {
-                throw new StatusException(e.Status with { Message = $"could not update claim {name.Name} for delete policy ownerRefs: {e.Message}" });
+                throw new StatusException(e.Status with { Message = $"could not update claim {name} for delete policy ownerRefs: {e.Message}" });
             }
         }
         return hasChanged;

@@ -36,7 +36,7 @@ internal static class DeletionOrder
 
     private static IOrderedEnumerable<V1Pod> ByUse(IReadOnlyList<V1Pod> pods) => pods
         .OrderBy(p => string.IsNullOrEmpty(p.Spec.NodeName) ? 0 : 1)
-        .ThenBy(p => p.Status?.Phase switch { "Pending" => 0, "Unknown" => 1, _ => 2 })
+        .ThenBy(p => p.Status?.Phase switch { "Running" => 2, "Unknown" => 1, _ => 0 })
         .ThenBy(p => p.IsReady() ? 1 : 0);
 
     private static int Cost(V1Pod pod) =>

@@ -30,6 +30,7 @@ internal static class Claiming
     /// <param name="onWrite">Hears of each write.</param>
     /// <param name="finalizer">What an adopted child gets and a released one loses.</param>
     /// <returns>The children that the owner has now.</returns>
+    /// <exception cref="StatusException">The first that failed; the others were tried all the same. Nothing is to be decided then: a child may be missing.</exception>
     public static async Task<List<T>> ClaimAsync<T>(
         IKubeClient client, Owner owner, bool ownerIsBeingDeleted, Resource<T> childResource, IReadOnlyList<T> candidates, Func<T, bool> matches,
         Action<KubeObject> onWrite, CancellationToken cancel, string? finalizer = null)
@@ -37,6 +38,7 @@ internal static class Claiming
     {
         var claimed = new List<T>();
         bool? mayAdopt = null;
+        StatusException? failure = null;
         foreach (var child in candidates)
         {
             if (child.ControllerRef() is { } controller)
@@ -48,35 +50,49 @@ internal static class Claiming
                     continue;
                 }
                 if (ownerIsBeingDeleted) continue;
-                await PatchAsync(client, owner, childResource, child, new JsonObject { ["$patch"] = "delete", ["uid"] = owner.Uid }, onWrite, finalizer is null ? null : ("$deleteFromPrimitiveList/finalizers", finalizer), cancel);
+                var reference = new JsonObject { ["$patch"] = "delete", ["uid"] = owner.Uid };
+                try
+                {
+                    await PatchAsync(client, childResource, child, reference, onWrite, finalizer is null ? null : ("$deleteFromPrimitiveList/finalizers", finalizer), cancel);
+                }
+                catch (StatusException e)
+                {
+                    // Invalid: it is not the owner's any more, or another of its name.
+                    if (!e.IsNotFound && e.Status.Code != 422) failure ??= e;
+                }
                 continue;
             }
             if (ownerIsBeingDeleted || !matches(child) || child.IsBeingDeleted()) continue;
             // The owner is read anew: a copy may show an owner that is gone, and adopting for it would have the children collected.
             mayAdopt ??= await client.FindAsync(owner.Resource, owner.Name, cancel) is { } fresh && fresh.Uid == owner.Uid && fresh.ToTree()["metadata"]?["deletionTimestamp"] is null;
-            // What the API made of it: with the finalizer, so that one that has ended already is counted at once.
-            if (mayAdopt == true && await PatchAsync(client, owner, childResource, child, owner.Reference(), onWrite, finalizer is null ? null : ("finalizers", finalizer), cancel) is { } adopted) claimed.Add(adopted.Model<T>());
+            if (mayAdopt == false)
+            {
+                failure ??= StatusErrors.Conflict(owner.Resource.GroupResource, owner.Name.Name, "it is going and adopts nobody");
+                continue;
+            }
+            try
+            {
+                // What the API made of it: with the finalizer, so that one that has ended already is counted at once.
+                var adopted = await PatchAsync(client, childResource, child, owner.Reference(), onWrite, finalizer is null ? null : ("finalizers", finalizer), cancel);
+                claimed.Add(adopted.Model<T>());
+            }
+            catch (StatusException e)
+            {
+                if (!e.IsNotFound) failure ??= e;
+            }
         }
-        return claimed;
+        return failure is null ? claimed : throw failure;
     }
 
-    /// <summary>Null: the child went meanwhile.</summary>
-    private static async Task<KubeObject?> PatchAsync<T>(
-        IKubeClient client, Owner owner, Resource<T> resource, T child, JsonObject reference, Action<KubeObject> onWrite,
+    private static async Task<KubeObject> PatchAsync<T>(
+        IKubeClient client, Resource<T> resource, T child, JsonObject reference, Action<KubeObject> onWrite,
         (string Field, string Value)? finalizer, CancellationToken cancel)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = child.Metadata.Uid, ["ownerReferences"] = new JsonArray((JsonNode)reference) } };
         if (finalizer is { } change) patch["metadata"]![change.Field] = new JsonArray(change.Value);
-        try
-        {
-            var written = await client.StrategicPatchAsync(resource, child.NamespacedName(), patch, null, cancel);
-            onWrite(written);
-            return written;
-        }
-        catch (StatusException e) when (e.IsNotFound || e.Status.Code == 422 || e.IsConflict)
-        {
-            return null;
-        }
+        var written = await client.StrategicPatchAsync(resource, child.NamespacedName(), patch, null, cancel);
+        onWrite(written);
+        return written;
     }
 }

@@ -4,7 +4,7 @@ namespace Bramble.Controllers.Workloads;
 /// times.</summary>
 internal static class SlowStart
 {
-    /// <returns>The first failure; what came after it was not tried. Null: all went well.</returns>
+    /// <returns>The first failure; what came after its batch was not tried. Null: all went well.</returns>
     public static async Task<Exception?> RunAsync(int count, Func<int, Task> act)
     {
         var done = 0;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Workloads;
@@ -70,6 +71,48 @@ public sealed class DeploymentScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_new_set_takes_the_room_that_an_old_one_was_told_to_give()
+    {
+        await CreateAsync("v1");
+        await ReadyAsync();
+        await ImageAsync("v2");
+        await EventuallyAsync(async () => (await SetsAsync()).Exists(s => Image(s) == "v2"));
+        await StatusAsync((await SetsAsync()).Find(s => Image(s) == "v2")!, 1);
+        // Nobody takes the old set's Pods away here: its status stays at two.
+        await EventuallyAsync(async () => (await SetsAsync()).Find(s => Image(s) == "v2") is { } set && (int?)set["spec"]!["replicas"] == 2);
+        Assert.Equal((1, 2), (await SetsAsync()).Find(s => Image(s) == "v1") is { } old ? ((int?)old["spec"]!["replicas"], (int?)old["status"]!["replicas"]) : default);
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("web")).Count(e => e.StartsWith("ScalingReplicaSet", StringComparison.Ordinal)) == 4);
+    }
+
+    [Fact]
+    public async Task A_revision_that_is_no_number_stays_and_is_the_Deployments_too()
+    {
+        await CreateAsync("v1");
+        await ReadyAsync();
+        await _scenario.Api.ChangeAsync(Resources.ReplicaSets, NameOf((await SetsAsync())[0]), t => t["metadata"]!["annotations"]!["deployment.kubernetes.io/revision"] = "mine");
+        await EventuallyAsync(async () => (string?)(await DeploymentAsync())["metadata"]!["annotations"]!["deployment.kubernetes.io/revision"] == "mine");
+        await ImageAsync("v2");
+        await EventuallyAsync(async () => (string?)(await DeploymentAsync())["metadata"]!["annotations"]!["deployment.kubernetes.io/revision"] == "1");
+        Assert.Equal("mine", (string?)(await SetsAsync()).Find(s => Image(s) == "v1")!["metadata"]!["annotations"]!["deployment.kubernetes.io/revision"]);
+    }
+
+    [Fact]
+    public async Task A_set_that_is_refused_is_told_but_not_while_the_namespace_goes()
+    {
+        var going = new StatusException(new Status(403, "Forbidden", "going", new StatusDetails(Causes: [new StatusCause("NamespaceTerminating", "going", "metadata.namespace")])));
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "ReplicaSet" ? going : null;
+        await CreateAsync("v1");
+        await _scenario.Api.ChangeAsync(Resources.Deployments, Web, t => t["metadata"]!["annotations"]!["a"] = "b");
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "ReplicaSet" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        await _scenario.Api.ChangeAsync(Resources.Deployments, Web, t => t["metadata"]!["annotations"]!["a"] = "c");
+        await EventuallyAsync(async () => await ConditionAsync("Progressing") is "False ReplicaSetCreateError");
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("web")).Count > 0);
+        var message = (string?)(await DeploymentAsync())["status"]!.AsObject().Condition("Progressing")!["message"];
+        Assert.Matches("^Failed to create new replica set \"web-[a-z0-9]+\": replicasets.apps \"web-[a-z0-9]+\" is forbidden: no$", message);
+        Assert.All(await _scenario.EventsAsync("web"), e => Assert.Equal($"ReplicaSetCreateError: {message}", e));
+    }
+
+    [Fact]
     public async Task A_name_that_another_set_has_counts_as_a_collision_and_the_next_one_is_taken()
     {
         await CreateAsync("v1");
@@ -104,8 +147,12 @@ public sealed class DeploymentScenarioTests : IAsyncLifetime
         await EventuallyAsync(async () => await ConditionAsync("Progressing") is "True NewReplicaSetAvailable");
     }
 
-    private async Task StatusAsync(JsonObject set, int replicas) => await _scenario.Api.ChangeAsync(Resources.ReplicaSets, new NamespacedName("d", (string)set["metadata"]!["name"]!), t =>
+    private async Task StatusAsync(JsonObject set, int replicas) => await _scenario.Api.ChangeAsync(Resources.ReplicaSets, NameOf(set), t =>
         t["status"] = new JsonObject { ["replicas"] = replicas, ["readyReplicas"] = replicas, ["availableReplicas"] = replicas, ["observedGeneration"] = 1, ["terminatingReplicas"] = 0 });
+
+    private static NamespacedName NameOf(JsonObject set) => new("d", (string)set["metadata"]!["name"]!);
+
+    private static string? Image(JsonObject set) => (string?)set["spec"]!["template"]!["spec"]!["containers"]![0]!["image"];
 
     private async Task<JsonObject> DeploymentAsync() => (await _scenario.FindAsync(Resources.Deployments, "web", "d"))!.AsObject();
 

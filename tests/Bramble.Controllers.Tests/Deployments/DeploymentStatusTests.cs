@@ -61,7 +61,7 @@ public sealed class DeploymentStatusTests
     {
         var failing = ReplicaSetView.Of(Model<V1ReplicaSet>("""
             {"metadata":{"name":"web-1"},"spec":{"replicas":1},"status":{"conditions":[{"type":"ReplicaFailure","status":"True","reason":"FailedCreate","message":"quota","lastTransitionTime":"2024-01-01T11:00:00Z"}]}}
-            """), () => 0);
+            """));
         var condition = DeploymentStatus.OfRollout(Deployment(1), failing, [failing], null, Noon).Status.Condition("ReplicaFailure")!;
         Assert.Equal(("True", "FailedCreate", "quota", "2024-01-01T11:00:00Z", "2024-01-01T11:00:00Z"),
             ((string?)condition["status"], (string?)condition["reason"], (string?)condition["message"], (string?)condition["lastUpdateTime"], (string?)condition["lastTransitionTime"]));
@@ -74,7 +74,7 @@ public sealed class DeploymentStatusTests
     private static ReplicaSetView Set(string name, int replicas, int available, int? terminating = null, bool observed = true) => ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""
         {"metadata":{"name":"{{{name}}}"},"spec":{"replicas":{{{replicas}}} },"status":{"replicas":{{{replicas}}},"readyReplicas":{{{available}}},"availableReplicas":{{{available}}}
          {{{(terminating is null ? "" : $",\"terminatingReplicas\":{terminating}")}}} {{{(observed ? ",\"observedGeneration\":1" : "")}}} } }
-        """), () => replicas);
+        """));
 
     private static long? Number(JsonObject status, string field) => (long?)status[field];
 

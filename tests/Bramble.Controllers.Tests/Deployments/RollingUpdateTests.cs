@@ -62,6 +62,26 @@ public sealed class RollingUpdateTests
         Assert.Equal(expected, string.Join(' ', scales.OrderBy(s => s.Set.Name).Select(s => $"{s.Set.Name}→{s.Replicas}")));
     }
 
+    /// <param name="sets">Replicas of each, the newest first.</param>
+    [Theory]
+    [InlineData("twice as many: twice as many of each", 10, 0, 5, "2 3", "4 6")]
+    [InlineData("fewer: the rounded part of each, the largest makes up for the rest", 3, 0, 5, "2 3", "1 2")]
+    [InlineData("a small one may be rounded away", 4, 0, 9, "8 1", "4 0")]
+    [InlineData("three sets grow", 10, 0, 7, "2 3 2", "3 4 3")]
+    [InlineData("three sets shrink", 8, 0, 13, "2 8 3", "1 5 2")]
+    [InlineData("one more: of equals the newest", 4, 0, 3, "1 1 1", "2 1 1")]
+    [InlineData("one fewer: of equals the oldest", 2, 0, 3, "1 1 1", "1 1 0")]
+    [InlineData("the surge counts", 20, 2, 12, "6 6", "11 11")]
+    [InlineData("another surge and another number", 50, 6, 13, "5 8", "22 34")]
+    [InlineData("told of more than there are", 5, 0, 5, "2 1 1", "3 1 1")]
+    public void Sets_keep_their_shares(string because, int wanted, int surge, int before, string sets, string expected)
+    {
+        Assert.NotEmpty(because);
+        var all = sets.Split(' ').Select((replicas, i) => Set($"set{i}", $"{replicas}/{replicas}", max: before, day: 9 - i)).ToList();
+        var scaled = ProportionalScaling.Decide(wanted, new Fenceposts(surge, 0), all[0], all).ToDictionary(s => s.Set.Name, s => s.Replicas);
+        Assert.Equal(expected, string.Join(' ', all.Select(s => scaled.GetValueOrDefault(s.Name, s.Replicas))));
+    }
+
     [Fact]
     public void With_Recreate_sets_side_by_side_are_left_alone()
     {
@@ -79,6 +99,7 @@ public sealed class RollingUpdateTests
     [Theory]
     [InlineData(null, 3, "3")]
     [InlineData("1,2", 3, "1,2,3")]
+    [InlineData("", 0, "0")]
     public void A_set_remembers_the_revisions_it_was(string? known, long revision, string expected) => Assert.Equal(expected, DeploymentAnnotations.History(known, revision));
 
     [Fact]
@@ -103,18 +124,18 @@ public sealed class RollingUpdateTests
     [InlineData("1", 0)]
     [InlineData("", 0)]
     public void The_last_revision_is_the_one_before_the_newest(string revisions, long expected) => Assert.Equal(expected, Rollback.LastRevision(
-        revisions.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(r => ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""{"metadata":{"name":"s{{{r}}}","annotations":{"deployment.kubernetes.io/revision":"{{{r}}}"}},"spec":{}}"""), () => 0))));
+        revisions.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(r => ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""{"metadata":{"name":"s{{{r}}}","annotations":{"deployment.kubernetes.io/revision":"{{{r}}}"}},"spec":{}}""")))));
 
     /// <param name="text">replicas/available</param>
-    private static ReplicaSetView Set(string name, string text, int? desired = null, int? max = null)
+    private static ReplicaSetView Set(string name, string text, int? desired = null, int? max = null, int? day = null)
     {
         var numbers = text.Split('/');
         var annotations = new JsonObject();
         if (desired is { } d) annotations["deployment.kubernetes.io/desired-replicas"] = $"{d}";
         if (max is { } m) annotations["deployment.kubernetes.io/max-replicas"] = $"{m}";
         return ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""
-            {"metadata":{"name":"{{{name}}}","namespace":"d","creationTimestamp":"2024-01-0{{{(name == "new" ? 2 : 1)}}}T00:00:00Z","annotations":{{{annotations.ToJsonString()}}} },
+            {"metadata":{"name":"{{{name}}}","namespace":"d","creationTimestamp":"2024-01-0{{{day ?? (name == "new" ? 2 : 1)}}}T00:00:00Z","annotations":{{{annotations.ToJsonString()}}} },
              "spec":{"replicas":{{{numbers[0]}}} },"status":{"replicas":{{{numbers[0]}}},"availableReplicas":{{{numbers[1]}}},"readyReplicas":{{{numbers[1]}}} } }
-            """), () => int.Parse(numbers[0]));
+            """));
     }
 }

@@ -9,6 +9,23 @@ namespace Bramble.Controllers.Tests.ReplicaSets;
 
 public sealed class ReplicaSetScenarioTests
 {
+    [Fact]
+    public async Task A_Pod_that_may_not_go_keeps_no_other()
+    {
+        await using var scenario = Start("replicaset-controller");
+        await scenario.CreateAsync(Resources.ReplicaSets, """
+            {"metadata":{"name":"web","namespace":"d"},"spec":{"replicas":4,"selector":{"matchLabels":{"app":"web"} },"template":{"metadata":{"labels":{"app":"web"} },"spec":{"containers":[{"name":"c","image":"i"}]} } } }
+            """);
+        await EventuallyAsync(async () => await CountAsync() == 4);
+        string? stays = null;
+        scenario.Api.Refuses = (verb, resource, name) => verb == "DELETE" && (stays ??= name.Name) == name.Name ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        await scenario.Api.ChangeAsync(Resources.ReplicaSets, new NamespacedName("d", "web"), t => t["spec"]!["replicas"] = 0);
+        await EventuallyAsync(async () => await CountAsync() == 1);
+        Assert.Equal(stays, (await scenario.Api.ListAsync(Resources.Pods, new ListQuery("d"), default)).Items[0].Name.Name);
+
+        async Task<int> CountAsync() => (await scenario.Api.ListAsync(Resources.Pods, new ListQuery("d"), default)).Items.Count;
+    }
+
     [Theory]
     [InlineData("CREATE", 3, "FailedCreate: pods is forbidden: no", "FailedCreate: Error creating: pods is forbidden: no")]
     [InlineData("DELETE", 0, "FailedDelete: unable to delete pods: pods \"POD\" is forbidden: no", "FailedDelete: Error deleting: pods \"POD\" is forbidden: no")]

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using static Bramble.Controllers.Tests.ControllerScenario;
@@ -77,6 +78,54 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task All_that_is_wrong_with_the_claims_is_one_message_of_the_Pod()
+    {
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "PersistentVolumeClaim" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        await CreateAsync("", claims: ["data", "logs"]);
+        const string why = "failed to create PVC {0}-db-0: persistentvolumeclaims \"{0}-db-0\" is forbidden: no";
+        var expected = $"FailedCreate: Create Pod db-0 in StatefulSet db failed error: [{why.Replace("{0}", "data")}, {why.Replace("{0}", "logs")}]";
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains(expected));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains(
+            "FailedCreate: Create Claim logs-db-0 for Pod db-0 in StatefulSet db failed error: persistentvolumeclaims \"logs-db-0\" is forbidden: no"));
+    }
+
+    [Fact]
+    public async Task Claims_of_a_Pod_that_is_refused_go_with_the_set_too()
+    {
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "Pod" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        var set = await CreateAsync("\"whenDeleted\":\"Delete\",\"whenScaled\":\"Retain\"");
+        await EventuallyAsync(async () => (await OwnersAsync("data-db-0")).SequenceEqual([set.Uid]));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains("FailedCreate: Create Pod db-0 in StatefulSet db failed error: pods \"db-0\" is forbidden: no"));
+    }
+
+    [Fact]
+    public async Task In_parallel_a_failure_stops_what_comes_after_its_batch()
+    {
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "Pod" && name.Name == "db-1" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        await CreateAsync("", management: "Parallel", replicas: 4);
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-2", "d") is not null);
+        await EventuallyAsync(async () => (int?)(await StatusAsync())["observedGeneration"] == 1);
+        Assert.NotNull(await _scenario.FindAsync(Resources.Pods, "db-0", "d"));
+        Assert.Null(await _scenario.FindAsync(Resources.Pods, "db-3", "d"));
+    }
+
+    [Fact]
+    public async Task Another_controller_of_a_claim_is_told_when_the_Pod_is_made_and_not_at_each_look()
+    {
+        await _scenario.CreateAsync(Resources.PersistentVolumeClaims, """
+            {"metadata":{"name":"data-db-0","namespace":"d","ownerReferences":[{"apiVersion":"v1","kind":"Other","name":"o","uid":"o","controller":true}]},"spec":{} }
+            """);
+        await CreateAsync("\"whenDeleted\":\"Delete\",\"whenScaled\":\"Retain\"");
+        await RunAsync(0);
+        await RunAsync(1);
+        await EventuallyAsync(async () => (int?)(await StatusAsync())["readyReplicas"] == 2);
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Any(e => e.StartsWith("ConflictingController", StringComparison.Ordinal)));
+        var told = Assert.Single(await _scenario.Api.ListModelsAsync(Resources.Events, new ListQuery(), default), e => e.Reason == "ConflictingController");
+        Assert.True(told.Count is null or 1);
+        Assert.Equal(["o"], await OwnersAsync("data-db-0"));
+    }
+
+    [Fact]
     public async Task A_Pod_whose_name_is_none_of_the_sets_is_released()
     {
         var set = await CreateAsync("");
@@ -106,12 +155,18 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
         Assert.Equal($"db-{hash}", (string?)revision["metadata"]!["name"]);
         var labels = (await _scenario.FindAsync(Resources.Pods, "db-0", "d"))!["metadata"]!["labels"]!;
         Assert.Equal(($"db-{hash}", "db-0", "0"), ((string?)labels["controller-revision-hash"], (string?)labels["statefulset.kubernetes.io/pod-name"], (string?)labels["apps.kubernetes.io/pod-index"]));
+        Assert.Equal("db-", (string?)(await _scenario.FindAsync(Resources.Pods, "db-0", "d"))!["metadata"]!["generateName"]);
         await EventuallyAsync(async () => (string?)(await StatusAsync())["currentRevision"] == $"db-{hash}");
+        // As another distribution wrote it, and a backup brought it here.
+        await _scenario.Api.ChangeAsync(Resources.ControllerRevisions, new NamespacedName("d", $"db-{hash}"), t => t["data"]!["spec"]!["template"]!["metadata"]!["creationTimestamp"] = null);
+        await _scenario.Api.ChangeAsync(Resources.StatefulSets, new NamespacedName("d", "db"), t => t["spec"]!["replicas"] = 3);
+        await EventuallyAsync(async () => (int?)(await StatusAsync())["observedGeneration"] == 2);
+        Assert.Single((await _scenario.Api.ListAsync(Resources.ControllerRevisions, new ListQuery("d"), default)).Items);
     }
 
-    private async Task<KubeObject> CreateAsync(string retention, int minReadySeconds = 0, string management = "OrderedReady") => await _scenario.CreateAsync(Resources.StatefulSets, $$$"""
-        {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":2,"serviceName":"db","podManagementPolicy":"{{{management}}}","minReadySeconds":{{{minReadySeconds}}},"selector":{"matchLabels":{"app":"db"} },"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0} },
-         "persistentVolumeClaimRetentionPolicy":{ {{{retention}}} },"volumeClaimTemplates":[{"metadata":{"name":"data"},"spec":{"accessModes":["ReadWriteOnce"]} }],
+    private async Task<KubeObject> CreateAsync(string retention, int minReadySeconds = 0, string management = "OrderedReady", int replicas = 2, params string[] claims) => await _scenario.CreateAsync(Resources.StatefulSets, $$$"""
+        {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":{{{replicas}}},"serviceName":"db","podManagementPolicy":"{{{management}}}","minReadySeconds":{{{minReadySeconds}}},"selector":{"matchLabels":{"app":"db"} },"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0} },
+         "persistentVolumeClaimRetentionPolicy":{ {{{retention}}} },"volumeClaimTemplates":[{{{string.Join(',', (claims.Length > 0 ? claims : ["data"]).Select(c => $$$$"""{"metadata":{"name":"{{{{c}}}}"},"spec":{"accessModes":["ReadWriteOnce"]}}"""))}}}],
          "template":{"metadata":{"labels":{"app":"db"} },"spec":{"containers":[{"name":"c","image":"v1"}]} } } }
         """);
 
