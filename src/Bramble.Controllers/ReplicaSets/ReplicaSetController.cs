@@ -75,7 +75,7 @@ internal sealed class ReplicaSetController : IReconciler
         if (active.Count > wanted)
         {
             var now = _context.Time.GetUtcNow();
-            var going = DeletionOrder.First(active, RelatedPods(owner), Math.Min(active.Count - wanted, BurstMax), now);
+            var going = DeletionOrder.First(active, RelatedPods(owner), Math.Min(active.Count - wanted, BurstMax), now, (int?)tree["spec"]!["minReadySeconds"] ?? 0);
             return await AllAtOnce.RunAsync(going.Count, i => _podControl.DeleteAsync(about, going[i], cancel));
         }
         return null;

@@ -9,12 +9,15 @@ internal static class DeletionOrder
     private const string CostAnnotation = "controller.kubernetes.io/pod-deletion-cost";
 
     /// <summary>Of a ReplicaSet or ReplicationController. Behaviour of upstream's ActivePodsWithRanks.</summary>
+    /// <param name="minReadySeconds">What has been ready for less is not available yet and goes before what is: a Deployment that shrinks its set by those would lose
+    /// one that it counts on. Upstream looks at costs and nodes first, and so can fall below what a rollout may lack.</param>
     /// <param name="related">Active pods of all sets of the same Deployment: where two of them share a node, one of them goes before one that is alone.</param>
-    public static List<V1Pod> First(IReadOnlyList<V1Pod> pods, IReadOnlyList<V1Pod> related, int count, DateTimeOffset now)
+    public static List<V1Pod> First(IReadOnlyList<V1Pod> pods, IReadOnlyList<V1Pod> related, int count, DateTimeOffset now, int minReadySeconds = 0)
     {
         if (count >= pods.Count) return [.. pods];
         var onNode = related.Where(p => !string.IsNullOrEmpty(p.Spec.NodeName)).GroupBy(p => p.Spec.NodeName).ToDictionary(g => g.Key, g => g.Count());
         return [.. ByUse(pods)
+            .ThenBy(p => p.IsAvailable(minReadySeconds, now, out _) ? 1 : 0)
             .ThenBy(Cost)
             .ThenByDescending(p => p.Spec.NodeName is { Length: > 0 } node ? onNode.GetValueOrDefault(node) : 0)
             // Ages count by their magnitude only, so that pods of about one age go in random (here: name) order, KEP-2185.

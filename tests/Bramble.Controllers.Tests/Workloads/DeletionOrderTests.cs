@@ -55,6 +55,7 @@ public sealed class DeletionOrderTests
         pods = [Pod("shares", node: "n1", ready: Hours(9)), On("n2", "young")];
         Assert.Equal("shares", DeletionOrder.First(pods, [.. pods, On("n1", "sibling")], 1, Noon)[0].Metadata.Name);
         Assert.Equal("young", DeletionOrder.First(pods, [], 1, Noon)[0].Metadata.Name);      // no siblings: nodes do not count
+        Assert.Equal("young", DeletionOrder.First(pods, [.. pods, On("n1", "sibling")], 1, Noon, minReadySeconds: 2 * 3600)[0].Metadata.Name);      // not available yet
     }
 
     private static DateTimeOffset Hours(int ago) => Noon.AddHours(-ago);
