@@ -396,6 +396,8 @@ public sealed class SchedulerLoop
             _queue.Done(pod);
             return;
         }
+        // It keeps no room from others, also while its status cannot be written.
+        lock (_gate) _cluster.Nominations.Remove(pod.Uid);
         _queue.Failed(newest);
         profile.Events.WithAction(About(newest), "Warning", "FailedScheduling", "Scheduling", Note(message));
         _status.Write(newest, "SchedulerError", message, "");
