@@ -184,7 +184,16 @@ public sealed class SchedulerLoop
         while (true)
         {
             lock (_gate) fitting = [.. _search.Fitting(profile.Profile, pod, _cluster, triesNominated, extenders.Chooses, out filters, out diagnosis)];
-            fitting = await extenders.FilterAsync(fitting, diagnosis, cancel);
+            try
+            {
+                fitting = await extenders.FilterAsync(fitting, diagnosis, cancel);
+            }
+            catch (SchedulingException e) when (triesNominated)
+            {
+                // All nodes may still have an answer.
+                SchedulerLog.NominatedNotTried(_log, pod.Name, pod.NominatedNode, e.Message);
+                fitting = [];
+            }
             if (fitting.Count > 0 || !triesNominated) break;
             triesNominated = false;
         }

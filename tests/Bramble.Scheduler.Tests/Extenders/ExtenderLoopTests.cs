@@ -67,6 +67,17 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task When_it_fails_for_the_nominated_node_it_is_asked_for_all()
+    {
+        await using var extender = await StandInExtender.StartAsync((_, body) => body["NodeNames"]!.AsArray().Count == 1 ? (500, "") : (200, """{"NodeNames":["n2"]}"""));
+        await StartAsync($"{{urlPrefix: \"{extender.Url}\", filterVerb: filter, nodeCacheCapable: true}}", "n1", "n2");
+        await PodAsync("p", p => p["status"]!["nominatedNodeName"] = "n1");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n2");
+        Assert.Equal([1, 2], extender.Asked.Select(a => a.Body["NodeNames"]!.AsArray().Count));
+        Assert.Null(Condition(await Pod("p")));
+    }
+
+    [Fact]
     public async Task Only_Pods_that_ask_for_what_it_manages_concern_it_and_the_scheduler_does_not_count_that()
     {
         await using var extender = await StandInExtender.StartAsync((_, _) => (200, """{"NodeNames":["n2"]}"""));
