@@ -277,7 +277,8 @@ public sealed class SchedulerLoop
         var (afterwards, outcome) = (further.Messages, further.Outcome);
         var victims = (outcome as PreemptionOutcome.Preempt)?.Victims;
         var nominated = !further.MayPreempt || outcome is PreemptionOutcome.NotEligible or PreemptionOutcome.Failed ? null : victims?.Node ?? "";
-        if (nominated is not null) _cluster.Nominations.Set(pod, nominated);
+        // One that went, or got a node, while it was decided on keeps no room: nobody would give it back.
+        if (nominated is not null && _known.TryGetValue(pod.Name, out var known) && known.Uid == pod.Uid && !_cluster.IsPlaced(pod.Name, pod.Uid)) _cluster.Nominations.Set(pod, nominated);
         // Those that go already need no second call: when all do there is nothing to wait for.
         List<PodInfo> leaving = [.. victims?.Pods.Where(v => !v.IsLeaving) ?? []];
         if (leaving.Count > 0) _preempting[pod.Uid] = new RunningPreemption();

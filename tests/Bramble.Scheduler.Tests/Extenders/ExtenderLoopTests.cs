@@ -129,6 +129,38 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_Pod_that_goes_while_it_chooses_keeps_no_room()
+    {
+        using var isGone = new ManualResetEventSlim();
+        await using var extender = await StandInExtender.StartAsync((_, body) =>
+        {
+            _api.DeleteAsync(Resources.Pods, new("d", "high"), new DeleteQuery(), default).AsTask().Wait();
+            isGone.Wait(TimeSpan.FromSeconds(20));
+            return (200, new JsonObject { ["NodeNameToMetaVictims"] = body["NodeNameToMetaVictims"]!.DeepClone() }.ToJsonString());
+        });
+        await StartAsync($"{{urlPrefix: \"{extender.Url}\", preemptVerb: preempt, nodeCacheCapable: true}}", "n1");
+        await PodAsync("low", p => Fill(p, 1));
+        await EventuallyAsync(async () => (await Pod("low")).Spec.NodeName == "n1");
+        // The scheduler, which subscribed before, is told first.
+        using var subscription = _informers!.For(Resources.Pods).Subscribe(change =>
+        {
+            if (change.New is null && change.Name.Name == "high") isGone.Set();
+        });
+        await PodAsync("high", p => Fill(p, 10));
+        await EventuallyAsync(() => Task.FromResult(isGone.IsSet));
+        await PodAsync("next", p => Fill(p, 1));
+        await EventuallyAsync(async () => Condition(await Pod("next")) is not null);
+        await _api.DeleteAsync(Resources.Pods, new("d", "low"), new DeleteQuery(), default);
+        await EventuallyAsync(async () => (await Pod("next")).Spec.NodeName == "n1");
+
+        static void Fill(JsonObject pod, int priority)
+        {
+            pod["spec"]!["priority"] = priority;
+            pod["spec"]!["containers"]![0]!["resources"]!["requests"]!["cpu"] = "4";
+        }
+    }
+
+    [Fact]
     public async Task When_it_cannot_say_whose_Pods_make_room_that_is_all_that_is_told()
     {
         await using var extender = await StandInExtender.StartAsync((_, _) => (500, ""));
