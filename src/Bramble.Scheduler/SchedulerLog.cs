@@ -23,6 +23,9 @@ internal static partial class SchedulerLog
     [LoggerMessage(5107, LogLevel.Warning, "Extender {Url} did not answer {What} for Pod {Name}: {Why}. It is ignored this time.")]
     public static partial void ExtenderIgnored(ILogger logger, string url, string what, NamespacedName name, string why);
 
+    [LoggerMessage(5108, LogLevel.Warning, "Node {Node}, nominated for Pod {Name}, could not be looked at: {Why}. All nodes are looked at instead.")]
+    public static partial void NominatedNotTried(ILogger logger, NamespacedName name, string node, string why);
+
     [LoggerMessage(5104, LogLevel.Error, "Pod {Name} could not be looked at; it will be tried again")]
     public static partial void SearchFailed(ILogger logger, NamespacedName name, Exception error);
 }

@@ -184,7 +184,16 @@ public sealed class SchedulerLoop
         while (true)
         {
             lock (_gate) fitting = [.. _search.Fitting(profile.Profile, pod, _cluster, triesNominated, extenders.Chooses, out filters, out diagnosis)];
-            fitting = await extenders.FilterAsync(fitting, diagnosis, cancel);
+            try
+            {
+                fitting = await extenders.FilterAsync(fitting, diagnosis, cancel);
+            }
+            catch (SchedulingException e) when (triesNominated)
+            {
+                // All nodes may still have an answer.
+                SchedulerLog.NominatedNotTried(_log, pod.Name, pod.NominatedNode, e.Message);
+                fitting = [];
+            }
             if (fitting.Count > 0 || !triesNominated) break;
             triesNominated = false;
         }
@@ -268,7 +277,8 @@ public sealed class SchedulerLoop
         var (afterwards, outcome) = (further.Messages, further.Outcome);
         var victims = (outcome as PreemptionOutcome.Preempt)?.Victims;
         var nominated = !further.MayPreempt || outcome is PreemptionOutcome.NotEligible or PreemptionOutcome.Failed ? null : victims?.Node ?? "";
-        if (nominated is not null) _cluster.Nominations.Set(pod, nominated);
+        // One that went, or got a node, while it was decided on keeps no room: nobody would give it back.
+        if (nominated is not null && _known.TryGetValue(pod.Name, out var known) && known.Uid == pod.Uid && !_cluster.IsPlaced(pod.Name, pod.Uid)) _cluster.Nominations.Set(pod, nominated);
         // Those that go already need no second call: when all do there is nothing to wait for.
         List<PodInfo> leaving = [.. victims?.Pods.Where(v => !v.IsLeaving) ?? []];
         if (leaving.Count > 0) _preempting[pod.Uid] = new RunningPreemption();
@@ -396,6 +406,8 @@ public sealed class SchedulerLoop
             _queue.Done(pod);
             return;
         }
+        // It keeps no room from others, also while its status cannot be written.
+        lock (_gate) _cluster.Nominations.Remove(pod.Uid);
         _queue.Failed(newest);
         profile.Events.WithAction(About(newest), "Warning", "FailedScheduling", "Scheduling", Note(message));
         _status.Write(newest, "SchedulerError", message, "");

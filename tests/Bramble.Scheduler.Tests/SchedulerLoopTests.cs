@@ -218,6 +218,26 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Pod_that_fails_with_an_error_takes_no_room_where_it_was_nominated()
+    {
+        await NodeAsync("n1", cpu: "2");
+        await SliceAsync("n1", """{"name":"g0"}""");
+        await CreateAsync(Resources.DeviceClasses, "", """{"metadata":{"name":"gpu"},"spec":{"selectors":[{"cel":{"expression":"device.attributes['d.example.com'].missing == 1"}}]}}""");
+        await CreateAsync(Resources.ResourceClaims, "d", """{"metadata":{"name":"one","namespace":"d"},"spec":{"devices":{"requests":[{"name":"r","exactly":{"deviceClassName":"gpu"}}]}}}""");
+        // What is known here must do: the status goes on naming the node.
+        _api.Refuses = (verb, resource, name) => verb == "PATCH" && resource == Resources.Pods && name.Name == "high" ? StatusErrors.Internal("not now") : null;
+        await PodAsync("high", cpu: "2", with: p =>
+        {
+            (p["spec"]!["priority"], p["status"]!["nominatedNodeName"]) = (10, "n1");
+            p["spec"]!["resourceClaims"] = JsonNode.Parse("""[{"name":"g","resourceClaimName":"one"}]""");
+        });
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling") is { InvolvedObject.Name: "high" });
+        await PodAsync("low", cpu: "2", with: p => p["spec"]!["priority"] = 1);
+        await EventuallyAsync(async () => (await Pod("low")).Spec.NodeName == "n1", async () => Condition(await Pod("low"))?.Message ?? "");
+        Assert.Equal("n1", (await Pod("high")).Status.NominatedNodeName);
+    }
+
+    [Fact]
     public async Task PreemptionPolicy_Never()
     {
         await NodeAsync("n1", cpu: "2");

@@ -67,6 +67,17 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task When_it_fails_for_the_nominated_node_it_is_asked_for_all()
+    {
+        await using var extender = await StandInExtender.StartAsync((_, body) => body["NodeNames"]!.AsArray().Count == 1 ? (500, "") : (200, """{"NodeNames":["n2"]}"""));
+        await StartAsync($"{{urlPrefix: \"{extender.Url}\", filterVerb: filter, nodeCacheCapable: true}}", "n1", "n2");
+        await PodAsync("p", p => p["status"]!["nominatedNodeName"] = "n1");
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n2");
+        Assert.Equal([1, 2], extender.Asked.Select(a => a.Body["NodeNames"]!.AsArray().Count));
+        Assert.Null(Condition(await Pod("p")));
+    }
+
+    [Fact]
     public async Task Only_Pods_that_ask_for_what_it_manages_concern_it_and_the_scheduler_does_not_count_that()
     {
         await using var extender = await StandInExtender.StartAsync((_, _) => (200, """{"NodeNames":["n2"]}"""));
@@ -115,6 +126,38 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
         await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.Pods, new("d", "high"), default))!.Spec.NodeName == "n2");
         Assert.Null(await _api.FindAsync(Resources.Pods, new("d", "low-n2"), default));
         Assert.NotNull(await _api.FindAsync(Resources.Pods, new("d", "low-n1"), default));
+    }
+
+    [Fact]
+    public async Task A_Pod_that_goes_while_it_chooses_keeps_no_room()
+    {
+        using var isGone = new ManualResetEventSlim();
+        await using var extender = await StandInExtender.StartAsync((_, body) =>
+        {
+            _api.DeleteAsync(Resources.Pods, new("d", "high"), new DeleteQuery(), default).AsTask().Wait();
+            isGone.Wait(TimeSpan.FromSeconds(20));
+            return (200, new JsonObject { ["NodeNameToMetaVictims"] = body["NodeNameToMetaVictims"]!.DeepClone() }.ToJsonString());
+        });
+        await StartAsync($"{{urlPrefix: \"{extender.Url}\", preemptVerb: preempt, nodeCacheCapable: true}}", "n1");
+        await PodAsync("low", p => Fill(p, 1));
+        await EventuallyAsync(async () => (await Pod("low")).Spec.NodeName == "n1");
+        // The scheduler, which subscribed before, is told first.
+        using var subscription = _informers!.For(Resources.Pods).Subscribe(change =>
+        {
+            if (change.New is null && change.Name.Name == "high") isGone.Set();
+        });
+        await PodAsync("high", p => Fill(p, 10));
+        await EventuallyAsync(() => Task.FromResult(isGone.IsSet));
+        await PodAsync("next", p => Fill(p, 1));
+        await EventuallyAsync(async () => Condition(await Pod("next")) is not null);
+        await _api.DeleteAsync(Resources.Pods, new("d", "low"), new DeleteQuery(), default);
+        await EventuallyAsync(async () => (await Pod("next")).Spec.NodeName == "n1");
+
+        static void Fill(JsonObject pod, int priority)
+        {
+            pod["spec"]!["priority"] = priority;
+            pod["spec"]!["containers"]![0]!["resources"]!["requests"]!["cpu"] = "4";
+        }
     }
 
     [Fact]
