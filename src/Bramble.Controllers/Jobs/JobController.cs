@@ -83,8 +83,8 @@ internal sealed class JobController : IReconciler
         {
             _backOffs.TryRemove(change.Old!.Metadata.Uid, out _);
         }
-        // Its Pods would wait for ever for somebody to count them.
-        foreach (var pod in _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, (change.New ?? change.Old!).Metadata.Uid)) AddOrphan(pod);
+        // Its Pods would wait for ever for somebody to count them, and so would those that it was about to adopt.
+        foreach (var pod in PodIndexes.OwnedOrOrphaned(_pods, change.Name.Namespace, (change.New ?? change.Old!).Metadata.Uid)) AddOrphan(pod);
     }
 
     private void PodChanged(ObjectChange<V1Pod> change)

@@ -192,13 +192,31 @@ public sealed class JobScenarioTests : IAsyncLifetime
         await EventuallyAsync(async () => !await IsTrackedAsync("later"));
         if (isReleased) await EventuallyAsync(async () => !await IsTrackedAsync("p"));
         else Assert.True(await IsTrackedAsync("p"));
-
-        async Task CreatePodAsync(string name, string metadata) => await _scenario.CreateAsync(Resources.Pods, $$$"""
-            {"metadata":{"name":"{{{name}}}","namespace":"d","finalizers":["batch.kubernetes.io/job-tracking"]{{{metadata}}} },"spec":{},"status":{"phase":"Running"} }
-            """);
-
-        async Task<bool> IsTrackedAsync(string name) => (await _scenario.FindAsync(Resources.Pods, name, "d"))?["metadata"]!["finalizers"] is JsonArray { Count: > 0 };
     }
+
+    [Theory]
+    [InlineData("it is deleted", false)]
+    [InlineData("it is finished", true)]
+    public async Task A_Pod_that_a_Job_would_have_adopted_is_let_go_when(string because, bool isFinished)
+    {
+        Assert.NotEmpty(because);
+        await CreateAsync("\"backoffLimit\":6,\"suspend\":true");
+        await EventuallyAsync(async () => await ConditionAsync("Suspended") is not null);
+        await CreatePodAsync("p", ""","labels":{"job":"sum"}""");
+        // The clock stands still, so the Job is not looked at again and adopts nothing. What is asked about later is let go, so the first has been looked at.
+        await CreatePodAsync("later", "");
+        await EventuallyAsync(async () => !await IsTrackedAsync("later"));
+        Assert.True(await IsTrackedAsync("p"));
+        if (isFinished) await ChangeAsync(t => t["status"] = new JsonObject { ["conditions"] = new JsonArray(new JsonObject { ["type"] = "Failed", ["status"] = "True" }) });
+        else await _scenario.Api.DeleteAsync(Resources.Jobs, Sum, new DeleteQuery(PropagationPolicy: "Background"), default);
+        await EventuallyAsync(async () => !await IsTrackedAsync("p"));
+    }
+
+    private async Task CreatePodAsync(string name, string metadata) => await _scenario.CreateAsync(Resources.Pods, $$$"""
+        {"metadata":{"name":"{{{name}}}","namespace":"d","finalizers":["batch.kubernetes.io/job-tracking"]{{{metadata}}} },"spec":{},"status":{"phase":"Running"} }
+        """);
+
+    private async Task<bool> IsTrackedAsync(string name) => (await _scenario.FindAsync(Resources.Pods, name, "d"))?["metadata"]!["finalizers"] is JsonArray { Count: > 0 };
 
     private async Task CreateAsync(string fields, int completions = 1, string mode = "NonIndexed", int parallelism = 1) => await _scenario.CreateAsync(Resources.Jobs, $$$"""
         {"metadata":{"name":"sum","namespace":"d"},"spec":{"completions":{{{completions}}},"parallelism":{{{parallelism}}},"completionMode":"{{{mode}}}",{{{fields}}},"selector":{"matchLabels":{"job":"sum"} },
