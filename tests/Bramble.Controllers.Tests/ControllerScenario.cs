@@ -26,7 +26,7 @@ internal sealed class ControllerScenario : IAsyncDisposable
 
     public TestCluster Api { get; }
 
-    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2024, 1, 1, 12, 0, 0, TimeSpan.Zero));
+    public ScenarioTime Time { get; } = new(new DateTimeOffset(2024, 1, 1, 12, 0, 0, TimeSpan.Zero));
 
     /// <summary>What is in the API before the controller starts: <see cref="TestCluster"/>.</summary>
     public static ControllerScenario Start(string identity, TestCluster? api = null, ControllersConfig? config = null, IReadOnlyList<JsonObject>? rules = null) =>
@@ -71,4 +71,14 @@ internal sealed class ControllerScenario : IAsyncDisposable
         // Whatever the test was about: nobody asked for what upstream's role for it does not allow.
         Assert.Empty(_forbidden.Distinct());
     }
+}
+
+/// <summary>A clock that the test moves; what it shows can be set besides, and what is measured by it does not notice.</summary>
+internal sealed class ScenarioTime(DateTimeOffset start) : FakeTimeProvider(start)
+{
+    public TimeSpan Offset { get; set; }
+
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Offset;
+
+    public override long GetTimestamp() => base.GetUtcNow().Ticks;
 }

@@ -26,8 +26,8 @@ internal sealed class AttachmentController : IReconciler
     private readonly IInformer<KubeObject> _attachments;
     private readonly IInformer<KubeObject> _drivers;
 
-    /// <summary>Since when nobody has wanted an attachment, by its uid.</summary>
-    private readonly ConcurrentDictionary<string, DateTimeOffset> _undesired = new(StringComparer.Ordinal);
+    /// <summary>Since when nobody has wanted an attachment, by its uid. On the monotonic clock: one that jumps takes no volume from a node that may have it mounted.</summary>
+    private readonly ConcurrentDictionary<string, long> _undesired = new(StringComparer.Ordinal);
 
     /// <summary>What a Pod was told last of a volume.</summary>
     private readonly ConcurrentDictionary<(string Pod, string Volume), Told> _told = new();
@@ -169,7 +169,7 @@ internal sealed class AttachmentController : IReconciler
         if (csi is null ? !WantedVolume.IsOurs(name) : new WantedVolume(volumeName, csi.Driver, csi.VolumeHandle, false, []).AttachmentOn(node) != name) return null;
         TimeSpan undesired = default;
         if (wanted?.Any(w => w.AttachmentOn(node) == name) == true) _undesired.TryRemove(attachment.Uid, out _);
-        else if (wanted is not null) undesired = now - _undesired.GetOrAdd(attachment.Uid, now);
+        else if (wanted is not null) undesired = _context.Time.GetElapsedTime(_undesired.GetOrAdd(attachment.Uid, _context.Time.GetTimestamp()));
         var age = DateTimeOffset.TryParse((string?)tree["metadata"]?["creationTimestamp"], System.Globalization.CultureInfo.InvariantCulture, out var created) ? now - created : default;
         return new KnownAttachment(name, node, volumeName, unique, (bool?)tree["status"]?["attached"] == true, tree["metadata"]?["deletionTimestamp"] is not null,
             (string?)tree["status"]?["attachError"]?["message"], age, undesired);
