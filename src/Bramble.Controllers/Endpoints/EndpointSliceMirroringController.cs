@@ -103,7 +103,7 @@ internal static class Mirroring
             foreach (var address in subset.Addresses.OrderBy(a => a.IsReady ? 0 : 1))
             {
                 if (added >= AddressesMax) break;
-                if (!IPAddress.TryParse(address.Ip, out var ip))
+                if (AddressOf(address.Ip) is not { } ip)
                 {
                     invalid++;
                     continue;
@@ -147,6 +147,14 @@ internal static class Mirroring
             && JsonNode.DeepEquals(known.Labels, wanted.Labels) && JsonNode.DeepEquals(known.Metadata["annotations"] ?? new JsonObject(), wanted.Metadata["annotations"] ?? new JsonObject())
             // Endpoints that were made anew under the same name are another owner.
             && !(known.Metadata["ownerReferences"] as JsonArray ?? []).Any(o => (string?)o?["kind"] == "Endpoints" && (string?)o["name"] == owner.Name.Name && (string?)o["uid"] != owner.Uid);
+    }
+
+    /// <summary>Endpoints may say addresses as slices may not: leading zeros mean nothing (.NET takes them for octal), and IPv4 within IPv6 is IPv4.</summary>
+    private static IPAddress? AddressOf(string text)
+    {
+        var plain = text.Contains(':') ? text : string.Join('.', text.Split('.').Select(part => part.Length > 1 ? part.TrimStart('0') is { Length: > 0 } kept ? kept : "0" : part));
+        if (!IPAddress.TryParse(plain, out var ip)) return null;
+        return ip.IsIPv4MappedToIPv6 ? ip.MapToIPv4() : ip;
     }
 
     private static JsonObject EndpointOf(SubsetAddress address, IPAddress ip)

@@ -11,7 +11,7 @@ public class QuotaAdmissionTests
 {
     private const string Pod = """{"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"100m"}}}]}}""";
 
-    /// <summary>What a quota says, group/resource, the object, the old one of an update, the refusal (empty: none).</summary>
+    /// <summary>What a quota says, group/resource (and subresource), the object, the old one of an update, the refusal (empty: none).</summary>
     public static TheoryData<string, string, string, string, string?, string> Writes => new()
     {
         { "a pod fits", """{"hard":{"pods":"2"}}""", "/pods", Pod, null, "" },
@@ -32,6 +32,10 @@ public class QuotaAdmissionTests
             "persistentvolumeclaims \"new\" is forbidden: exceeded quota: q, requested: persistentvolumeclaims=1, used: persistentvolumeclaims=0, limited: persistentvolumeclaims=0" },
         { "another class is not in it", """{"hard":{"persistentvolumeclaims":"0"},"scopeSelector":{"matchExpressions":[{"scopeName":"VolumeAttributesClass","operator":"In","values":["gold"]}]}}""",
             "/persistentvolumeclaims", """{"spec":{"volumeAttributesClassName":"tin"}}""", null, "" },
+        { "a claim's status brings it into a scope", """{"hard":{"persistentvolumeclaims":"0"},"scopeSelector":{"matchExpressions":[{"scopeName":"VolumeAttributesClass","operator":"In","values":["gold"]}]}}""",
+            "/persistentvolumeclaims/status", """{"spec":{},"status":{"currentVolumeAttributesClassName":"gold"}}""", """{"spec":{}}""",
+            "persistentvolumeclaims \"new\" is forbidden: exceeded quota: q, requested: persistentvolumeclaims=1, used: persistentvolumeclaims=0, limited: persistentvolumeclaims=0" },
+        { "a claim's status that changes no use", """{"hard":{"persistentvolumeclaims":"0"}}""", "/persistentvolumeclaims/status", """{"spec":{},"status":{"phase":"Bound"}}""", """{"spec":{}}""", "" },
         { "devices are counted by class", """{"hard":{"gpu.deviceclass.resource.k8s.io/devices":"3"}}""", "resource.k8s.io/resourceclaims",
             """{"spec":{"devices":{"requests":[{"exactly":{"deviceClassName":"gpu","allocationMode":"ExactCount","count":2}},{"firstAvailable":[{"deviceClassName":"gpu","allocationMode":"ExactCount","count":2},{"deviceClassName":"gpu","allocationMode":"ExactCount","count":1}]}]}}}""",
             null, "resourceclaims.resource.k8s.io \"new\" is forbidden: exceeded quota: q, requested: gpu.deviceclass.resource.k8s.io/devices=4, used: gpu.deviceclass.resource.k8s.io/devices=0, limited: gpu.deviceclass.resource.k8s.io/devices=3" },
@@ -80,6 +84,7 @@ public class QuotaAdmissionTests
             Operation = old is null ? AdmissionOperation.Create : AdmissionOperation.Update,
             Kind = new(group, "v1", "X"),
             Resource = new(group, plural),
+            Subresource = resource.Split('/').ElementAtOrDefault(2) ?? "",
             Version = "v1",
             Namespace = "n",
             Name = "new",

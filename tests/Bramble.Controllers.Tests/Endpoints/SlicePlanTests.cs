@@ -132,6 +132,8 @@ public sealed class SlicePlanTests
     [InlineData("one slice for each family", "10.0.0.1 fd00::1", "", "create IPv4 10.0.0.1; create IPv6 fd00::1", 0)]
     [InlineData("what is not ready is mirrored too", "!10.0.0.1", "", "create IPv4 !10.0.0.1", 0)]
     [InlineData("what is no address is left out", "10.0.0.1 nonsense", "", "create IPv4 10.0.0.1", 1)]
+    [InlineData("leading zeros mean nothing", "010.000.0.01", "", "create IPv4 10.0.0.1", 0)]
+    [InlineData("IPv4 within IPv6 is IPv4", "::ffff:10.0.0.1", "", "create IPv4 10.0.0.1", 0)]
     [InlineData("the same as before: nothing", "10.0.0.1", "10.0.0.1", "", 0)]
     [InlineData("changed", "10.0.0.2", "10.0.0.1", "update IPv4 10.0.0.2", 0)]
     [InlineData("nothing left", "", "10.0.0.1", "delete IPv4 10.0.0.1", 0)]

@@ -34,6 +34,8 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvi
         if (request.Operation != AdmissionOperation.Update) return false;
         // A pod that gets a deadline, or loses it, falls under other quotas.
         if (request.Is("", "pods")) return QuotaScopes.IsTerminating(request.Object) != QuotaScopes.IsTerminating(request.OldObject);
+        // A claim's status may name another class of volume attributes, or tell of an expansion: that too is counted.
+        if (request.Is("", "persistentvolumeclaims", "status")) return true;
         return request.Is("", "services") || request.Is("", "persistentvolumeclaims") || request.Is("", "pods", "resize") || request.Is("resource.k8s.io", "resourceclaims");
     }
 
