@@ -40,7 +40,8 @@ public sealed partial class BuiltInKubectlTests(SharedCluster shared)
         await SameAsOrdinary("-n", space, "get", "deployments,services,configmaps");
         await SameAsOrdinary("-n", space, "get", "all");
         await SameAsOrdinary("get", "nodes", "-o", "wide");
-        await SameAsOrdinary("get", "namespaces");
+        // By name: those of other tests may be going.
+        await SameAsOrdinary("get", "namespaces", "default", "kube-system", "kube-public");
         await SameAsOrdinary("api-resources");
         await SameAsOrdinary("api-versions");
         await SameAsOrdinary("-n", space, "describe", "deployment", "web");
