@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
+using Bramble.Client.Placement;
 using Bramble.Controllers.Hosting;
 using k8s.Models;
 
@@ -18,18 +19,13 @@ internal static class TaintEviction
         foreach (var taint in taints)
         {
             // Of several that match the first counts.
-            if ((tolerations ?? []).FirstOrDefault(t => Tolerates(t, taint)) is not { } toleration) return TimeSpan.Zero;
+            if ((tolerations ?? []).FirstOrDefault(t => Tolerations.Tolerates(t, taint)) is not { } toleration) return TimeSpan.Zero;
             if (toleration.TolerationSeconds is not { } seconds) continue;
             var span = TimeSpan.FromSeconds(Math.Max(0, seconds));
             if (least is null || span < least) least = span;
         }
         return least;
     }
-
-    private static bool Tolerates(V1Toleration toleration, V1Taint taint) =>
-        (string.IsNullOrEmpty(toleration.Effect) || toleration.Effect == taint.Effect)
-        && (string.IsNullOrEmpty(toleration.Key) || toleration.Key == taint.Key)
-        && (toleration.OperatorProperty == "Exists" || (toleration.Value ?? "") == (taint.Value ?? ""));
 }
 
 /// <summary>Removes Pods from nodes whose NoExecute taints they do not tolerate (any longer).</summary>
