@@ -72,16 +72,20 @@ public sealed class ResourceClaimTests
     [Fact]
     public async Task What_the_Pods_status_says_of_its_claims_counts()
     {
-        await using var scenario = Start("resource-claim-controller");
-        await scenario.CreateAsync(Resources.ResourceClaimTemplates, """{"metadata":{"name":"t","namespace":"d"},"spec":{"spec":{"devices":{}}}}""");
-        var pod = await scenario.CreateAsync(Resources.Pods, """
+        // All is there before the controller looks: a claim that its Pod's status names and that is not there is made anew.
+        var api = new TestCluster();
+        await CreateAsync(Resources.ResourceClaimTemplates, "t", """{"metadata":{"name":"t","namespace":"d"},"spec":{"spec":{"devices":{}}}}""");
+        var pod = await CreateAsync(Resources.Pods, "p", """
             {"metadata":{"name":"p","namespace":"d"},"spec":{"containers":[],"schedulingGates":[{"name":"g"}],"resourceClaims":[{"name":"none","resourceClaimTemplateName":"t"},{"name":"named","resourceClaimTemplateName":"t"},{"name":"lost","resourceClaimTemplateName":"t"}]},
             "status":{"resourceClaimStatuses":[{"name":"none"},{"name":"named","resourceClaimName":"own"},{"name":"lost","resourceClaimName":"gone"}]} }
             """);
         // It is the Pod's, though nobody wrote down for what.
-        await scenario.CreateAsync(Resources.ResourceClaims, $$$"""{"metadata":{"name":"own","namespace":"d","ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"{{{pod.Uid}}}","controller":true}]},"spec":{} }""");
+        await CreateAsync(Resources.ResourceClaims, "own", $$$"""{"metadata":{"name":"own","namespace":"d","ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"{{{pod.Uid}}}","controller":true}]},"spec":{} }""");
+        await using var scenario = Start("resource-claim-controller", api);
         await EventuallyAsync(async () => (await scenario.FindAsync(Resources.Pods, "p", "d"))!["status"]!["resourceClaimStatuses"]!.ToJsonString() is var statuses
             && statuses.StartsWith("""[{"name":"none"},{"name":"named","resourceClaimName":"own"},{"name":"lost","resourceClaimName":"p-lost-""", StringComparison.Ordinal));
+
+        async Task<KubeObject> CreateAsync(ResourceId resource, string name, string json) => await api.CreateAsync(resource, new NamespacedName("d", name), JsonNode.Parse(json)!.AsObject(), null, default);
     }
 
     [Fact]
