@@ -215,7 +215,7 @@ internal sealed class SchedulingQueue : IDisposable
     {
         lock (_gate)
         {
-            if (!_pods.TryGetValue(name, out var known) || known.State == QueueState.Binding) return;
+            if (!_pods.TryGetValue(name, out var known) || known.State is QueueState.Binding or QueueState.Active) return;
             if (known.State == QueueState.InFlight)
             {
                 known.IsForced = true;
@@ -385,7 +385,7 @@ internal sealed class SchedulingQueue : IDisposable
             var now = _time.GetTimestamp();
             foreach (var set in (SortedSet<QueuedPod>[])[_backingOff, _failed])
             {
-                while (set.Min is { } due && due.BackOffUntil < now)
+                while (set.Min is { } due && due.BackOffUntil < Aligned(now))
                 {
                     set.Remove(due);
                     MakeActive(due, "BackoffComplete");
@@ -404,17 +404,18 @@ internal sealed class SchedulingQueue : IDisposable
     private void SetTimer()
     {
         var next = long.MaxValue;
-        if (_backingOff.Min is { } backingOff) next = Math.Min(next, backingOff.BackOffUntil);
-        if (_failed.Min is { } failed) next = Math.Min(next, failed.BackOffUntil);
+        // The end was rounded down: the whole second in which it is belongs to the back-off.
+        if (_backingOff.Min is { } backingOff) next = Math.Min(next, backingOff.BackOffUntil + Ticks(Window));
+        if (_failed.Min is { } failed) next = Math.Min(next, failed.BackOffUntil + Ticks(Window));
         foreach (var waiting in _unschedulable)
         {
             if (!IsRetried(waiting)) continue;
-            next = Math.Min(next, waiting.Since + Ticks(UnschedulableMax));
+            // A moment later, so that what is due is past.
+            next = Math.Min(next, waiting.Since + Ticks(UnschedulableMax + TimeSpan.FromMilliseconds(1)));
             break;
         }
         if (next == long.MaxValue) return;
-        // A moment after the due time, so that what is due is past.
-        var wait = _time.GetElapsedTime(_time.GetTimestamp(), next) + TimeSpan.FromMilliseconds(1);
+        var wait = _time.GetElapsedTime(_time.GetTimestamp(), next);
         _timer.Change(wait < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : wait, Timeout.InfiniteTimeSpan);
     }
 

@@ -83,6 +83,32 @@ public sealed class SchedulingQueueTests : IDisposable
     }
 
     [Fact]
+    public async Task A_back_off_is_rounded_up_to_whole_seconds()
+    {
+        var pod = Some.Pod("p");
+        _time.Advance(TimeSpan.FromMilliseconds(900));
+        _queue.Add(pod);
+        await Next();
+        _queue.Failed(pod);
+        _time.Advance(TimeSpan.FromMilliseconds(1099));
+        Assert.Null(await Next());
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Equal("p", await Next());
+    }
+
+    [Fact]
+    public async Task A_Pod_that_waits_for_its_turn_need_not_be_activated()
+    {
+        var pod = Some.Pod("p");
+        _queue.Add(pod);
+        _queue.Activate(pod.Name);
+        Assert.Equal("p", await Next());
+        var text = new System.Text.StringBuilder();
+        _metrics.Incoming.AppendTo(text);
+        Assert.DoesNotContain("ForceActivate", text.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task After_five_minutes_it_is_tried_in_any_case()
     {
         await Refuse(Some.Pod("p"));
