@@ -35,7 +35,7 @@ internal static class ChangeNames
         ChangeKinds.ResourceClaimChanged => "resource.k8s.io/ResourceClaimUpdate",
         ChangeKinds.ResourceClaimRemoved => "resource.k8s.io/ResourceClaimDelete",
         ChangeKinds.DevicesChanged => "resource.k8s.io/ResourceSliceUpdate",
-        ChangeKinds.Other => "AssignedPodUpdate",
+        ChangeKinds.Other => isWaitingPod ? "UnschedulablePodUpdate" : "AssignedPodUpdate",
         _ => "resource.k8s.io/DeviceClassUpdate",
     };
 }

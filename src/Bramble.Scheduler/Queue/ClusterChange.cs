@@ -42,7 +42,7 @@ internal enum ChangeKinds
     DeviceClassChanged = 1 << 28,
     NodeDeclaredFeatures = 1 << 29,
 
-    /// <summary>Anything else of a placed Pod, or of a node but its heartbeat: only extenders may care.</summary>
+    /// <summary>Anything else of a placed Pod, anything else that a waiting Pod itself wishes or is noted at it, or anything of a node but its heartbeat: only extenders may care.</summary>
     Other = 1 << 30,
 }
 

@@ -16,6 +16,8 @@ internal static class PodChanges
         var (before, after) = (old.Pod.Status?.ResourceClaimStatuses ?? [], now.Pod.Status?.ResourceClaimStatuses ?? []);
         if (!before.Select(s => (s.Name, s.ResourceClaimName)).SequenceEqual(after.Select(s => (s.Name, s.ResourceClaimName)))) kinds |= ChangeKinds.PodResourceClaims;
         if (old.Pod.Status?.ExtendedResourceClaimStatus?.ResourceClaimName != now.Pod.Status?.ExtendedResourceClaimStatus?.ResourceClaimName) kinds |= ChangeKinds.PodResourceClaims;
+        if (kinds == ChangeKinds.None && (old.Pod.Metadata.Generation != now.Pod.Metadata.Generation || !NodeChanges.AreSame(old.Pod.Metadata.Annotations, now.Pod.Metadata.Annotations, (a, b) => a == b)))
+            kinds = ChangeKinds.Other;
         return kinds;
     }
 }

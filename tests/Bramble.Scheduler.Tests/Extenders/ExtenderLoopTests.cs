@@ -49,6 +49,18 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
         await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
     }
 
+    [Fact]
+    public async Task What_is_noted_at_the_Pod_itself_is_worth_another_look()
+    {
+        await using var extender = await StandInExtender.StartAsync((_, body) =>
+            (200, body["Pod"]!["metadata"]!["annotations"] is null ? """{"NodeNames":[],"FailedNodes":{"n1":"occupied"}}""" : """{"NodeNames":["n1"]}"""));
+        await StartAsync($"{{urlPrefix: \"{extender.Url}\", filterVerb: filter, nodeCacheCapable: true}}", "n1");
+        await PodAsync("p");
+        await EventuallyAsync(async () => Condition(await Pod("p")) is not null);
+        await _api.ChangeAsync(Resources.Pods, new("d", "p"), p => p["metadata"]!["annotations"] = new JsonObject { ["any"] = "thing" });
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -29,7 +29,10 @@ public sealed class ChangesTests
     public static TheoryData<string, Action<V1Pod>, string> OfPods => new()
     {
         { "nothing", _ => { }, "None" },
-        { "an annotation", p => p.Metadata.Annotations = Some.Labels(("a", "b")), "None" },
+        { "an annotation", p => p.Metadata.Annotations = Some.Labels(("a", "b")), "Other" },
+        { "something else is wished", p => p.Metadata.Generation = 2, "Other" },
+        { "what is said of it", p => p.Status.Message = "m", "None" },
+        { "an annotation beside a label", p => (p.Metadata.Annotations, p.Metadata.Labels) = (Some.Labels(("a", "b")), Some.Labels(("x", "2"))), "PodLabels" },
         { "a label", p => p.Metadata.Labels = Some.Labels(("x", "2")), "PodLabels" },
         { "less is asked for", p => p.Spec.Containers[0].Resources.Requests["cpu"] = new("1"), "PodScaledDown" },
         { "nothing is asked for", p => p.Spec.Containers[0].Resources.Requests.Clear(), "PodScaledDown" },
