@@ -135,8 +135,10 @@ internal static class VictimChoice
         // As many as can stay are put back: first those whose budget would break, of each kind the most important first.
         var violations = violating.Count(p => !TryPutBack(p));
         foreach (var other in others) TryPutBack(other);
+        // No rule refuses the node as it is (an extender did): no eviction would change that.
+        if (victims.Count == 0) throw new SchedulingException($"expected at least one victim pod on node \"{node.Name}\"");
         victims.Sort(PodInfo.MoreImportantFirst);
-        return victims.Count == 0 ? null : new Victims(node.Name, victims, violations);
+        return new Victims(node.Name, victims, violations);
 
         bool TryPutBack(PodInfo other)
         {

@@ -105,6 +105,16 @@ public sealed class VictimChoiceTests
         Assert.Equal("b", Assert.IsType<PreemptionOutcome.Preempt>(With(Some.Node("a", labels: []), Some.Node("b", labels: []))).Victims.Node);
     }
 
+    [Fact]
+    public void Where_only_an_extender_refuses_nobody_makes_room()
+    {
+        var cluster = Some.Cluster(Some.Node("a", labels: [])).On("a", Low("x", "1", 1));
+        Assert.NotNull(new NodeSearch(new Random(1)).Find(Profile, High("1"), cluster, out var filters, out var diagnosis));
+        diagnosis.Refuse("a", FilterResult.Unschedulable("occupied"));
+        Assert.Equal(new PreemptionOutcome.Failed("preemption: expected at least one victim pod on node \"a\""),
+            VictimChoice.Decide(High("1"), diagnosis, filters, cluster, () => [], new PreemptionArgs(), new Random(1)));
+    }
+
     /// <summary>A rule that fails where a Pod has been taken away.</summary>
     private sealed class FailsWithout(string name) : IFilterPlugin, INodeFilter
     {
