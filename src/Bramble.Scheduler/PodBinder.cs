@@ -124,7 +124,6 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
         {
             // An answer that was lost does not say that nothing was done: were the Pod forgotten until it shows, its room would be given away twice.
             if (e is not StatusException { Status.Code: < 500 } && await IsBoundAsync(pod, assignment.Node, bounded.Token)) return;
-            if (e is not StatusException) throw;
             throw new SchedulingException($"running Bind plugin \"DefaultBinder\": {e.Message}");
         }
     }
@@ -153,13 +152,9 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
         if (pod.NominatedNode == node) return;
         try
         {
-            await client.StrategicPatchAsync(Resources.Pods, pod.Name, new JsonObject
-            {
-                ["metadata"] = new JsonObject { ["uid"] = pod.Uid },
-                ["status"] = new JsonObject { ["nominatedNodeName"] = node },
-            }, "status", cancel);
+            await PodStatusPatch.WriteAsync(client, pod.Name, new JsonObject { ["uid"] = pod.Uid }, new JsonObject { ["nominatedNodeName"] = node }, time, cancel);
         }
-        catch (StatusException e)
+        catch (Exception e) when (e is StatusException or HttpRequestException or IOException)
         {
             // It is only a hint to others: the binding goes on.
             SchedulerLog.StatusFailed(log, pod.Name, e.Message);

@@ -89,7 +89,7 @@ internal sealed class PodStatusWriter(IKubeClient client, ILister<V1Pod> pods, F
         var metadata = new JsonObject { ["uid"] = wish.Uid, ["resourceVersion"] = pod.Metadata.ResourceVersion };
         try
         {
-            await client.StrategicPatchAsync(Resources.Pods, name, new JsonObject { ["metadata"] = metadata, ["status"] = status }, "status", cancel);
+            await PodStatusPatch.WriteAsync(client, name, metadata, status, time, cancel);
         }
         catch (StatusException e) when (e.IsConflict && _queue.Failures(name) < AttemptsMax)
         {

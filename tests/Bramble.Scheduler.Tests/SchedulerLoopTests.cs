@@ -238,6 +238,40 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_status_that_the_API_could_not_write_is_written_again()
+    {
+        var refusals = 0;
+        _api.Refuses = (verb, resource, _) => verb == "PATCH" && resource == Resources.Pods && refusals++ < 3 ? StatusErrors.Internal("not now") : null;
+        await NodeAsync("n1", cpu: "1");
+        await PodAsync("p", cpu: "2");
+        await EventuallyAsync(async () => Condition(await Pod("p")) is { Reason: "Unschedulable" });
+        Assert.Equal(4, refusals);
+    }
+
+    [Fact]
+    public async Task A_binding_that_gets_lost_is_told_in_the_binders_name()
+    {
+        await PodAsync("p");
+        await EventuallyAsync(async () => Condition(await Pod("p")) is not null);
+        var losses = 0;
+        _api.Refuses = (verb, resource, _) => verb == "CREATE" && resource == Resources.Pods && losses++ == 0 ? throw new IOException("connection reset") : null;
+        await NodeAsync("n1");
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", "running Bind plugin \"DefaultBinder\": connection reset") is not null);
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+    }
+
+    [Fact]
+    public async Task A_volume_is_waited_for_also_where_its_node_could_not_be_told()
+    {
+        _api.Refuses = (verb, resource, _) => verb == "PATCH" && resource == Resources.Pods ? throw new IOException("connection reset") : null;
+        await NodeAsync("n1");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("p", with: p => p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]"""));
+        await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.PersistentVolumeClaims, new("d", "data"), default))!.Metadata.Annotations?["volume.kubernetes.io/selected-node"] == "n1");
+    }
+
+    [Fact]
     public async Task PreemptionPolicy_Never()
     {
         await NodeAsync("n1", cpu: "2");

@@ -53,7 +53,7 @@ internal sealed class Preemptor(IKubeClient client, PodBinder binder, TimeProvid
         var status = PodConditionPatch.Status(
             victim.Pod, "DisruptionTarget", "True", "PreemptionByScheduler", $"{schedulerName}: preempting to accommodate a higher priority pod", time.GetUtcNow());
         if (status is not null)
-            await client.StrategicPatchAsync(Resources.Pods, victim.Name, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = victim.Uid }, ["status"] = status }, "status", cancel);
+            await PodStatusPatch.WriteAsync(client, victim.Name, new JsonObject { ["uid"] = victim.Uid }, status, time, cancel);
         return await client.DeleteAsync(Resources.Pods, victim.Name, new DeleteQuery(Uid: victim.Uid), cancel);
     }
 }
