@@ -11,7 +11,7 @@ internal sealed record PluginSet(IReadOnlyList<(string Name, int Weight)> Enable
         {
             var name = Known(item.Object("name", "weight")["name"]);
             if (enabled.Any(p => p.Name == name)) throw new InvalidDataException($"{item.Path}.name: {name} is enabled twice");
-            enabled.Add((name, item["weight"].Number(0, 1000) ?? 0));
+            enabled.Add((name, item["weight"].Number(0) ?? 0));
         }
         return new(enabled, [.. node["disabled"].Items().Select(item => item.Object("name", "weight")["name"]).Select(n => n.Text() == "*" ? "*" : Known(n))]);
 

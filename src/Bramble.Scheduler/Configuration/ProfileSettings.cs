@@ -43,7 +43,7 @@ internal sealed record ProfileSettings
         var afterwards = At(PluginCatalog.PostFilters, "postFilter").Select(p => p.Item1).ToHashSet(StringComparer.Ordinal);
         return new ProfileSettings
         {
-            SchedulerName = otherwiseName is null ? node["schedulerName"].RequiredText() : node["schedulerName"].Text() ?? otherwiseName,
+            SchedulerName = otherwiseName is not null && node["schedulerName"].IsAbsent ? otherwiseName : node["schedulerName"].RequiredText(),
             PercentageOfNodesToScore = node["percentageOfNodesToScore"].Number(0, 100, PercentageRange) ?? percentage,
             Filters = [.. At(PluginCatalog.Filters, "filter", "preFilter").Select(p => p.Item1)],
             Scores = At(PluginCatalog.Scores, "score", "preScore"),

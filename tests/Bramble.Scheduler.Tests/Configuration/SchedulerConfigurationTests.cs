@@ -48,9 +48,9 @@ public sealed class SchedulerConfigurationTests
             - plugins:
                 score:
                   disabled: [{name: "*"}]
-                  enabled: [{name: ImageLocality, weight: 7}]
+                  enabled: [{name: ImageLocality, weight: 7}, {name: NodeAffinity, weight: 100000}]
             """);
-        Assert.Equal("ImageLocality 7", Scores(profile));
+        Assert.Equal("ImageLocality 7, NodeAffinity 100000", Scores(profile));
     }
 
     [Fact]
@@ -131,6 +131,7 @@ public sealed class SchedulerConfigurationTests
         { "podInitialBackoffSeconds: 0", "podInitialBackoffSeconds: Invalid value: 0: must be greater than 0" },
         { "profiles: [{percentageOfNodesToScore: -1}]", "profiles[0].percentageOfNodesToScore: Invalid value: -1: not in valid range [0-100]" },
         { "profiles: [{pluginConfig: [{name: VolumeBinding}, {name: VolumeBinding}]}]", "profiles[0].pluginConfig[1]: Duplicate value: \"VolumeBinding\"" },
+        { "profiles: [{schedulerName: ''}]", "profiles[0].schedulerName: Required value" },
         { "profiles: [{schedulerName: a}, {}]", "profiles[1].schedulerName: Required value" },
         { "profiles: [{schedulerName: a}, {schedulerName: a}]", "profiles[1].schedulerName: Duplicate value: \"profiles[0].schedulerName\"" },
         { "profiles: [{plugins: {bind: {disabled: [{name: DefaultBinder}]}}}]", "profiles[0].plugins.bind: DefaultBinder is needed there; do not disable it" },
