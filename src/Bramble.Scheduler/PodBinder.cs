@@ -23,7 +23,7 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
 
     private readonly ConcurrentDictionary<NamespacedName, PendingBinding> _pending = new();
 
-    /// <summary>A binding that has to wait for others begins: <see cref="Stop"/> ends it when the Pod goes.</summary>
+    /// <summary>A binding that has to wait for others begins: <see cref="Stop"/> gives it up when the Pod goes. <see cref="End"/> must follow.</summary>
     public PendingBinding Begin(PodInfo pod)
     {
         var pending = new PendingBinding(pod.Uid);
@@ -36,13 +36,18 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
         if (_pending.TryGetValue(pod.Name, out var pending) && pending.Uid == pod.Uid) pending.Stop("context canceled");
     }
 
-    /// <summary>A more important Pod takes the room of one that is still waited for.</summary>
-    /// <returns>False: it is not, or not any more.</returns>
-    public bool TryPreempt(PodInfo pod)
+    public void End(PodInfo pod, PendingBinding pending)
     {
-        // Who takes it out decides: here it is given up, below it is bound.
-        if (!_pending.TryGetValue(pod.Name, out var pending) || pending.Uid != pod.Uid || !_pending.TryRemove(KeyValuePair.Create(pod.Name, pending))) return false;
-        pending.Stop("preempted by DefaultPreemption");
+        _pending.TryRemove(KeyValuePair.Create(pod.Name, pending));
+        pending.End();
+    }
+
+    /// <summary>A more important Pod takes the room of one that is still waited for, and has it afterwards.</summary>
+    /// <returns>False: it is not, or not any more.</returns>
+    public async ValueTask<bool> TryPreemptAsync(PodInfo pod, CancellationToken cancel)
+    {
+        if (!_pending.TryGetValue(pod.Name, out var pending) || pending.Uid != pod.Uid || !pending.TryPreempt()) return false;
+        await pending.Ended.WaitAsync(cancel);
         return true;
     }
 
@@ -60,10 +65,6 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
             {
                 report.Took(ExtensionPoint.PreBind, start, StepStatus.Error);
                 throw;
-            }
-            finally
-            {
-                _pending.TryRemove(KeyValuePair.Create(pod.Name, pending));
             }
             report.Took(ExtensionPoint.PreBind, start, StepStatus.Success);
         }
@@ -88,7 +89,7 @@ internal sealed class PodBinder(IKubeClient client, TimeProvider time, ILogger l
         await NominateAsync(pod, assignment.Node, cancel);
         await Task.WhenAll(assignment.Reservations.Select(WriteAsync));
         if (first is not null) throw first;
-        if (!_pending.TryRemove(KeyValuePair.Create(pod.Name, pending))) throw new SchedulingException(pending.Why ?? "context canceled");
+        if (!pending.TryWrite()) throw new SchedulingException(pending.Why ?? "context canceled");
 
         async Task WriteAsync(IReservation reservation)
         {

@@ -76,7 +76,7 @@ public sealed class SchedulerLoop
         _budgets = _informers.For(Resources.PodDisruptionBudgets);
         using var status = _status = new PodStatusWriter(_client, _pods, HasNode, _time, _log);
         _binder = new PodBinder(_client, _time, _log);
-        _preemptor = new Preemptor(_client, _binder, _time, _log);
+        _preemptor = new Preemptor(_client, _binder, HasNode, _time, _log);
         var nodes = _nodes = _informers.For(Resources.Nodes);
         var parts = new PluginParts(_client, _informers, _time);
         _dynamicResources = parts.DynamicResources;
@@ -334,9 +334,11 @@ public sealed class SchedulerLoop
         {
             // The API did not answer for 30 s: the Pod is tried again.
         }
-        _preempting.TryRemove(pod.Uid, out _);
+        // Only this one: when the last victim is going the Pod is tried again, and may have begun the next.
+        _preempting.TryRemove(KeyValuePair.Create(pod.Uid, running));
         _metrics.Preempted(isDone, _time.GetElapsedTime(start));
-        if (!isDone || running.IsRoomMissed) _queue.Activate(pod.Name);
+        if (isDone) _queue.Preempted(pod.Name);
+        else _queue.Activate(pod.Name);
     }
 
     private async Task FreeAsync(PodInfo pod, DeviceClaim claim)
@@ -374,6 +376,7 @@ public sealed class SchedulerLoop
             }
             if (cancel.IsCancellationRequested) return;
             if (forgotten is not null || assignment.Reservations.Count > 0) _queue.Happened(new(ChangeKinds.PodRemoved, forgotten ?? pod, null), other => other.Uid != pod.Uid);
+            if (assignment.Pending is { } pending) _binder.End(pod, pending);
             if (Newest(pod) is null || HasNode(pod.Name, pod.Uid))
             {
                 _queue.Done(pod);
@@ -382,6 +385,10 @@ public sealed class SchedulerLoop
             SchedulerLog.BindFailed(_log, pod.Name, assignment.Node, e.Message);
             await UndoAsync(pod, assignment);
             Fail(pod, profile, e.Message, start);
+        }
+        finally
+        {
+            if (assignment.Pending is { } pending) _binder.End(pod, pending);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
+using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Scheduler.State;
@@ -8,7 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace Bramble.Scheduler.Preemption;
 
 /// <summary>Carries out a preemption: each victim is told why and deleted with its own grace period, as a user's deletion would. KEP-3329, KEP-4832.</summary>
-internal sealed class Preemptor(IKubeClient client, PodBinder binder, TimeProvider time, ILogger log)
+/// <param name="hasNode">Has the Pod (its name and uid) a node?</param>
+internal sealed class Preemptor(IKubeClient client, PodBinder binder, Func<NamespacedName, string, bool> hasNode, TimeProvider time, ILogger log)
 {
     /// <param name="pods">Those of the victims that are not going already.</param>
     /// <returns>False: some victim could not be deleted.</returns>
@@ -16,16 +18,18 @@ internal sealed class Preemptor(IKubeClient client, PodBinder binder, TimeProvid
         PodInfo pod, IReadOnlyList<PodInfo> pods, string node, string schedulerName, EventRecorder events, RunningPreemption running, CancellationToken cancel)
     {
         // The last one goes when the others were told to: when it goes the room is complete.
-        var results = await Task.WhenAll(pods.SkipLast(1).Select(v => PreemptAsync(pod, v, node, schedulerName, events, running, cancel)));
+        var results = await Task.WhenAll(pods.SkipLast(1).Select(v => PreemptAsync(pod, v, node, schedulerName, events, cancel)));
         if (!results.All(r => r)) return false;
         running.LastComes(pods[^1]);
-        return await PreemptAsync(pod, pods[^1], node, schedulerName, events, running, cancel);
+        return await PreemptAsync(pod, pods[^1], node, schedulerName, events, cancel);
     }
 
-    private async Task<bool> PreemptAsync(PodInfo pod, PodInfo victim, string node, string schedulerName, EventRecorder events, RunningPreemption running, CancellationToken cancel)
+    private async Task<bool> PreemptAsync(PodInfo pod, PodInfo victim, string node, string schedulerName, EventRecorder events, CancellationToken cancel)
     {
         // One that is not bound yet, because its volumes or devices are being prepared, need not go: it looks for another node.
-        var isBinding = binder.TryPreempt(victim);
+        var isBinding = await binder.TryPreemptAsync(victim, cancel);
+        // Its binding failed, or it went: it is not in the way any more.
+        if (!isBinding && !hasNode(victim.Name, victim.Uid)) return true;
         var isGone = false;
         try
         {
@@ -40,7 +44,6 @@ internal sealed class Preemptor(IKubeClient client, PodBinder binder, TimeProvid
             SchedulerLog.PreemptionFailed(log, victim.Name, e.Message);
             return false;
         }
-        if (isBinding || isGone) running.FreedRoom();
         if (isGone) return true;
         var note = $"Preempted by pod {pod.Uid} on node {node}{(isBinding ? " (in kube-scheduler memory)." : "")}";
         events.WithAction(EventSubject.Of(Resources.Pods, victim.Pod), "Normal", "Preempted", "Preempting", note, EventSubject.Of(Resources.Pods, pod.Pod));

@@ -226,6 +226,17 @@ internal sealed class SchedulingQueue : IDisposable
         }
     }
 
+    /// <summary>The victims of a preemption for the Pod are told. What was worth a try meanwhile, and was not tried because of it, is tried now: it may be what the Pod waits for.</summary>
+    public void Preempted(NamespacedName name)
+    {
+        lock (_gate)
+        {
+            if (!_pods.TryGetValue(name, out var known) || known.State != QueueState.Unschedulable || known.Gate != QueueGate.Preemption) return;
+            _unschedulable.Remove(known);
+            Enqueue(known, "ForceActivate");
+        }
+    }
+
     public QueueLengths Lengths()
     {
         lock (_gate)

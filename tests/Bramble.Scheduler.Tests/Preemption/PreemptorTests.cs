@@ -42,9 +42,49 @@ public sealed class PreemptorTests
         };
         var binder = new PodBinder(api, TimeProvider.System, NullLogger.Instance);
         await using var events = new EventRecorder(api, "s", "", TimeProvider.System, NullLoggerFactory.Instance);
-        var preemptor = new Preemptor(api, binder, TimeProvider.System, NullLogger.Instance);
+        var preemptor = new Preemptor(api, binder, (_, _) => true, TimeProvider.System, NullLogger.Instance);
         Assert.Equal(isDone, await preemptor.PreemptAsync(Some.Pod("p", priority: 9), pods, "n", "s", events, new RunningPreemption(), default));
         Assert.Equal(asked, string.Join(' ', seen));
+    }
+
+    [Fact]
+    public async Task A_victim_that_was_not_bound_yet_is_not_deleted_and_its_room_is_free_afterwards()
+    {
+        var (api, deleted) = (new TestCluster(), 0);
+        api.Refuses = (verb, _, _) =>
+        {
+            if (verb == "DELETE") deleted++;
+            return null;
+        };
+        await api.CreateAsync(Resources.Pods, new("d", "v"), JsonNode.Parse("""{"metadata":{"name":"v","namespace":"d"},"spec":{"containers":[]},"status":{}}""")!.AsObject(), null, default);
+        var victim = new PodInfo((await api.FindModelAsync(Resources.Pods, new("d", "v"), default))!);
+        var binder = new PodBinder(api, TimeProvider.System, NullLogger.Instance);
+        await using var events = new EventRecorder(api, "s", "", TimeProvider.System, NullLoggerFactory.Instance);
+        var hasNode = true;
+        var preemptor = new Preemptor(api, binder, (_, _) => hasNode, TimeProvider.System, NullLogger.Instance);
+        var pending = binder.Begin(victim);
+        Task<bool> Preempt(string name) => preemptor.PreemptAsync(Some.Pod(name, priority: 9), [victim], "n", "s", events, new RunningPreemption(), default);
+        // The second one chose it before its room was given back.
+        Task<bool>[] both = [Preempt("p"), Preempt("q")];
+        Assert.Equal("preempted by DefaultPreemption", pending.Why);
+        Assert.False(pending.TryWrite());
+        Assert.DoesNotContain(both, t => t.IsCompleted);
+        hasNode = false;
+        binder.End(victim, pending);
+        Assert.All(await Task.WhenAll(both), Assert.True);
+        // One that chose it and comes even later finds it without a node.
+        Assert.True(await Preempt("r"));
+        Assert.Equal(0, deleted);
+    }
+
+    [Fact]
+    public async Task A_victim_whose_binding_is_being_written_is_deleted()
+    {
+        var binder = new PodBinder(new TestCluster(), TimeProvider.System, NullLogger.Instance);
+        var pending = binder.Begin(Victim());
+        Assert.True(pending.TryWrite());
+        Assert.False(await binder.TryPreemptAsync(Victim(), default));
+        Assert.Null(pending.Why);
     }
 
     public static TheoryData<string, V1Pod?, bool> Lasts => new()
@@ -65,10 +105,6 @@ public sealed class PreemptorTests
         if (last is not null) pods.Set(last);
         running.LastComes(Victim());
         Assert.Equal(expected, running.HoldsBack(pods));
-        // Room that becomes free without a deletion is not heard of: it is remembered that somebody was held back meanwhile.
-        Assert.False(running.IsRoomMissed);
-        running.FreedRoom();
-        Assert.True(running.IsRoomMissed);
     }
 
     private static PodInfo Victim() => Some.Pod("v");

@@ -205,6 +205,23 @@ public sealed class SchedulingQueueTests : IDisposable
         Assert.Equal("p", await Next());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_was_worth_a_try_while_victims_were_deleted_is_tried_when_that_is_over(bool happens)
+    {
+        var pod = Some.Pod("p", "2", priority: 1);
+        _queue.Add(pod);
+        Assert.Equal("p", await Next());
+        _gate = QueueGate.Preemption;
+        _queue.Refused(pod, Fit, WakeUps.Of(Fit[0]));
+        if (happens) _queue.Happened(new(ChangeKinds.NodeAdded, null, Some.Node("n", cpu: "2")));
+        Assert.Null(await Next());
+        _gate = null;
+        _queue.Preempted(pod.Name);
+        Assert.Equal(happens ? "p" : null, await Next());
+    }
+
     [Fact]
     public async Task To_be_held_back_is_no_attempt()
     {
