@@ -90,8 +90,16 @@ public sealed class SchedulerLoop
             await Task.WhenAll(nodes.Synced, _pods.Synced, _budgets.Synced, parts.Synced).WaitAsync(cancel);
             subscriptions.Add(nodes.Subscribe(NodeChanged));
             subscriptions.AddRange(parts.Follow(change => _queue.Happened(change)));
-            subscriptions.Add(_pods.Subscribe(PodChanged));
-            while (true) await ScheduleAsync(await queue.TakeAsync(cancel), cancel);
+            subscriptions.Add(_pods.Subscribe(change =>
+            {
+                PodChanged(change);
+                TellGivenUp();
+            }));
+            while (true)
+            {
+                await ScheduleAsync(await queue.TakeAsync(cancel), cancel);
+                TellGivenUp();
+            }
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -249,7 +257,7 @@ public sealed class SchedulerLoop
             throw;
         }
         _cluster.Place(pod, node.Name, isAssumed: true);
-        _cluster.Nominations.Remove(pod.Uid);
+        _cluster.Nominations.Remove(pod.Uid, node.Name);
         return new(node.Name, reservations, reservations.Count == 0 ? null : _binder.Begin(pod), binder);
     }
 
@@ -493,7 +501,6 @@ public sealed class SchedulerLoop
         _preempting.TryRemove(old.Uid, out _);
         _binder.Stop(old);
         if (placed is not null) _queue.Happened(new(ChangeKinds.PodRemoved, placed, null));
-        else if (old.NominatedNode.Length > 0) NominationGone(old);
     }
 
     private void PodHasNode(PodInfo? old, PodInfo now)
@@ -502,7 +509,7 @@ public sealed class SchedulerLoop
         {
             _known[now.Name] = now;
             _cluster.Place(now, now.Pod.Spec.NodeName, isAssumed: false);
-            _cluster.Nominations.Remove(now.Uid);
+            _cluster.Nominations.Remove(now.Uid, now.Pod.Spec.NodeName);
         }
         if (old is null || string.IsNullOrEmpty(old.Pod.Spec.NodeName))
         {
@@ -538,7 +545,6 @@ public sealed class SchedulerLoop
         }
         // Our own writes to the status do not make it worth another try.
         _queue.Update(old, now);
-        if (old.NominatedNode.Length > 0 && old.NominatedNode != now.NominatedNode) NominationGone(old);
     }
 
     /// <summary>A Pod that was given a node goes before it is bound: it will not be any more, so others may have the room now.</summary>
@@ -550,8 +556,13 @@ public sealed class SchedulerLoop
         if (placed is not null) _queue.Happened(new(ChangeKinds.PodRemoved, placed, null));
     }
 
-    /// <summary>Others that are not more important could have the room now.</summary>
-    private void NominationGone(PodInfo old) => _queue.Happened(new(ChangeKinds.PodRemoved, old, null), other => other.Priority <= old.Priority);
+    /// <summary>Where a nominated Pod keeps no room any more others that are not more important could have it now.</summary>
+    private void TellGivenUp()
+    {
+        IReadOnlyList<PodInfo> pods;
+        lock (_gate) pods = _cluster.Nominations.TakeGivenUp();
+        foreach (var pod in pods) _queue.Happened(new(ChangeKinds.PodRemoved, pod, null), other => other.Priority <= pod.Priority && other.Uid != pod.Uid);
+    }
 
     private void TellEach(ChangeKinds kinds, object old, object now)
     {

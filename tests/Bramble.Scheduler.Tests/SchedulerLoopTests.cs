@@ -209,6 +209,22 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Room_that_was_kept_for_a_Pod_that_goes_is_others_also_where_its_status_could_not_say_so()
+    {
+        await NodeAsync("n1", cpu: "4");
+        await PodAsync("low", cpu: "3", with: p => (p["spec"]!["priority"], p["metadata"]!["finalizers"]) = (1, new JsonArray("test/stay")));
+        await EventuallyAsync(async () => (await Pod("low")).Spec.NodeName == "n1");
+        _api.Refuses = (verb, resource, name) => verb == "PATCH" && resource == Resources.Pods && name.Name == "high" ? StatusErrors.Conflict(Resources.Pods.GroupResource, "high", "not now") : null;
+        await PodAsync("high", cpu: "3", with: p => p["spec"]!["priority"] = 10);
+        await EventuallyAsync(async () => (await Pod("low")).IsBeingDeleted());
+        await PodAsync("mid", cpu: "1", with: p => p["spec"]!["priority"] = 5);
+        await EventuallyAsync(async () => Condition(await Pod("mid")) is not null);
+        Assert.Null((await Pod("high")).Status.NominatedNodeName);
+        await _api.DeleteAsync(Resources.Pods, new("d", "high"), new DeleteQuery(), default);
+        await EventuallyAsync(async () => (await Pod("mid")).Spec.NodeName == "n1");
+    }
+
+    [Fact]
     public async Task What_another_scheduler_nominated_takes_no_room()
     {
         await NodeAsync("n1", cpu: "2");
