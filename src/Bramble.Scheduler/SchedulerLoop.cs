@@ -505,9 +505,11 @@ public sealed class SchedulerLoop
 
     private void PodHasNode(PodInfo? old, PodInfo now)
     {
+        PodInfo? placed;
         lock (_gate)
         {
             _known[now.Name] = now;
+            placed = _cluster.Remove(now.Name);
             _cluster.Place(now, now.Pod.Spec.NodeName, isAssumed: false);
             _cluster.Nominations.Remove(now.Uid, now.Pod.Spec.NodeName);
         }
@@ -516,6 +518,8 @@ public sealed class SchedulerLoop
             _queue.Remove(now.Name);
             _status.Drop(now.Name);
             _queue.Happened(new(ChangeKinds.PodAdded, null, now));
+            // It may have changed since it was decided on.
+            if (placed is not null) TellEach(PodChanges.Between(placed, now) & (ChangeKinds.PodLabels | ChangeKinds.PodScaledDown), placed, now);
             return;
         }
         var kinds = PodChanges.Between(old, now);

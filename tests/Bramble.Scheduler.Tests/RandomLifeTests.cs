@@ -109,10 +109,10 @@ public sealed class RandomLifeTests
                         break;
                     case 18:
                         await CreateAsync(
-                            Resources.PersistentVolumeClaims, $$$"""{"metadata":{"name":"c{{{_random.Next(4)}}}","namespace":"d"},"spec":{"storageClassName":"{{{(_random.Next(3) == 0 ? "now" : "slow")}}}","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}} },"status":{} }""");
+                            Resources.PersistentVolumeClaims, $$$"""{"metadata":{"name":"c{{{_random.Next(6)}}}","namespace":"d"},"spec":{"storageClassName":"{{{(_random.Next(5) == 0 ? "now" : "slow")}}}","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}} },"status":{} }""");
                         break;
                     default:
-                        await MakeVolumesAsync(50);
+                        await MakeVolumesAsync(30);
                         break;
                 }
             }
@@ -142,7 +142,7 @@ public sealed class RandomLifeTests
 
         private async Task SetNodeAsync()
         {
-            var name = $"n{_random.Next(5)}";
+            var name = $"n{_random.Next(3)}";
             var json = $$$"""
                 {"metadata":{"name":"{{{name}}}","labels":{"kubernetes.io/hostname":"{{{name}}}","zone":"z{{{_random.Next(2)}}}"}},"spec":{"unschedulable":{{{(_random.Next(6) == 0 ? "true" : "false")}}}},
                 "status":{"allocatable":{"cpu":"{{{_random.Next(1, 5)}}}","memory":"8Gi","pods":"{{{_random.Next(3, 9)}}}"}} }
@@ -168,7 +168,7 @@ public sealed class RandomLifeTests
             var name = $"p{(_random.Next(12) == 0 ? _random.Next(_number) : _number++)}";
             var near = $$$"""{"requiredDuringSchedulingIgnoredDuringExecution":[{"topologyKey":"zone","labelSelector":{"matchLabels":{"app":"a{{{_random.Next(3)}}}"}} }]}""";
             var affinity = _random.Next(10) switch { 0 => $$"""{"podAffinity":{{near}} }""", 1 => $$"""{"podAntiAffinity":{{near}} }""", _ => "{}" };
-            var volumes = _random.Next(4) == 0 ? $$$"""[{"name":"v","persistentVolumeClaim":{"claimName":"c{{{_random.Next(4)}}}"}}]""" : "[]";
+            var volumes = _random.Next(2) == 0 ? $$$"""[{"name":"v","persistentVolumeClaim":{"claimName":"c{{{_random.Next(6)}}}"}}]""" : "[]";
             return $$$"""
                 {"metadata":{"name":"{{{name}}}","namespace":"d","labels":{"app":"a{{{_random.Next(3)}}}"},"finalizers":[{{{(_random.Next(2) == 0 ? "\"test/stay\"" : "")}}}]},
                 "spec":{"priority":{{{_random.Next(4)}}},"schedulingGates":[{{{(_random.Next(8) == 0 ? "{\"name\":\"g\"}" : "")}}}],"affinity":{{{affinity}}},"volumes":{{{volumes}}},

@@ -316,6 +316,27 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Pod_that_became_smaller_while_it_waited_for_its_volume_leaves_room_to_others()
+    {
+        await NodeAsync("n1", cpu: "4");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("p", cpu: "4", with: p => p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]"""));
+        await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.PersistentVolumeClaims, new("d", "data"), default))!.Metadata.Annotations?["volume.kubernetes.io/selected-node"] == "n1");
+        await PodAsync("q", cpu: "2");
+        await EventuallyAsync(async () => Condition(await Pod("q")) is not null);
+        await _api.ChangeAsync(Resources.Pods, new("d", "p"), p => p["spec"]!["containers"]![0]!["resources"]!["requests"]!["cpu"] = "1");
+        await CreateAsync(Resources.PersistentVolumes, "", """{"metadata":{"name":"v"},"spec":{}}""");
+        await _api.ChangeAsync(Resources.PersistentVolumeClaims, new("d", "data"), c =>
+        {
+            c["spec"]!["volumeName"] = "v";
+            c["metadata"]!["annotations"]!["pv.kubernetes.io/bind-completed"] = "yes";
+        });
+        await EventuallyAsync(async () => (await Pod("p")).Spec.NodeName == "n1");
+        await EventuallyAsync(async () => (await Pod("q")).Spec.NodeName == "n1");
+    }
+
+    [Fact]
     public async Task A_local_volume_draws_the_Pod_to_its_node()
     {
         await NodeAsync("n1");
