@@ -135,7 +135,7 @@ internal sealed class ExpectedScale(ControllerContext context)
     private readonly IInformer<V1ReplicaSet> _sets = context.Reads(Resources.ReplicaSets);
     private readonly IInformer<V1Deployment> _deployments = context.Reads(Resources.Deployments);
     private readonly IInformer<V1StatefulSet> _stateful = context.Reads(Resources.StatefulSets);
-    private readonly IInformer<KubeObject> _definitions = context.Informers.ForObjects(Resources.CustomResourceDefinitions);
+    private readonly IInformer<KubeObject> _definitions = context.ReadsObjects(Resources.CustomResourceDefinitions);
     private readonly IInformer<V1ReplicationController> _controllers = context.Reads(Resources.ReplicationControllers);
 
     public async Task<(int Expected, bool HasUnmanaged)> OfAsync(List<V1Pod> pods, CancellationToken cancel)
