@@ -88,7 +88,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
-            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time, dialPod),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time, dialPod,
+                config.ApiServer.Number("default-not-ready-toleration-seconds", 300), config.ApiServer.Number("default-unreachable-toleration-seconds", 300)),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,
