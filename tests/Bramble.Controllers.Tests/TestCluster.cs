@@ -32,6 +32,9 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>As a webhook: what it refuses, by verb (CREATE, PATCH or DELETE); null: nothing.</summary>
     public Func<string, ResourceId, NamespacedName, StatusException?>? Refuses { get; set; }
 
+    /// <summary>What lists do not show yet.</summary>
+    public Func<ResourceId, bool>? IsLate { get; set; }
+
     private int _names;
     private int _reviews;
 
@@ -41,7 +44,7 @@ internal sealed class TestCluster : IKubeClient
     public async ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel)
     {
         var list = await _store.ListAsync(Prefix(resource) + (query.Namespace.Length > 0 ? query.Namespace + "/" : ""), cancel);
-        return new ObjectList([.. list.Entries.Select(e => Object(e.Value, e.Revision))], list.Revision.ToString(CultureInfo.InvariantCulture), null);
+        return new ObjectList([.. IsLate?.Invoke(resource) == true ? [] : list.Entries.Select(e => Object(e.Value, e.Revision))], list.Revision.ToString(CultureInfo.InvariantCulture), null);
     }
 
     public async IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, [EnumeratorCancellation] CancellationToken cancel)

@@ -27,6 +27,7 @@ public sealed class DisruptionControllerTests
     [InlineData("two owners together", "minAvailable 28%", "ReplicaSet web-1 2,ReplicationController old 2", "4 7 0 22", "InsufficientPods", null)]
     [InlineData("two sets of one Deployment count once", "minAvailable 50%", "ReplicaSet web-1 3,ReplicaSet web-2 3", "6 5 1 10", "SufficientPods", null)]
     [InlineData("a custom owner is asked", "maxUnavailable 5", "Frob f 8", "8 5 3 10", "SufficientPods", null)]
+    [InlineData("a Deployment without sets between", "maxUnavailable 7", "Deployment web 5", "5 3 2 10", "SufficientPods", null)]
     [InlineData("a kind without a scale", "maxUnavailable 1", "Job j 1", "0 0 0 0", "SyncFailed", "CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: jobs.batch does not implement the scale subresource")]
     [InlineData("a kind that nobody serves", "maxUnavailable 1", "Nob n 1", "0 0 0 0", "SyncFailed", "CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: no matches for kind \"Nob\" in version \"example.com/v1\"")]
     [InlineData("an owner that is not there", "maxUnavailable 1", "ReplicaSet gone 1", "0 0 0 0", "SyncFailed", "CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: found no controllers for pod \"gone-0\"")]
@@ -41,6 +42,7 @@ public sealed class DisruptionControllerTests
         var ofWeb = $$"""{"apiVersion":"apps/v1","kind":"Deployment","name":"web","uid":"{{deployment}}","controller":true}""";
         var uids = new Dictionary<string, string>(StringComparer.Ordinal)
         {
+            ["Deployment web"] = deployment,
             ["ReplicaSet lone"] = await CreateAsync(api, Resources.ReplicaSets, """{"metadata":{"name":"lone","namespace":"d"},"spec":{"replicas":7}}"""),
             ["ReplicaSet web-1"] = await CreateAsync(api, Resources.ReplicaSets, $$$"""{"metadata":{"name":"web-1","namespace":"d","ownerReferences":[{{{ofWeb}}}]},"spec":{"replicas":4}}"""),
             ["ReplicaSet web-2"] = await CreateAsync(api, Resources.ReplicaSets, $$$"""{"metadata":{"name":"web-2","namespace":"d","ownerReferences":[{{{ofWeb}}}]},"spec":{"replicas":6}}"""),
@@ -68,6 +70,24 @@ public sealed class DisruptionControllerTests
         Assert.Equal(reason, (string?)status.Condition("DisruptionAllowed")!["reason"]);
         if (told is not null) await EventuallyAsync(async () => (await scenario.EventsAsync("b")).Contains(told));
         else Assert.Empty(await scenario.EventsAsync("b"));
+    }
+
+    [Theory]
+    [InlineData("ReplicaSet", "apps/v1")]
+    [InlineData("StatefulSet", "apps/v1")]
+    [InlineData("ReplicationController", "v1")]
+    public async Task An_owner_that_the_controller_has_not_seen_yet_is_asked(string kind, string version)
+    {
+        ResourceId resource = kind switch { "ReplicaSet" => Resources.ReplicaSets, "StatefulSet" => Resources.StatefulSets, _ => Resources.ReplicationControllers };
+        var api = new TestCluster { IsLate = r => r == resource };
+        var uid = await CreateAsync(api, resource, """{"metadata":{"name":"o","namespace":"d"},"spec":{"replicas":7}}""");
+        await CreateAsync(api, Resources.Pods, $$$"""
+            {"metadata":{"name":"o-0","namespace":"d","labels":{"app":"web"},"ownerReferences":[{"apiVersion":"{{{version}}}","kind":"{{{kind}}}","name":"o","uid":"{{{uid}}}","controller":true}]}}
+            """);
+        await CreateAsync(api, Resources.PodDisruptionBudgets, """{"metadata":{"name":"b","namespace":"d"},"spec":{"selector":{"matchLabels":{"app":"web"}},"maxUnavailable":1}}""");
+        await using var scenario = Start("disruption-controller", api);
+        await EventuallyAsync(async () => (await StatusAsync(scenario)).Condition("DisruptionAllowed") is not null);
+        Assert.Equal(7, (await StatusAsync(scenario)).Number("expectedPods"));
     }
 
     [Fact]
