@@ -80,6 +80,48 @@ public sealed class DaemonSetScenarioTests : IAsyncLifetime
         await EventuallyAsync(async () => (await _scenario.EventsAsync("agent")).Contains($"FailedDelete: Error deleting: pods \"{kept}\" is forbidden: kept"));
     }
 
+    [Theory]
+    [InlineData("Failed", "FailedDaemonPod: Found failed daemon pod d/{0} on node n0, will try to kill it")]
+    [InlineData("Succeeded", "SucceededDaemonPod: Found succeeded daemon pod d/{0} on node n0, will try to delete it")]
+    public async Task A_Pod_that_ended_is_told_of_and_replaced(string phase, string told)
+    {
+        await CreateAsync(nodes: 1);
+        await EventuallyAsync(async () => (await PodsAsync()).Count == 1);
+        var ended = (await PodsAsync())[0];
+        await _scenario.Api.ChangeAsync(Resources.Pods, ended.NamespacedName(), t => t["status"] = new JsonObject { ["phase"] = phase });
+        await EventuallyAsync(async () => await PodsAsync() is [var next] && next.Metadata.Uid != ended.Metadata.Uid);
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("agent")).Contains(string.Format(System.Globalization.CultureInfo.InvariantCulture, told, ended.Metadata.Name)));
+    }
+
+    [Fact]
+    public async Task One_that_selects_all_does_nothing_and_says_so()
+    {
+        await _scenario.CreateAsync(Resources.Nodes, """{"metadata":{"name":"n0"},"spec":{} }""");
+        await _scenario.CreateAsync(Resources.DaemonSets, Agent.Replace("\"matchLabels\":{\"app\":\"agent\"}", "", StringComparison.Ordinal));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("agent")).Contains("SelectingAll: This daemon set is selecting all pods. A non-empty selector is required."));
+        Assert.Empty(await RevisionsAsync());
+    }
+
+    [Fact]
+    public async Task A_name_that_another_revision_has_counts_as_a_collision()
+    {
+        await CreateAsync(nodes: 0);
+        await EventuallyAsync(async () => (await RevisionsAsync()).Count == 1);
+        await UseAsync("new");
+        await EventuallyAsync(async () => (await RevisionsAsync()).Count == 2);
+        var taken = (await RevisionsAsync()).MaxBy(r => (int)r["revision"]!)!;
+        await UseAsync("i");
+        await EventuallyAsync(async () => (await RevisionsAsync()).Max(r => (int)r["revision"]!) == 3);
+        var name = (string)taken["metadata"]!["name"]!;
+        await _scenario.Api.DeleteAsync(Resources.ControllerRevisions, new("d", name), new DeleteQuery(), default);
+        await _scenario.CreateAsync(Resources.ControllerRevisions, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"d"},"data":{"of":"another"},"revision":1}""");
+        await UseAsync("new");
+        await EventuallyAsync(async () => (int?)(await _scenario.FindAsync(Resources.DaemonSets, "agent", "d"))!["status"]?["collisionCount"] == 1);
+        Assert.Equal(4, (int)(await RevisionsAsync()).Single(r => (string)r["metadata"]!["name"]! != name && r["data"]!.ToJsonString().Contains("\"image\":\"new\"", StringComparison.Ordinal))["revision"]!);
+
+        async Task UseAsync(string image) => await _scenario.Api.ChangeAsync(Resources.DaemonSets, new("d", "agent"), t => t["spec"]!["template"]!["spec"]!["containers"]![0]!["image"] = image);
+    }
+
     private async Task CreateAsync(int nodes)
     {
         for (var i = 0; i < nodes; i++) await _scenario.CreateAsync(Resources.Nodes, $$$"""{"metadata":{"name":"n{{{i}}}"},"spec":{} }""");
