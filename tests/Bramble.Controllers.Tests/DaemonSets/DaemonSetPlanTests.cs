@@ -57,6 +57,20 @@ public sealed class DaemonSetPlanTests
         Assert.Equal((deleted, created), (string.Join(' ', changes.Delete.Select(p => p.Metadata.Name)), string.Join(' ', changes.Create)));
     }
 
+    [Theory]
+    [InlineData("h2", "7", true)]
+    [InlineData("h2", "6", true)]
+    [InlineData("h1", "7", true)]      // made before there were hashes, or of a revision that somebody removed
+    [InlineData("h1", "6", false)]
+    [InlineData(null, "7", true)]
+    [InlineData(null, null, false)]
+    public void A_Pod_is_up_to_date_by_its_hash_or_its_generation(string? hash, string? generation, bool isUpdated)
+    {
+        var view = View("a:", 0, 1) with { Generation = "7" };
+        Assert.Equal(isUpdated, view.IsUpdated(Pod("p", hash: hash, labels: generation is null ? "" : $"\"pod-template-generation\":\"{generation}\"")));
+        Assert.Equal(hash == "h2", (view with { Generation = null }).IsUpdated(Pod("p", hash: hash)));
+    }
+
     [Fact]
     public void The_status_counts_the_oldest_Pod_of_each_node()
     {
