@@ -62,7 +62,8 @@ internal sealed class Rollout(
         var fence = Fenceposts.Of(deployment, Wanted);
         var isRolling = (string?)Spec["strategy"]?["type"] != "Recreate";
         foreach (var scale in ProportionalScaling.Decide(Wanted, fence, newSet, _all, isRolling, (int?)deployment["status"]?["replicas"] ?? 0)) await ApplyAsync(scale, cancel);
-        if ((bool?)Spec["paused"] == true) await CleanUpAsync(newSet, cancel);
+        // Not what a rollback that waits for the end of the pause may go back to.
+        if ((bool?)Spec["paused"] == true && Rollback.Asked(deployment) is null) await CleanUpAsync(newSet, cancel);
         return await WriteStatusAsync(DeploymentStatus.Counts(deployment, newSet, _all, Collisions, _now), null, cancel);
     }
 
