@@ -32,10 +32,13 @@ public sealed class DeploymentStatusTests
     [Theory]
     [InlineData("ten minutes are not over", "11:50:01", "True ReplicaSetUpdated", 2)]
     [InlineData("ten minutes are over", "11:49:59", "False ProgressDeadlineExceeded", null)]
-    public void Without_progress_the_deadline_counts_from_the_last_update(string because, string lastUpdate, string expected, int? waitSeconds)
+    [InlineData("half a minute is left: looked at a second later", "11:50:30", "True ReplicaSetUpdated", 31)]
+    [InlineData("ten minutes are over this moment: in a second", "11:50:00", "True ReplicaSetUpdated", 1)]
+    [InlineData("nobody wrote when", null, "False ProgressDeadlineExceeded", null)]
+    public void Without_progress_the_deadline_counts_from_the_last_update(string because, string? lastUpdate, string expected, int? waitSeconds)
     {
         Assert.NotEmpty(because);
-        var deployment = Deployment(2, $$$"""{"replicas":2,"updatedReplicas":2,"conditions":[{"type":"Progressing","status":"True","reason":"ReplicaSetUpdated","message":"m","lastUpdateTime":"2024-01-01T{{{lastUpdate}}}Z","lastTransitionTime":"2024-01-01T11:40:00Z"}]}""");
+        var deployment = Deployment(2, $$$"""{"replicas":2,"updatedReplicas":2,"conditions":[{"type":"Progressing","status":"True","reason":"ReplicaSetUpdated","message":"m","lastUpdateTime":{{{(lastUpdate is null ? "null" : $"\"2024-01-01T{lastUpdate}Z\"")}}},"lastTransitionTime":"2024-01-01T11:40:00Z"}]}""");
         var (status, wait) = DeploymentStatus.OfRollout(deployment, Set("web-1", 2, 0), [Set("web-1", 2, 0)], null, Noon);
         Assert.StartsWith(expected, Condition(status, "Progressing"));
         Assert.Equal(waitSeconds, (int?)wait?.TotalSeconds);
