@@ -148,6 +148,22 @@ public sealed class DeploymentScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task While_an_old_set_may_not_shrink_the_status_goes_on_and_so_does_its_time()
+    {
+        await CreateAsync("v1");
+        await ReadyAsync();
+        var old = NameOf((await SetsAsync())[0]).Name;
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "UPDATE" && name.Name == old ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        await ImageAsync("v2");
+        await EventuallyAsync(async () => (await SetsAsync()).Exists(s => Image(s) == "v2"));
+        await StatusAsync((await SetsAsync()).Find(s => Image(s) == "v2")!, 1);
+        await EventuallyAsync(async () => (int?)(await DeploymentAsync())["status"]!["updatedReplicas"] == 1);
+        await _scenario.Time.UntilAsync(60, async () => await ConditionAsync("Progressing") is "False ProgressDeadlineExceeded");
+        _scenario.Api.Refuses = null;
+        await _scenario.Time.UntilAsync(30, async () => (await SetsAsync()).Find(s => Image(s) == "v2") is { } set && (int?)set["spec"]!["replicas"] == 2);
+    }
+
+    [Fact]
     public async Task A_name_that_another_set_has_counts_as_a_collision_and_the_next_one_is_taken()
     {
         await CreateAsync("v1");
