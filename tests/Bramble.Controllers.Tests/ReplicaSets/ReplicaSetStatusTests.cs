@@ -1,6 +1,5 @@
 using Bramble.Controllers.ReplicaSets;
 using Bramble.Controllers.Workloads;
-using k8s.Models;
 using static Bramble.Controllers.Tests.Some;
 
 namespace Bramble.Controllers.Tests.ReplicaSets;
