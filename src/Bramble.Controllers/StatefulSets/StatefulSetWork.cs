@@ -112,7 +112,9 @@ internal sealed class StatefulSetWork(
         body["metadata"]!["labels"]![Revisions.PodLabel] = revision.Metadata.Name;
         var spec = body["spec"]!.AsObject();
         spec["hostname"] = podName;
-        if (!string.IsNullOrEmpty(set.Spec.ServiceName)) spec["subdomain"] = set.Spec.ServiceName;
+        // The template's is none of the set's Service.
+        if (string.IsNullOrEmpty(set.Spec.ServiceName)) spec.Remove("subdomain");
+        else spec["subdomain"] = set.Spec.ServiceName;
         Mount(spec, ordinal);
         KubeObject? created = null;
         StatusException? failure = null;
@@ -192,9 +194,9 @@ internal sealed class StatefulSetWork(
                 writes.Wrote(owner.Name, claims, await context.Client.CreateAsync(Resources.PersistentVolumeClaims, Claim(template, name), cancel));
                 context.Events.Normal(About, "SuccessfulCreate", $"Create Claim {name.Name} Pod {podName} in StatefulSet {owner.Name.Name} success");
             }
-            catch (StatusException e) when (!e.IsAlreadyExists)
+            catch (StatusException e)
             {
-                context.Events.Warning(About, "FailedCreate", $"Create Claim {name.Name} for Pod {podName} in StatefulSet {owner.Name.Name} failed error: {e.Message}");
+                if (!e.IsAlreadyExists) context.Events.Warning(About, "FailedCreate", $"Create Claim {name.Name} for Pod {podName} in StatefulSet {owner.Name.Name} failed error: {e.Message}");
                 Failed(e.Status, $"failed to create PVC {name.Name}: {e.Message}");
             }
         }

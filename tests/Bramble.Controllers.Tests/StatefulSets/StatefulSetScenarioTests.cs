@@ -90,6 +90,46 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_claim_that_somebody_else_just_made_is_told_of_the_Pod_alone()
+    {
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "PersistentVolumeClaim" ? StatusErrors.AlreadyExists(resource.GroupResource, name.Name) : null;
+        await CreateAsync("");
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains(
+            "FailedCreate: Create Pod db-0 in StatefulSet db failed error: failed to create PVC data-db-0: persistentvolumeclaims \"data-db-0\" already exists"));
+        Assert.DoesNotContain(await _scenario.EventsAsync("db"), e => e.Contains("Create Claim"));
+    }
+
+    [Fact]
+    public async Task Without_a_Service_its_Pods_have_no_subdomain()
+    {
+        await _scenario.CreateAsync(Resources.StatefulSets, """
+            {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":1,"selector":{"matchLabels":{"app":"db"} },
+             "template":{"metadata":{"labels":{"app":"db"} },"spec":{"hostname":"h","subdomain":"s","containers":[{"name":"c","image":"v1"}]} } } }
+            """);
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-0", "d") is not null);
+        var spec = (await _scenario.FindAsync(Resources.Pods, "db-0", "d"))!["spec"]!;
+        Assert.Equal(("db-0", null), ((string?)spec["hostname"], (string?)spec["subdomain"]));
+    }
+
+    [Fact]
+    public async Task The_history_is_kept_short_while_the_status_cannot_be_written()
+    {
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "UPDATE" && resource.Kind == "StatefulSet" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        await CreateAsync("", history: 0);
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-0", "d") is not null);
+        foreach (var image in (string[])["v2", "v3"])
+        {
+            await _scenario.Api.ChangeAsync(Resources.StatefulSets, new NamespacedName("d", "db"), t => t["spec"]!["template"]!["spec"]!["containers"]![0]!["image"] = image);
+            await EventuallyAsync(async () => (await ImagesAsync()).Contains(image));
+        }
+        // Of the Pod, and of the template.
+        await EventuallyAsync(async () => (await ImagesAsync()).Order().SequenceEqual(["v1", "v3"]));
+
+        async Task<List<string?>> ImagesAsync() =>
+            [.. (await _scenario.Api.ListAsync(Resources.ControllerRevisions, new ListQuery("d"), default)).Items.Select(r => (string?)r.ToTree()["data"]!["spec"]!["template"]!["spec"]!["containers"]![0]!["image"])];
+    }
+
+    [Fact]
     public async Task Claims_of_a_Pod_that_is_refused_go_with_the_set_too()
     {
         _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "Pod" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
@@ -164,8 +204,8 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
         Assert.Single((await _scenario.Api.ListAsync(Resources.ControllerRevisions, new ListQuery("d"), default)).Items);
     }
 
-    private async Task<KubeObject> CreateAsync(string retention, int minReadySeconds = 0, string management = "OrderedReady", int replicas = 2, params string[] claims) => await _scenario.CreateAsync(Resources.StatefulSets, $$$"""
-        {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":{{{replicas}}},"serviceName":"db","podManagementPolicy":"{{{management}}}","minReadySeconds":{{{minReadySeconds}}},"selector":{"matchLabels":{"app":"db"} },"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0} },
+    private async Task<KubeObject> CreateAsync(string retention, int minReadySeconds = 0, string management = "OrderedReady", int replicas = 2, int history = 10, params string[] claims) => await _scenario.CreateAsync(Resources.StatefulSets, $$$"""
+        {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":{{{replicas}}},"revisionHistoryLimit":{{{history}}},"serviceName":"db","podManagementPolicy":"{{{management}}}","minReadySeconds":{{{minReadySeconds}}},"selector":{"matchLabels":{"app":"db"} },"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0} },
          "persistentVolumeClaimRetentionPolicy":{ {{{retention}}} },"volumeClaimTemplates":[{{{string.Join(',', (claims.Length > 0 ? claims : ["data"]).Select(c => $$$$"""{"metadata":{"name":"{{{{c}}}}"},"spec":{"accessModes":["ReadWriteOnce"]}}"""))}}}],
          "template":{"metadata":{"labels":{"app":"db"} },"spec":{"containers":[{"name":"c","image":"v1"}]} } } }
         """);
