@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
 
@@ -44,5 +45,24 @@ public sealed class ScaleTests
         }
 
         async Task<long?> GenerationAsync() => (long?)(await api.Client.FindAsync(resource, new NamespacedName("d", "web"), cancel))!.ToTree()["metadata"]!["generation"];
+    }
+
+    [Theory]
+    [InlineData("PUT", "Operation cannot be fulfilled on statefulsets.apps \"web\": StorageError: invalid object, Code: 4, Key: /registry/statefulsets/d/web, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: other, UID in object meta: ")]
+    [InlineData("PATCH", "Operation cannot be fulfilled on statefulsets/scale.apps \"web\": Precondition failed: UID in precondition: other, UID in object meta: ")]
+    public async Task Another_uid_is_a_conflict(string method, string expected)
+    {
+        await using var api = await InMemoryApi.StartAsync();
+        var cancel = TestContext.Current.CancellationToken;
+        await api.Client.CreateAsync(Resources.Namespaces, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "d" } }, cancel);
+        var set = await api.Client.CreateAsync(Resources.StatefulSets, JsonNode.Parse("""
+            {"metadata":{"name":"web","namespace":"d"},"spec":{"selector":{"matchLabels":{"app":"web"}},
+             "template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}}
+            """)!.AsObject(), cancel);
+        var scale = JsonNode.Parse("""{"metadata":{"name":"web","namespace":"d","uid":"other"},"spec":{"replicas":3}}""")!.AsObject();
+        var refusal = await Assert.ThrowsAsync<StatusException>(async () => await (method == "PUT"
+            ? api.Client.UpdateAsync(Resources.StatefulSets, set.Name, scale, "scale", cancel)
+            : api.Client.MergePatchAsync(Resources.StatefulSets, set.Name, scale, "scale", cancel)));
+        Assert.Equal((409, expected + set.Uid), (refusal.Status.Code, refusal.Message));
     }
 }
