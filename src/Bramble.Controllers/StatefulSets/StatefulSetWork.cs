@@ -138,17 +138,18 @@ internal sealed class StatefulSetWork(
     private async Task MendAsync(V1Pod pod, int ordinal, CancellationToken cancel)
     {
         var name = pod.Metadata.Name;
-        var isItself = pod.Metadata.Labels is { } labels && labels.TryGetValue(NameLabel, out var label) && label == name
-            && ClaimTemplates.All(t => pod.Spec.Volumes?.Any(v => v.Name == (string?)t["metadata"]!["name"] && v.PersistentVolumeClaim?.ClaimName == ClaimName(t, ordinal).Name) == true);
+        var isNamed = pod.Metadata.Labels is { } labels && labels.TryGetValue(NameLabel, out var label) && label == name;
+        var isMounted = ClaimTemplates.All(t => pod.Spec.Volumes?.Any(v => v.Name == (string?)t["metadata"]!["name"] && v.PersistentVolumeClaim?.ClaimName == ClaimName(t, ordinal).Name) == true);
         try
         {
-            if (!isItself) await EnsureClaimsAsync(name, ordinal, cancel);
+            if (!isMounted) await EnsureClaimsAsync(name, ordinal, cancel);
             var ownersChanged = await SetClaimOwnersAsync(name, pod.Metadata.Uid, ordinal, isCondemned: false, onlyWhereDue: true, cancel);
-            if (isItself && !ownersChanged) return;
-            if (!isItself && pods.FindObject(pod.NamespacedName())?.ToTree() is { } body)
+            if (isNamed && isMounted && !ownersChanged) return;
+            if (!(isNamed && isMounted) && pods.FindObject(pod.NamespacedName())?.ToTree() is { } body)
             {
-                Identify(body, name, ordinal);
-                Mount(body["spec"]!.AsObject(), ordinal);
+                if (!isNamed) Identify(body, name, ordinal);
+                // Only then: the order of volumes is part of what the API lets nobody change.
+                if (!isMounted) Mount(body["spec"]!.AsObject(), ordinal);
                 writes.Wrote(owner.Name, pods, await context.Client.UpdateAsync(Resources.Pods, body, null, cancel));
             }
             Tell("Update", name, null);

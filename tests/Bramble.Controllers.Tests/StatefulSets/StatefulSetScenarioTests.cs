@@ -176,6 +176,23 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_adopted_Pod_that_mounts_its_claims_gets_its_name_and_nothing_else()
+    {
+        await _scenario.CreateAsync(Resources.Pods, """
+            {"metadata":{"name":"db-0","namespace":"d","labels":{"app":"db"} },"spec":{"containers":[{"name":"c","image":"v1"}],
+             "volumes":[{"name":"logs","persistentVolumeClaim":{"claimName":"logs-db-0"} },{"name":"own","emptyDir":{} },{"name":"data","persistentVolumeClaim":{"claimName":"data-db-0"} }]} }
+            """);
+        await RunAsync(0);
+        var before = (await _scenario.FindAsync(Resources.Pods, "db-0", "d"))!["spec"]!.ToJsonString();
+        await CreateAsync("", claims: ["data", "logs"]);
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains("SuccessfulUpdate: Update Pod db-0 in StatefulSet db successful"));
+        var pod = (await _scenario.FindAsync(Resources.Pods, "db-0", "d"))!;
+        Assert.Equal(("db-0", "0"), ((string?)pod["metadata"]!["labels"]!["statefulset.kubernetes.io/pod-name"], (string?)pod["metadata"]!["labels"]!["apps.kubernetes.io/pod-index"]));
+        Assert.Equal(before, pod["spec"]!.ToJsonString());
+        Assert.Null(await _scenario.FindAsync(Resources.PersistentVolumeClaims, "data-db-0", "d"));
+    }
+
+    [Fact]
     public async Task The_next_Pod_waits_for_minReadySeconds_of_the_one_before()
     {
         await CreateAsync("", minReadySeconds: 30);
