@@ -128,9 +128,18 @@ internal sealed class StatefulSetWork(
             failure = e;
         }
         // The claims are there also where the Pod is refused, and are to go with the set.
-        await OwnClaimsAsync(podName, created?.Uid ?? "", ordinal, cancel);
+        StatusException? conflict = null;
+        try
+        {
+            await OwnClaimsAsync(podName, created?.Uid ?? "", ordinal, cancel);
+        }
+        catch (StatusException e) when (e.IsConflict)
+        {
+            // A claim is written by others too as soon as it is there: the next look sets its owners, and the Pod is made all the same.
+            conflict = e;
+        }
         Tell("Create", podName, failure);
-        if (failure is not null) throw failure;
+        if ((failure ?? conflict) is { } wrong) throw wrong;
     }
 
     /// <summary>A Pod that was adopted, or that somebody changed, gets its labels and its volumes; the API does not let a Pod's volumes change, and an event

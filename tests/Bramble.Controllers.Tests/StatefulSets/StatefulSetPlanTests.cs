@@ -49,6 +49,7 @@ public sealed class StatefulSetPlanTests
     [Theory]
     [InlineData("a lost Pod gets the new template", "replicas: 3", "1r 2r2", "create 0*")]
     [InlineData("but the old one below the partition", "replicas: 3, partition: 1", "1r 2r2", "create 0")]
+    [InlineData("a partition that no number reaches", "replicas: 3, partition: 2147483647, start: 5", "6r 7r", "create 5")]
     [InlineData("no partition given: as many old ones as there still were", "replicas: 3, no rollingUpdate, current: 1", "1r 2r2", "create 0")]
     [InlineData("no partition given: from there on new ones", "replicas: 3, no rollingUpdate, current: 1", "0r 2r2", "mend 0; create 1*")]
     [InlineData("no partition given: they count from the start", "replicas: 3, no rollingUpdate, current: 1, start: 5", "6r 7r2", "create 5")]

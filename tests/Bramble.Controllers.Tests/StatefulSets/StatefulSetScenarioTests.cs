@@ -100,6 +100,18 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Pod_is_told_although_its_claim_was_written_meanwhile()
+    {
+        var conflicts = 0;
+        _scenario.Api.Refuses = (verb, resource, name) =>
+            verb == "UPDATE" && resource.Kind == "PersistentVolumeClaim" && Interlocked.Increment(ref conflicts) == 1 ? StatusErrors.Conflict(resource.GroupResource, name.Name, "changed") : null;
+        var set = await CreateAsync("\"whenDeleted\":\"Delete\",\"whenScaled\":\"Retain\"");
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains("SuccessfulCreate: Create Pod db-0 in StatefulSet db successful"));
+        await RunAsync(0);
+        await EventuallyAsync(async () => (await OwnersAsync("data-db-0")).SequenceEqual([set.Uid]));
+    }
+
+    [Fact]
     public async Task Without_a_Service_its_Pods_have_no_subdomain()
     {
         await _scenario.CreateAsync(Resources.StatefulSets, """
