@@ -29,7 +29,7 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>How many were asked.</summary>
     public int Reviews => Volatile.Read(ref _reviews);
 
-    /// <summary>As a webhook: what it refuses, by verb (CREATE, UPDATE, PATCH or DELETE); null: nothing.</summary>
+    /// <summary>As a webhook: what it refuses, by verb (CREATE, UPDATE, UPDATE status, PATCH or DELETE); null: nothing.</summary>
     public Func<string, ResourceId, NamespacedName, StatusException?>? Refuses { get; set; }
 
     private int _names;
@@ -113,7 +113,7 @@ internal sealed class TestCluster : IKubeClient
     }
 
     public ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel) =>
-        Refuses?.Invoke("UPDATE", resource, name) is { } refusal ? ValueTask.FromException<KubeObject>(refusal) :
+        Refuses?.Invoke(subresource is null ? "UPDATE" : $"UPDATE {subresource}", resource, name) is { } refusal ? ValueTask.FromException<KubeObject>(refusal) :
         subresource == "scale" ? WriteAsync(resource, name, null, (string?)body["metadata"]!["resourceVersion"], old =>
         {
             old["spec"]!["replicas"] = body["spec"]!["replicas"]!.DeepClone();

@@ -45,7 +45,8 @@ internal sealed class DaemonSetController : IReconciler
             var revision = change.New ?? change.Old!;
             if (revision.ControllerRef() is { } owner)
             {
-                if (owner.Kind == "DaemonSet") context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
+                // A new one is its own, or somebody's copy of one, and then it is his until there is something else to look at.
+                if (owner.Kind == "DaemonSet" && change.Old is not null) context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
             }
             else if (change.New is not null && revision.Metadata.Labels is { Count: > 0 } labels)
             {

@@ -27,7 +27,13 @@ public sealed class DaemonSetScenarioTests : IAsyncLifetime
         twin["metadata"]!["name"] = "agent-twin";
         twin["metadata"]!["labels"]!["controller-revision-hash"] = "twin";
         twin["revision"] = 2;
+        await EventuallyAsync(async () => (int?)(await _scenario.FindAsync(Resources.DaemonSets, "agent", "d"))!["status"]?["currentNumberScheduled"] == 1);
+        await AllWasLookedAtAsync("before");
         await _scenario.CreateAsync(Resources.ControllerRevisions, twin.ToJsonString());
+        // By itself it is no reason to look: who made it may want to remove the other himself.
+        await AllWasLookedAtAsync("after");
+        Assert.NotNull(await _scenario.FindAsync(Resources.ControllerRevisions, (string)first["metadata"]!["name"]!, "d"));
+        await _scenario.Api.ChangeAsync(Resources.DaemonSets, new("d", "agent"), t => t["metadata"]!["annotations"] = new JsonObject { ["look"] = "again" });
         await EventuallyAsync(async () => await PodsAsync() is [var same] && same.Metadata.Uid == pod.Metadata.Uid && same.Metadata.Labels["controller-revision-hash"] == "twin");
         await EventuallyAsync(async () => await _scenario.FindAsync(Resources.ControllerRevisions, (string)first["metadata"]!["name"]!, "d") is null);
     }
@@ -43,6 +49,15 @@ public sealed class DaemonSetScenarioTests : IAsyncLifetime
             await _scenario.Api.ChangeAsync(Resources.Nodes, new("", node), t => t["spec"] = new JsonObject { ["taints"] = new JsonArray((JsonNode)new JsonObject { ["key"] = "out", ["effect"] = "NoExecute" }) });
         await EventuallyAsync(async () => await PodsAsync() is [var left] && left.Metadata.Name == kept);
         await EventuallyAsync(async () => (await _scenario.EventsAsync("agent")).Contains($"FailedDelete: Error deleting: pods \"{kept}\" is forbidden: kept"));
+    }
+
+    /// <summary>One that comes last has had its turn.</summary>
+    private async Task AllWasLookedAtAsync(string name)
+    {
+        await _scenario.CreateAsync(Resources.DaemonSets, $$$"""
+            {"metadata":{"name":"{{{name}}}","namespace":"d"},"spec":{"selector":{"matchLabels":{"app":"{{{name}}}"} },"template":{"metadata":{"labels":{"app":"{{{name}}}"} },"spec":{"nodeSelector":{"no":"where"},"containers":[{"name":"c","image":"i"}]} } } }
+            """);
+        await EventuallyAsync(async () => (int?)(await _scenario.FindAsync(Resources.DaemonSets, name, "d"))!["status"]?["observedGeneration"] == 1);
     }
 
     private async Task CreateAsync(int nodes)

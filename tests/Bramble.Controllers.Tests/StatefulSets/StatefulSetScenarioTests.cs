@@ -126,7 +126,7 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
     [Fact]
     public async Task The_history_is_kept_short_while_the_status_cannot_be_written()
     {
-        _scenario.Api.Refuses = (verb, resource, name) => verb == "UPDATE" && resource.Kind == "StatefulSet" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "UPDATE status" && resource.Kind == "StatefulSet" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
         await CreateAsync("", history: 0);
         await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-0", "d") is not null);
         foreach (var image in (string[])["v2", "v3"])
