@@ -45,7 +45,7 @@ internal sealed class DaemonSetController : IReconciler
             var revision = change.New ?? change.Old!;
             if (revision.ControllerRef() is { } owner)
             {
-                // A new one is its own, or somebody's copy of one, and then it is his until there is something else to look at.
+                // A new one is its own, or a copy that somebody made and may want to go on with: it is seen when there is something else to look at.
                 if (owner.Kind == "DaemonSet" && change.Old is not null) context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
             }
             else if (change.New is not null && revision.Metadata.Labels is { Count: > 0 } labels)

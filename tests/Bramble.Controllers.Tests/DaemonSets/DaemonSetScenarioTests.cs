@@ -30,7 +30,7 @@ public sealed class DaemonSetScenarioTests : IAsyncLifetime
         await EventuallyAsync(async () => (int?)(await _scenario.FindAsync(Resources.DaemonSets, "agent", "d"))!["status"]?["currentNumberScheduled"] == 1);
         await AllWasLookedAtAsync("before");
         await _scenario.CreateAsync(Resources.ControllerRevisions, twin.ToJsonString());
-        // By itself it is no reason to look: who made it may want to remove the other himself.
+        // By itself it is no reason to look: who made it may want to remove the other.
         await AllWasLookedAtAsync("after");
         Assert.NotNull(await _scenario.FindAsync(Resources.ControllerRevisions, (string)first["metadata"]!["name"]!, "d"));
         await _scenario.Api.ChangeAsync(Resources.DaemonSets, new("d", "agent"), t => t["metadata"]!["annotations"] = new JsonObject { ["look"] = "again" });
