@@ -5,14 +5,20 @@ namespace Bramble.Controllers.Tests.Workloads;
 public sealed class SlowStartTests
 {
     [Theory]
-    [InlineData("what always fails is tried once", 10, 0, 1)]
-    [InlineData("what always works is done as often as it is to be", 10, 10, 10)]
-    [InlineData("what begins to fail is not tried again after its batch: 1, 2 and 4", 10, 5, 7)]
-    public async Task Tries(string because, int count, int works, int expected)
+    [InlineData("the first fails: it was the only one", 0, 1)]
+    [InlineData("then two at a time", 1, 3)]
+    [InlineData("then four", 3, 7)]
+    [InlineData("never more than 500", 600, 511 + 500)]
+    [InlineData("none fails", 2000, 1200)]
+    public async Task What_comes_after_the_batch_of_a_failure_is_not_tried(string because, int failing, int tried)
     {
         Assert.NotEmpty(because);
-        var tries = 0;
-        var failure = await SlowStart.RunAsync(count, _ => ++tries > works ? Task.FromException(new IOException("no")) : Task.CompletedTask);
-        Assert.Equal((expected, works < count), (tries, failure is IOException));
+        var count = 0;
+        var failure = await SlowStart.RunAsync(1200, i =>
+        {
+            count++;
+            return i == failing ? Task.FromException(new InvalidOperationException("no")) : Task.CompletedTask;
+        });
+        Assert.Equal((tried, failing < 1200), (count, failure is not null));
     }
 }
