@@ -56,6 +56,16 @@ public class WorkloadRulesTests
         "spec.selector: Invalid value: {}: empty selector is invalid for deployment",
         Written.Create("apps/v1/replicasets", """{"spec":{"selector":{},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}}"""));
 
+    [Theory]
+    [InlineData("-1", "spec.rollback.version: Invalid value: -1: must be greater than or equal to 0")]
+    [InlineData("0")]
+    [InlineData("")]
+    public void A_Deployment_rolls_back_to_no_negative_revision(string revision, params string[] expected) => Assert.Equal(expected, Written.Create(
+        "apps/v1/deployments", $$$"""
+            {"metadata":{"annotations":{"deprecated.deployment.rollback.to":"{{{revision}}}"} },
+             "spec":{"selector":{"matchLabels":{"a":"b"} },"template":{"metadata":{"labels":{"a":"b"} },"spec":{"containers":[{"name":"c","image":"i"}]} } } }
+            """));
+
     [Fact]
     public void A_budgets_conditions_are_looked_at() => Assert.Equal(
         ["status.conditions[0].status: Unsupported value: \"x\": supported values: \"False\", \"True\", \"Unknown\"", "status.conditions[0].lastTransitionTime: Required value",
