@@ -316,6 +316,18 @@ public sealed class SchedulerLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Pod_does_not_wait_for_a_volume_on_a_node_that_goes()
+    {
+        await NodeAsync("n1");
+        await CreateAsync(Resources.StorageClasses, "", """{"metadata":{"name":"slow"},"provisioner":"example.com/p","volumeBindingMode":"WaitForFirstConsumer"}""");
+        await CreateAsync(Resources.PersistentVolumeClaims, "d", """{"metadata":{"name":"data","namespace":"d"},"spec":{"storageClassName":"slow","resources":{"requests":{"storage":"1Gi"}}}}""");
+        await PodAsync("p", with: p => p["spec"]!["volumes"] = JsonNode.Parse("""[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}]"""));
+        await EventuallyAsync(async () => (await _api.FindModelAsync(Resources.PersistentVolumeClaims, new("d", "data"), default))!.Metadata.Annotations?["volume.kubernetes.io/selected-node"] == "n1");
+        await _api.RemoveAsync(Resources.Nodes, new("", "n1"));
+        await EventuallyAsync(async () => await EventAsync("FailedScheduling", "running PreBind plugin \"VolumeBinding\": binding volumes: failed to get node \"n1\": node \"n1\" not found") is not null);
+    }
+
+    [Fact]
     public async Task A_Pod_that_became_smaller_while_it_waited_for_its_volume_leaves_room_to_others()
     {
         await NodeAsync("n1", cpu: "4");

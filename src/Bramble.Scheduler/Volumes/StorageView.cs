@@ -25,12 +25,13 @@ internal sealed class StorageView(IInformers informers)
     public IInformer<V1PersistentVolumeClaim> Claims { get; } = informers.For(Resources.PersistentVolumeClaims);
     public IInformer<V1PersistentVolume> Volumes { get; } = Indexed(informers.For(Resources.PersistentVolumes));
     public IInformer<V1StorageClass> Classes { get; } = informers.For(Resources.StorageClasses);
+    public IInformer<V1Node> Nodes { get; } = informers.For(Resources.Nodes);
     private IInformer<KubeObject> CsiNodes { get; } = informers.ForObjects(Resources.CSINodes);
     private IInformer<KubeObject> CsiDrivers { get; } = informers.ForObjects(Resources.CSIDrivers);
     private IInformer<KubeObject> Capacities { get; } = informers.ForObjects(Resources.CSIStorageCapacities);
     private IInformer<KubeObject> Attachments { get; } = informers.ForObjects(Resources.VolumeAttachments);
 
-    public Task Synced => Task.WhenAll(Claims.Synced, Volumes.Synced, Classes.Synced, CsiNodes.Synced, CsiDrivers.Synced, Capacities.Synced, Attachments.Synced);
+    public Task Synced => Task.WhenAll(Claims.Synced, Volumes.Synced, Classes.Synced, Nodes.Synced, CsiNodes.Synced, CsiDrivers.Synced, Capacities.Synced, Attachments.Synced);
 
     /// <summary>Begins to follow the objects; each change that may help a Pod is told.</summary>
     public IReadOnlyList<IDisposable> Follow(Action<ClusterChange> happened)

@@ -83,7 +83,7 @@ internal sealed class VolumeReservation(PodVolumes volumes, IKubeClient client, 
         _written[claim.Metadata.Uid] = (await client.UpdateAsync(Resources.PersistentVolumeClaims, tree, null, cancel)).ResourceVersion;
     }
 
-    /// <summary>Until all are bound; looks again when one of the claims or of their volumes changes.</summary>
+    /// <summary>Until all are bound; looks again when one of the claims or of their volumes changes, or the node goes.</summary>
     private async Task BoundAsync(CancellationToken cancel)
     {
         while (true)
@@ -101,14 +101,18 @@ internal sealed class VolumeReservation(PodVolumes volumes, IKubeClient client, 
                 theirs.Add(new NamespacedName("", storage.Claims.Find(claim.NamespacedName())?.Spec.VolumeName ?? ""));
             }
             var (before, theirsBefore) = (Versions(storage.Claims, claims), Versions(storage.Volumes, theirs));
+            if (IsNodeGone()) throw Failed($"failed to get node \"{_node}\": node \"{_node}\" not found");
             if (AreBound()) return;
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             // Each condition reads only the copy that asks it: it is asked under the copy's lock.
             await Task.WhenAny(
-                storage.Claims.WaitUntilAsync(() => Versions(storage.Claims, claims) != before, either.Token), storage.Volumes.WaitUntilAsync(() => Versions(storage.Volumes, theirs) != theirsBefore, either.Token));
+                storage.Claims.WaitUntilAsync(() => Versions(storage.Claims, claims) != before, either.Token), storage.Volumes.WaitUntilAsync(() => Versions(storage.Volumes, theirs) != theirsBefore, either.Token),
+                storage.Nodes.WaitUntilAsync(IsNodeGone, either.Token));
             await either.CancelAsync();
         }
     }
+
+    private bool IsNodeGone() => storage.Nodes.Find(new NamespacedName("", _node)) is null;
 
     private static string Versions<T>(IInformer<T> copy, List<NamespacedName> names) where T : class
     {

@@ -23,6 +23,7 @@ public sealed class VolumeReservationTests : IAsyncLifetime
             {"metadata":{"name":"v"},"spec":{"capacity":{"storage":"5Gi"},"nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"zone","operator":"In","values":["z1"]}]}]}}},"status":{"phase":"Available"}}
             """), default);
         await _api.CreateAsync(Resources.PersistentVolumeClaims, Tree("""{"metadata":{"name":"data","namespace":"d"},"spec":{}}"""), default);
+        await _api.CreateAsync(Resources.Nodes, Tree("""{"metadata":{"name":"n1"},"spec":{}}"""), default);
         _informers = new Informers(_api, TimeProvider.System, NullLoggerFactory.Instance);
         _storage = new StorageView(_informers);
         await _storage.Synced;
@@ -36,6 +37,7 @@ public sealed class VolumeReservationTests : IAsyncLifetime
     [InlineData("taken off", "binding volumes: ClaimRef got reset for pv \"v\"")]
     [InlineData("elsewhere", "binding volumes: pv \"v\" node affinity doesn't match node \"n1\": no matching NodeSelectorTerms")]
     [InlineData("no claim", "binding volumes: failed to check binding: persistentvolumeclaims \"d/data\" not found")]
+    [InlineData("no node", "binding volumes: failed to get node \"n1\": node \"n1\" not found")]
     [InlineData("no volume", "binding volumes: failed to check binding: persistentvolumes \"v\" not found")]
     [InlineData("nothing", "binding volumes: context deadline exceeded")]
     public async Task A_volume_that_is_there(string then, string? failure)
@@ -50,6 +52,7 @@ public sealed class VolumeReservationTests : IAsyncLifetime
             case "taken off": await ChangeVolumeAsync(v => v["spec"]!.AsObject().Remove("claimRef")); break;
             case "elsewhere": await ChangeVolumeAsync(v => v["spec"]!["nodeAffinity"]!["required"]!["nodeSelectorTerms"]![0]!["matchExpressions"]![0]!["values"] = new JsonArray("z2")); break;
             case "no claim": await _api.RemoveAsync(Resources.PersistentVolumeClaims, new("d", "data")); break;
+            case "no node": await _api.RemoveAsync(Resources.Nodes, new("", "n1")); break;
             case "no volume": await _api.RemoveAsync(Resources.PersistentVolumes, new("", "v")); break;
         }
         await EndsAsync(writing, failure);
