@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Client.Placement;
 using Bramble.Kubelet.Csi;
 using Bramble.Kubelet.Native;
 using Bramble.Kubelet.Pods;
@@ -16,6 +19,10 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
     /// <summary>Only one at a time looks who else uses a volume and takes it: owners are set by the first.</summary>
     private readonly SemaphoreSlim _owning = new(1, 1);
 
+    /// <summary>Who has which volume, by the pod's uid and the volume's name.</summary>
+    private readonly ConcurrentDictionary<(string Pod, string Volume), bool> _users = new();
+    private readonly Lock _taking = new();
+
     /// <exception cref="VolumeException">With upstream's words for the stage that failed.</exception>
     public async Task<MountedVolume> MountAsync(V1Pod pod, V1Volume volume, string podVolumes, CancellationToken cancel)
     {
@@ -29,6 +36,39 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
         {
             throw VolumeException.AtStage($"Unable to attach or mount volumes: unmounted volumes=[{volume.Name}], unattached volumes=[], failed to process volumes=[{volume.Name}]: {e.Message}");
         }
+        var key = (pod.Uid(), pv.Metadata.Name);
+        var isNew = !_users.ContainsKey(key);
+        if (isNew) await TakeAsync(key, pv, cancel);
+        try
+        {
+            return await SetUpAsync(pod, volume, claim, pv, podVolumes, cancel) with { Group = GroupOf(pv) };
+        }
+        catch when (isNew)
+        {
+            _users.TryRemove(key, out _);
+            throw;
+        }
+    }
+
+    /// <summary>The pod's volumes are taken away.</summary>
+    public void Forget(string podUid)
+    {
+        foreach (var key in _users.Keys.Where(k => k.Pod == podUid).ToList()) _users.TryRemove(key, out _);
+    }
+
+    /// <summary>What the pod has it keeps, whatever becomes of labels later.</summary>
+    private async Task TakeAsync((string Pod, string Volume) key, V1PersistentVolume pv, CancellationToken cancel)
+    {
+        var node = pv.Spec.NodeAffinity?.Required is null ? null : (await client.FindAsync(Resources.Nodes, new("", config.NodeName), cancel))?.Model<V1Node>();
+        lock (_taking)
+        {
+            if (WhyNotHere(pv, node, IsUsedElsewhere(key)) is { } why) throw VolumeException.AtStage(why);
+            _users[key] = true;
+        }
+    }
+
+    private async Task<MountedVolume> SetUpAsync(V1Pod pod, V1Volume volume, V1PersistentVolumeClaim claim, V1PersistentVolume pv, string podVolumes, CancellationToken cancel)
+    {
         var isReadOnly = volume.PersistentVolumeClaim?.ReadOnlyProperty == true;
         var name = pv.Metadata.Name;
         if (pv.Spec.HostPath is { } hostPath)
@@ -105,6 +145,25 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
             : $"found PV object {claim.Spec.VolumeName} but its pv.Spec.ClaimRef.UID {claimed.Uid} does not point to claim.UID {claim.Metadata.Uid}";
     }
 
+    /// <summary>Who names a node himself is not asked by the scheduler whether the volume can be used there. Pure.</summary>
+    /// <param name="node">This one; null: nobody knows its labels, or they do not matter.</param>
+    /// <returns>Upstream's words.</returns>
+    public static string? WhyNotHere(V1PersistentVolume pv, V1Node? node, bool isUsedElsewhere)
+    {
+        var isBlock = pv.Spec.VolumeMode == "Block";
+        if (pv.Spec.NodeAffinity?.Required is { } required && node is not null && !NodeSelection.Matches(required, node))
+            return $"{(isBlock ? "Map" : "Mount")}Volume.NodeAffinity check failed for volume \"{pv.Metadata.Name}\" : no matching NodeSelectorTerms";
+        // Of several modes nobody knows which one is meant.
+        if (isUsedElsewhere && pv.Spec.AccessModes is ["ReadWriteOncePod"])
+            return $"{(isBlock ? "MapVolume.SetUpDevice" : "MountVolume.SetUp")} failed for volume \"{pv.Metadata.Name}\" : volume uses the ReadWriteOncePod access mode and is already in use by another pod";
+        return null;
+    }
+
+    /// <summary>The group that whoever made the volume gave its files to. Pure.</summary>
+    public static long? GroupOf(V1PersistentVolume pv) =>
+        pv.Metadata.Annotations is { } annotations && annotations.TryGetValue("pv.beta.kubernetes.io/gid", out var text)
+        && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var group) ? group : null;
+
     private async Task<MountedVolume> LocalAsync(V1Pod pod, V1PersistentVolume pv, string path, bool isReadOnly, string place, CancellationToken cancel)
     {
         var name = pv.Metadata.Name;
@@ -131,6 +190,16 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
         {
             _owning.Release();
         }
+    }
+
+    /// <summary>Whether another pod of this node has a volume; after a restart what is mounted tells.</summary>
+    private bool IsUsedElsewhere((string Pod, string Volume) key)
+    {
+        if (_users.Keys.Any(other => other.Volume == key.Volume && other.Pod != key.Pod)) return true;
+        var pods = Path.Combine(config.RootDirectory, "pods");
+        string[] places = [$"~local-volume/{key.Volume}", $"~nfs/{key.Volume}", $"~csi/{key.Volume}/mount"];
+        return MountTable.Below(pods).Any(point =>
+            !point.StartsWith($"{pods}/{key.Pod}/", StringComparison.Ordinal) && Array.Exists(places, place => point.EndsWith(place, StringComparison.Ordinal)));
     }
 
     /// <summary>Whether another pod of this node has the volume already.</summary>
