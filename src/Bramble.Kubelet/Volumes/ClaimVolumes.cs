@@ -164,6 +164,11 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
         pv.Metadata.Annotations is { } annotations && annotations.TryGetValue("pv.beta.kubernetes.io/gid", out var text)
         && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var group) ? group : null;
 
+    /// <summary>A pod gets a volume that others have, with their group in place of its own. Pure.</summary>
+    /// <returns>Upstream's words; null: the group is the pod's, or it does not care.</returns>
+    public static string? AnothersGroup(V1Pod pod, string volume, long? group) => pod.Spec.SecurityContext?.FsGroup is not { } wanted || wanted == group ? null
+        : $"The requested fsGroup is {wanted}, but the volume {volume} has GID {group}. The volume may not be shareable.";
+
     private async Task<MountedVolume> LocalAsync(V1Pod pod, V1PersistentVolume pv, string path, bool isReadOnly, string place, CancellationToken cancel)
     {
         var name = pv.Metadata.Name;
@@ -183,6 +188,7 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
                 Libc.Mount(path, place, null, Libc.MsBind | Libc.MsRec, null);
                 // Owners are set once, by the first pod here: what runs already must not lose its files.
                 if (pod.Spec.SecurityContext?.FsGroup is { } group && !isReadOnly && isFirst) VolumeOwnership.Apply(place, group, pod.Spec.SecurityContext.FsGroupChangePolicy);
+                if (!isFirst && AnothersGroup(pod, name, FileKind.GroupOf(place)) is { } warning) tell(pod, "Warning", "AlreadyMountedVolume", warning);
                 return new MountedVolume(place, isReadOnly);
             });
         }

@@ -62,5 +62,12 @@ public sealed class ClaimVolumesTests
         Assert.Equal(besides, string.Join(' ', SecurityContexts.GroupsOf(Read<V1Pod>($$$"""{"metadata":{"name":"p"},"spec":{"containers":[],"securityContext":{"supplementalGroups":{{{groups}}} } } }"""), volumes)));
     }
 
+    [Theory]
+    [InlineData("{}", null)]
+    [InlineData("""{"fsGroup":1000}""", null)]
+    [InlineData("""{"fsGroup":2000}""", "The requested fsGroup is 2000, but the volume v has GID 1000. The volume may not be shareable.")]
+    public void A_pod_is_told_that_others_have_the_volume_with_another_group(string securityContext, string? warning) => Assert.Equal(
+        warning, ClaimVolumes.AnothersGroup(Read<V1Pod>($$$"""{"metadata":{"name":"p"},"spec":{"containers":[],"securityContext":{{{securityContext}}} } }"""), "v", 1000));
+
     private static T Read<T>(string json) where T : class, IKubernetesObject<V1ObjectMeta> => KubeObject.Parse(System.Text.Encoding.UTF8.GetBytes(json)).Model<T>();
 }
