@@ -142,6 +142,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             new PluginSockets(config, new Dictionary<string, IPluginKind> { ["CSIPlugin"] = drivers, ["DRAPlugin"] = deviceDrivers }, time, _log).RunAsync(cancel),
             deviceDrivers.ForgetOldSlicesAsync(cancel),
             EnsureCsiNodeAsync(node, drivers, cancel),
+            new CsiLimits(client, drivers, time, _log).RunAsync(cancel),
             Part("housekeeping", RelistEvery, async c =>
             {
                 if (pods.Synced.IsCompleted) await workers.EndOrphansAsync(c);

@@ -45,7 +45,7 @@ internal sealed class CsiDriver : IDisposable
         var driver = new CsiDriver(name, endpoint);
         try
         {
-            driver.Info = await CallAsync(driver._node.NodeGetInfoAsync(new NodeGetInfoRequest(), driver.Within(cancel)));
+            await driver.RenewInfoAsync(cancel);
             var capabilities = await CallAsync(driver._node.NodeGetCapabilitiesAsync(new NodeGetCapabilitiesRequest(), driver.Within(cancel)));
             driver._capabilities = capabilities.Capabilities.Where(c => c.Rpc is not null).Select(c => c.Rpc.Type).ToHashSet();
             return driver;
@@ -56,6 +56,9 @@ internal sealed class CsiDriver : IDisposable
             throw;
         }
     }
+
+    /// <exception cref="CsiException">It does not answer.</exception>
+    public async Task RenewInfoAsync(CancellationToken cancel) => Info = await CallAsync(_node.NodeGetInfoAsync(new NodeGetInfoRequest(), Within(cancel)));
 
     public Task StageAsync(NodeStageVolumeRequest request, CancellationToken cancel) => CallAsync(_node.NodeStageVolumeAsync(request, Within(cancel)));
 

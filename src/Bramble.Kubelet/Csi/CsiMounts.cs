@@ -242,9 +242,27 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
             if ((bool?)status?["attached"] == true)
                 return (status["attachmentMetadata"] as JsonObject ?? []).ToDictionary(m => m.Key, m => (string?)m.Value ?? "", StringComparer.Ordinal);
             if (time.GetElapsedTime(since) > AttachMax)
+            {
+                if (CsiLimits.IsReached(status) && CsiLimits.PeriodOf(await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", mounted.Driver), cancel)) is not null)
+                    await TellLimitAsync(volume, mounted, cancel);
                 throw VolumeException.AtStage($"Unable to attach or mount volumes: unmounted volumes=[{volume.Name}], unattached volumes=[{volume.Name}], failed to process volumes=[]: context deadline exceeded");
+            }
             await Task.Delay(AttachLook, time, cancel);
         }
+    }
+
+    /// <summary>Another node may have room for the pod's successor, when the scheduler knows that this one has none.</summary>
+    private async Task TellLimitAsync(V1Volume volume, CsiVolume mounted, CancellationToken cancel)
+    {
+        try
+        {
+            await drivers.RenewAsync(mounted.Driver, cancel);
+        }
+        catch (Exception e) when (e is CsiException or StatusException)
+        {
+            // It is asked again when its time comes.
+        }
+        throw new AttachLimitException($"Node has reached its volume attachment limit, rejecting pod. unmounted volumes=[{volume.Name}], unattached volumes=[{volume.Name}], failed to process volumes=[]: context deadline exceeded");
     }
 
     /// <summary>A node may read its own attachments; one that is not made yet is nobody's, and asking for it forbidden.</summary>

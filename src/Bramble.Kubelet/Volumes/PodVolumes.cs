@@ -25,6 +25,7 @@ internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, CsiM
 
     /// <summary>All volumes of the pod, ready and current, by name.</summary>
     /// <exception cref="VolumesNotReadyException">With upstream's words for the FailedMount events.</exception>
+    /// <exception cref="AttachLimitException">The pod cannot run here.</exception>
     public async Task<Dictionary<string, MountedVolume>> EnsureAsync(V1Pod pod, IReadOnlyList<string> podIps, CancellationToken cancel)
     {
         var ready = new Dictionary<string, MountedVolume>(StringComparer.Ordinal);
@@ -42,7 +43,7 @@ internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, CsiM
             {
                 problems.Add(e.Message);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (e is not (OperationCanceledException or AttachLimitException))
             {
                 problems.Add($"MountVolume.SetUp failed for volume \"{volume.Name}\" : {e.Message}");
             }

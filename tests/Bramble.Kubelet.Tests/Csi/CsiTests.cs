@@ -9,6 +9,7 @@ using Bramble.Kubelet.Volumes;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Mode = Bramble.Kubelet.Csi.Protocol.VolumeCapability.Types.AccessMode.Types.Mode;
 
 namespace Bramble.Kubelet.Tests.Csi;
@@ -112,6 +113,60 @@ public sealed class CsiTests : IAsyncLifetime
         driver.Refusal = "no such disk";
         var refused = await Assert.ThrowsAsync<VolumeException>(() => _mounts.MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default));
         Assert.Equal("MountVolume.SetUp failed for volume \"pv1\" : rpc error: code = Internal desc = no such disk", refused.Message);
+    }
+
+    [Fact]
+    public async Task A_driver_is_asked_again_how_many_volumes_it_can_have()
+    {
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        await _drivers.AddAsync("t", "other", driver.Endpoint, default);
+        await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{\"nodeAllocatableUpdatePeriodSeconds\":10}}");
+        var time = new FakeTimeProvider();
+        var limits = new CsiLimits(_api, _drivers, time, NullLogger.Instance).RunAsync(_stop.Token);
+        driver.MaxVolumes = 3;
+        await EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(5));
+            return Limits() == "other 8 disk.example.com 3";
+        });
+        // What has not changed is not written.
+        var version = _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default).Result!.ResourceVersion;
+        await _drivers.RenewAsync("other", default);
+        Assert.Equal("disk.example.com 3 other 3", Limits());
+        await _drivers.RenewAsync(FakeDriver.Name, default);
+        Assert.Equal(version + 1, _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default).Result!.ResourceVersion);
+        await _stop.CancelAsync();
+        await limits;
+
+        string Limits() => string.Join(' ', (_api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default).Result!.ToTree()["spec"]!["drivers"] as JsonArray)!.Select(d => $"{d!["name"]} {d["allocatable"]!["count"]}"));
+    }
+
+    [Theory]
+    [InlineData(10, 8, true)]
+    [InlineData(10, 13, false)]
+    [InlineData(null, 8, false)]
+    public async Task A_pod_whose_volume_the_node_cannot_have_any_more_does_not_run_here(int? period, int code, bool isRejected)
+    {
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        var volume = new CsiVolume(FakeDriver.Name, "vol-1", "pv1", false);
+        await CreateAsync(Resources.VolumeAttachments, "{\"metadata\":{\"name\":\"" + volume.AttachmentOn("n1") + "\"},\"status\":{\"attached\":false,\"attachError\":{\"message\":\"full\",\"errorCode\":" + code + "}}}");
+        await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{" + (period is null ? "" : $"\"nodeAllocatableUpdatePeriodSeconds\":{period}") + "}}");
+        driver.MaxVolumes = 3;
+        var time = new FakeTimeProvider();
+        var mounting = new CsiMounts(_config, _api, _drivers, () => { }, time).MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default);
+        await EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(10));
+            return mounting.IsCompleted;
+        });
+        const string late = "unmounted volumes=[data], unattached volumes=[data], failed to process volumes=[]: context deadline exceeded";
+        var error = await Record.ExceptionAsync(() => mounting);
+        if (isRejected) Assert.Equal("Node has reached its volume attachment limit, rejecting pod. " + late, Assert.IsType<AttachLimitException>(error).Message);
+        else Assert.Equal("Unable to attach or mount volumes: " + late, Assert.IsType<VolumeException>(error).Message);
+        var node = (await _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default))!.ToTree();
+        Assert.Equal(isRejected ? 3 : 8, (int)node["spec"]!["drivers"]![0]!["allocatable"]!["count"]!);
     }
 
     [Fact]
