@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
@@ -7,13 +8,14 @@ using Bramble.Kubelet.Native;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Volumes;
 using k8s.Models;
+using Microsoft.Extensions.Logging;
 using Mode = Bramble.Kubelet.Csi.Protocol.VolumeCapability.Types.AccessMode.Types.Mode;
 
 namespace Bramble.Kubelet.Csi;
 
 /// <summary>Has drivers mount their volumes for pods and unmount them again. What is mounted is what the disk says (<see cref="CsiVolume"/>), so a restart
 /// forgets nothing. Safe to repeat.</summary>
-internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDrivers drivers, Action inUseChanged, TimeProvider time)
+internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDrivers drivers, Action inUseChanged, TimeProvider time, ILogger log)
 {
     private const string PodFolder = "kubernetes.io~csi";
 
@@ -23,6 +25,9 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
     private static readonly TimeSpan AttachLook = TimeSpan.FromSeconds(1);
 
     private volatile IReadOnlyList<string>? _inUse;
+
+    /// <summary>Volumes that a driver would not grow; true: not while they are in use here.</summary>
+    private readonly ConcurrentDictionary<string, bool> _refused = new(StringComparer.Ordinal);
 
     /// <summary>Staging and unstaging of one volume must not meet.</summary>
     private readonly SemaphoreSlim _staging = new(1, 1);
@@ -77,36 +82,49 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
     }
 
     /// <summary>The storage has grown, the file system on it not yet: the driver grows it, and the claim shows its new size.</summary>
-    /// <returns>What the pod is told; null: nothing was to do.</returns>
-    /// <exception cref="VolumeException">The driver refused.</exception>
+    /// <returns>What the pod and its claim are told; null: nothing was done.</returns>
+    /// <exception cref="VolumeException">The driver refused: its words.</exception>
     public async Task<string?> ExpandAsync(V1PersistentVolumeClaim claim, V1PersistentVolume pv, MountedVolume mounted, long? group, CancellationToken cancel)
     {
         if (pv.Spec.Csi is not { } source || mounted.IsReadOnly || VolumeGrowth.Of(claim, pv) is not { } size || drivers.Find(source.Driver) is not { Expands: true } driver) return null;
+        var volume = new CsiVolume(source.Driver, source.VolumeHandle, pv.Metadata.Name, false);
+        if (_refused.TryGetValue(volume.UniqueName, out var isForInUse) && isForInUse) return null;
         var request = new NodeExpandVolumeRequest
         {
             VolumeId = source.VolumeHandle,
             VolumePath = mounted.HostPath,
             CapacityRange = new CapacityRange { RequiredBytes = size.ToUnits() },
-            StagingTargetPath = driver.Stages ? new CsiVolume(source.Driver, source.VolumeHandle, pv.Metadata.Name, false).StagingFolder(config.RootDirectory) : "",
+            StagingTargetPath = driver.Stages ? volume.StagingFolder(config.RootDirectory) : "",
             VolumeCapability = Capability(pv, driver, group),
         };
         Fill(request.Secrets, await SecretAsync(source.NodeExpandSecretRef, pv.Metadata.Name, cancel));
+        var tellsSteps = VolumeGrowth.TellsSteps(claim);
+        if (tellsSteps) await WriteAsync(claim, VolumeGrowth.Begun, cancel);
         try
         {
             await driver.ExpandAsync(request, cancel);
         }
         catch (CsiException e)
         {
-            throw VolumeException.AtStage($"MountVolume.NodeExpandVolume failed for volume \"{pv.Metadata.Name}\" : {e.Message}");
+            var why = $"Expander.NodeExpand failed to expand the volume {(e.IsInfeasible ? "" : ": ")}{e.Message}";
+            // Who wants another size now is not held up by one that fails again and again.
+            var isInfeasible = e.IsInfeasible || (VolumeGrowth.IsOutdated(claim, size) && _refused.ContainsKey(volume.UniqueName));
+            _refused[volume.UniqueName] = e.IsForInUse;
+            if (tellsSteps) await WriteAsync(claim, status => VolumeGrowth.Failed(status, why, isInfeasible, time.GetUtcNow()), cancel);
+            return e.IsForInUse ? null : throw new VolumeException(why);
         }
-        var name = new NamespacedName(claim.Metadata.NamespaceProperty, claim.Metadata.Name);
-        if (await client.FindAsync(Resources.PersistentVolumeClaims, name, cancel) is { } found)
-        {
-            var tree = found.ToTree();
-            tree["status"] = VolumeGrowth.Done(tree["status"]?.DeepClone().AsObject() ?? [], (string)pv.Spec.Capacity["storage"].ToString());
-            await client.UpdateAsync(Resources.PersistentVolumeClaims, tree, "status", cancel);
-        }
-        return $"MountVolume.NodeExpandVolume succeeded for volume \"{pv.Metadata.Name}\" ";
+        _refused.TryRemove(volume.UniqueName, out _);
+        await WriteAsync(claim, status => VolumeGrowth.Done(status, size.ToString()), cancel);
+        return $"MountVolume.NodeExpandVolume succeeded for volume \"{pv.Metadata.Name}\" {config.NodeName}";
+    }
+
+    private async Task WriteAsync(V1PersistentVolumeClaim claim, Func<JsonObject, JsonObject> change, CancellationToken cancel)
+    {
+        if (await client.FindAsync(Resources.PersistentVolumeClaims, claim.NamespacedName(), cancel) is not { } found) return;
+        var tree = found.ToTree();
+        var before = tree["status"]?.DeepClone();
+        tree["status"] = change(tree["status"]?.DeepClone().AsObject() ?? []);
+        if (!JsonNode.DeepEquals(before, tree["status"])) await client.UpdateAsync(Resources.PersistentVolumeClaims, tree, "status", cancel);
     }
 
     /// <summary>A volume that lives and dies with its pod, made by the driver at this very moment.</summary>
@@ -145,7 +163,7 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
     }
 
     /// <summary>All volumes of drivers that a pod has, and their staging where it was the last.</summary>
-    /// <exception cref="VolumeException">A driver that still has something mounted is not there, or refuses: again later.</exception>
+    /// <exception cref="VolumeException">A driver that still has something mounted for the pod is not there, or refuses: again later.</exception>
     public async Task UnmountAsync(string podFolder, CancellationToken cancel)
     {
         var folder = Path.Combine(podFolder, "volumes", PodFolder);
@@ -160,13 +178,38 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
                 else if (MountTable.IsMountPoint(target)) throw new CsiException($"driver name {volume.Driver} not found in the list of registered CSI drivers");
                 if (Directory.Exists(target)) Directory.Delete(target);
                 File.Delete(Path.Combine(place, CsiVolume.FileName));
-                if (!volume.IsEphemeral) await UnstageAsync(volume, cancel);
             }
             catch (Exception e) when (e is CsiException or IOException)
             {
                 throw new VolumeException($"UnmountVolume.TearDown failed for volume \"{volume.Name}\" : {e.Message}");
             }
+            if (!IsPublished(volume)) _refused.TryRemove(volume.UniqueName, out _);
+            if (!volume.IsEphemeral) await TryUnstageAsync(volume, cancel);
             Changed();
+        }
+    }
+
+    /// <summary>What no pod has any more and is staged still: its driver was not there, or refused.</summary>
+    public async Task UnstageUnusedAsync(CancellationToken cancel)
+    {
+        var isAny = false;
+        foreach (var volume in Staged().ToList())
+            if (!IsPublished(volume)) isAny |= await TryUnstageAsync(volume, cancel);
+        if (isAny) Changed();
+    }
+
+    /// <summary>No pod waits for it.</summary>
+    private async Task<bool> TryUnstageAsync(CsiVolume volume, CancellationToken cancel)
+    {
+        try
+        {
+            await UnstageAsync(volume, cancel);
+            return true;
+        }
+        catch (Exception e) when (e is CsiException or IOException)
+        {
+            Log.CleanupFailed(log, volume.UniqueName, $"UnmountDevice failed for volume \"{volume.Name}\" : {e.Message}");
+            return false;
         }
     }
 
@@ -192,6 +235,8 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         }
         catch (CsiException e)
         {
+            // There is nothing to take back of it; of what may be under way still there is.
+            if (e.IsFinal && Published().Count(volume.IsSame) < 2 && !MountTable.IsMountPoint(staging) && !Directory.EnumerateFileSystemEntries(staging).Any()) Forget(staging);
             throw VolumeException.AtStage($"MountVolume.MountDevice failed for volume \"{pv.Metadata.Name}\" : {e.Message}");
         }
         finally
@@ -206,16 +251,21 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         try
         {
             var staging = volume.StagingFolder(config.RootDirectory);
-            if (!Directory.Exists(staging) || Published().Any(v => v.Driver == volume.Driver && v.Handle == volume.Handle)) return;
+            if (!Directory.Exists(staging) || IsPublished(volume)) return;
             if (drivers.Find(volume.Driver) is { } driver) await driver.UnstageAsync(volume.Handle, staging, cancel);
             if (MountTable.IsMountPoint(staging)) throw new CsiException($"{staging} is still mounted");
-            Directory.Delete(staging);
-            Directory.Delete(Path.GetDirectoryName(staging)!, recursive: true);
+            Forget(staging);
         }
         finally
         {
             _staging.Release();
         }
+    }
+
+    private static void Forget(string staging)
+    {
+        Directory.Delete(staging);
+        Directory.Delete(Path.GetDirectoryName(staging)!, recursive: true);
     }
 
     private static async Task PublishAsync(CsiDriver driver, NodePublishVolumeRequest request, string name, CancellationToken cancel)
@@ -319,6 +369,8 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         ["csi.storage.k8s.io/serviceAccount.name"] = pod.Spec.ServiceAccountName ?? "",
         ["csi.storage.k8s.io/ephemeral"] = isEphemeral ? "true" : "false",
     };
+
+    private bool IsPublished(CsiVolume volume) => Published().Any(volume.IsSame);
 
     private IEnumerable<CsiVolume> Published()
     {

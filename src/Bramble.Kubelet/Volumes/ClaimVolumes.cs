@@ -14,7 +14,8 @@ namespace Bramble.Kubelet.Volumes;
 /// <summary>Persistent volumes on this node: from a pod's claim to the volume behind it, and its place in the pod's folder. Kinds: hostPath, local (folders
 /// and raw block devices), nfs, and those of drivers.</summary>
 /// <param name="tell">An event about a pod: type, reason, message.</param>
-internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, CsiMounts drivers, Action<V1Pod, string, string, string> tell)
+/// <param name="tellClaim">One about a claim: reason, message.</param>
+internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, CsiMounts drivers, Action<V1Pod, string, string, string> tell, Action<V1PersistentVolumeClaim, string, string> tellClaim)
 {
     /// <summary>Only one at a time looks who else uses a volume and takes it: owners are set by the first.</summary>
     private readonly SemaphoreSlim _owning = new(1, 1);
@@ -41,7 +42,9 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
         if (isNew) await TakeAsync(key, pv, cancel);
         try
         {
-            return await SetUpAsync(pod, volume, claim, pv, podVolumes, cancel) with { Group = GroupOf(pv) };
+            var mounted = await SetUpAsync(pod, volume, pv, podVolumes, cancel);
+            await ExpandAsync(pod, claim, pv, mounted, isNew, cancel);
+            return mounted with { Group = GroupOf(pv) };
         }
         catch when (isNew)
         {
@@ -67,7 +70,7 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
         }
     }
 
-    private async Task<MountedVolume> SetUpAsync(V1Pod pod, V1Volume volume, V1PersistentVolumeClaim claim, V1PersistentVolume pv, string podVolumes, CancellationToken cancel)
+    private async Task<MountedVolume> SetUpAsync(V1Pod pod, V1Volume volume, V1PersistentVolume pv, string podVolumes, CancellationToken cancel)
     {
         var isReadOnly = volume.PersistentVolumeClaim?.ReadOnlyProperty == true;
         var name = pv.Metadata.Name;
@@ -80,13 +83,24 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
         if (pv.Spec.Local is { } local) return await LocalAsync(pod, pv, local.Path, isReadOnly, Path.Combine(podVolumes, "kubernetes.io~local-volume", name), cancel);
         if (pv.Spec.Nfs is { } nfs)
             return await NfsAsync(name, nfs.Server, nfs.Path, isReadOnly || nfs.ReadOnlyProperty == true, pv.Spec.MountOptions, Path.Combine(podVolumes, "kubernetes.io~nfs", name), cancel);
-        if (pv.Spec.Csi is not null)
-        {
-            var mounted = await drivers.MountAsync(pod, volume, pv, podVolumes, cancel);
-            if (await drivers.ExpandAsync(claim, pv, mounted, pod.Spec.SecurityContext?.FsGroup, cancel) is { } grown) tell(pod, "Normal", "FileSystemResizeSuccessful", grown);
-            return mounted;
-        }
+        if (pv.Spec.Csi is not null) return await drivers.MountAsync(pod, volume, pv, podVolumes, cancel);
         throw NotMade(name, "no volume plugin matched: this kind of volume is not supported on this node (supported: hostPath, local, nfs, csi)");
+    }
+
+    /// <summary>A pod that runs goes on with the size that it has; one that starts waits for what it was promised.</summary>
+    private async Task ExpandAsync(V1Pod pod, V1PersistentVolumeClaim claim, V1PersistentVolume pv, MountedVolume mounted, bool isNew, CancellationToken cancel)
+    {
+        try
+        {
+            if (await drivers.ExpandAsync(claim, pv, mounted, pod.Spec.SecurityContext?.FsGroup, cancel) is not { } grown) return;
+            tell(pod, "Normal", "FileSystemResizeSuccessful", grown);
+            tellClaim(claim, "FileSystemResizeSuccessful", grown);
+        }
+        catch (VolumeException e) when (!e.HasStage)
+        {
+            if (isNew) throw VolumeException.AtStage($"MountVolume.Setup failed while expanding volume for volume \"{pv.Metadata.Name}\" : {e.Message}");
+            tell(pod, "Warning", "VolumeResizeFailed", $"NodeExpandVolume.NodeExpandVolume failed for volume \"{pv.Metadata.Name}\" : {e.Message}");
+        }
     }
 
     /// <summary>Mounts an export. Its server may be away: the mount ends when the pod does.</summary>

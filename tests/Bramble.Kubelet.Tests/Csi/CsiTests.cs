@@ -29,7 +29,7 @@ public sealed class CsiTests : IAsyncLifetime
     {
         _config = new KubeletConfig { NodeName = "n1", RootDirectory = _root, NodeIps = [], RuntimeEndpoint = "" };
         _drivers = new CsiDrivers(_config, _api);
-        _mounts = new CsiMounts(_config, _api, _drivers, () => { }, TimeProvider.System);
+        _mounts = new CsiMounts(_config, _api, _drivers, () => { }, TimeProvider.System, NullLogger.Instance);
         await CreateAsync(Resources.Nodes, """{"metadata":{"name":"n1","annotations":{},"labels":{}},"spec":{}}""");
         _running = new PluginSockets(_config, new Dictionary<string, IPluginKind> { ["CSIPlugin"] = _drivers }, TimeProvider.System, NullLogger.Instance).RunAsync(_stop.Token);
         await EventuallyAsync(() => Directory.Exists(Path.Combine(_root, "plugins_registry")));
@@ -155,7 +155,7 @@ public sealed class CsiTests : IAsyncLifetime
         await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{" + (period is null ? "" : $"\"nodeAllocatableUpdatePeriodSeconds\":{period}") + "}}");
         driver.MaxVolumes = 3;
         var time = new FakeTimeProvider();
-        var mounting = new CsiMounts(_config, _api, _drivers, () => { }, time).MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default);
+        var mounting = new CsiMounts(_config, _api, _drivers, () => { }, time, NullLogger.Instance).MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default);
         await EventuallyAsync(() =>
         {
             time.Advance(TimeSpan.FromSeconds(10));
@@ -191,20 +191,94 @@ public sealed class CsiTests : IAsyncLifetime
         await using var driver = await FakeDriver.StartAsync(_root);
         await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
         const string claim = """
-            {"metadata":{"name":"c","namespace":"d"},"spec":{"volumeName":"pv1"},"status":{"phase":"Bound","capacity":{"storage":"1Gi"},"allocatedResourceStatuses":{"storage":"NodeResizePending"},
+            {"metadata":{"name":"c","namespace":"d"},"spec":{"volumeName":"pv1"},"status":{"phase":"Bound","capacity":{"storage":"1Gi"},"allocatedResources":{"storage":"2Gi"},"allocatedResourceStatuses":{"storage":"NodeResizePending"},
              "conditions":[{"type":"FileSystemResizePending","status":"True"},{"type":"Other","status":"True"}]}}
             """;
         await CreateAsync(Resources.PersistentVolumeClaims, claim);
         var grown = Read<V1PersistentVolume>("""{"metadata":{"name":"pv1"},"spec":{"capacity":{"storage":"2Gi"},"csi":{"driver":"disk.example.com","volumeHandle":"vol-1"}}}""");
         var mounted = new MountedVolume("/target");
-        Assert.Equal("MountVolume.NodeExpandVolume succeeded for volume \"pv1\" ", await _mounts.ExpandAsync(Read<V1PersistentVolumeClaim>(claim), grown, mounted, null, default));
+        Assert.Equal("MountVolume.NodeExpandVolume succeeded for volume \"pv1\" n1", await _mounts.ExpandAsync(Read<V1PersistentVolumeClaim>(claim), grown, mounted, null, default));
         Assert.Equal(["expand vol-1 2147483648"], driver.Calls);
         var after = (await _api.FindAsync(Resources.PersistentVolumeClaims, new NamespacedName("d", "c"), default))!;
-        Assert.Equal("""{"phase":"Bound","capacity":{"storage":"2Gi"},"conditions":[{"type":"Other","status":"True"}]}""", after.ToTree()["status"]!.ToJsonString());
+        Assert.Equal("""{"phase":"Bound","capacity":{"storage":"2Gi"},"allocatedResources":{"storage":"2Gi"},"conditions":[{"type":"Other","status":"True"}]}""", after.ToTree()["status"]!.ToJsonString());
         Assert.Null(await _mounts.ExpandAsync(after.Model<V1PersistentVolumeClaim>(), grown, mounted, null, default));
-        // Who may only read does not grow, and what was found impossible is not tried again.
+        // Who may only read does not grow.
         Assert.Null(await _mounts.ExpandAsync(Read<V1PersistentVolumeClaim>(claim), grown, mounted with { IsReadOnly = true }, null, default));
-        Assert.Null(VolumeGrowth.Of(Read<V1PersistentVolumeClaim>(claim.Replace("NodeResizePending", "NodeResizeInfeasible")), grown));
+    }
+
+    /// <summary>What the resizer says of a claim that shows 1Gi and whose volume has 3Gi, and to what the node grows it.</summary>
+    [Theory]
+    [InlineData("", "3Gi")]                                                                                                                // a resizer of old
+    [InlineData(""","allocatedResources":{"storage":"2Gi"}""", null)]
+    [InlineData(""","allocatedResources":{"storage":"2Gi"},"allocatedResourceStatuses":{"storage":"ControllerResizeInProgress"}""", null)]
+    [InlineData(""","allocatedResources":{"storage":"2Gi"},"allocatedResourceStatuses":{"storage":"NodeResizePending"}""", "2Gi")]
+    [InlineData(""","allocatedResources":{"storage":"2Gi"},"allocatedResourceStatuses":{"storage":"NodeResizeInProgress"}""", "2Gi")]
+    [InlineData(""","allocatedResources":{"storage":"2Gi"},"allocatedResourceStatuses":{"storage":"NodeResizeInfeasible"}""", null)]
+    public void When_it_is_the_nodes_turn_to_grow(string told, string? size) => Assert.Equal(size, VolumeGrowth.Of(
+        Read<V1PersistentVolumeClaim>("{\"metadata\":{\"name\":\"c\"},\"spec\":{},\"status\":{\"capacity\":{\"storage\":\"1Gi\"}" + told + "}}"),
+        Read<V1PersistentVolume>("""{"metadata":{"name":"v"},"spec":{"capacity":{"storage":"3Gi"}}}"""))?.ToString());
+
+    /// <summary>The code a driver refuses with, the first and the second time; what the pod is told, the claim's state and the message of its condition.</summary>
+    [Theory]
+    [InlineData(3, "2Gi", "NodeResizeInfeasible", "Expander.NodeExpand failed to expand the volume rpc error: code = InvalidArgument desc = no", "NodeResizeInfeasible")]
+    [InlineData(7, "2Gi", "NodeResizeInProgress", "Expander.NodeExpand failed to expand the volume : rpc error: code = PermissionDenied desc = no", "NodeResizeInProgress")]
+    [InlineData(7, "1500Mi", "NodeResizeInProgress", "Expander.NodeExpand failed to expand the volume : rpc error: code = PermissionDenied desc = no", "NodeResizeInfeasible")]
+    [InlineData(9, "2Gi", "NodeResizeInProgress", null, "NodeResizeInProgress")]
+    public async Task A_driver_that_does_not_grow_a_volume_is_told_of_in_its_claim(int code, string wanted, string state, string? told, string later)
+    {
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        driver.Refusals["NodeExpandVolume"] = code;
+        await CreateAsync(Resources.PersistentVolumeClaims, "{\"metadata\":{\"name\":\"c\",\"namespace\":\"d\"},\"spec\":{\"volumeName\":\"pv1\",\"resources\":{\"requests\":{\"storage\":\"" + wanted + "\"}}},"
+            + """ "status":{"phase":"Bound","capacity":{"storage":"1Gi"},"allocatedResources":{"storage":"2Gi"},"allocatedResourceStatuses":{"storage":"NodeResizePending"}}}""");
+        var grown = Read<V1PersistentVolume>("""{"metadata":{"name":"pv1"},"spec":{"capacity":{"storage":"2Gi"},"csi":{"driver":"disk.example.com","volumeHandle":"vol-1"}}}""");
+        foreach (var expected in (string[])[state, later])
+        {
+            var claim = (await _api.FindAsync(Resources.PersistentVolumeClaims, new NamespacedName("d", "c"), default))!.Model<V1PersistentVolumeClaim>();
+            var error = await Record.ExceptionAsync(() => _mounts.ExpandAsync(claim, grown, new MountedVolume("/target"), null, default));
+            // What is infeasible is not tried again.
+            Assert.Equal(VolumeGrowth.Of(claim, grown) is null ? null : told, error?.Message);
+            var status = (await _api.FindAsync(Resources.PersistentVolumeClaims, new NamespacedName("d", "c"), default))!.ToTree()["status"]!;
+            Assert.Equal(expected, (string?)status["allocatedResourceStatuses"]!["storage"]);
+            var condition = Assert.Single(status["conditions"]!.AsArray())!;
+            Assert.Equal(("NodeResizeError", "True"), ((string)condition["type"]!, (string)condition["status"]!));
+            Assert.StartsWith("failed to expand pvc with Expander.NodeExpand failed to expand the volume ", (string)condition["message"]!);
+        }
+    }
+
+    /// <summary>The code of a refusal to stage, and whether the pod's end unstages: what may be under way is taken back.</summary>
+    [Theory]
+    [InlineData(3, false)]
+    [InlineData(4, true)]
+    public async Task What_a_driver_may_still_be_staging_is_unstaged(int code, bool isUnstaged)
+    {
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{\"attachRequired\":false}}");
+        await CreateAsync(Resources.Secrets, """{"metadata":{"name":"key","namespace":"vault"},"data":{}}""");
+        driver.Refusals["NodeStageVolume"] = code;
+        await Assert.ThrowsAsync<VolumeException>(() => _mounts.MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default));
+        await _mounts.UnmountAsync(Path.Combine(_root, "pods", "p1"), default);
+        Assert.Equal(isUnstaged, driver.Calls.Any(c => c.StartsWith("unstage", StringComparison.Ordinal)));
+        Assert.Empty(_mounts.InUse);
+    }
+
+    [Fact]
+    public async Task A_pod_does_not_wait_for_its_volume_to_be_unstaged_and_that_is_tried_again()
+    {
+        await using var driver = await FakeDriver.StartAsync(_root);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{\"attachRequired\":false}}");
+        await CreateAsync(Resources.Secrets, """{"metadata":{"name":"key","namespace":"vault"},"data":{}}""");
+        await _mounts.MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default);
+        driver.Refusals["NodeUnstageVolume"] = 13;
+        await _mounts.UnmountAsync(Path.Combine(_root, "pods", "p1"), default);
+        await _mounts.UnstageUnusedAsync(default);
+        Assert.Single(_mounts.InUse);
+        driver.Refusals.Clear();
+        await _mounts.UnstageUnusedAsync(default);
+        Assert.Empty(_mounts.InUse);
+        Assert.StartsWith("unstage vol-1", driver.Calls.Last(), StringComparison.Ordinal);
     }
 
     [Theory]

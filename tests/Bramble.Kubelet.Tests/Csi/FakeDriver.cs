@@ -23,6 +23,7 @@ internal sealed class FakeDriver : IAsyncDisposable
         _driver = GrpcSocket.Serve(Path.Combine(root, "plugins", Name, "csi.sock"), call => call.Path switch
         {
             "/csi.v1.Node/NodePublishVolume" when Refusal is { } refusal => refusal,
+            { } path when Refusals.TryGetValue(path["/csi.v1.Node/".Length..], out var code) => (code, "no"),
             "/csi.v1.Node/NodeGetInfo" => new NodeGetInfoResponse { NodeId = "id-of-n1", MaxVolumesPerNode = MaxVolumes, AccessibleTopology = new Topology { Segments = { ["topology.example.com/zone"] = "shelf" } } },
             "/csi.v1.Node/NodeGetCapabilities" => Capabilities(stages),
             "/csi.v1.Node/NodeStageVolume" => Note(call.Read(NodeStageVolumeRequest.Parser), r => $"stage {r.VolumeId} {r.StagingTargetPath} {r.VolumeCapability.Mount.FsType} {Show(r.PublishContext)} {Show(r.Secrets)}", new NodeStageVolumeResponse()),
@@ -43,6 +44,9 @@ internal sealed class FakeDriver : IAsyncDisposable
 
     /// <summary>A refusal of the next publication.</summary>
     public string? Refusal { get; set; }
+
+    /// <summary>Calls that are refused, by name, with the code.</summary>
+    public ConcurrentDictionary<string, int> Refusals { get; } = new();
 
     public string Endpoint => Path.Combine(_root, "plugins", Name, "csi.sock");
 
