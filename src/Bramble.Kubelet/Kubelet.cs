@@ -59,7 +59,7 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         var tokens = new ServiceAccountTokens(client, time);
         PodParts? parts = null;
         using var drivers = new CsiDrivers(config, client);
-        var driverMounts = new CsiMounts(config, client, drivers, node.Hurry, time, _log);
+        var driverMounts = new CsiMounts(config, client, drivers, tokens, node.Hurry, (pod, why) => parts!.Tell(pod, null, "Warning", "FailedMount", why), time, _log);
         node.VolumesInUse = () => driverMounts.InUse;
         var volumes = new PodVolumes(
             config,

@@ -23,6 +23,9 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IPl
     /// <summary>Null: no driver of that name has registered.</summary>
     public CsiDriver? Find(string name) => _byName.TryGetValue(name, out var found) ? found.Driver : null;
 
+    /// <summary>What the API says of a driver, as last seen; null: nothing.</summary>
+    public Func<string, KubeObject?> About { get; set; } = _ => null;
+
     public IEnumerable<string> Names => _byName.Keys;
 
     /// <summary>Done when the first driver has come.</summary>

@@ -22,10 +22,11 @@ internal sealed class CsiLimits(IKubeClient client, CsiDrivers drivers, TimeProv
         await Task.WhenAny(drivers.First, Task.Delay(Timeout.InfiniteTimeSpan, cancel));
         if (cancel.IsCancellationRequested) return;
         var about = new Reflector(client, Resources.CSIDrivers, new ListQuery(), _ => { }, time, log);
+        drivers.About = name => about.Find(new("", name));
         var watching = about.RunAsync(cancel);
         while (!cancel.IsCancellationRequested)
         {
-            foreach (var name in drivers.Names) await LookAsync(name, PeriodOf(about.Find(new("", name))), cancel);
+            foreach (var name in drivers.Names) await LookAsync(name, PeriodOf(drivers.About(name)), cancel);
             await Task.Delay(Look, time, cancel).ContinueWith(_ => { }, TaskScheduler.Default);
         }
         await watching;

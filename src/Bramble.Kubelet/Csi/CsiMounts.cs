@@ -15,7 +15,9 @@ namespace Bramble.Kubelet.Csi;
 
 /// <summary>Has drivers mount their volumes for pods and unmount them again. What is mounted is what the disk says (<see cref="CsiVolume"/>), so a restart
 /// forgets nothing. Safe to repeat.</summary>
-internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDrivers drivers, Action inUseChanged, TimeProvider time, ILogger log)
+/// <param name="tellFailed">A pod hears that a volume it has could not be published anew.</param>
+internal sealed class CsiMounts(
+    KubeletConfig config, IKubeClient client, CsiDrivers drivers, ServiceAccountTokens tokens, Action inUseChanged, Action<V1Pod, string> tellFailed, TimeProvider time, ILogger log)
 {
     private const string PodFolder = "kubernetes.io~csi";
 
@@ -26,11 +28,20 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
 
     private volatile IReadOnlyList<string>? _inUse;
 
+    /// <summary>As often as upstream looks at a pod that runs.</summary>
+    private static readonly TimeSpan RepublishEvery = TimeSpan.FromMinutes(1);
+
+    private const string TokensKey = "csi.storage.k8s.io/serviceAccount.tokens";
+
+    private readonly ConcurrentDictionary<(string Pod, string Volume), bool> _republished = new();
+
     /// <summary>Volumes that a driver would not grow; true: not while they are in use here.</summary>
     private readonly ConcurrentDictionary<string, bool> _refused = new(StringComparer.Ordinal);
 
     /// <summary>Staging and unstaging of one volume must not meet.</summary>
     private readonly SemaphoreSlim _staging = new(1, 1);
+
+    public Func<string, bool> IsMountPoint { get; init; } = MountTable.IsMountPoint;
 
     /// <summary>What the node still has mounted or is about to, by unique name: the servers detach nothing of it.</summary>
     /// <remarks>The disk is read when something has changed, not with each heartbeat.</remarks>
@@ -44,15 +55,42 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         var mounted = new CsiVolume(source.Driver, source.VolumeHandle, pv.Metadata.Name, IsEphemeral: false);
         var folder = Path.Combine(podVolumes, PodFolder, pv.Metadata.Name);
         var target = Path.Combine(folder, "mount");
-        if (MountTable.IsMountPoint(target)) return new(target, isReadOnly);
+        await CurrentAsync(pod, source.Driver, pv.Metadata.Name, target, isMounted => PutAsync(pod, volume, pv, mounted, folder, isReadOnly, isMounted, cancel));
+        return new(target, isReadOnly);
+    }
+
+    /// <param name="put">Publishes it; given whether it is already.</param>
+    private async Task CurrentAsync(V1Pod pod, string driver, string volume, string target, Func<bool, Task> put)
+    {
+        if (!IsMountPoint(target))
+        {
+            await put(false);
+            return;
+        }
+        if (!MustRepublish(pod, driver, volume)) return;
+        try
+        {
+            await put(true);
+        }
+        catch (Exception e) when (e is VolumeException or StatusException or HttpRequestException or IOException)
+        {
+            // What was published before stays.
+            tellFailed(pod, e.Message);
+        }
+    }
+
+    private async Task PutAsync(V1Pod pod, V1Volume volume, V1PersistentVolume pv, CsiVolume mounted, string folder, bool isReadOnly, bool isMounted, CancellationToken cancel)
+    {
+        var source = pv.Spec.Csi!;
+        var target = Path.Combine(folder, "mount");
         if (pv.Spec.VolumeMode == "Block") throw VolumeException.AtStage($"MapVolume.SetUpDevice failed for volume \"{pv.Metadata.Name}\" : raw block volumes of drivers are not supported on this node");
 
         var about = await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", source.Driver), cancel);
         var spec = about?.ToTree()["spec"];
         // On the disk before anything else: the servers see it in use, and an end at any moment is cleaned up.
-        mounted.Save(folder, config.NodeName);
-        Changed();
-        var publishContext = (bool?)spec?["attachRequired"] == false ? [] : await AttachedAsync(volume, mounted, cancel);
+        if (!isMounted) mounted.Save(folder, config.NodeName);
+        if (!isMounted) Changed();
+        var publishContext = (bool?)spec?["attachRequired"] == false ? [] : await AttachedAsync(volume, mounted, isMounted, cancel);
         var driver = drivers.Find(source.Driver) ?? throw VolumeException.AtStage(
             $"MountVolume.MountDevice failed for volume \"{pv.Metadata.Name}\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name {source.Driver} not found in the list of registered CSI drivers");
         var group = pod.Spec.SecurityContext?.FsGroup;
@@ -61,7 +99,7 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         if (driver.Stages)
         {
             staging = mounted.StagingFolder(config.RootDirectory);
-            await StageAsync(driver, mounted, pv, staging, capability, publishContext, cancel);
+            if (!isMounted) await StageAsync(driver, mounted, pv, staging, capability, publishContext, cancel);
         }
         var request = new NodePublishVolumeRequest
         {
@@ -75,10 +113,10 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         Fill(request.VolumeContext, source.VolumeAttributes);
         if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, PodInfo(pod, isEphemeral: false));
         Fill(request.Secrets, await SecretAsync(source.NodePublishSecretRef, pv.Metadata.Name, cancel));
+        await AddTokensAsync(request, pod, spec, pv.Metadata.Name, cancel);
         await PublishAsync(driver, request, pv.Metadata.Name, cancel);
         if (group is not null && !isReadOnly && !driver.SetsGroup && MayOwn((string?)spec?["fsGroupPolicy"], pv))
             VolumeOwnership.Apply(target, group.Value, pod.Spec.SecurityContext!.FsGroupChangePolicy);
-        return new(target, isReadOnly);
     }
 
     /// <summary>The storage has grown, the file system on it not yet: the driver grows it, and the claim shows its new size.</summary>
@@ -135,14 +173,21 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         var isReadOnly = source.ReadOnlyProperty == true;
         var folder = Path.Combine(podVolumes, PodFolder, volume.Name);
         var target = Path.Combine(folder, "mount");
-        if (MountTable.IsMountPoint(target)) return new(target, isReadOnly);
+        await CurrentAsync(pod, source.Driver, volume.Name, target, isMounted => PutEphemeralAsync(pod, volume, folder, isReadOnly, isMounted, cancel));
+        return new(target, isReadOnly);
+    }
+
+    private async Task PutEphemeralAsync(V1Pod pod, V1Volume volume, string folder, bool isReadOnly, bool isMounted, CancellationToken cancel)
+    {
+        var source = volume.Csi!;
+        var target = Path.Combine(folder, "mount");
         var driver = drivers.Find(source.Driver)
             ?? throw VolumeException.AtStage($"MountVolume.NewMounter initialization failed for volume \"{volume.Name}\" : driver name {source.Driver} not found in the list of registered CSI drivers");
         var spec = (await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", source.Driver), cancel))?.ToTree()["spec"];
         if ((spec?["volumeLifecycleModes"] as JsonArray ?? []).All(m => (string?)m != "Ephemeral"))
             throw VolumeException.AtStage($"MountVolume.SetUp failed for volume \"{volume.Name}\" : kubernetes.io/csi: mounter.SetUpAt failed to check volume lifecycle mode: volume mode \"Ephemeral\" not supported by driver {source.Driver} (only supports [\"Persistent\"])");
         var mounted = new CsiVolume(source.Driver, CsiVolume.EphemeralHandle(pod.Namespace(), pod.Uid(), volume.Name), volume.Name, IsEphemeral: true);
-        mounted.Save(folder, config.NodeName);
+        if (!isMounted) mounted.Save(folder, config.NodeName);
         var request = new NodePublishVolumeRequest
         {
             VolumeId = mounted.Handle,
@@ -158,8 +203,43 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, PodInfo(pod, isEphemeral: true));
         var secret = source.NodePublishSecretRef is { } named ? new V1SecretReference { Name = named.Name, NamespaceProperty = pod.Namespace() } : null;
         Fill(request.Secrets, await SecretAsync(secret, volume.Name, cancel));
+        await AddTokensAsync(request, pod, spec, volume.Name, cancel);
         await PublishAsync(driver, request, volume.Name, cancel);
-        return new(target, isReadOnly);
+        if (pod.Spec.SecurityContext?.FsGroup is { } group && !isReadOnly && !driver.SetsGroup && MayOwnInline((string?)spec?["fsGroupPolicy"], source.FsType))
+            VolumeOwnership.Apply(target, group, pod.Spec.SecurityContext.FsGroupChangePolicy);
+    }
+
+    /// <summary>When the pod's volumes want to be published anew; null: never.</summary>
+    public DateTimeOffset? NextPublication(string podUid) => _republished.Keys.Any(k => k.Pod == podUid) ? time.GetUtcNow() + RepublishEvery : null;
+
+    /// <summary>Some drivers change what is mounted: tokens, secrets.</summary>
+    private bool MustRepublish(V1Pod pod, string driver, string volume)
+    {
+        if ((bool?)drivers.About(driver)?.ToTree()["spec"]?["requiresRepublish"] == true) return _republished[(pod.Uid(), volume)] = true;
+        _republished.TryRemove((pod.Uid(), volume), out _);
+        return false;
+    }
+
+    /// <summary>Tokens by which the driver acts for the pod: KEP-1855.</summary>
+    private async Task AddTokensAsync(NodePublishVolumeRequest request, V1Pod pod, JsonNode? spec, string volume, CancellationToken cancel)
+    {
+        if ((bool?)spec?["requiresRepublish"] == true) _republished[(pod.Uid(), volume)] = true;
+        if (spec?["tokenRequests"] is not JsonArray { Count: > 0 } wanted) return;
+        var tokensOf = new JsonObject();
+        try
+        {
+            foreach (var audience in wanted.OfType<JsonObject>().OrderBy(w => (string?)w["audience"] ?? "", StringComparer.Ordinal))
+            {
+                var name = (string?)audience["audience"] ?? "";
+                var (token, expires) = await tokens.GetWithExpiryAsync(pod, name, (long?)audience["expirationSeconds"] ?? 3600, cancel);
+                tokensOf[name] = new JsonObject { ["token"] = token, ["expirationTimestamp"] = KubeTime.Seconds(expires) };
+            }
+        }
+        catch (Exception e) when (e is StatusException or VolumeException)
+        {
+            throw VolumeException.AtStage($"MountVolume.SetUp failed for volume \"{volume}\" : kubernetes.io/csi: mounter.SetUpAt failed to get service accoount token attributes: {e.Message}");
+        }
+        ((bool?)spec["serviceAccountTokenInSecrets"] == true ? request.Secrets : request.VolumeContext)[TokensKey] = tokensOf.ToJsonString();
     }
 
     /// <summary>All volumes of drivers that a pod has, and their staging where it was the last.</summary>
@@ -183,6 +263,7 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
             {
                 throw new VolumeException($"UnmountVolume.TearDown failed for volume \"{volume.Name}\" : {e.Message}");
             }
+            foreach (var known in _republished.Keys.Where(k => k.Volume == volume.Name && k.Pod == Path.GetFileName(podFolder)).ToList()) _republished.TryRemove(known, out _);
             if (!IsPublished(volume)) _refused.TryRemove(volume.UniqueName, out _);
             if (!volume.IsEphemeral) await TryUnstageAsync(volume, cancel);
             Changed();
@@ -282,7 +363,7 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
 
     /// <summary>Waits until the driver's attacher has attached the volume to this node.</summary>
     /// <returns>What the attacher tells the node.</returns>
-    private async Task<Dictionary<string, string>> AttachedAsync(V1Volume volume, CsiVolume mounted, CancellationToken cancel)
+    private async Task<Dictionary<string, string>> AttachedAsync(V1Volume volume, CsiVolume mounted, bool isMounted, CancellationToken cancel)
     {
         var name = new NamespacedName("", mounted.AttachmentOn(config.NodeName));
         var since = time.GetTimestamp();
@@ -291,6 +372,7 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
             var status = (await FindAttachmentAsync(name, cancel))?.ToTree()["status"];
             if ((bool?)status?["attached"] == true)
                 return (status["attachmentMetadata"] as JsonObject ?? []).ToDictionary(m => m.Key, m => (string?)m.Value ?? "", StringComparer.Ordinal);
+            if (isMounted) return [];
             if (time.GetElapsedTime(since) > AttachMax)
             {
                 if (CsiLimits.IsReached(status) && CsiLimits.PeriodOf(await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", mounted.Driver), cancel)) is not null)
@@ -352,6 +434,9 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         "File" => true,
         _ => !string.IsNullOrEmpty(pv.Spec.Csi?.FsType) && pv.Spec.AccessModes?.Any(m => m is "ReadWriteOnce" or "ReadWriteOncePod") == true,
     };
+
+    /// <summary>A pod's own volume has no other user. Pure.</summary>
+    public static bool MayOwnInline(string? policy, string? fsType) => policy switch { "None" => false, "File" => true, _ => !string.IsNullOrEmpty(fsType) };
 
     private async Task<IEnumerable<KeyValuePair<string, string>>> SecretAsync(V1SecretReference? reference, string volume, CancellationToken cancel)
     {

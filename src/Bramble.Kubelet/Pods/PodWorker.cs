@@ -206,6 +206,7 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         parts.Cgroups.Ensure(pod, _resize.Limits);
         if (await VolumesAsync(pod, observed, cancel) is not { } volumes) return;
         LookAgainAt(parts.Tokens.NextRenewal(pod.Uid()));
+        LookAgainAt(parts.Volumes.NextLook(pod.Uid()));
         if (pod.Spec.ActiveDeadlineSeconds is { } deadline && status.StartTime is { } started)
             LookAgainAt(new DateTimeOffset(started, TimeSpan.Zero).AddSeconds(deadline));
 

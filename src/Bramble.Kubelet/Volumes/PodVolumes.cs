@@ -23,6 +23,9 @@ internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, CsiM
 
     public string EmptyDirFolder(V1Pod pod, string volume) => Place(pod, "empty-dir", volume);
 
+    /// <summary>When some of the pod's volumes want to be made current; null: never.</summary>
+    public DateTimeOffset? NextLook(string podUid) => drivers.NextPublication(podUid);
+
     /// <summary>All volumes of the pod, ready and current, by name.</summary>
     /// <exception cref="VolumesNotReadyException">With upstream's words for the FailedMount events.</exception>
     /// <exception cref="AttachLimitException">The pod cannot run here.</exception>

@@ -23,13 +23,14 @@ public sealed class CsiTests : IAsyncLifetime
     private KubeletConfig _config = null!;
     private CsiDrivers _drivers = null!;
     private CsiMounts _mounts = null!;
+    private readonly List<string> _told = [];
     private Task _running = Task.CompletedTask;
 
     public async ValueTask InitializeAsync()
     {
         _config = new KubeletConfig { NodeName = "n1", RootDirectory = _root, NodeIps = [], RuntimeEndpoint = "" };
         _drivers = new CsiDrivers(_config, _api);
-        _mounts = new CsiMounts(_config, _api, _drivers, () => { }, TimeProvider.System, NullLogger.Instance);
+        _mounts = Mounts(TimeProvider.System);
         await CreateAsync(Resources.Nodes, """{"metadata":{"name":"n1","annotations":{},"labels":{}},"spec":{}}""");
         _running = new PluginSockets(_config, new Dictionary<string, IPluginKind> { ["CSIPlugin"] = _drivers }, TimeProvider.System, NullLogger.Instance).RunAsync(_stop.Token);
         await EventuallyAsync(() => Directory.Exists(Path.Combine(_root, "plugins_registry")));
@@ -115,6 +116,42 @@ public sealed class CsiTests : IAsyncLifetime
         Assert.Equal("MountVolume.SetUp failed for volume \"pv1\" : rpc error: code = Internal desc = no such disk", refused.Message);
     }
 
+    [Theory]
+    [InlineData(""" "tokenRequests":[{"audience":"vault","expirationSeconds":600},{"audience":""}],"requiresRepublish":true """, "context", 2)]
+    [InlineData(""" "tokenRequests":[{"audience":"vault"},{"audience":""}],"serviceAccountTokenInSecrets":true """, "secrets", 1)]
+    [InlineData(""" "requiresRepublish":true """, "", 2)]
+    [InlineData("", "", 1)]
+    public async Task A_driver_that_acts_for_the_pod_has_its_tokens_and_may_be_asked_again(string spec, string where, int times)
+    {
+        await using var driver = await FakeDriver.StartAsync(_root, stages: false);
+        await _drivers.AddAsync("s", FakeDriver.Name, driver.Endpoint, default);
+        await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{\"volumeLifecycleModes\":[\"Ephemeral\"]" + (spec.Length == 0 ? "" : "," + spec) + "}}");
+        var about = await _api.FindAsync(Resources.CSIDrivers, new NamespacedName("", FakeDriver.Name), default);
+        _drivers.About = _ => about;
+        var own = new V1Volume { Name = "scratch", Csi = new V1CSIVolumeSource { Driver = FakeDriver.Name } };
+        await _mounts.MountEphemeralAsync(Pod("p1"), own, Volumes("p1"), default);
+        const string key = "csi.storage.k8s.io/serviceAccount.tokens=";
+        var call = Assert.Single(driver.Calls);
+        Assert.Equal(where switch { "context" => 1, "secrets" => 2, _ => -1 }, Array.FindIndex(call.Split('['), part => part.StartsWith(key, StringComparison.Ordinal)));
+        if (where.Length > 0) Assert.Equal(["", "vault"], JsonNode.Parse(call[(call.IndexOf(key, StringComparison.Ordinal) + key.Length)..call.IndexOf("}}", StringComparison.Ordinal)] + "}}")!.AsObject().Select(t => t.Key));
+        Assert.Equal(times > 1, _mounts.NextPublication("p1") is not null);
+
+        var mounted = Mounts(TimeProvider.System, isMounted: true);
+        await mounted.MountEphemeralAsync(Pod("p1"), own, Volumes("p1"), default);
+        Assert.Equal(times, driver.Calls.Count);
+        // What is there stays when it cannot be made current.
+        driver.Refusal = "not now";
+        await mounted.MountEphemeralAsync(Pod("p1"), own, Volumes("p1"), default);
+        Assert.Equal(times > 1 ? ["MountVolume.SetUp failed for volume \"scratch\" : rpc error: code = Internal desc = not now"] : [], _told);
+    }
+
+    [Theory]
+    [InlineData(null, "ext4", true)]
+    [InlineData(null, null, false)]
+    [InlineData("File", null, true)]
+    [InlineData("None", "ext4", false)]
+    public void Whose_files_of_a_pods_own_volume_may_be_given_to_a_group(string? policy, string? fsType, bool may) => Assert.Equal(may, CsiMounts.MayOwnInline(policy, fsType));
+
     [Fact]
     public async Task A_driver_is_asked_again_how_many_volumes_it_can_have()
     {
@@ -155,7 +192,7 @@ public sealed class CsiTests : IAsyncLifetime
         await CreateAsync(Resources.CSIDrivers, "{\"metadata\":{\"name\":\"" + FakeDriver.Name + "\"},\"spec\":{" + (period is null ? "" : $"\"nodeAllocatableUpdatePeriodSeconds\":{period}") + "}}");
         driver.MaxVolumes = 3;
         var time = new FakeTimeProvider();
-        var mounting = new CsiMounts(_config, _api, _drivers, () => { }, time, NullLogger.Instance).MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default);
+        var mounting = Mounts(time).MountAsync(Pod("p1"), Claimed, Volume(), Volumes("p1"), default);
         await EventuallyAsync(() =>
         {
             time.Advance(TimeSpan.FromSeconds(10));
@@ -298,6 +335,9 @@ public sealed class CsiTests : IAsyncLifetime
     [InlineData("None", "ext4", "ReadWriteOnce", false)]
     public void Whose_files_may_be_given_to_a_group(string? policy, string fsType, string mode, bool may) =>
         Assert.Equal(may, CsiMounts.MayOwn(policy, Read<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":{\"accessModes\":[\"" + mode + "\"],\"csi\":{\"driver\":\"d\",\"volumeHandle\":\"h\",\"fsType\":\"" + fsType + "\"}}}")));
+
+    private CsiMounts Mounts(TimeProvider time, bool isMounted = false) =>
+        new(_config, _api, _drivers, new ServiceAccountTokens(_api, time), () => { }, (_, why) => _told.Add(why), time, NullLogger.Instance) { IsMountPoint = _ => isMounted };
 
     private static V1Volume Claimed => new() { Name = "data", PersistentVolumeClaim = new V1PersistentVolumeClaimVolumeSource { ClaimName = "c" } };
 

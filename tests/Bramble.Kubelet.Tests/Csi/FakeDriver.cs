@@ -27,7 +27,7 @@ internal sealed class FakeDriver : IAsyncDisposable
             "/csi.v1.Node/NodeGetInfo" => new NodeGetInfoResponse { NodeId = "id-of-n1", MaxVolumesPerNode = MaxVolumes, AccessibleTopology = new Topology { Segments = { ["topology.example.com/zone"] = "shelf" } } },
             "/csi.v1.Node/NodeGetCapabilities" => Capabilities(stages),
             "/csi.v1.Node/NodeStageVolume" => Note(call.Read(NodeStageVolumeRequest.Parser), r => $"stage {r.VolumeId} {r.StagingTargetPath} {r.VolumeCapability.Mount.FsType} {Show(r.PublishContext)} {Show(r.Secrets)}", new NodeStageVolumeResponse()),
-            "/csi.v1.Node/NodePublishVolume" => Note(call.Read(NodePublishVolumeRequest.Parser), r => $"publish {r.VolumeId} {r.TargetPath} {r.VolumeCapability.AccessMode.Mode} readonly={r.Readonly} {Show(r.VolumeContext)}", new NodePublishVolumeResponse()),
+            "/csi.v1.Node/NodePublishVolume" => Note(call.Read(NodePublishVolumeRequest.Parser), r => $"publish {r.VolumeId} {r.TargetPath} {r.VolumeCapability.AccessMode.Mode} readonly={r.Readonly} {Show(r.VolumeContext)}{(r.Secrets.Count == 0 ? "" : $" {Show(r.Secrets)}")}", new NodePublishVolumeResponse()),
             "/csi.v1.Node/NodeExpandVolume" => Note(call.Read(NodeExpandVolumeRequest.Parser), r => $"expand {r.VolumeId} {r.CapacityRange.RequiredBytes}", new NodeExpandVolumeResponse()),
             "/csi.v1.Node/NodeUnpublishVolume" => Note(call.Read(NodeUnpublishVolumeRequest.Parser), r => $"unpublish {r.VolumeId} {r.TargetPath}", new NodeUnpublishVolumeResponse()),
             "/csi.v1.Node/NodeUnstageVolume" => Note(call.Read(NodeUnstageVolumeRequest.Parser), r => $"unstage {r.VolumeId} {r.StagingTargetPath}", new NodeUnstageVolumeResponse()),
