@@ -3,6 +3,7 @@ using Bramble.Api.Errors;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Admission;
 
