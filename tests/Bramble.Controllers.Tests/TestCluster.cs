@@ -29,8 +29,11 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>How many were asked.</summary>
     public int Reviews => Volatile.Read(ref _reviews);
 
-    /// <summary>As a webhook: what it refuses, by verb (CREATE, PATCH or DELETE); null: nothing.</summary>
+    /// <summary>As a webhook: what it refuses, by verb (CREATE, UPDATE, UPDATE status, PATCH or DELETE); null: nothing.</summary>
     public Func<string, ResourceId, NamespacedName, StatusException?>? Refuses { get; set; }
+
+    /// <summary>What lists do not show yet.</summary>
+    public Func<ResourceId, bool>? IsLate { get; set; }
 
     private int _names;
     private int _reviews;
@@ -41,7 +44,7 @@ internal sealed class TestCluster : IKubeClient
     public async ValueTask<ObjectList> ListAsync(ResourceId resource, ListQuery query, CancellationToken cancel)
     {
         var list = await _store.ListAsync(Prefix(resource) + (query.Namespace.Length > 0 ? query.Namespace + "/" : ""), cancel);
-        return new ObjectList([.. list.Entries.Select(e => Object(e.Value, e.Revision))], list.Revision.ToString(CultureInfo.InvariantCulture), null);
+        return new ObjectList([.. IsLate?.Invoke(resource) == true ? [] : list.Entries.Select(e => Object(e.Value, e.Revision))], list.Revision.ToString(CultureInfo.InvariantCulture), null);
     }
 
     public async IAsyncEnumerable<WatchEvent> WatchAsync(ResourceId resource, ListQuery query, [EnumeratorCancellation] CancellationToken cancel)
@@ -113,6 +116,7 @@ internal sealed class TestCluster : IKubeClient
     }
 
     public ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel) =>
+        Refuses?.Invoke(subresource is null ? "UPDATE" : $"UPDATE {subresource}", resource, name) is { } refusal ? ValueTask.FromException<KubeObject>(refusal) :
         subresource == "scale" ? WriteAsync(resource, name, null, (string?)body["metadata"]!["resourceVersion"], old =>
         {
             old["spec"]!["replicas"] = body["spec"]!["replicas"]!.DeepClone();
@@ -195,8 +199,9 @@ internal sealed class TestCluster : IKubeClient
         var written = isGone
             ? await _store.DeleteAsync(Key(resource, name), entry.Revision, cancel)
             : await _store.PutAsync(Key(resource, name), Bytes(now), entry.Revision, Durability.Durable, cancel);
-        if (!written.Succeeded) throw StatusErrors.Conflict(resource.GroupResource, name.Name, "changed");
-        return Object(Bytes(now), written.Revision);
+        if (written.Succeeded) return Object(Bytes(now), written.Revision);
+        // Who named no version is not told of a race: the API tries again.
+        return version is null ? await WriteAsync(resource, name, subresource, version, change, cancel) : throw StatusErrors.Conflict(resource.GroupResource, name.Name, "changed");
     }
 
     private static byte[] Bytes(JsonObject tree)

@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Bramble.Api.Decoding;
+using Bramble.Api.Errors;
+using Bramble.Api.Schemas;
 
 namespace Bramble.Api.Catalog;
 
@@ -65,18 +68,19 @@ internal static class AutoscalerConversion
         var annotations = obj["metadata"]?["annotations"] as JsonObject ?? [];
 
         var metrics = new JsonArray();
-        foreach (var metric in Objects(Parse(annotations, Metrics))) metrics.Add((JsonNode)AutoscalerMetrics.SpecToV2(metric));
+        foreach (var metric in Told(annotations, Metrics, "MetricSpec", AutoscalerMetrics.SpecToV2) ?? []) metrics.Add((JsonNode)metric);
         if (spec.Remove("targetCPUUtilizationPercentage", out var utilization) && utilization is not null) metrics.Add((JsonNode)CpuMetric(utilization));
         if (metrics.Count == 0) metrics.Add((JsonNode)CpuMetric(JsonValue.Create(DefaultCpuUtilizationPercent)));
         spec["metrics"] = metrics;
-        if (Parse(annotations, Behavior) is JsonObject behavior && AutoscalerMetrics.BehaviorFromInternal(behavior) is { Count: > 0 } rules) spec["behavior"] = rules;
+        if (Parse(annotations, Behavior) is JsonObject behavior && AutoscalerMetrics.BehaviorFromInternal(behavior) is { Count: > 0 } rules
+            && Typed(rules, "HorizontalPodAutoscalerBehavior") is { } typed) spec["behavior"] = typed;
 
         if (status is not null)
         {
             var current = new JsonArray();
             status.Remove("currentCPUUtilizationPercentage", out var cpu);
-            if (Parse(annotations, CurrentMetrics) is JsonArray known)
-                foreach (var metric in Objects(known)) current.Add((JsonNode)AutoscalerMetrics.StatusToV2(metric));
+            if (Told(annotations, CurrentMetrics, "MetricStatus", AutoscalerMetrics.StatusToV2) is { } known)
+                foreach (var metric in known) current.Add((JsonNode)metric);
             else if (cpu is not null)
                 current.Add((JsonNode)new JsonObject
                 {
@@ -84,9 +88,15 @@ internal static class AutoscalerConversion
                     ["resource"] = new JsonObject { ["name"] = "cpu", ["current"] = new JsonObject { ["averageUtilization"] = cpu } },
                 });
             status["currentMetrics"] = current.Count > 0 ? current : null;
-            if (Parse(annotations, Conditions) is JsonArray conditions) status["conditions"] = conditions;
+            if (Told(annotations, Conditions, "HorizontalPodAutoscalerCondition", condition => condition) is { } conditions) status["conditions"] = new JsonArray([.. conditions]);
         }
-        PutAnnotations(obj, DropRoundTrip(obj));
+        Clean(obj);
+    }
+
+    /// <summary>v2 says all in fields: what these annotations say of it counts for nothing, and they do not stay.</summary>
+    public static void Clean(JsonObject obj)
+    {
+        if (obj["metadata"]?["annotations"] is JsonObject annotations && RoundTripAnnotations.Any(annotations.ContainsKey)) PutAnnotations(obj, DropRoundTrip(obj));
     }
 
     private static JsonObject CpuMetric(JsonNode utilization) => new()
@@ -121,7 +131,33 @@ internal static class AutoscalerConversion
         metadata["annotations"] = sorted;
     }
 
-    /// <summary>Null for an annotation that is absent or no JSON: upstream ignores a broken one.</summary>
+    /// <summary>What a list in an annotation says, in v2's form; null: it is absent or broken in any of its parts, and upstream ignores it.</summary>
+    private static List<JsonObject>? Told(JsonObject annotations, string name, string type, Func<JsonObject, JsonObject> toV2)
+    {
+        if (Parse(annotations, name) is not JsonArray list) return null;
+        var told = new List<JsonObject>(list.Count);
+        foreach (var item in list)
+        {
+            if (item is not (null or JsonObject) || Typed(toV2(item as JsonObject ?? []), type) is not { } typed) return null;
+            told.Add(typed);
+        }
+        return told;
+    }
+
+    /// <summary>Null: a value is not of the type that the field has.</summary>
+    private static JsonObject? Typed(JsonObject tree, string type)
+    {
+        try
+        {
+            return Normalizer.Normalize(tree, BuiltInSchemas.Find("io.k8s.api.autoscaling.v2." + type)!);
+        }
+        catch (StatusException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Null for an annotation that is absent or no JSON.</summary>
     private static JsonNode? Parse(JsonObject annotations, string name)
     {
         if ((string?)annotations[name] is not { } text) return null;

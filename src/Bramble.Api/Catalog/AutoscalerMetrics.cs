@@ -57,8 +57,8 @@ internal static class AutoscalerMetrics
         if (metric["object"] is JsonObject obj)
         {
             var average = obj["averageValue"];
-            // v1 cannot leave targetValue out and writes "0"; beside an average value that zero means nothing.
-            var value = average is null || !IsZero(obj["targetValue"]) ? obj["targetValue"] : null;
+            // v1 cannot leave targetValue out: "0" is none beside an average value, and none is "0" otherwise.
+            var value = average is null ? obj["targetValue"] ?? "0" : IsZero(obj["targetValue"]) ? null : obj["targetValue"];
             to["object"] = new JsonObject
             {
                 ["describedObject"] = Copy(obj["target"]) ?? new JsonObject(),
@@ -70,7 +70,7 @@ internal static class AutoscalerMetrics
             to["pods"] = new JsonObject
             {
                 ["metric"] = Metric(pods["metricName"], pods["selector"]),
-                ["target"] = Target("AverageValue", null, pods["targetAverageValue"], null),
+                ["target"] = Target("AverageValue", null, pods["targetAverageValue"] ?? "0", null),
             };
         foreach (var name in (ReadOnlySpan<string>)["resource", "containerResource"])
             if (metric[name] is JsonObject resource)
@@ -145,14 +145,14 @@ internal static class AutoscalerMetrics
             to["object"] = new JsonObject
             {
                 ["metric"] = Metric(obj["metricName"], obj["selector"]),
-                ["current"] = Current(obj["currentValue"], obj["averageValue"], null),
+                ["current"] = Current(obj["currentValue"] ?? "0", obj["averageValue"], null),
                 ["describedObject"] = Copy(obj["target"]) ?? new JsonObject(),
             };
         if (metric["pods"] is JsonObject pods)
             to["pods"] = new JsonObject
             {
                 ["metric"] = Metric(pods["metricName"], pods["selector"]),
-                ["current"] = Current(null, pods["currentAverageValue"], null),
+                ["current"] = Current(null, pods["currentAverageValue"] ?? "0", null),
             };
         foreach (var name in (ReadOnlySpan<string>)["resource", "containerResource"])
             if (metric[name] is JsonObject resource)
@@ -160,7 +160,7 @@ internal static class AutoscalerMetrics
                 var status = new JsonObject
                 {
                     ["name"] = Copy(resource["name"]) ?? "",
-                    ["current"] = Current(null, resource["currentAverageValue"], resource["currentAverageUtilization"]),
+                    ["current"] = Current(null, resource["currentAverageValue"] ?? "0", resource["currentAverageUtilization"]),
                 };
                 if (name == "containerResource") status["container"] = Copy(resource["container"]) ?? "";
                 to[name] = status;
@@ -169,7 +169,7 @@ internal static class AutoscalerMetrics
             to["external"] = new JsonObject
             {
                 ["metric"] = Metric(external["metricName"], external["metricSelector"]),
-                ["current"] = Current(external["currentValue"], external["currentAverageValue"], null),
+                ["current"] = Current(external["currentValue"] ?? "0", external["currentAverageValue"], null),
             };
         return to;
     }

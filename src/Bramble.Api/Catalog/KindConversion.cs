@@ -9,6 +9,12 @@ public static class KindConversion
 {
     public static bool IsNeeded(GroupVersionKind from, GroupVersionKind to) => from != to;
 
+    /// <summary>Takes from an object in its stored version what other versions' fields travel in.</summary>
+    public static void Clean(JsonObject obj)
+    {
+        if ((string?)obj["kind"] == "HorizontalPodAutoscaler" && (string?)obj["apiVersion"] == "autoscaling/v2") AutoscalerConversion.Clean(obj);
+    }
+
     /// <summary>Changes <paramref name="obj"/> into <paramref name="to"/>, apiVersion included.</summary>
     /// <exception cref="InvalidOperationException">The kinds do not share a storage.</exception>
     public static void Convert(JsonObject obj, GroupVersionKind to)

@@ -135,7 +135,7 @@ internal sealed class ExpectedScale(ControllerContext context)
     private readonly IInformer<V1ReplicaSet> _sets = context.Reads(Resources.ReplicaSets);
     private readonly IInformer<V1Deployment> _deployments = context.Reads(Resources.Deployments);
     private readonly IInformer<V1StatefulSet> _stateful = context.Reads(Resources.StatefulSets);
-    private readonly IInformer<KubeObject> _definitions = context.Informers.ForObjects(Resources.CustomResourceDefinitions);
+    private readonly IInformer<KubeObject> _definitions = context.ReadsObjects(Resources.CustomResourceDefinitions);
     private readonly IInformer<V1ReplicationController> _controllers = context.Reads(Resources.ReplicationControllers);
 
     public async Task<(int Expected, bool HasUnmanaged)> OfAsync(List<V1Pod> pods, CancellationToken cancel)
@@ -160,28 +160,19 @@ internal sealed class ExpectedScale(ControllerContext context)
     {
         var name = new NamespacedName(pod.Metadata.NamespaceProperty, owner.Name);
         if (!GroupVersion.TryParse(owner.ApiVersion, out var version)) return null;
-        // Others have a StatefulSet of their own: theirs is asked for its scale.
+        // Others have a StatefulSet of their own: theirs is asked for its scale. So is one that no copy shows yet: nothing would look again when it does.
         switch (version.Group + "/" + owner.Kind)
         {
-            case "apps/ReplicaSet" or "extensions/ReplicaSet":
-                if (_sets.Find(name) is not { } set || set.Metadata.Uid != owner.Uid) return null;
+            case "apps/ReplicaSet" or "extensions/ReplicaSet" when _sets.Find(name) is { } set && set.Metadata.Uid == owner.Uid:
                 if (set.ControllerRef() is { Kind: "Deployment" } above && _deployments.Find(name with { Name = above.Name }) is { } deployment && deployment.Metadata.Uid == above.Uid)
                     return (deployment.Metadata.Uid, deployment.Spec.Replicas ?? 1);
                 return (set.Metadata.Uid, set.Spec.Replicas ?? 1);
-            case "apps/StatefulSet":
-                return _stateful.Find(name) is { } stateful && stateful.Metadata.Uid == owner.Uid ? (owner.Uid, stateful.Spec.Replicas ?? 1) : null;
-            case "/ReplicationController":
-                return _controllers.Find(name) is { } controller && controller.Metadata.Uid == owner.Uid ? (owner.Uid, controller.Spec.Replicas ?? 1) : null;
+            case "apps/StatefulSet" when _stateful.Find(name) is { } stateful && stateful.Metadata.Uid == owner.Uid:
+                return (owner.Uid, stateful.Spec.Replicas ?? 1);
+            case "/ReplicationController" when _controllers.Find(name) is { } controller && controller.Metadata.Uid == owner.Uid:
+                return (owner.Uid, controller.Spec.Replicas ?? 1);
         }
-        if (ApiCatalog.BuiltIn.FindKind(new GroupVersionKind(version.Group, version.Version, owner.Kind)) is { } builtIn)
-            throw new ScaleUnknownException($"{builtIn.GroupResource} does not implement the scale subresource");
-        var definition = _definitions.List().Select(d => d.ToTree()["spec"]!)
-            .FirstOrDefault(d => (string?)d["group"] == version.Group && (string?)d["names"]?["kind"] == owner.Kind);
-        var served = (definition?["versions"] as JsonArray ?? []).FirstOrDefault(v => (string?)v?["name"] == version.Version && (bool?)v["served"] == true);
-        if (served is null) throw new ScaleUnknownException($"no matches for kind \"{owner.Kind}\" in version \"{owner.ApiVersion}\"");
-        var plural = (string?)definition!["names"]!["plural"] ?? "";
-        if (served["subresources"]?["scale"] is null) throw new ScaleUnknownException($"{plural}.{version.Group} does not implement the scale subresource");
-        var resource = new ResourceId(version.Group, version.Version, plural, owner.Kind, (string?)definition["scope"] == "Namespaced");
+        var resource = ResourceOf(new GroupVersionKind(version.Group, version.Version, owner.Kind));
         try
         {
             var scale = await context.Client.GetAsync(resource.Path(name.Namespace, name.Name, "scale"), [], cancel);
@@ -195,5 +186,20 @@ internal sealed class ExpectedScale(ControllerContext context)
         {
             throw new ScaleUnknownException(e.Message);
         }
+    }
+
+    private ResourceId ResourceOf(GroupVersionKind kind)
+    {
+        if (ApiCatalog.BuiltIn.FindKind(kind) is { } builtIn)
+            return builtIn.FindSubresource("scale") is not null
+                ? new ResourceId(builtIn.Group, builtIn.Version, builtIn.Plural, builtIn.Kind, builtIn.IsNamespaced)
+                : throw new ScaleUnknownException($"{builtIn.GroupResource} does not implement the scale subresource");
+        var definition = _definitions.List().Select(d => d.ToTree()["spec"]!)
+            .FirstOrDefault(d => (string?)d["group"] == kind.Group && (string?)d["names"]?["kind"] == kind.Kind);
+        var served = (definition?["versions"] as JsonArray ?? []).FirstOrDefault(v => (string?)v?["name"] == kind.Version && (bool?)v["served"] == true)
+            ?? throw new ScaleUnknownException($"no matches for kind \"{kind.Kind}\" in version \"{kind.GroupVersion}\"");
+        var plural = (string?)definition!["names"]!["plural"] ?? "";
+        return served["subresources"]?["scale"] is not null ? new ResourceId(kind.Group, kind.Version, plural, kind.Kind, (string?)definition["scope"] == "Namespaced")
+            : throw new ScaleUnknownException($"{plural}.{kind.Group} does not implement the scale subresource");
     }
 }

@@ -97,15 +97,16 @@ internal sealed class EndpointSliceController : IReconciler
             desired.Add((endpoint.Ports, endpoint.ToSliceEndpoint(name.Name)));
         }
         var owner = new Owner(Resources.Services, name, service.Metadata.Uid);
+        var labels = Labels(service);
         var changes = SlicePlan.Decide(
             service.Metadata.Uid, existing, desired,
             ports =>
             {
                 var slice = SliceTree.New(family, ports, owner);
-                slice.Metadata["labels"] = Labels(service);
+                slice.Metadata["labels"] = labels.DeepClone();
                 return slice;
             },
-            slice => LabelsDiffer(slice, service) ? Labels(service) : null);
+            labels, slice => LabelsDiffer(slice, service));
         var events = Hint(service, family, changes, changes.Unchanged(existing));
         changes.Recycle(s => s.IsOwnedBy(service.Metadata.Uid));
         try

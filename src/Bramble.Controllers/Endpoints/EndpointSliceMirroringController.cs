@@ -141,9 +141,11 @@ internal static class Mirroring
 
     private static bool IsSame(SliceTree known, SliceTree wanted, Owner owner)
     {
-        var before = known.Endpoints.ToDictionary(SliceTree.KeyOf);
-        var now = wanted.Endpoints;
-        return before.Count == now.Count && now.TrueForAll(e => before.TryGetValue(SliceTree.KeyOf(e), out var there) && SliceTree.IsSameState(e, there))
+        var (were, now) = (known.Endpoints, wanted.Endpoints);
+        // Somebody may have written one twice.
+        var before = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
+        foreach (var endpoint in were) before[SliceTree.KeyOf(endpoint)] = endpoint;
+        return were.Count == now.Count && now.TrueForAll(e => before.TryGetValue(SliceTree.KeyOf(e), out var there) && SliceTree.IsSameState(e, there))
             && JsonNode.DeepEquals(known.Labels, wanted.Labels) && JsonNode.DeepEquals(known.Metadata["annotations"] ?? new JsonObject(), wanted.Metadata["annotations"] ?? new JsonObject())
             // Endpoints that were made anew under the same name are another owner.
             && !(known.Metadata["ownerReferences"] as JsonArray ?? []).Any(o => (string?)o?["kind"] == "Endpoints" && (string?)o["name"] == owner.Name.Name && (string?)o["uid"] != owner.Uid);

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using Bramble.Client;
 using Bramble.Controllers.Workloads;
@@ -84,9 +85,12 @@ internal static class ServiceEndpoints
     {
         var wantsV6 = family == "IPv6";
         foreach (var ip in pod.Status?.PodIPs ?? [])
-            if (ip.Ip.Contains(':') == wantsV6) return ip.Ip;
-        return pod.Status?.PodIP is { Length: > 0 } only && only.Contains(':') == wantsV6 ? only : null;
+            if (ip.Ip.Contains(':') == wantsV6) return Canonical(ip.Ip);
+        return pod.Status?.PodIP is { Length: > 0 } only && only.Contains(':') == wantsV6 ? Canonical(only) : null;
     }
+
+    /// <summary>Of an IPv6 address a Pod's status may have any form.</summary>
+    private static string Canonical(string ip) => ip.Contains(':') && IPAddress.TryParse(ip, out var parsed) ? parsed.ToString() : ip;
 
     /// <summary>A named target port that the Pod does not have is left out.</summary>
     private static List<ServedPort> PortsOf(V1Service service, V1Pod pod)

@@ -10,10 +10,11 @@ internal static class SlicePlan
 
     /// <param name="existing">The Service's slices of this family.</param>
     /// <param name="newSlice">An empty slice with these ports.</param>
-    /// <param name="labels">What each slice's labels must be; null: those of the service do not differ.</param>
+    /// <param name="labels">Of each slice that is written.</param>
+    /// <param name="areLabelsOld">A slice has to be written for its labels.</param>
     public static SliceChanges Decide(
         string serviceUid, IReadOnlyList<SliceTree> existing, IEnumerable<(IReadOnlyList<ServedPort> Ports, JsonObject? Endpoint)> desired,
-        Func<IReadOnlyList<ServedPort>, SliceTree> newSlice, Func<SliceTree, JsonObject?> labels)
+        Func<IReadOnlyList<ServedPort>, SliceTree> newSlice, JsonObject labels, Func<SliceTree, bool> areLabelsOld)
     {
         var changes = new SliceChanges([], [], [.. existing.Where(s => !s.IsOwnedBy(serviceUid))]);
         var byPorts = existing.Where(s => s.IsOwnedBy(serviceUid)).GroupBy(s => s.PortsKey).ToDictionary(g => g.Key, g => g.ToList());
@@ -23,7 +24,7 @@ internal static class SlicePlan
             var endpoints = new OrderedSet();
             foreach (var (_, endpoint) in group)
                 if (endpoint is not null) endpoints.Add(endpoint);
-            changes.Add(OfPorts(known ?? [], endpoints, () => newSlice(group.First().Ports), labels));
+            changes.Add(OfPorts(known ?? [], endpoints, () => newSlice(group.First().Ports), labels, areLabelsOld));
         }
         foreach (var gone in byPorts.Values) changes.Delete.AddRange(gone);
 
@@ -35,7 +36,7 @@ internal static class SlicePlan
         return changes;
     }
 
-    private static SliceChanges OfPorts(List<SliceTree> existing, OrderedSet desired, Func<SliceTree> newSlice, Func<SliceTree, JsonObject?> labels)
+    private static SliceChanges OfPorts(List<SliceTree> existing, OrderedSet desired, Func<SliceTree> newSlice, JsonObject labels, Func<SliceTree, bool> areLabelsOld)
     {
         var changes = new SliceChanges();
         var unchanged = new List<SliceTree>();
@@ -50,23 +51,16 @@ internal static class SlicePlan
                 kept.Add(wanted);
                 isChanged |= !SliceTree.IsSameState(wanted, endpoint);
             }
-            var newLabels = labels(slice);
-            if (isChanged || kept.Count != before.Count)
+            isChanged |= kept.Count != before.Count;
+            if (isChanged && kept.Count == 0)
             {
-                if (kept.Count == 0)
-                {
-                    changes.Delete.Add(slice);
-                    continue;
-                }
-                var changed = slice.Copy();
-                changed.Endpoints = kept;
-                if (newLabels is not null) changed.Metadata["labels"] = newLabels;
-                changes.Update.Add(changed);
+                changes.Delete.Add(slice);
             }
-            else if (newLabels is not null)
+            else if (isChanged || areLabelsOld(slice))
             {
                 var changed = slice.Copy();
-                changed.Metadata["labels"] = newLabels;
+                if (isChanged) changed.Endpoints = kept;
+                changed.Metadata["labels"] = labels.DeepClone();
                 changes.Update.Add(changed);
             }
             else

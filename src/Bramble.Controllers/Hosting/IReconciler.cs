@@ -65,10 +65,17 @@ internal sealed class ControllerContext(
         return informer;
     }
 
-    public IInformer<KubeObject> WatchesObjects(ResourceId resource, Action<ObjectChange<KubeObject>> handler)
+    /// <summary>As <see cref="Reads"/>, of a resource that has no model class or whose model would leave something out.</summary>
+    public IInformer<KubeObject> ReadsObjects(ResourceId resource)
     {
         var informer = informers.ForObjects(resource);
         _synced.Add(informer.Synced);
+        return informer;
+    }
+
+    public IInformer<KubeObject> WatchesObjects(ResourceId resource, Action<ObjectChange<KubeObject>> handler)
+    {
+        var informer = ReadsObjects(resource);
         _subscribe.Add(() => informer.Subscribe(handler));
         return informer;
     }

@@ -83,8 +83,20 @@ internal sealed class PodGarbageController : IReconciler
         var finished = _pods.List().Where(p => p.IsFinished()).ToList();
         // Evicted ones first: those of controllers may still be counted.
         var ordered = finished.OrderBy(p => p.Status is { Phase: "Failed", Reason: "Evicted" } ? 0 : 1).ThenBy(p => p.Metadata.CreationTimestamp).ThenBy(p => p.Metadata.Name, StringComparer.Ordinal);
-        foreach (var pod in ordered.Take(Math.Max(0, finished.Count - _context.Config.TerminatedPodsMax))) await ForceAsync(pod, null, cancel);
-        return Requeue.Never;
+        StatusException? refused = null;
+        foreach (var pod in ordered.Take(Math.Max(0, finished.Count - _context.Config.TerminatedPodsMax)))
+        {
+            try
+            {
+                await ForceAsync(pod, null, cancel);
+            }
+            catch (StatusException e)
+            {
+                // One that somebody keeps, the first each time, keeps the others not.
+                refused ??= e;
+            }
+        }
+        return refused is null ? Requeue.Never : throw refused;
     }
 
     private async Task ForceAsync(V1Pod pod, string? disruption, CancellationToken cancel)

@@ -48,7 +48,8 @@ internal sealed class HorizontalPodAutoscalerController : IReconciler
     private (List<V1Pod> Pods, List<NamespacedName> Autoscalers) PodsOf(string ns, LabelSelector selector)
     {
         var pods = _pods.List(ns).Where(p => selector.Matches(p.Metadata.Labels)).ToList();
-        var picking = _memories.Where(m => m.Key.Namespace == ns && m.Value.Selector is { } other && pods.Exists(p => other.Matches(p.Metadata.Labels))).Select(m => m.Key);
+        // One that was deleted while it was looked at leaves its memory behind.
+        var picking = _memories.Where(m => m.Key.Namespace == ns && m.Value.Selector is { } other && _autoscalers.Find(m.Key) is not null && pods.Exists(p => other.Matches(p.Metadata.Labels))).Select(m => m.Key);
         return (pods, [.. picking.OrderBy(n => n.Name, StringComparer.Ordinal)]);
     }
 

@@ -178,12 +178,22 @@ internal sealed class ReplicaCalculator(AutoscalerSettings settings)
 
     private static IEnumerable<V1Container> Containers(V1Pod pod) => [.. pod.Spec.Containers, .. (pod.Spec.InitContainers ?? []).Where(c => c.RestartPolicy == "Always")];
 
+    /// <summary>What the containers ask for together, or an init container with the sidecars that run before it, where that is more.</summary>
     private static long? SumOfRequests(V1Pod pod, string resource)
     {
         long? sum = null;
-        foreach (var one in Containers(pod))
-            if (one.Resources?.Requests is { } requests && requests.TryGetValue(resource, out var amount)) sum = (sum ?? 0) + Millis(amount);
-        return sum;
+        long sidecars = 0, most = 0;
+        foreach (var one in pod.Spec.Containers) sum = Plus(sum, one);
+        foreach (var one in pod.Spec.InitContainers ?? [])
+        {
+            if (Plus(null, one) is not { } asked) continue;
+            if (one.RestartPolicy == "Always") (sum, sidecars) = ((sum ?? 0) + asked, sidecars + asked);
+            else (sum, most) = (sum ?? 0, Math.Max(most, sidecars + asked));
+        }
+        return sum is { } together ? Math.Max(together, most) : null;
+
+        long? Plus(long? before, V1Container one) =>
+            one.Resources?.Requests is { } requests && requests.TryGetValue(resource, out var amount) ? (before ?? 0) + Millis(amount) : before;
     }
 
     private static long Millis(ResourceQuantity quantity) => Quantity.Parse(quantity.ToString()).ToMillis();

@@ -10,7 +10,7 @@ namespace Bramble.Controllers.PodAutoscaling;
 /// <summary>What an autoscaler scales, through the <c>scale</c> subresource: of built-in kinds and of custom ones alike.</summary>
 internal sealed class ScaleTargets(ControllerContext context)
 {
-    private readonly IInformer<KubeObject> _definitions = context.Informers.ForObjects(Resources.CustomResourceDefinitions);
+    private readonly IInformer<KubeObject> _definitions = context.ReadsObjects(Resources.CustomResourceDefinitions);
 
     /// <summary>The resource of a kind.</summary>
     /// <exception cref="FormatException">With upstream's message.</exception>

@@ -30,6 +30,21 @@ public sealed class SlicePlanTests
         Assert.Equal(expected, Text(Decide([.. existing.Split(" | ", StringSplitOptions.RemoveEmptyEntries).Select((text, i) => Slice($"s{i}", text))], desired)));
     }
 
+    /// <param name="areOld">The Service's own labels differ.</param>
+    [Theory]
+    [InlineData("the Service's labels alone are a reason to write", "a", true, "update s0 a", true)]
+    [InlineData("the controllers' own are none", "a", false, "", false)]
+    [InlineData("but what is written has them: no slice of what is headless no more says so", "!a", false, "update s0 !a", true)]
+    public void Labels(string because, string desired, bool areOld, string expected, bool areWritten)
+    {
+        Assert.NotEmpty(because);
+        var slice = Slice("s0", "a");
+        slice.Metadata["labels"] = new JsonObject { ["service.kubernetes.io/headless"] = "" };
+        var changes = SlicePlan.Decide("service", [slice], [([Http], Endpoint(desired))], ports => SliceTree.New("IPv4", ports, Service), new JsonObject { ["a"] = "b" }, _ => areOld);
+        Assert.Equal(expected, Text(changes));
+        Assert.Equal(areWritten ? ["""{"a":"b"}"""] : [], changes.Update.Select(s => s.Labels!.ToJsonString()));
+    }
+
     [Fact]
     public void A_hundred_fit_into_a_slice()
     {
@@ -162,6 +177,17 @@ public sealed class SlicePlanTests
         }
     }
 
+    [Fact]
+    public void What_somebody_wrote_twice_into_a_mirror_is_there_once_again()
+    {
+        var owner = new Owner(Resources.Endpoints, new NamespacedName("d", "s"), "endpoints");
+        var endpoints = Tree("""{"metadata":{"name":"s","namespace":"d"},"subsets":[{"addresses":[{"ip":"10.0.0.1"}],"ports":[{"port":80,"protocol":"TCP"}]}]}""");
+        var slice = Mirroring.Decide(endpoints, owner, [], "m").Changes.Create.Single();
+        slice.Metadata["name"] = "m0";
+        slice.Endpoints = [.. slice.Endpoints, .. slice.Endpoints];
+        Assert.Single(Mirroring.Decide(endpoints, owner, [slice], "m").Changes.Update.Single().Endpoints);
+    }
+
     [Theory]
     [InlineData("""{"metadata":{"name":"s"}}""", true)]
     [InlineData("""{"metadata":{"name":"s","labels":{"endpointslice.kubernetes.io/skip-mirror":"true"}}}""", false)]
@@ -171,7 +197,7 @@ public sealed class SlicePlanTests
     private static SliceChanges Decide(List<SliceTree> existing, string desired)
     {
         var changes = SlicePlan.Decide(
-            "service", existing, desired.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(e => ((IReadOnlyList<ServedPort>)[Http], (JsonObject?)Endpoint(e))), ports => SliceTree.New("IPv4", ports, Service), _ => null);
+            "service", existing, desired.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(e => ((IReadOnlyList<ServedPort>)[Http], (JsonObject?)Endpoint(e))), ports => SliceTree.New("IPv4", ports, Service), [], _ => false);
         changes.Recycle(s => s.IsOwnedBy("service"));
         return changes;
     }

@@ -1,3 +1,4 @@
+using Bramble.Api.Errors;
 using Bramble.Client;
 using static Bramble.Controllers.Tests.ControllerScenario;
 
@@ -49,6 +50,16 @@ public sealed class PodGarbageTests
         foreach (var pod in pods.Split(' ').Select(p => p.Split(':')))
             await scenario.CreateAsync(Resources.Pods, "{\"metadata\":{\"name\":\"" + pod[0] + "\",\"namespace\":\"d\"},\"spec\":{},\"status\":{\"phase\":\"" + pod[1] + "\",\"reason\":\"" + pod.ElementAtOrDefault(2) + "\"}}");
         await scenario.Time.UntilAsync(1, async () => string.Join(' ', (await scenario.Api.ListModelsAsync(Resources.Pods, new ListQuery(), default)).Select(p => p.Metadata.Name)) == left);
+    }
+
+    [Fact]
+    public async Task A_finished_Pod_that_somebody_keeps_does_not_keep_the_others()
+    {
+        var api = new TestCluster { Refuses = (verb, _, name) => verb == "DELETE" && name.Name == "a" ? new StatusException(new Status(403, "Forbidden", "kept")) : null };
+        await using var scenario = Start("pod-garbage-collector", api, new ControllersConfig([], "CA") { TerminatedPodsMax = 1 });
+        foreach (var name in (string[])["a", "b", "c"])
+            await scenario.CreateAsync(Resources.Pods, "{\"metadata\":{\"name\":\"" + name + "\",\"namespace\":\"d\"},\"spec\":{},\"status\":{\"phase\":\"Succeeded\"}}");
+        await scenario.Time.UntilAsync(1, async () => string.Join(' ', (await scenario.Api.ListModelsAsync(Resources.Pods, new ListQuery(), default)).Select(p => p.Metadata.Name)) == "a c");
     }
 
     [Fact]

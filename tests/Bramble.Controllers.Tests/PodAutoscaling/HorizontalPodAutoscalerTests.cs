@@ -58,6 +58,25 @@ public sealed class HorizontalPodAutoscalerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_look_that_sees_the_same_writes_nothing()
+    {
+        _millicores = 250;
+        var looks = 0;
+        _scenario.Api.Others = (_, _) =>
+        {
+            Interlocked.Increment(ref looks);
+            return Metrics();
+        };
+        await AutoscalerAsync(Cpu);
+        await _scenario.Time.UntilAsync(1, async () => Conditions(await StatusAsync()).Contains("ScalingLimited False DesiredWithinRange the desired count is within the acceptable range"));
+        var (before, seen) = (await VersionAsync(), looks);
+        await _scenario.Time.UntilAsync(5, () => Task.FromResult(Volatile.Read(ref looks) >= seen + 3));
+        Assert.Equal(before, await VersionAsync());
+
+        async Task<string?> VersionAsync() => (string?)(await _scenario.FindAsync(Resources.HorizontalPodAutoscalers, "hpa", "d"))!["metadata"]!["resourceVersion"];
+    }
+
+    [Fact]
     public async Task Without_metrics_nothing_changes_and_the_reason_is_told()
     {
         _scenario.Api.Others = (_, _) => throw ClientStatus.NotFound("get", new GroupResource("metrics.k8s.io", "pods"), "");

@@ -78,6 +78,8 @@ public sealed class ReplicaCalculatorTests
     [InlineData("the Pod's own request stands for its containers'", "\"resources\":{\"requests\":{\"cpu\":\"2\"}}", "", 25)]
     [InlineData("with what the runtime takes", "\"resources\":{\"requests\":{\"cpu\":\"2\"}},\"overhead\":{\"cpu\":\"500m\"}", "", 20)]
     [InlineData("what it does not say its containers do", "\"resources\":{\"requests\":{\"memory\":\"1Gi\"}}", "", 50)]
+    [InlineData("or an init container, where that is more", "\"resources\":{\"requests\":{\"memory\":\"1Gi\"}},\"initContainers\":[{\"name\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"2\"}}}]", "", 25)]
+    [InlineData("with the sidecars before it", "\"resources\":{\"requests\":{\"memory\":\"1Gi\"}},\"initContainers\":[{\"name\":\"s\",\"restartPolicy\":\"Always\",\"resources\":{\"requests\":{\"cpu\":\"500m\"}}},{\"name\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"2\"}}}]", "", 20)]
     [InlineData("without one the runtime's share does not count", "\"overhead\":{\"cpu\":\"500m\"}", "", 50)]
     [InlineData("nor where one container is meant", "\"resources\":{\"requests\":{\"cpu\":\"2\"}},\"overhead\":{\"cpu\":\"500m\"}", "c", 50)]
     public void Requests(string because, string ofPod, string container, int percent)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Catalog;
 using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
@@ -10,6 +11,7 @@ internal sealed class HorizontalPodAutoscalerStrategy : KindStrategy
 
     public override void Default(JsonObject autoscaler)
     {
+        KindConversion.Clean(autoscaler);
         var spec = autoscaler.Child("spec");
         spec.DefaultTo("minReplicas", 1);
         if (autoscaler.Text("apiVersion") == "autoscaling/v1")

@@ -53,8 +53,7 @@ internal static class EndpointSliceRules
         if (endpoint.Count("deprecatedTopology") > 16) errors.TooMany(path.Child("deprecatedTopology"), endpoint.Count("deprecatedTopology"), 16);
         LabelRules.Validate(endpoint.Object("deprecatedTopology"), path.Child("deprecatedTopology"), errors);
         if (endpoint.TextOrNull("hostname") is { } hostname) errors.InvalidEach(path.Child("hostname"), hostname, Formats.DnsLabel(hostname));
-        Hints(endpoint, "forZones", path, Formats.LabelValue, errors);
-        Hints(endpoint, "forNodes", path, Formats.DnsSubdomain, errors);
+        if (Hints(endpoint, "forZones", path, Formats.LabelValue, errors)) Hints(endpoint, "forNodes", path, Formats.DnsSubdomain, errors);
     }
 
     private static void Address(string address, string type, FieldPath list, FieldPath path, FieldErrors errors)
@@ -105,13 +104,14 @@ internal static class EndpointSliceRules
             if (Formats.DnsLabel(label) is { Count: > 0 } wrong) errors.Invalid(path, label, string.Join(",", wrong));
     }
 
-    private static void Hints(JsonObject endpoint, string list, FieldPath path, Func<string, IReadOnlyList<string>> rule, FieldErrors errors)
+    /// <returns>False: too many to look on.</returns>
+    private static bool Hints(JsonObject endpoint, string list, FieldPath path, Func<string, IReadOnlyList<string>> rule, FieldErrors errors)
     {
         var (hints, at, seen) = (endpoint.Object("hints"), path.Child("hints", list), new HashSet<string>(StringComparer.Ordinal));
         if (hints.Count(list) > 8)
         {
             errors.TooMany(at, hints.Count(list), 8);
-            return;
+            return false;
         }
 
         foreach (var (index, hint) in hints.Items(list))
@@ -119,5 +119,7 @@ internal static class EndpointSliceRules
             if (!seen.Add(hint.Text("name"))) errors.Duplicate(at.Index(index).Child("name"), hint.Text("name"));
             errors.InvalidEach(at.Index(index).Child("name"), hint.Text("name"), rule(hint.Text("name")));
         }
+
+        return true;
     }
 }
