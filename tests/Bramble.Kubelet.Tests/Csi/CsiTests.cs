@@ -168,11 +168,11 @@ public sealed class CsiTests : IAsyncLifetime
             return Limits() == "other 8 disk.example.com 3";
         });
         // What has not changed is not written.
-        var version = _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default).Result!.ResourceVersion;
+        var version = (await _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default))!.ResourceVersion;
         await _drivers.RenewAsync("other", default);
         Assert.Equal("disk.example.com 3 other 3", Limits());
         await _drivers.RenewAsync(FakeDriver.Name, default);
-        Assert.Equal(version + 1, _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default).Result!.ResourceVersion);
+        Assert.Equal(version + 1, (await _api.FindAsync(Resources.CSINodes, new NamespacedName("", "n1"), default))!.ResourceVersion);
         await _stop.CancelAsync();
         await limits;
 
