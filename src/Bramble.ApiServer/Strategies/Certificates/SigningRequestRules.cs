@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
+using Bramble.Api.Certificates;
 using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
@@ -11,8 +12,6 @@ internal static class SigningRequestRules
 {
     private static readonly FieldPath Conditions = FieldPath.Status.Child("conditions");
     private static readonly FieldPath Certificate = FieldPath.Status.Child("certificate");
-
-    private const string Ed25519 = "1.3.101.112";
 
     private static readonly string[] Usages =
     [
@@ -102,11 +101,7 @@ internal static class SigningRequestRules
         if (!TryReadText(request, out var text) || !PemEncoding.TryFind(text, out var fields) || text[fields.Label] != "CERTIFICATE REQUEST") return "PEM block type must be CERTIFICATE REQUEST";
         try
         {
-            var der = Convert.FromBase64String(text[fields.Base64Data]);
-            const CertificateRequestLoadOptions unverified = CertificateRequestLoadOptions.SkipSignatureValidation | CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions;
-            var loaded = CertificateRequest.LoadSigningRequest(der, HashAlgorithmName.SHA256, unverified);
-            // The platform cannot verify Ed25519; the signer will.
-            if (loaded.PublicKey.Oid.Value != Ed25519) CertificateRequest.LoadSigningRequest(der, HashAlgorithmName.SHA256, CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions);
+            SigningRequests.Load(Convert.FromBase64String(text[fields.Base64Data]));
             return null;
         }
         catch (Exception e) when (e is CryptographicException or NotSupportedException)
