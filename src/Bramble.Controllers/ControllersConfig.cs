@@ -27,6 +27,15 @@ public sealed record ControllersConfig(
     /// <summary>A node whose heartbeat is older than this is unreachable.</summary>
     public TimeSpan NodeMonitorGracePeriod { get; init; } = TimeSpan.FromSeconds(50);
 
+    /// <summary>False: what a node that does not answer may still have mounted stays attached, however long.</summary>
+    public bool ForcesDetach { get; init; } = true;
+
+    /// <summary>How long a certificate is good for that was asked for without a time, and the most that is given.</summary>
+    public TimeSpan CertificateLifeMax { get; init; } = TimeSpan.FromDays(365);
+
+    /// <summary>How long a token Secret that was made for an account may be unused before it is marked as invalid, and then before it goes.</summary>
+    public TimeSpan LegacyTokenPeriod { get; init; } = TimeSpan.FromDays(365);
+
     public NodeEvictionSettings NodeEvictions { get; init; } = new();
 
     public AutoscalerSettings Autoscaling { get; init; } = new();

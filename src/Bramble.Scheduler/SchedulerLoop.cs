@@ -273,7 +273,11 @@ public sealed class SchedulerLoop
 
     private Refusal Refuse(PodInfo pod, Diagnosis diagnosis, Further further)
     {
-        if (diagnosis.NodeCount == 0) return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null, [], null);
+        if (diagnosis.NodeCount == 0)
+        {
+            _cluster.Nominations.Remove(pod.Uid);
+            return new("no nodes available to schedule pods", [], ChangeKinds.NodeAdded, "", null, [], null);
+        }
         var (afterwards, outcome) = (further.Messages, further.Outcome);
         var victims = (outcome as PreemptionOutcome.Preempt)?.Victims;
         var nominated = !further.MayPreempt || outcome is PreemptionOutcome.NotEligible or PreemptionOutcome.Failed ? null : victims?.Node ?? "";
@@ -304,13 +308,15 @@ public sealed class SchedulerLoop
     private void Tell(PodInfo pod, RunningProfile profile, Refusal refusal, long start)
     {
         _metrics.Attempted(profile.Profile.SchedulerName, "unschedulable", _time.GetElapsedTime(start));
-        var newest = Newest(pod);
+        var newest = Newest(pod, out var isMadeAnew);
         if (newest is not null && !HasNode(pod.Name, pod.Uid)) _queue.Refused(newest, refusal.Rejectors, refusal.MayHelp);
         else _queue.Done(pod);
+        // Nobody needs the room any more; of another Pod under the same name nothing is to be said.
+        if (newest is null) _preempting.TryRemove(pod.Uid, out _);
+        if (isMadeAnew) return;
         profile.Events.WithAction(About(newest ?? pod), "Warning", "FailedScheduling", "Scheduling", Note(refusal.Message));
         _status.Write(pod, "Unschedulable", refusal.Message, refusal.NominatedNode);
         if (refusal.Freed is { } claim) _tasks.Add(() => FreeAsync(pod, claim));
-        if (newest is null) _preempting.TryRemove(pod.Uid, out _);       // nobody needs the room any more
         if (refusal.Leaving.Count == 0) return;
         _metrics.Victims(refusal.Victims!.Pods.Count);
         _tasks.Add(() => PreemptAsync(pod, profile, refusal.Victims.Node, refusal.Leaving));
@@ -374,7 +380,7 @@ public sealed class SchedulerLoop
             }
             if (cancel.IsCancellationRequested) return;
             if (forgotten is not null || assignment.Reservations.Count > 0) _queue.Happened(new(ChangeKinds.PodRemoved, forgotten ?? pod, null), other => other.Uid != pod.Uid);
-            if (Newest(pod) is null || HasNode(pod.Name, pod.Uid))
+            if (Newest(pod, out _) is null || HasNode(pod.Name, pod.Uid))
             {
                 _queue.Done(pod);
                 return;
@@ -401,9 +407,10 @@ public sealed class SchedulerLoop
     private void Fail(PodInfo pod, RunningProfile profile, string message, long start)
     {
         _metrics.Attempted(profile.Profile.SchedulerName, "error", _time.GetElapsedTime(start));
-        if (Newest(pod) is not { } newest)
+        if (Newest(pod, out var isMadeAnew) is not { } newest)
         {
             _queue.Done(pod);
+            if (!isMadeAnew) profile.Events.WithAction(About(pod), "Warning", "FailedScheduling", "Scheduling", Note(message));
             return;
         }
         // It keeps no room from others, also while its status cannot be written.
@@ -429,9 +436,14 @@ public sealed class SchedulerLoop
 
     private static EventSubject About(PodInfo pod) => EventSubject.Of(Resources.Pods, pod.Pod);
 
-    private PodInfo? Newest(PodInfo pod)
+    /// <returns>Null: the Pod is gone.</returns>
+    private PodInfo? Newest(PodInfo pod, out bool isMadeAnew)
     {
-        lock (_gate) return _known.TryGetValue(pod.Name, out var known) && known.Uid == pod.Uid ? known : null;
+        lock (_gate)
+        {
+            isMadeAnew = _known.TryGetValue(pod.Name, out var known) && known.Uid != pod.Uid;
+            return isMadeAnew ? null : known;
+        }
     }
 
     private bool HasNode(NamespacedName name, string uid)

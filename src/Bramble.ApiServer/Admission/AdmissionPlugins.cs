@@ -11,8 +11,11 @@ namespace Bramble.ApiServer.Admission;
 public static class AdmissionPlugins
 {
     /// <param name="dialPod">How the pods behind a webhook's Service are reached; null: by its cluster address.</param>
+    /// <param name="notReadySeconds">So long a pod stays on a node that is not ready, if it does not say.</param>
+    /// <param name="unreachableSeconds">The same of a node that is not heard of.</param>
     public static AdmissionChain Compose(
-        AuthorizerChain authorizer, RbacAuthorizer rbac, Func<IKubeClient> client, TimeProvider time, Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod = null) => new(
+        AuthorizerChain authorizer, RbacAuthorizer rbac, Func<IKubeClient> client, TimeProvider time, Func<string, int, CancellationToken, ValueTask<Stream>>? dialPod = null,
+        int notReadySeconds = 300, int unreachableSeconds = 300) => new(
     [
         new NamespaceLifecycle(),
         new LimitRanger(),
@@ -21,7 +24,7 @@ public static class AdmissionPlugins
         new TaintNodesByCondition(),
         new PodSecurityAdmission(),
         new PriorityAdmission(),
-        new DefaultTolerationSeconds(),
+        new DefaultTolerationSeconds(notReadySeconds, unreachableSeconds),
         new DefaultStorageClass(),
         new StorageObjectInUseProtection(),
         new PersistentVolumeClaimResize(),

@@ -3,11 +3,12 @@ using Bramble.ApiServer.Strategies;
 
 namespace Bramble.ApiServer.Admission;
 
-/// <summary>A pod stays on a lost node for five minutes unless it says otherwise.</summary>
-internal sealed class DefaultTolerationSeconds : IAdmissionPlugin
+/// <summary>How long a pod stays on a lost node unless it says otherwise.</summary>
+/// <param name="notReady">Seconds.</param>
+/// <param name="unreachable">Seconds.</param>
+internal sealed class DefaultTolerationSeconds(int notReady, int unreachable) : IAdmissionPlugin
 {
-    private const int Seconds = 300;
-    private static readonly string[] Taints = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+    private readonly (string Key, int Seconds)[] _taints = [("node.kubernetes.io/not-ready", notReady), ("node.kubernetes.io/unreachable", unreachable)];
 
     public string Name => "DefaultTolerationSeconds";
 
@@ -15,14 +16,18 @@ internal sealed class DefaultTolerationSeconds : IAdmissionPlugin
 
     public ValueTask MutateAsync(AdmissionRequest request, CancellationToken cancel)
     {
-        var spec = request.Object!.Child("spec");
+        AddTo(request.Object!.Child("spec"));
+        return default;
+    }
+
+    internal void AddTo(JsonObject spec)
+    {
         var given = spec.Array("tolerations")?.OfType<JsonObject>().ToList() ?? [];
-        foreach (var taint in Taints)
+        foreach (var (taint, seconds) in _taints)
         {
             if (given.Any(t => (t.Text("key").Length == 0 || t.Text("key") == taint) && t.Text("effect") is ("" or "NoExecute"))) continue;
             if (spec.Array("tolerations") is not { } tolerations) spec["tolerations"] = tolerations = [];
-            tolerations.Add((JsonNode)new JsonObject { ["key"] = taint, ["operator"] = "Exists", ["effect"] = "NoExecute", ["tolerationSeconds"] = Seconds });
+            tolerations.Add((JsonNode)new JsonObject { ["key"] = taint, ["operator"] = "Exists", ["effect"] = "NoExecute", ["tolerationSeconds"] = seconds });
         }
-        return default;
     }
 }

@@ -4,6 +4,7 @@ using Bramble.Api.Naming;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Admission;
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
-using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Admission;
 

@@ -1,10 +1,10 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Caching;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Authentication;
 
@@ -39,7 +39,7 @@ internal sealed partial class BootstrapTokenAuthenticator(IResourceReader reader
 
     /// <summary>A time that cannot be read counts as over.</summary>
     private bool HasExpired(string expiration) =>
-        expiration.Length > 0 && (!DateTimeOffset.TryParse(expiration, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until) || time.GetUtcNow() > until);
+        expiration.Length > 0 && (!KubeTime.TryParse(expiration, out var until) || time.GetUtcNow() >= until);
 
     private static List<string>? Groups(string extra)
     {

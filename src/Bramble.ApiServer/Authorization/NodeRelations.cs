@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.ApiServer.Caching;
+using Bramble.Client;
 
 namespace Bramble.ApiServer.Authorization;
 

@@ -6,13 +6,15 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Client.Events;
 
 namespace Bramble.ApiServer.Bootstrap;
 
 /// <summary>The objects that must exist before anybody acts: system namespaces, roles and bindings, priority classes, flow control, the <c>kubernetes</c> Service, APIServices…
 /// <see cref="EnsureAsync"/> makes what is missing and brings up to date what is ours; a start that finds all in place writes nothing.</summary>
 /// <param name="client">As <see cref="Authentication.UserInfo.Loopback"/>: nothing here may be refused by RBAC.</param>
-public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config, TimeProvider time)
+/// <param name="events">Tells what is wrong with the range of Services.</param>
+public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config, EventRecorder events, TimeProvider time)
 {
     /// <summary>Attempts against somebody who writes the same object at the same time.</summary>
     private const int AttemptsMax = 5;
@@ -22,6 +24,8 @@ public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config,
     /// <summary>Upstream's lease lasts an hour and is renewed each ten seconds; nobody needs the latter.</summary>
     private static readonly TimeSpan LeaseRenewal = TimeSpan.FromMinutes(10);
 
+    private bool _isMismatchTold;
+    private bool _isNotReadyTold;
     private readonly string _holder = $"{LeaseName(config.HostName)}_{Guid.NewGuid()}";
 
     public async Task EnsureAsync(CancellationToken cancel)
@@ -159,21 +163,55 @@ public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config,
         }
     }
 
-    /// <summary>The range of Services is there, ready, and has its second family when the server was given one since.</summary>
+    /// <summary>The range of Services is there, ready, and has its second family when the server was given one since. What only a person can mend is told once.</summary>
     internal async Task EnsureServiceCidrAsync(CancellationToken cancel)
     {
         var expected = KubernetesService.ServiceCidr(config);
-        await ReconcileAsync(
-            BootstrapFacts.ServiceCidrs,
-            expected,
-            existing => (existing["spec"]?["cidrs"] is JsonArray { Count: 1 } one && expected["spec"]!["cidrs"] is JsonArray { Count: 2 } both && JsonNode.DeepEquals(one[0], both[0])
-                ? WithPart(existing, expected, "spec", "cidrs") : null, false),
-            cancel);
+        await CreateIfMissingAsync(BootstrapFacts.ServiceCidrs, (JsonObject)expected.DeepClone(), cancel);
         if (await client.FindAsync(BootstrapFacts.ServiceCidrs, new("", KubernetesService.Name), cancel) is not { } stored) return;
         var tree = stored.ToTree();
-        if (tree["status"]?["conditions"] is JsonArray { Count: > 0 } || tree["metadata"]?["deletionTimestamp"] is not null || !JsonNode.DeepEquals(tree["spec"]?["cidrs"], expected["spec"]!["cidrs"])) return;
-        await SetConditionsAsync(BootstrapFacts.ServiceCidrs, stored, KubernetesService.ServiceCidrReady(time.GetUtcNow()), cancel);
+        var (has, wants) = ((JsonArray)tree["spec"]!["cidrs"]!, (JsonArray)expected["spec"]!["cidrs"]!);
+        if (has.Count == 1 && wants.Count == 2 && JsonNode.DeepEquals(has[0], wants[0]))
+        {
+            await AddSecondFamilyAsync(stored, expected, wants, cancel);
+            return;
+        }
+        if (tree["metadata"]?["deletionTimestamp"] is not null) return;
+        if (!JsonNode.DeepEquals(has, wants))
+        {
+            if (!_isMismatchTold) Tell(stored, "KubernetesDefaultServiceCIDRInconsistent", $"The default ServiceCIDR {Text(has)} does not match the controller flag configurations {Text(wants)}");
+            _isMismatchTold = true;
+            return;
+        }
+        var ready = (tree["status"]?["conditions"] as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(c => (string?)c["type"] == "Ready");
+        switch ((string?)ready?["status"])
+        {
+            case "False":
+                if (!_isNotReadyTold) Tell(stored, (string?)ready["reason"] ?? "", $"Configuration matches, but {(string?)ready["message"]}");
+                _isNotReadyTold = true;
+                break;
+            case not "True":
+                await SetConditionsAsync(BootstrapFacts.ServiceCidrs, stored, KubernetesService.ServiceCidrReady(time.GetUtcNow()), cancel);
+                break;
+        }
     }
+
+    private async Task AddSecondFamilyAsync(KubeObject stored, JsonObject expected, JsonArray both, CancellationToken cancel)
+    {
+        try
+        {
+            await ReconcileAsync(BootstrapFacts.ServiceCidrs, expected, existing => (WithPart(existing, expected, "spec", "cidrs"), false), cancel);
+        }
+        catch (StatusException e)
+        {
+            Tell(stored, "KubernetesDefaultServiceCIDRError", $"The default ServiceCIDR can not be upgraded from {both[0]} to dual stack {Text(both)} : {e.Message}");
+        }
+    }
+
+    private void Tell(KubeObject range, string reason, string message) =>
+        events.Warning(new EventSubject(BootstrapFacts.ServiceCidrs.ApiVersion, BootstrapFacts.ServiceCidrs.Kind, range.Name, range.Uid, range.ResourceVersion.ToString(CultureInfo.InvariantCulture)), reason, message);
+
+    private static string Text(JsonArray ranges) => $"[{string.Join(' ', ranges.Select(range => (string?)range))}]";
 
     private async Task EnsureKubernetesServiceAsync(CancellationToken cancel)
     {

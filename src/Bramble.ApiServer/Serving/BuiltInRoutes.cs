@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Bramble.Api.Discovery;
+using Bramble.Api.Naming;
+using Bramble.ApiServer.Metrics;
 using Bramble.ApiServer.Verbs;
 using Microsoft.AspNetCore.Http;
 
@@ -11,6 +13,8 @@ internal static class BuiltInRoutes
 {
     /// <summary>Of upstream's 1.36.2, for clients that read it.</summary>
     public const string GoVersion = "go1.25.0";
+
+    private static readonly GroupResource Pods = new("", "pods");
 
     public static void AddTo(NonResourceRoutes routes, ApiPipeline pipeline, HealthChecks health)
     {
@@ -23,6 +27,7 @@ internal static class BuiltInRoutes
         routes.Add(new NonResourceRoute("/version/", (http, _, cancel) => DiscoveryRoutes.OnlyGet(http, () => DiscoveryRoutes.TreeAsync(http, Version(pipeline.Options), cancel), cancel)));
         routes.Add(new NonResourceRoute("/metrics", (http, _, cancel) => MetricsAsync(http, pipeline.Metrics.Text() + string.Concat(pipeline.OtherMetrics.Select(m => m())), cancel)));
         routes.Add(new NonResourceRoute("/metrics/slis", (http, _, cancel) => MetricsAsync(http, health.Metrics(), cancel)));
+        routes.Add(new NonResourceRoute("/metrics/resources", (http, _, cancel) => MetricsAsync(http, PodResourceMetrics.Text(pipeline.Cache.List(Pods).Select(pod => pod.ToTree())), cancel)));
         var pages = new DebugPages(pipeline.Options, () => DiscoveryDocuments.KnownPaths());
         routes.Add(new NonResourceRoute("/statusz", (http, _, cancel) => pages.StatuszAsync(http, cancel)));
         routes.Add(new NonResourceRoute("/flagz", (http, _, cancel) => pages.FlagzAsync(http, cancel)));

@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Text;
+using Bramble.Client;
 using k8s.Models;
 
 namespace Bramble.Controllers.Bootstrap;
@@ -9,7 +9,6 @@ internal sealed record BootstrapToken(string Id, string Secret)
 {
     public const string Type = "bootstrap.kubernetes.io/token";
     private const string NamePrefix = "bootstrap-token-";
-    private static readonly string[] Rfc3339 = ["yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz"];
 
     /// <returns>Null: the Secret is no whole token, may not sign, or its time is over.</returns>
     public static BootstrapToken? ForSigning(V1Secret secret, DateTimeOffset now)
@@ -23,7 +22,7 @@ internal sealed record BootstrapToken(string Id, string Secret)
     public static TimeSpan Left(V1Secret secret, DateTimeOffset now)
     {
         if (Text(secret, "expiration") is not { Length: > 0 } text) return TimeSpan.MaxValue;
-        return DateTimeOffset.TryParseExact(text, Rfc3339, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var end) ? end - now : TimeSpan.Zero;
+        return KubeTime.TryParse(text, out var end) ? end - now : TimeSpan.Zero;
     }
 
     private static string? Text(V1Secret secret, string key) => secret.Data is { } data && data.TryGetValue(key, out var bytes) ? Encoding.UTF8.GetString(bytes) : null;

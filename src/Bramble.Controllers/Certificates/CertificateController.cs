@@ -133,7 +133,7 @@ internal sealed class CertificateController(ControllerContext context, Certifica
         }
         var tree = found.ToTree();
         if (wrong is not null) AddCondition(tree, "Failed", "SignerValidationFailure", wrong, now);
-        else tree["status"]!["certificate"] = Convert.ToBase64String(Encoding.ASCII.GetBytes(CertificateSigning.Sign(request, usages, csr.Spec.ExpirationSeconds, authority, now)));
+        else tree["status"]!["certificate"] = Convert.ToBase64String(Encoding.ASCII.GetBytes(CertificateSigning.Sign(request, usages, csr.Spec.ExpirationSeconds, context.Config.CertificateLifeMax, authority, now)));
         _writes.Wrote(found.Name, _requests, await context.Client.UpdateAsync(Resources.CertificateSigningRequests, tree, "status", cancel));
     }
 

@@ -12,7 +12,6 @@ public sealed record CertificateSigners(X509Certificate2 Client, X509Certificate
 internal static class CertificateSigning
 {
     private static readonly TimeSpan LifeMin = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan LifeMax = TimeSpan.FromDays(365);
     private static readonly TimeSpan Backdate = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Short = TimeSpan.FromHours(8);
 
@@ -47,10 +46,10 @@ internal static class CertificateSigning
         (["netscape sgc"], "2.16.840.1.113730.4.1"),
     ];
 
-    public static string Sign(CertificateRequest request, IReadOnlyCollection<string> usages, int? expirationSeconds, X509Certificate2 authority, DateTimeOffset now)
+    /// <param name="lifeMax">Also when no time was asked for.</param>
+    public static string Sign(CertificateRequest request, IReadOnlyCollection<string> usages, int? expirationSeconds, TimeSpan lifeMax, X509Certificate2 authority, DateTimeOffset now)
     {
-        var life = expirationSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : LifeMax;
-        life = life < LifeMin ? LifeMin : life > LifeMax ? LifeMax : life;
+        var life = expirationSeconds is { } seconds && TimeSpan.FromSeconds(seconds) is var wanted && wanted <= lifeMax ? wanted < LifeMin ? LifeMin : wanted : lifeMax;
         var notBefore = now - Backdate;
         // Short ones keep their full length, and five minutes of backdating besides.
         var notAfter = life < Short ? now + life : notBefore + life;

@@ -91,7 +91,9 @@ internal sealed class CronJobController : IReconciler
             var isActive = active.Exists(a => (string?)a["uid"] == job.Metadata.Uid);
             if (!JobController.IsFinished(job))
             {
-                if (!isActive) _context.Events.Warning(About(cron), "UnexpectedJob", $"Saw a job that the controller did not create or forgot: {job.Metadata.Name}");
+                // The copy of its status may lag: only the API's answer counts.
+                if (!isActive && !await IsActiveAsync(name, job.Metadata.Uid, cancel))
+                    _context.Events.Warning(About(cron), "UnexpectedJob", $"Saw a job that the controller did not create or forgot: {job.Metadata.Name}");
                 continue;
             }
             if (isActive)
@@ -107,12 +109,18 @@ internal sealed class CronJobController : IReconciler
         {
             var uid = (string?)entry["uid"];
             if (children.Exists(c => c.Metadata.Uid == uid)) continue;
-            // The copy may lag: only the API's answer counts.
+            // So may the copy of the Jobs.
             var job = (string?)entry["name"] ?? "";
             if (await _context.Client.FindAsync(Resources.Jobs, new NamespacedName(name.Namespace, job), cancel) is not null) continue;
             _context.Events.Normal(About(cron), "MissingJob", $"Active job went missing: {job}");
             Forget(active, uid);
         }
+    }
+
+    private async Task<bool> IsActiveAsync(NamespacedName name, string job, CancellationToken cancel)
+    {
+        var now = await _context.Client.FindAsync(Resources.CronJobs, name, cancel) ?? throw StatusErrors.NotFound(Resources.CronJobs.GroupResource, name.Name);
+        return now.Model<V1CronJob>().Status?.Active?.Any(a => a.Uid == job) == true;
     }
 
     /// <summary>The condition that says that it is finished; null: it is not.</summary>
@@ -186,7 +194,7 @@ internal sealed class CronJobController : IReconciler
             return next;
         }
         if (cron.Spec.ConcurrencyPolicy == "Replace")
-            foreach (var running in active.ToList()) await DeleteAsync(cron, found.Name, (string)running["name"]!, (string?)running["uid"], active, cancel);
+            foreach (var running in active.ToList()) await ReplaceAsync(cron, found.Name, (string)running["name"]!, active, cancel);
 
         if (await CreateAsync(cron, found, tree, jobName, TimeZoneInfo.ConvertTime(at, zone), active, cancel) is not { } job) return next;
         active.Add(new JsonObject
@@ -242,19 +250,36 @@ internal sealed class CronJobController : IReconciler
         }
     }
 
-    private async Task DeleteAsync(V1CronJob cron, NamespacedName name, string job, string? uid, List<JsonObject> active, CancellationToken cancel)
+    /// <summary>One that has gone by itself meanwhile is a failure: the next attempt finds it missing.</summary>
+    private async Task ReplaceAsync(V1CronJob cron, NamespacedName name, string job, List<JsonObject> active, CancellationToken cancel)
+    {
+        KubeObject running;
+        try
+        {
+            running = await _context.Client.FindAsync(Resources.Jobs, new NamespacedName(name.Namespace, job), cancel) ?? throw StatusErrors.NotFound(Resources.Jobs.GroupResource, job);
+        }
+        catch (StatusException e)
+        {
+            _context.Events.Warning(About(cron), "FailedGet", $"Get job: {e.Message}");
+            throw;
+        }
+        await DeleteAsync(cron, name, job, running.Uid, active, cancel);
+    }
+
+    private async Task DeleteAsync(V1CronJob cron, NamespacedName name, string job, string uid, List<JsonObject> active, CancellationToken cancel)
     {
         var full = new NamespacedName(name.Namespace, job);
         try
         {
-            await _context.Client.DeleteAsync(Resources.Jobs, full, new DeleteQuery(PropagationPolicy: "Background", Uid: uid), cancel);
+            if (!await _context.Client.DeleteAsync(Resources.Jobs, full, new DeleteQuery(PropagationPolicy: "Background", Uid: uid), cancel))
+                throw StatusErrors.NotFound(Resources.Jobs.GroupResource, job);
         }
-        catch (StatusException e) when (!e.IsConflict)
+        catch (StatusException e)
         {
             _context.Events.Warning(About(cron), "FailedDelete", $"Deleted job: {e.Message}");
             throw;
         }
-        if (uid is not null) _writes.Deleted(name, _jobs, full, uid);
+        _writes.Deleted(name, _jobs, full, uid);
         Forget(active, uid);
         _context.Events.Normal(About(cron), "SuccessfulDelete", $"Deleted job {job}");
     }

@@ -23,14 +23,23 @@ internal static class InTreePlugins
         _ => provisioner,
     };
 
-    /// <returns>Why nobody makes volumes for a class of this provisioner; null: an external one does.</returns>
-    public static string? WhyNotProvisioned(string provisioner) => provisioner switch
+    /// <param name="isNoted">The claim says all the same who is to make its volume.</param>
+    /// <returns>Why nobody makes a volume of this class for the claim; null: an external provisioner does.</returns>
+    public static string? WhyNotProvisioned(V1StorageClass storageClass, V1PersistentVolumeClaim claim, out bool isNoted)
     {
-        _ when !IsInTree(provisioner) => null,
-        HostPath => $"Failed to create provisioner: provisioning in volume plugin \"{provisioner}\" is disabled",
-        "kubernetes.io/nfs" => "no provisionable volume plugin matched",
-        _ => $"no volume plugin matched name: {provisioner}",
-    };
+        var provisioner = DriverOf(storageClass.Provisioner);
+        isNoted = !IsInTree(provisioner) || (provisioner == HostPath && claim.Spec.DataSource is null);
+        return provisioner switch
+        {
+            _ when !IsInTree(provisioner) => null,
+            HostPath when claim.Spec.DataSource is not null => $"plugin \"{provisioner}\" is not a CSI plugin. Only CSI plugin can provision a claim with a datasource",
+            HostPath when storageClass.MountOptions is { Count: > 0 } options =>
+                $"Mount options are not supported by the provisioner but StorageClass \"{storageClass.Metadata.Name}\" has mount options [{string.Join(' ', options)}]",
+            HostPath => $"Failed to create provisioner: provisioning in volume plugin \"{provisioner}\" is disabled",
+            "kubernetes.io/nfs" => "no provisionable volume plugin matched",
+            _ => $"no volume plugin matched name: {provisioner}",
+        };
+    }
 
     /// <summary>The in-tree plugin of a volume whose kind has moved to a CSI driver; null: another kind.</summary>
     public static string? MovedPluginOf(V1PersistentVolumeSpec volume) =>

@@ -386,13 +386,8 @@ internal sealed class VolumeBinder : IReconciler
             return;
         }
         var provisioner = InTreePlugins.DriverOf(storageClass.Provisioner);
-        var why = InTreePlugins.WhyNotProvisioned(provisioner);
-        if (why is not null && provisioner != InTreePlugins.HostPath)
-        {
-            _context.Events.Warning(about, "ProvisioningFailed", why);
-            return;
-        }
-        if (claim.Metadata.Annotation(Provisioner) != provisioner)
+        var why = InTreePlugins.WhyNotProvisioned(storageClass, claim, out var isNoted);
+        if (isNoted && claim.Metadata.Annotation(Provisioner) != provisioner)
         {
             SetAnnotation(tree, BetaProvisioner, provisioner);
             SetAnnotation(tree, Provisioner, provisioner);

@@ -9,12 +9,11 @@ using k8s.Models;
 namespace Bramble.Controllers.ServiceAccounts;
 
 /// <summary>What becomes of a token Secret that old clusters made for every account. Pure. KEP-2799: a year unused, it is marked as invalid; another year so, it
-/// goes.</summary>
+/// goes (or what --kube-controller-manager-arg says).</summary>
 internal abstract record LegacyToken
 {
     private const string LastUsed = "kubernetes.io/legacy-token-last-used";
     public const string InvalidSince = "kubernetes.io/legacy-token-invalid-since";
-    public static readonly TimeSpan Period = TimeSpan.FromDays(365);
 
     private LegacyToken() { }
 
@@ -26,11 +25,12 @@ internal abstract record LegacyToken
 
     /// <param name="account">The account it is for; null: there is none, or not that one any longer.</param>
     /// <param name="isMounted">A Pod of its namespace refers to it.</param>
-    public static LegacyToken Decide(V1Secret secret, V1ServiceAccount? account, bool isMounted, DateTimeOffset now)
+    /// <param name="period">How long unused, and then how long marked.</param>
+    public static LegacyToken Decide(V1Secret secret, V1ServiceAccount? account, bool isMounted, TimeSpan period, DateTimeOffset now)
     {
-        if (secret.Type != "kubernetes.io/service-account-token" || secret.IsBeingDeleted() || secret.Metadata.CreationTimestamp >= (now - Period).UtcDateTime) return new Keep();
+        if (secret.Type != "kubernetes.io/service-account-token" || secret.IsBeingDeleted() || secret.Metadata.CreationTimestamp >= (now - period).UtcDateTime) return new Keep();
         // Dates as text: 2025-07-01 sorts as it should.
-        var limit = DateOf(now - Period);
+        var limit = DateOf(now - period);
         if (Label(LastUsed) is { } used && (!IsDate(used) || string.CompareOrdinal(used, limit) >= 0)) return new Keep();
         // One that a user made by hand is not named by its account: it stays.
         if (account?.Secrets?.Any(s => s.Name == secret.Metadata.Name) != true || isMounted) return new Keep();
@@ -61,7 +61,7 @@ internal sealed class LegacyTokenCleaner(ControllerContext context) : IReconcile
         var tracking = (await context.Client.FindAsync(Resources.ConfigMaps, Tracking, cancel))?.Model<V1ConfigMap>();
         if (tracking?.Data is null || !tracking.Data.TryGetValue("since", out var since) || !LegacyToken.IsDate(since)) return Requeue.After(Day);
         // The day itself does not count: it may have begun to be noted late on it.
-        if (now < DateTimeOffset.Parse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal) + Day + LegacyToken.Period) return Requeue.After(Day);
+        if (now < DateTimeOffset.Parse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal) + Day + context.Config.LegacyTokenPeriod) return Requeue.After(Day);
         foreach (var secret in _secrets.List().Where(s => s.Type == "kubernetes.io/service-account-token")) await LookAsync(secret, now, cancel);
         return Requeue.After(Day);
     }
@@ -71,7 +71,7 @@ internal sealed class LegacyTokenCleaner(ControllerContext context) : IReconcile
         var name = secret.NamespacedName();
         try
         {
-            switch (LegacyToken.Decide(secret, AccountOf(secret), _pods.List(name.Namespace).Any(p => Mentions(p, name.Name)), now))
+            switch (LegacyToken.Decide(secret, AccountOf(secret), _pods.List(name.Namespace).Any(p => Mentions(p, name.Name)), context.Config.LegacyTokenPeriod, now))
             {
                 case LegacyToken.MarkInvalid(var date):
                     var labels = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = secret.Metadata.Uid, ["labels"] = new JsonObject { [LegacyToken.InvalidSince] = date } } };
@@ -96,9 +96,5 @@ internal sealed class LegacyTokenCleaner(ControllerContext context) : IReconcile
         return annotations.TryGetValue("kubernetes.io/service-account.uid", out var uid) && uid.Length > 0 && found?.Metadata.Uid != uid ? null : found;
     }
 
-    private static bool Mentions(V1Pod pod, string secret) =>
-        pod.Spec.ImagePullSecrets?.Any(s => s.Name == secret) == true
-        || (pod.Spec.Volumes ?? []).Any(v => v.Secret?.SecretName == secret || v.Projected?.Sources?.Any(s => s.Secret?.Name == secret) == true)
-        || pod.Spec.Containers.Concat(pod.Spec.InitContainers ?? []).Any(c =>
-            c.EnvFrom?.Any(e => e.SecretRef?.Name == secret) == true || c.Env?.Any(e => e.ValueFrom?.SecretKeyRef?.Name == secret) == true);
+    private bool Mentions(V1Pod pod, string secret) => _pods.FindObject(pod.NamespacedName()) is { } found && PodReferences.Of(found).Secrets.Contains(secret);
 }

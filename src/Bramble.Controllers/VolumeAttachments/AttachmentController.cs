@@ -88,7 +88,8 @@ internal sealed class AttachmentController : IReconciler
         var facts = new AttachingNode(name.Name, node?.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true,
             node?.Spec?.Taints?.Any(t => t.Key == "node.kubernetes.io/out-of-service") == true,
             // A machine may run on when its node is gone: unless it is known better, all is mounted there still.
-            node is not null ? InUse(node) : _lastInUse.TryGetValue(name.Name, out var last) ? last : here.Select(a => a.UniqueName).Where(n => n.Length > 0).ToHashSet(StringComparer.Ordinal));
+            node is not null ? InUse(node) : _lastInUse.TryGetValue(name.Name, out var last) ? last : here.Select(a => a.UniqueName).Where(n => n.Length > 0).ToHashSet(StringComparer.Ordinal),
+            _context.Config.ForcesDetach);
         var actions = AttachmentPlan.Decide(facts, wanted, here, elsewhere, UsersOn);
 
         // First the node's status: a kubelet must not start to mount what is about to leave.

@@ -26,7 +26,8 @@ internal sealed record KnownAttachment(string Name, string Node, string Volume, 
 
 /// <summary>The node as far as it matters here.</summary>
 /// <param name="InUse">What its kubelet says it still has mounted, by unique name.</param>
-internal sealed record AttachingNode(string Name, bool IsReady, bool IsOutOfService, IReadOnlySet<string> InUse);
+/// <param name="IsForced">What it may still have mounted leaves after <see cref="AttachmentPlan.UnmountMax"/>, if it does not answer.</param>
+internal sealed record AttachingNode(string Name, bool IsReady, bool IsOutOfService, IReadOnlySet<string> InUse, bool IsForced = true);
 
 /// <summary>What is to be done for one volume of a node.</summary>
 internal abstract record AttachAction
@@ -114,7 +115,7 @@ internal static class AttachmentPlan
     private static AttachAction? Leave(AttachingNode node, KnownAttachment attachment)
     {
         if (!node.InUse.Contains(attachment.UniqueName) || node.IsOutOfService) return new AttachAction.Detach(attachment.Name);
-        if (node.IsReady) return null;      // its kubelet will say
+        if (node.IsReady || !node.IsForced) return null;      // its kubelet will say
         return attachment.UndesiredFor >= UnmountMax ? new AttachAction.Detach(attachment.Name) : new AttachAction.LookAgain(UnmountMax - attachment.UndesiredFor);
     }
 

@@ -12,11 +12,13 @@ internal sealed class ComponentArguments
     public static readonly IReadOnlySet<string> OfApiServer = new HashSet<string>(StringComparer.Ordinal)
     {
         "anonymous-auth", "service-account-issuer", "api-audiences", "service-account-extend-token-expiration", "service-account-max-token-expiration", "tls-min-version",
+        "default-not-ready-toleration-seconds", "default-unreachable-toleration-seconds", "event-ttl",
     };
 
-    /// <summary>kube-controller-manager's.</summary>
+    /// <summary>kube-controller-manager's. A node is looked at when its time is over, which no node-monitor-period makes earlier: whoever gives one gets that.</summary>
     public static readonly IReadOnlySet<string> OfControllerManager = new HashSet<string>(StringComparer.Ordinal)
     {
+        "cluster-signing-duration", "disable-force-detach-on-timeout", "legacy-service-account-token-clean-up-period", "node-monitor-period",
         "node-monitor-grace-period", "terminated-pod-gc-threshold", "node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6",
         "horizontal-pod-autoscaler-cpu-initialization-period", "horizontal-pod-autoscaler-downscale-stabilization", "horizontal-pod-autoscaler-initial-readiness-delay",
         "horizontal-pod-autoscaler-sync-period", "horizontal-pod-autoscaler-tolerance",

@@ -15,6 +15,9 @@ internal static class ControllerSettings
             NodeMaskSizeIPv6 = arguments.Number("node-cidr-mask-size-ipv6", 64),
             TerminatedPodsMax = arguments.Number("terminated-pod-gc-threshold", 12500),
             NodeMonitorGracePeriod = arguments.Duration("node-monitor-grace-period", TimeSpan.FromSeconds(50)),
+            ForcesDetach = !arguments.Switch("disable-force-detach-on-timeout", otherwise: false),
+            CertificateLifeMax = arguments.Duration("cluster-signing-duration", TimeSpan.FromDays(365)),
+            LegacyTokenPeriod = arguments.Duration("legacy-service-account-token-clean-up-period", TimeSpan.FromDays(365)),
             NodeEvictions = new()
             {
                 Rate = arguments.Fraction("node-eviction-rate", 0.1),

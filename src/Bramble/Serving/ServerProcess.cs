@@ -23,6 +23,7 @@ using Bramble.ApiServer.SpecialResources;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Client;
+using Bramble.Client.Events;
 using Bramble.Configuration;
 using Bramble.Controllers;
 using Bramble.Controllers.LocalPath;
@@ -87,7 +88,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
-            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time, dialPod),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time, dialPod,
+                config.ApiServer.Number("default-not-ready-toleration-seconds", 300), config.ApiServer.Number("default-unreachable-toleration-seconds", 300)),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,
@@ -117,13 +119,14 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         ServerLog.ApiServerReady(_log, config.LocalUrl, config.KubeconfigPath);
         ServiceNotify.Ready();
 
+        await using var bootstrapEvents = new EventRecorder(loopback, "kubernetes-service-cidr-controller", "", time, logs);
         var bootstrap = new BootstrapObjects(loopback, new BootstrapConfig
         {
             Advertise = new IPEndPoint(config.AdvertiseAddress, config.AdvertisePort),
             ServiceCidrs = config.ServiceCidrs,
             HostName = config.NodeName,
             Authentication = authentication,
-        }, time);
+        }, bootstrapEvents, time);
         await bootstrap.EnsureAsync(stop);
         await JoinRoles.EnsureAsync(loopback, stop);
         if (ServesMetrics) await MetricsObjects.EnsureAsync(loopback, stop);

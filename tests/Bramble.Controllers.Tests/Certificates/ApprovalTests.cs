@@ -19,7 +19,7 @@ public sealed class ApprovalTests
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var authority = new CertificateRequest("CN=ca", key, HashAlgorithmName.SHA256).CreateSelfSigned(Noon.AddDays(-1), Noon.AddDays(1));
         var request = new CertificateRequest("CN=c", key, HashAlgorithmName.SHA256);
-        using var signed = X509Certificate2.CreateFromPem(CertificateSigning.Sign(request, ["netscape sgc", "s/mime", "ipsec user", "server auth", "email protection"], null, authority, Noon));
+        using var signed = X509Certificate2.CreateFromPem(CertificateSigning.Sign(request, ["netscape sgc", "s/mime", "ipsec user", "server auth", "email protection"], null, TimeSpan.FromDays(365), authority, Noon));
         Assert.Equal(["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.7", "2.16.840.1.113730.4.1"],
             signed.Extensions.OfType<X509EnhancedKeyUsageExtension>().Single().EnhancedKeyUsages.Cast<Oid>().Select(o => o.Value));
     }

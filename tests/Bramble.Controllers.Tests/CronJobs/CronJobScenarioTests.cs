@@ -69,23 +69,73 @@ public sealed class CronJobScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Job_that_goes_by_itself_while_it_is_to_be_replaced_is_told_and_the_next_starts()
+    {
+        await CreateAsync("* * * * *", "\"suspend\":true", "Replace");
+        await OwnedAsync("a", "", "{}");
+        await OwnedAsync("b", "", "{}");
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("tick")).Contains("UnexpectedJob: Saw a job that the controller did not create or forgot: b"));
+        _scenario.Api.Refuses = (verb, resource, name) =>
+        {
+            if (verb == "DELETE" && name.Name == "a") _scenario.Api.RemoveAsync(Resources.Jobs, new NamespacedName("d", "b")).AsTask().Wait();
+            return null;
+        };
+        var jobs = await JobsAsync();
+        await _scenario.Api.ChangeAsync(Resources.CronJobs, Tick, t =>
+        {
+            t["spec"]!["suspend"] = false;
+            t["status"] = new JsonObject
+            {
+                ["active"] = new JsonArray([.. jobs.Select(j => (JsonNode)new JsonObject { ["name"] = j["metadata"]!["name"]!.DeepClone(), ["namespace"] = "d", ["uid"] = j["metadata"]!["uid"]!.DeepClone() })]),
+            };
+        });
+        await _scenario.Time.UntilAsync(10, async () => (await JobsAsync()) is [var started] && ((string)started["metadata"]!["name"]!).StartsWith("tick-", StringComparison.Ordinal));
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("tick")).Any(e => e.StartsWith("SuccessfulCreate", StringComparison.Ordinal)));
+        var told = await _scenario.EventsAsync("tick");
+        Assert.Contains("SuccessfulDelete: Deleted job a", told);
+        Assert.Contains("FailedGet: Get job: jobs.batch \"b\" not found", told);
+        Assert.Contains("MissingJob: Active job went missing: b", told);
+    }
+
+    [Fact]
+    public async Task A_Job_beyond_the_limit_that_goes_by_itself_was_not_deleted()
+    {
+        _scenario.Api.Refuses = (verb, resource, name) =>
+        {
+            if (verb == "DELETE" && name.Name == "a") _scenario.Api.RemoveAsync(Resources.Jobs, new NamespacedName("d", "b")).AsTask().Wait();
+            return null;
+        };
+        await CreateAsync("0 0 1 1 *", "\"suspend\":true");
+        await OwnedAsync("a", "", """{"startTime":"2024-01-01T10:00:00Z","conditions":[{"type":"Complete","status":"True"}]}""");
+        await OwnedAsync("b", "", """{"startTime":"2024-01-01T11:00:00Z","conditions":[{"type":"Complete","status":"True"}]}""");
+        await _scenario.Api.ChangeAsync(Resources.CronJobs, Tick, t => t["spec"]!["successfulJobsHistoryLimit"] = 0);
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("tick")) is ["SuccessfulDelete: Deleted job a", "FailedDelete: Deleted job: jobs.batch \"b\" not found"]);
+    }
+
+    [Fact]
     public async Task One_that_is_going_already_counts_to_those_that_are_kept()
     {
         await CreateAsync("0 0 1 1 *", "\"successfulJobsHistoryLimit\":1");
-        var uid = (string)(await _scenario.FindAsync(Resources.CronJobs, "tick", "d"))!["metadata"]!["uid"]!;
         await FinishedAsync("newer", ",\"finalizers\":[\"example.com/kept\"],\"deletionTimestamp\":\"2024-01-01T12:00:00Z\"", "2024-01-01T11:00:00Z");
         await FinishedAsync("older", "", "2024-01-01T10:00:00Z");
         await EventuallyAsync(async () => (await JobsAsync()) is [var left] && (string?)left["metadata"]!["name"] == "newer");
         await EventuallyAsync(async () => (await _scenario.EventsAsync("tick")).Contains("SuccessfulDelete: Deleted job older"));
 
-        async Task FinishedAsync(string name, string metadata, string started) => await _scenario.CreateAsync(Resources.Jobs, $$$"""
+        Task FinishedAsync(string name, string metadata, string started) => OwnedAsync(name, metadata, $$$"""{"startTime":"{{{started}}}","conditions":[{"type":"Complete","status":"True"}]}""");
+    }
+
+    /// <param name="metadata">More of it, each with a comma in front.</param>
+    private async Task OwnedAsync(string name, string metadata, string status)
+    {
+        var uid = (string)(await _scenario.FindAsync(Resources.CronJobs, "tick", "d"))!["metadata"]!["uid"]!;
+        await _scenario.CreateAsync(Resources.Jobs, $$$"""
             {"metadata":{"name":"{{{name}}}","namespace":"d","ownerReferences":[{"apiVersion":"batch/v1","kind":"CronJob","name":"tick","uid":"{{{uid}}}","controller":true}]{{{metadata}}} },
-             "spec":{},"status":{"startTime":"{{{started}}}","conditions":[{"type":"Complete","status":"True"}]} }
+             "spec":{},"status":{{{status}}} }
             """);
     }
 
-    private async Task CreateAsync(string schedule, string fields = "\"successfulJobsHistoryLimit\":3") => await _scenario.CreateAsync(Resources.CronJobs, $$$"""
-        {"metadata":{"name":"tick","namespace":"d"},"spec":{"schedule":"{{{schedule}}}","concurrencyPolicy":"Allow",{{{fields}}},
+    private async Task CreateAsync(string schedule, string fields = "\"successfulJobsHistoryLimit\":3", string policy = "Allow") => await _scenario.CreateAsync(Resources.CronJobs, $$$"""
+        {"metadata":{"name":"tick","namespace":"d"},"spec":{"schedule":"{{{schedule}}}","concurrencyPolicy":"{{{policy}}}",{{{fields}}},
          "jobTemplate":{"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]} } } } } }
         """);
 

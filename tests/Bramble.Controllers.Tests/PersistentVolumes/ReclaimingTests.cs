@@ -41,11 +41,20 @@ public sealed class ReclaimingTests
     }
 
     [Theory]
-    [InlineData("rancher.io/local-path", null)]
-    [InlineData("kubernetes.io/no-provisioner", "no volume plugin matched name: kubernetes.io/no-provisioner")]
-    [InlineData("kubernetes.io/host-path", "Failed to create provisioner: provisioning in volume plugin \"kubernetes.io/host-path\" is disabled")]
-    [InlineData("kubernetes.io/nfs", "no provisionable volume plugin matched")]
-    public void Who_makes_volumes_for_a_class(string provisioner, string? why) => Assert.Equal(why, InTreePlugins.WhyNotProvisioned(InTreePlugins.DriverOf(provisioner)));
+    [InlineData("rancher.io/local-path", null, true)]
+    [InlineData("rancher.io/local-path", null, true, "a b", true)]
+    [InlineData("kubernetes.io/aws-ebs", null, true)]
+    [InlineData("kubernetes.io/no-provisioner", "no volume plugin matched name: kubernetes.io/no-provisioner", false)]
+    [InlineData("kubernetes.io/host-path", "Failed to create provisioner: provisioning in volume plugin \"kubernetes.io/host-path\" is disabled", true)]
+    [InlineData("kubernetes.io/host-path", "Mount options are not supported by the provisioner but StorageClass \"c\" has mount options [a b]", true, "a b")]
+    [InlineData("kubernetes.io/host-path", "plugin \"kubernetes.io/host-path\" is not a CSI plugin. Only CSI plugin can provision a claim with a datasource", false, "a b", true)]
+    [InlineData("kubernetes.io/nfs", "no provisionable volume plugin matched", false)]
+    public void Who_makes_volumes_for_a_class(string provisioner, string? why, bool isNoted, string options = "", bool copies = false)
+    {
+        var storageClass = new V1StorageClass { Metadata = new V1ObjectMeta { Name = "c" }, Provisioner = provisioner, MountOptions = options.Split(' ', StringSplitOptions.RemoveEmptyEntries) };
+        var claim = new V1PersistentVolumeClaim { Spec = new V1PersistentVolumeClaimSpec { DataSource = copies ? new V1TypedLocalObjectReference { Kind = "PersistentVolumeClaim", Name = "other" } : null } };
+        Assert.Equal((why, isNoted), (InTreePlugins.WhyNotProvisioned(storageClass, claim, out var noted), noted));
+    }
 
     [Theory]
     [InlineData("of a plugin that has moved", "\"pv.kubernetes.io/provisioned-by\":\"kubernetes.io/aws-ebs\"", "ebs.csi.aws.com")]

@@ -1,8 +1,11 @@
 using System.Text;
+using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.ServiceAccounts;
 using k8s;
 using k8s.Models;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Bramble.Controllers.Tests.ServiceAccounts;
 
@@ -32,7 +35,42 @@ public sealed class LegacyTokenTests
     {
         Assert.NotEmpty(because);
         var secret = Read<V1Secret>("{\"metadata\":{\"name\":\"t\",\"creationTimestamp\":\"" + created + "\",\"labels\":" + labels + "},\"type\":\"kubernetes.io/service-account-token\"}");
-        Assert.Equal(expected, LegacyToken.Decide(secret, account is null ? null : Read<V1ServiceAccount>(account), isMounted, Noon));
+        Assert.Equal(expected, LegacyToken.Decide(secret, account is null ? null : Read<V1ServiceAccount>(account), isMounted, TimeSpan.FromDays(365), Noon));
+    }
+
+    /// <summary>Ten Secrets of one account that are long unused; a Pod names nine of them, each in another way.</summary>
+    [Fact]
+    public async Task What_a_Pod_names_stays_as_it_is()
+    {
+        var api = new TestCluster { Clock = new FakeTimeProvider(new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero)) };
+        var names = Enumerable.Range(0, 10).Select(i => $"t{i}").ToList();
+        await CreateAsync(Resources.ConfigMaps, """{"metadata":{"name":"kube-apiserver-legacy-service-account-token-tracking","namespace":"kube-system"},"data":{"since":"2020-01-01"}}""");
+        await CreateAsync(Resources.ServiceAccounts, $$"""{"metadata":{"name":"a","namespace":"n"},"secrets":[{{string.Join(',', names.Select(n => $$"""{"name":"{{n}}"}"""))}}]}""");
+        foreach (var name in names)
+            await CreateAsync(Resources.Secrets, $$$"""{"metadata":{"name":"{{{name}}}","namespace":"n","annotations":{"kubernetes.io/service-account.name":"a"}},"type":"kubernetes.io/service-account-token"}""");
+        await CreateAsync(Resources.Pods, """
+            {"metadata":{"name":"p","namespace":"n"},"spec":{"imagePullSecrets":[{"name":"t1"}],
+             "initContainers":[{"name":"i","envFrom":[{"secretRef":{"name":"t2"}}]}],
+             "containers":[{"name":"c","env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"t3","key":"k"}}}]}],
+             "ephemeralContainers":[{"name":"e","env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"t4","key":"k"}}}]}],
+             "volumes":[{"name":"v5","secret":{"secretName":"t5"}},{"name":"v6","projected":{"sources":[{"secret":{"name":"t6"}}]}},{"name":"v7","azureFile":{"secretName":"t7","shareName":"s"}},
+              {"name":"v8","csi":{"driver":"d","nodePublishSecretRef":{"name":"t8"}}},{"name":"v9","iscsi":{"secretRef":{"name":"t9"}}}]}}
+            """);
+        await using var scenario = ControllerScenario.Start("legacy-service-account-token-cleaner", api);
+        await scenario.Time.UntilAsync(3600, async () => (await MarkedAsync()).Count > 0);
+        // When it is marked again the first look at all of them is over.
+        await api.ChangeAsync(Resources.Secrets, new NamespacedName("n", "t0"), t => t["metadata"]!["labels"]!.AsObject().Remove(LegacyToken.InvalidSince));
+        await scenario.Time.UntilAsync(3600, async () => (await MarkedAsync()).Contains("t0"));
+        Assert.Equal(["t0"], await MarkedAsync());
+
+        Task CreateAsync(ResourceId resource, string json)
+        {
+            var body = JsonNode.Parse(json)!.AsObject();
+            return api.CreateAsync(resource, new NamespacedName((string)body["metadata"]!["namespace"]!, (string)body["metadata"]!["name"]!), body, null, default).AsTask();
+        }
+
+        async Task<List<string>> MarkedAsync() =>
+            [.. (await api.ListModelsAsync(Resources.Secrets, new ListQuery("n"), default)).Where(s => s.Metadata.Labels?.ContainsKey(LegacyToken.InvalidSince) == true).Select(s => s.Metadata.Name)];
     }
 
     private static T Read<T>(string json) where T : class, IKubernetesObject<V1ObjectMeta> => KubeObject.Parse(Encoding.UTF8.GetBytes(json)).Model<T>();

@@ -35,6 +35,7 @@ public sealed class AttachmentTests
         { "not wanted and on its way", Node, [], [Here with { IsGoing = true }], [], "", [] },
         { "still mounted on a node that does not answer", Mounted with { IsReady = false }, [], [Here with { UndesiredFor = TimeSpan.FromMinutes(1) }], [], "", [new AttachAction.LookAgain(TimeSpan.FromMinutes(5))] },
         { "so for six minutes", Mounted with { IsReady = false }, [], [Here with { UndesiredFor = TimeSpan.FromMinutes(6) }], [], "", [new AttachAction.Detach(Name)] },
+        { "nor then, when it is not to be forced", Mounted with { IsReady = false, IsForced = false }, [], [Here with { UndesiredFor = TimeSpan.FromDays(1) }], [], "", [] },
         { "still mounted on a node that is out of service", Mounted with { IsReady = false, IsOutOfService = true }, [], [Here], [], "", [new AttachAction.Detach(Name)] },
     };
 

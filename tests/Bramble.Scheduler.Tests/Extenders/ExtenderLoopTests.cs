@@ -160,6 +160,37 @@ public sealed class ExtenderLoopTests : IAsyncDisposable
         }
     }
 
+    [Theory]
+    [InlineData(200, false, "FailedScheduling")]
+    [InlineData(500, false, "FailedScheduling")]
+    [InlineData(200, true, "Scheduled")]
+    [InlineData(500, true, "Scheduled")]
+    public async Task Of_a_Pod_that_goes_meanwhile_it_is_told_but_not_when_another_has_its_name(int code, bool isMadeAnew, string told)
+    {
+        using var isSeen = new ManualResetEventSlim();
+        var calls = 0;
+        await using var extender = await StandInExtender.StartAsync((_, body) =>
+        {
+            if (Interlocked.Increment(ref calls) > 1) return (200, """{"NodeNames":["n1"]}""");
+            var uid = (string?)body["Pod"]!["metadata"]!["uid"];
+            // The scheduler, which subscribed before, is told first.
+            using var subscription = _informers!.For(Resources.Pods).Subscribe(change =>
+            {
+                if (change.Name.Name == "p" && (isMadeAnew ? change.New is { } next && next.Metadata.Uid != uid : change.New is null)) isSeen.Set();
+            });
+            _api.DeleteAsync(Resources.Pods, new("d", "p"), new DeleteQuery(), default).AsTask().Wait();
+            if (isMadeAnew) PodAsync("p").Wait();
+            isSeen.Wait(TimeSpan.FromSeconds(20));
+            return (code, """{"NodeNames":[],"FailedNodes":{"n1":"occupied"}}""");
+        });
+        await StartAsync($"{{urlPrefix: \"{extender.Url}\", filterVerb: filter, nodeCacheCapable: true}}", "n1");
+        await PodAsync("p");
+        await EventuallyAsync(async () => (await EventsAsync()).Count > 0);
+        Assert.Equal([told], await EventsAsync());
+
+        async Task<List<string>> EventsAsync() => [.. (await _api.ListModelsAsync(Resources.Events, new ListQuery("d"), default)).Select(e => e.Reason)];
+    }
+
     [Fact]
     public async Task When_it_cannot_say_whose_Pods_make_room_that_is_all_that_is_told()
     {

@@ -99,6 +99,9 @@ public class ServerConfigTests
         Assert.Equal(TimeSpan.FromSeconds(90), arguments.Duration("node-monitor-grace-period", TimeSpan.Zero));
         Assert.Equal(26, arguments.Number("node-cidr-mask-size", 24));
         Assert.Equal(12500, arguments.Number("terminated-pod-gc-threshold", 12500));
+        var settings = ControllerSettings.Of(Read("--kube-controller-manager-arg=disable-force-detach-on-timeout=true", "--kube-controller-manager-arg=cluster-signing-duration=720h",
+            "--kube-controller-manager-arg=legacy-service-account-token-clean-up-period=48h", "--kube-controller-manager-arg=node-monitor-period=2s").ControllerManager, [], "");
+        Assert.Equal((false, TimeSpan.FromDays(30), TimeSpan.FromDays(2)), (settings.ForcesDetach, settings.CertificateLifeMax, settings.LegacyTokenPeriod));
         var wrong = Read("--kube-controller-manager-arg=node-monitor-grace-period=soon").ControllerManager;
         Assert.Equal("--kube-controller-manager-arg: node-monitor-grace-period=\"soon\" is no duration like 40s or 1h30m",
             Assert.Throws<UsageException>(() => wrong.Duration("node-monitor-grace-period", TimeSpan.Zero)).Message);

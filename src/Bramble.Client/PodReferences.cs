@@ -1,11 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
-using Bramble.Client;
 
-namespace Bramble.ApiServer.Authorization;
+namespace Bramble.Client;
 
-/// <summary>What a pod's node may see because of the pod: everything its spec names. Read once a version of the pod.</summary>
-internal sealed class PodReferences
+/// <summary>Everything that a pod's spec names: what its node may see because of the pod, and what must stay while it is there. Read once a version of the pod.</summary>
+public sealed class PodReferences
 {
     private static readonly ConditionalWeakTable<KubeObject, PodReferences> Known = [];
 
@@ -20,7 +19,8 @@ internal sealed class PodReferences
 
     public static PodReferences Of(KubeObject pod) => Known.GetValue(pod, static p => Read(p.ToTree()));
 
-    internal static PodReferences Read(JsonObject pod)
+    /// <summary>Of a tree that need not be stored yet.</summary>
+    public static PodReferences Read(JsonObject pod)
     {
         var spec = pod["spec"] as JsonObject ?? [];
         var nodeName = Text(spec["nodeName"]);
