@@ -26,7 +26,10 @@ internal sealed class AttachmentController : IReconciler
     private readonly IInformer<KubeObject> _attachments;
     private readonly IInformer<KubeObject> _drivers;
 
-    /// <summary>Since when nobody has wanted an attachment, by its uid. On the monotonic clock: one that jumps takes no volume from a node that may have it mounted.</summary>
+    /// <summary>When an attachment was seen first, by its uid: since then its driver has been waited for. On the monotonic clock, as what follows.</summary>
+    private readonly ConcurrentDictionary<string, long> _seen = new(StringComparer.Ordinal);
+
+    /// <summary>Since when nobody has wanted an attachment, by its uid. A clock that jumps takes no volume from a node that may have it mounted.</summary>
     private readonly ConcurrentDictionary<string, long> _undesired = new(StringComparer.Ordinal);
 
     /// <summary>What a Pod was told last of a volume.</summary>
@@ -68,6 +71,7 @@ internal sealed class AttachmentController : IReconciler
             if (change.New is null)
             {
                 _undesired.TryRemove(change.Old!.Uid, out _);
+                _seen.TryRemove(change.Old.Uid, out _);
                 AddAll();
             }
         });
@@ -163,7 +167,7 @@ internal sealed class AttachmentController : IReconciler
     {
         var tree = attachment.ToTree();
         if ((string?)tree["spec"]?["source"]?["persistentVolumeName"] is not { } volumeName) return null;
-        var (name, node, now) = (attachment.Name.Name, NodeOf(attachment), _context.Time.GetUtcNow());
+        var (name, node) = (attachment.Name.Name, NodeOf(attachment));
         // The volume may be gone: then what is wanted still knows its handle, or nobody does and nothing is mounted of it.
         var csi = _volumes.Find(new NamespacedName("", volumeName))?.Spec.Csi;
         var unique = csi is null ? "" : $"kubernetes.io/csi/{csi.Driver}^{csi.VolumeHandle}";
@@ -171,7 +175,7 @@ internal sealed class AttachmentController : IReconciler
         TimeSpan undesired = default;
         if (wanted?.Any(w => w.AttachmentOn(node) == name) == true) _undesired.TryRemove(attachment.Uid, out _);
         else if (wanted is not null) undesired = _context.Time.GetElapsedTime(_undesired.GetOrAdd(attachment.Uid, _context.Time.GetTimestamp()));
-        var age = DateTimeOffset.TryParse((string?)tree["metadata"]?["creationTimestamp"], System.Globalization.CultureInfo.InvariantCulture, out var created) ? now - created : default;
+        var age = _context.Time.GetElapsedTime(_seen.GetOrAdd(attachment.Uid, _context.Time.GetTimestamp()));
         return new KnownAttachment(name, node, volumeName, unique, (bool?)tree["status"]?["attached"] == true, tree["metadata"]?["deletionTimestamp"] is not null,
             (string?)tree["status"]?["attachError"]?["message"], age, undesired);
     }

@@ -113,6 +113,17 @@ public sealed class AttachmentTests
     }
 
     [Fact]
+    public async Task A_driver_that_does_nothing_has_two_minutes_by_any_clock()
+    {
+        await using var scenario = await AttachedAsync(_ => { });
+        scenario.Time.Offset = TimeSpan.FromDays(30);
+        await scenario.Api.ChangeAsync(Resources.VolumeAttachments, new NamespacedName("", Name), t => t["metadata"]!["labels"] = new JsonObject { ["touched"] = "true" });
+        var waited = await scenario.Time.UntilAsync(10, async () => (await scenario.EventsAsync("p")).Count > 0);
+        Assert.Equal(["FailedAttachVolume: AttachVolume.Attach failed for volume \"v\" : timed out waiting for external-attacher of d CSI driver to attach volume h"], await scenario.EventsAsync("p"));
+        Assert.InRange(waited, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10));
+    }
+
+    [Fact]
     public async Task A_node_that_is_gone_may_have_it_mounted_for_six_minutes()
     {
         await using var scenario = await AttachedAsync(t => t["status"] = new JsonObject { ["attached"] = true });
@@ -146,6 +157,7 @@ public sealed class AttachmentTests
     private static async Task<ControllerScenario> AttachedAsync(Action<JsonObject> change)
     {
         var scenario = Start("attachdetach-controller");
+        scenario.Api.Clock = scenario.Time;
         await scenario.CreateAsync(Resources.Nodes, """{"metadata":{"name":"n","annotations":{"volumes.kubernetes.io/controller-managed-attach-detach":"true"}},"spec":{},"status":{"conditions":[{"type":"Ready","status":"True"}]}}""");
         var claim = await scenario.CreateAsync(Resources.PersistentVolumeClaims, """{"metadata":{"name":"c","namespace":"ns"},"spec":{"volumeName":"v"},"status":{"phase":"Bound"}}""");
         await scenario.CreateAsync(Resources.PersistentVolumes, "{\"metadata\":{\"name\":\"v\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"csi\":{\"driver\":\"d\",\"volumeHandle\":\"h\"},\"claimRef\":{\"uid\":\"" + claim.Uid + "\"}}}");
