@@ -328,7 +328,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
 
     private AuthenticationConfig Authentication(ServerPki pki, ServerTokens tokens)
     {
-        IReadOnlyList<string> issuers = config.ApiServer.List("service-account-issuer") is { Count: > 0 } given ? given : [$"https://kubernetes.default.svc.{config.ClusterDomain}"];
+        var ownIssuer = $"https://kubernetes.default.svc.{config.ClusterDomain}";
+        IReadOnlyList<string> issuers = config.ApiServer.List("service-account-issuer") is { Count: > 0 } given ? given : [ownIssuer];
         var clientCa = new X509Certificate2Collection();
         clientCa.ImportFromPem(pki.ClientCa.ChainPem);
         var requestHeaderCa = new X509Certificate2Collection();
@@ -339,8 +340,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             ServiceAccountSigningKeyPem = File.ReadAllText(pki.ServiceAccountKey),
             ServiceAccountKeyPems = [File.ReadAllText(pki.ServiceAccountVerificationKeys)],
             ServiceAccountIssuers = issuers,
-            // K3s adds its own audience to the issuer's.
-            ApiAudiences = config.ApiServer.List("api-audiences") is { Count: > 0 } audiences ? audiences : [issuers[0], "k3s"],
+            ServiceAccountKeysUri = config.ApiServer.Text("service-account-jwks-uri") is { Length: > 0 } keysUri ? keysUri : null,
+            // K3s' two, also when the issuer is another: who asks for a token for the API server by its usual name gets one that it takes.
+            ApiAudiences = config.ApiServer.List("api-audiences") is { Count: > 0 } audiences ? audiences : [ownIssuer, "k3s"],
             ServiceAccountMaxTokenExpiration = config.ApiServer.Duration("service-account-max-token-expiration", TimeSpan.Zero),
             ExtendsTokenExpiration = config.ApiServer.Switch("service-account-extend-token-expiration", otherwise: true),
             AllowsAnonymous = config.ApiServer.Switch("anonymous-auth", otherwise: false),
