@@ -2,13 +2,14 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Bramble.Api.Certificates;
 using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>Validation of CertificateSigningRequests: the request itself, what it is for, and who may say what of it.</summary>
-internal static class SigningRequestRules
+internal static partial class SigningRequestRules
 {
     private static readonly FieldPath Conditions = FieldPath.Status.Child("conditions");
     private static readonly FieldPath Certificate = FieldPath.Status.Child("certificate");
@@ -114,12 +115,14 @@ internal static class SigningRequestRules
     {
         if (certificate.Length == 0) return null;
         if (!TryReadText(certificate, out var text)) return "must contain at least one CERTIFICATE PEM block";
+        if (HeaderOfBlock().IsMatch(text)) return "no PEM block headers are permitted";
         var blocks = 0;
         while (PemEncoding.TryFind(text, out var fields))
         {
             var label = text[fields.Label];
             if (label != "CERTIFICATE") return $"only CERTIFICATE PEM blocks are allowed, found {FieldError.Quote(label)}";
             blocks++;
+            if (fields.DecodedDataLength == 0) return "found CERTIFICATE PEM block containing 0 certificates";
             try
             {
                 X509CertificateLoader.LoadCertificate(Convert.FromBase64String(text[fields.Base64Data])).Dispose();
@@ -134,6 +137,10 @@ internal static class SigningRequestRules
 
         return blocks == 0 ? "must contain at least one CERTIFICATE PEM block" : null;
     }
+
+    /// <summary>Old PEM knows lines like <c>Proc-Type: 4,ENCRYPTED</c> in a block; what reads blocks here passes over such.</summary>
+    [GeneratedRegex("-----BEGIN CERTIFICATE-----\\r?\\n[^\\n:]+:")]
+    private static partial Regex HeaderOfBlock();
 
     private static bool TryReadText(string base64, out string text)
     {
