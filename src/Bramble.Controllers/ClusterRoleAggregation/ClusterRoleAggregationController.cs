@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
-using Bramble.Api.Selectors;
 using Bramble.Client;
 using Bramble.Controllers.Hosting;
 using k8s.Models;
@@ -29,15 +28,7 @@ internal sealed class ClusterRoleAggregationController : IReconciler
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
         if (_roles.FindObject(name)?.ToTree() is not { } role || role["aggregationRule"] is not JsonObject aggregation) return Requeue.Never;
-        var others = _roles.List().Where(r => r.Metadata.Name != name.Name).OrderBy(r => r.Metadata.Name, StringComparer.Ordinal).ToList();
-        var rules = new JsonArray();
-        foreach (var selector in (aggregation["clusterRoleSelectors"] as JsonArray ?? []).OfType<JsonObject>())
-        {
-            var labels = LabelSelector.FromObject(selector);
-            foreach (var other in others.Where(o => labels.Matches(o.Metadata.Labels)))
-                foreach (var rule in _roles.FindObject(other.NamespacedName())?.ToTree()["rules"] as JsonArray ?? [])
-                    if (rule is not null && !rules.Any(known => JsonNode.DeepEquals(known, rule))) rules.Add(rule.DeepClone());
-        }
+        var rules = AggregatedRules.Of(name.Name, aggregation, _roles.List(), role => _roles.FindObject(role.NamespacedName())?.ToTree()["rules"] as JsonArray ?? []);
         if (JsonNode.DeepEquals(rules, role["rules"] as JsonArray ?? [])) return Requeue.Never;
         var body = new JsonObject
         {

@@ -71,9 +71,7 @@ internal sealed class CronJobController : IReconciler
         {
             try
             {
-                // Of a zone that nobody knows it is said when the time comes.
-                var zone = now.TimeZone is { } known && TimeZoneInfo.TryFindSystemTimeZoneById(known, out var found) ? found : TimeZoneInfo.Utc;
-                _context.Queue.AddAfter(change.Name, CronTimes.Wait(change.New, CronSchedule.Parse(now.Schedule, zone), _context.Time.GetUtcNow()));
+                _context.Queue.AddAfter(change.Name, CronTimes.Wait(change.New, CronJobPlan.ScheduleOf(now, _context.Time.LocalTimeZone), _context.Time.GetUtcNow()));
             }
             catch (FormatException)
             {
@@ -89,7 +87,7 @@ internal sealed class CronJobController : IReconciler
         foreach (var job in children)
         {
             var isActive = active.Exists(a => (string?)a["uid"] == job.Metadata.Uid);
-            if (!JobController.IsFinished(job))
+            if (JobController.EndOf(job) is not { } end)
             {
                 // The copy of its status may lag: only the API's answer counts.
                 if (!isActive && !await IsActiveAsync(name, job.Metadata.Uid, cancel))
@@ -99,9 +97,9 @@ internal sealed class CronJobController : IReconciler
             if (isActive)
             {
                 Forget(active, job.Metadata.Uid);
-                _context.Events.Normal(About(cron), "SawCompletedJob", $"Saw completed job: {job.Metadata.Name}, condition: {EndOf(job)}");
+                _context.Events.Normal(About(cron), "SawCompletedJob", $"Saw completed job: {job.Metadata.Name}, condition: {end.Type}");
             }
-            if (EndOf(job) == "Complete" && CronTimes.Utc(job.Status.CompletionTime) is { } completed
+            if (end.Type == "Complete" && CronTimes.Utc(job.Status.CompletionTime) is { } completed
                 && ((string?)status["lastSuccessfulTime"] is not { } last || DateTimeOffset.Parse(last, CultureInfo.InvariantCulture) < completed))
                 status["lastSuccessfulTime"] = KubeTime.Seconds(completed);
         }
@@ -123,80 +121,30 @@ internal sealed class CronJobController : IReconciler
         return now.Model<V1CronJob>().Status?.Active?.Any(a => a.Uid == job) == true;
     }
 
-    /// <summary>The condition that says that it is finished; null: it is not.</summary>
-    private static string? EndOf(V1Job job) => job.Status?.Conditions?.FirstOrDefault(c => c is { Type: "Complete" or "Failed", Status: "True" })?.Type;
-
-    /// <summary>Finished Jobs beyond the history limits, the oldest first. One that is going already counts and is told again: somebody who removes one by hand
-    /// keeps as many as the limit says, not one more.</summary>
     private async Task RemoveOldAsync(V1CronJob cron, NamespacedName name, List<V1Job> children, List<JsonObject> active, CancellationToken cancel)
     {
-        foreach (var (end, limit) in ((string, int?)[])[("Complete", cron.Spec.SuccessfulJobsHistoryLimit), ("Failed", cron.Spec.FailedJobsHistoryLimit)])
+        foreach (var job in CronJobPlan.Expired(cron, children))
         {
-            if (limit is not { } most) continue;
-            var finished = children.Where(j => EndOf(j) == end)
-                .OrderBy(j => j.Status.StartTime ?? DateTime.MaxValue).ThenBy(j => j.Metadata.Name, StringComparer.Ordinal).ToList();
-            foreach (var job in finished.Take(Math.Max(0, finished.Count - most)))
+            try
             {
-                try
-                {
-                    await DeleteAsync(cron, name, job.Metadata.Name, job.Metadata.Uid, active, cancel);
-                }
-                catch (StatusException)
-                {
-                    // Told in an event. It keeps no other Job from going or starting, and the next look tries it again.
-                }
+                await DeleteAsync(cron, name, job.Metadata.Name, job.Metadata.Uid, active, cancel);
+            }
+            catch (StatusException)
+            {
+                // Told in an event. It keeps no other Job from going or starting, and the next look tries it again.
             }
         }
     }
 
     private async Task<Requeue> StartAsync(V1CronJob cron, KubeObject found, JsonObject tree, List<JsonObject> active, JsonObject status, CancellationToken cancel)
     {
-        var zone = TimeZoneInfo.Utc;
-        if (cron.Spec.TimeZone is { Length: > 0 } zoneName && !TimeZoneInfo.TryFindSystemTimeZoneById(zoneName, out zone!))
-        {
-            _context.Events.Warning(About(cron), "UnknownTimeZone", $"invalid timeZone: \"{zoneName}\": unknown time zone {zoneName}");
-            return Requeue.Never;
-        }
-        if (cron.Spec.Suspend == true) return Requeue.Never;
-        CronSchedule schedule;
-        try
-        {
-            if (cron.Spec.Schedule.Contains("TZ", StringComparison.Ordinal))
-                _context.Events.Warning(About(cron), "UnsupportedSchedule",
-                    $"CRON_TZ or TZ used in schedule \"{cron.Spec.Schedule}\" is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details");
-            schedule = CronSchedule.Parse(cron.Spec.Schedule, zone);
-        }
-        catch (FormatException e)
-        {
-            _context.Events.Warning(About(cron), "UnparseableSchedule", $"unparseable schedule: \"{cron.Spec.Schedule}\" : {e.Message}");
-            return Requeue.Never;
-        }
-        var now = _context.Time.GetUtcNow();
-        if (CronTimes.Due(cron, schedule, now, countsDeadline: true) is not { } due)
-        {
-            _context.Events.Warning(About(cron), "InvalidSchedule", $"invalid schedule: {cron.Spec.Schedule} : time difference between two schedules is less than 1 second");
-            return Requeue.Never;
-        }
-        var next = Requeue.After(CronTimes.Wait(cron, schedule, now));
-        if (due.DueAt is not { } at) return next;
-        if (due.IsMuchMissed)
-            _context.Events.Warning(About(cron), "TooManyMissedTimes", "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew");
-        if (cron.Spec.StartingDeadlineSeconds is { } seconds && at.AddSeconds(seconds) < now)
-        {
-            _context.Events.Warning(About(cron), "MissSchedule", $"Missed scheduled time to start a job: {at.UtcDateTime.ToString("ddd, dd MMM yyyy HH:mm:ss '+0000'", CultureInfo.InvariantCulture)}");
-            return next;
-        }
-        var jobName = $"{found.Name.Name}-{(at.ToUnixTimeSeconds() / 60).ToString(CultureInfo.InvariantCulture)}";
-        if (active.Exists(a => (string?)a["name"] == jobName) || CronTimes.Utc(cron.Status?.LastScheduleTime) == at) return next;
-        if (cron.Spec.ConcurrencyPolicy == "Forbid" && active.Count > 0)
-        {
-            _context.Events.Normal(About(cron), "JobAlreadyActive", "Not starting job because prior execution is running and concurrency policy is Forbid");
-            return next;
-        }
+        var plan = CronJobPlan.Decide(cron, [.. active.Select(a => (string)a["name"]!)], _context.Time.GetUtcNow(), _context.Time.LocalTimeZone);
+        foreach (var told in plan.Told) _context.Events.Record(About(cron), told.Type, told.Reason, told.Message);
+        if (plan.Start is not { } at) return plan.Next;
         if (cron.Spec.ConcurrencyPolicy == "Replace")
             foreach (var running in active.ToList()) await ReplaceAsync(cron, found.Name, (string)running["name"]!, active, cancel);
 
-        if (await CreateAsync(cron, found, tree, jobName, TimeZoneInfo.ConvertTime(at, zone), active, cancel) is not { } job) return next;
+        if (await CreateAsync(cron, found, tree, CronJobPlan.JobName(found.Name.Name, at), at, active, cancel) is not { } job) return plan.Next;
         active.Add(new JsonObject
         {
             ["kind"] = "Job",
@@ -207,7 +155,7 @@ internal sealed class CronJobController : IReconciler
             ["resourceVersion"] = job.ResourceVersion.ToString(CultureInfo.InvariantCulture),
         });
         status["lastScheduleTime"] = KubeTime.Seconds(at);
-        return next;
+        return plan.Next;
     }
 
     /// <returns>Null: it is there already and known, or it is somebody else's.</returns>

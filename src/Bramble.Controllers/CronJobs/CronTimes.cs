@@ -1,3 +1,4 @@
+using Bramble.Api.Schedules;
 using k8s.Models;
 
 namespace Bramble.Controllers.CronJobs;

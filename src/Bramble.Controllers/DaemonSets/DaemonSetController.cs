@@ -42,15 +42,9 @@ internal sealed class DaemonSetController : IReconciler
         _podControl = new PodControl(context, _pods, _writes);
         _revisionCopies = context.Watches(Resources.ControllerRevisions, change =>
         {
-            var revision = change.New ?? change.Old!;
-            if (revision.ControllerRef() is { } owner)
-            {
-                if (owner.Kind == "DaemonSet") context.Queue.Add(new NamespacedName(change.Name.Namespace, owner.Name));
-            }
-            else if (change.New is not null && revision.Metadata.Labels is { Count: > 0 } labels)
-            {
+            foreach (var owner in OwnersToWake(change)) context.Queue.Add(owner);
+            if (change.New is { Metadata.Labels: { Count: > 0 } labels } orphan && orphan.ControllerRef() is null)
                 foreach (var set in _sets!.Selecting(change.Name.Namespace, labels)) context.Queue.Add(set);
-            }
         });
         _revisions = new Revisions(context, _revisionCopies, Revisions.PodLabel);
         _nodes = context.Watches(Resources.Nodes, NodeChanged);
@@ -107,8 +101,8 @@ internal sealed class DaemonSetController : IReconciler
     /// <summary>Of several revisions with the template of now the newest stays; Pods of the others are up to date, and get its label in place of being replaced.</summary>
     private async Task RelabelAsync(NamespacedName name, RevisionHistory history, List<V1Pod> pods, CancellationToken cancel)
     {
+        if (history.All.Count == 1) return;
         var hash = _revisions.HashOf(history.Update);
-        if (pods.TrueForAll(p => Revisions.HashOf(p) == hash)) return;
         // One that was made just now is not in the copy; no other has its template then.
         if (DataOf(history.Update) is not { } now) return;
         foreach (var same in history.All[..^1].Where(r => JsonNode.DeepEquals(DataOf(r), now)))
@@ -155,6 +149,16 @@ internal sealed class DaemonSetController : IReconciler
     }
 
     private static EventSubject About(V1DaemonSet set) => EventSubject.Of(Resources.DaemonSets, set);
+
+    /// <summary>A revision that is new wakes nobody: its owner has made it itself, or somebody made it beside the owner's and may look at both before one is taken
+    /// for a twin.</summary>
+    internal static IEnumerable<NamespacedName> OwnersToWake(ObjectChange<V1ControllerRevision> change)
+    {
+        if (change.Old is not { } old) yield break;
+        var (before, now) = (old.ControllerRef(), change.New?.ControllerRef());
+        if (before is { Kind: "DaemonSet" }) yield return new NamespacedName(change.Name.Namespace, before.Name);
+        if (now is { Kind: "DaemonSet" } && now.Name != before?.Name) yield return new NamespacedName(change.Name.Namespace, now.Name);
+    }
 
     private void PodChanged(ObjectChange<V1Pod> change)
     {

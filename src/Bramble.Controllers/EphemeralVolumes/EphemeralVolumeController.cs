@@ -55,21 +55,8 @@ internal sealed class EphemeralVolumeController : IReconciler
 
     private async Task EnsureAsync(KubeObject pod, string volume, JsonObject template, CancellationToken cancel)
     {
-        var name = new NamespacedName(pod.Name.Namespace, $"{pod.Name.Name}-{volume}");
-        if (_claims.Find(name) is { } known)
-        {
-            if (!known.IsControlledBy(pod.Uid)) throw new InvalidDataException($"PVC {name} was not created for pod {pod.Name} (pod is not owner)");
-            return;
-        }
-        var metadata = new JsonObject
-        {
-            ["name"] = name.Name,
-            ["namespace"] = name.Namespace,
-            ["ownerReferences"] = new JsonArray((JsonNode)Owner.Of(Resources.Pods, pod).Reference()),
-        };
-        foreach (var field in (string[])["labels", "annotations"])
-            if (template["metadata"]?[field] is { } value) metadata[field] = value.DeepClone();
-        var body = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "PersistentVolumeClaim", ["metadata"] = metadata, ["spec"] = template["spec"]!.DeepClone() };
+        var name = EphemeralClaim.NameOf(pod, volume);
+        if (EphemeralClaim.Decide(pod, volume, template, _claims.Find(name)) is not { } body) return;
         try
         {
             await _context.Client.CreateAsync(Resources.PersistentVolumeClaims, body, cancel);

@@ -123,6 +123,24 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
         }
     }
 
+    /// <summary>As Go writes a map: by name. Suites and upstream's own controllers compare the bytes.</summary>
+    internal static JsonNode? ByName(JsonNode? node)
+    {
+        switch (node)
+        {
+            case JsonObject fields:
+                var ordered = new JsonObject();
+                foreach (var (name, value) in fields.OrderBy(f => f.Key, StringComparer.Ordinal)) ordered[name] = ByName(value);
+                return ordered;
+            case JsonArray items:
+                var all = new JsonArray();
+                foreach (var item in items) all.Add(ByName(item));
+                return all;
+            default:
+                return node?.DeepClone();
+        }
+    }
+
     private static JsonObject DataOf(JsonObject owner)
     {
         var template = owner["spec"]!["template"]!.DeepClone().AsObject();
@@ -132,7 +150,8 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
 
     private JsonObject New(JsonObject owner, Owner ownerRef, JsonObject data, long revision, int collisions)
     {
-        var hash = Hash(data, collisions);
+        var ordered = ByName(data)!;
+        var hash = Hash(ordered, collisions);
         var labels = owner["spec"]!["template"]!["metadata"]?["labels"]?.DeepClone().AsObject() ?? [];
         labels[hashLabel] = hash;
         return new JsonObject
@@ -147,7 +166,7 @@ internal sealed class Revisions(ControllerContext context, IInformer<V1Controlle
                 ["annotations"] = owner["metadata"]!["annotations"]?.DeepClone(),
                 ["ownerReferences"] = new JsonArray((JsonNode)ownerRef.Reference()),
             },
-            ["data"] = data.DeepClone(),
+            ["data"] = ordered,
             ["revision"] = revision,
         };
     }

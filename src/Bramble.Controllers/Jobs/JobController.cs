@@ -69,7 +69,10 @@ internal sealed class JobController : IReconciler
     /// <summary>spec.managedBy: another controller's. KEP-4368.</summary>
     private static bool IsOthers(V1Job job) => job.Spec.ManagedBy is { } manager && manager != "kubernetes.io/job-controller";
 
-    public static bool IsFinished(V1Job job) => job.Status?.Conditions?.Any(c => c is { Type: "Complete" or "Failed", Status: "True" }) == true;
+    public static bool IsFinished(V1Job job) => EndOf(job) is not null;
+
+    /// <summary>The condition that says that it is finished; null: it is not.</summary>
+    public static V1JobCondition? EndOf(V1Job job) => job.Status?.Conditions?.FirstOrDefault(c => c is { Type: "Complete" or "Failed", Status: "True" });
 
     private void JobChanged(ObjectChange<V1Job> change)
     {

@@ -13,8 +13,7 @@ internal static class TtlAfterFinished
     /// <returns>Null: it stays; else how long until it goes, zero or less: now.</returns>
     public static TimeSpan? Decide(V1Job job, DateTimeOffset now)
     {
-        if (job.IsBeingDeleted() || job.Spec.TtlSecondsAfterFinished is not { } ttlSeconds || !JobController.IsFinished(job)) return null;
-        var finished = job.Status.Conditions.First(c => c is { Type: "Complete" or "Failed", Status: "True" });
+        if (job.IsBeingDeleted() || job.Spec.TtlSecondsAfterFinished is not { } ttlSeconds || JobController.EndOf(job) is not { } finished) return null;
         return CronTimes.Utc(finished.LastTransitionTime) is { } at ? at.AddSeconds(ttlSeconds) - now : null;
     }
 }

@@ -6,10 +6,18 @@ public class WorkloadRulesTests
     private static string Job(string rest) => "{\"spec\":{\"manualSelector\":true,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"completionMode\":\"Indexed\",\"completions\":2," + rest
         + "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}";
 
+    private static string Selecting(string value, string restartPolicy, string rest = "") => "{\"spec\":{" + rest + "\"selector\":{\"matchExpressions\":[{\"key\":\"k\",\"operator\":\"NotIn\",\"values\":[\"" + value
+        + "\"]}]},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"restartPolicy\":\"" + restartPolicy + "\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}";
+
     public static TheoryData<string, string, string, string, string[]> Updates => new()
     {
         { "a budget is told of both limits with its internal fields", "policy/v1/poddisruptionbudgets", "{}", """{"spec":{"minAvailable":1,"maxUnavailable":"5%","selector":{"matchLabels":{"b":"2","a":"1"}}}}""",
             ["spec: Invalid value: {\"MinAvailable\":1,\"Selector\":{\"matchLabels\":{\"a\":\"1\",\"b\":\"2\"}},\"MaxUnavailable\":\"5%\",\"UnhealthyPodEvictionPolicy\":null}: minAvailable and maxUnavailable cannot be both set"] },
+        { "a daemon set keeps a value that is no label value", "apps/v1/daemonsets", Selecting("b b", "Always"), Selecting("b b", "Always"), [] },
+        { "it gets none", "apps/v1/daemonsets", Selecting("b", "Always"), Selecting("b b", "Always"),
+            ["spec.selector: Invalid value: {\"matchExpressions\":[{\"key\":\"k\",\"operator\":\"NotIn\",\"values\":[\"b b\"]}]}: field is immutable",
+             "spec.selector.matchExpressions[0].values[0]: Invalid value: \"b b\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"] },
+        { "a job keeps one too", "batch/v1/jobs", Selecting("b b", "Never", "\"manualSelector\":true,"), Selecting("b b", "Never", "\"manualSelector\":true,"), [] },
         { "a success policy never changes", "batch/v1/jobs",
             Job(""), Job("\"successPolicy\":{\"rules\":[{\"succeededCount\":1}]},"),
             ["spec.successPolicy: Invalid value: {\"Rules\":[{\"SucceededIndexes\":null,\"SucceededCount\":1}]}: field is immutable"] },

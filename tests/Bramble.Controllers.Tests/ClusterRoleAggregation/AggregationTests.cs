@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using Bramble.Client;
+using Bramble.Controllers.ClusterRoleAggregation;
+using k8s.Models;
 using static Bramble.Controllers.Tests.ControllerScenario;
 
 namespace Bramble.Controllers.Tests.ClusterRoleAggregation;
@@ -9,6 +11,28 @@ public sealed class AggregationTests
     private const string Get = """{"apiGroups":[""],"resources":["pods"],"verbs":["get"]}""";
     private const string List = """{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}""";
     private const string Own = """{"apiGroups":[""],"resources":["pods"],"verbs":["own"]}""";
+
+    /// <param name="selectors">Of the role "sum", by the values of the label "to".</param>
+    /// <param name="others">The others: name, label, rules.</param>
+    [Theory]
+    [InlineData("what no selector names is not its", "a", "x b get", "")]
+    [InlineData("each rule once, by the roles' names", "a", "z a get,list|y a list", "list get")]
+    [InlineData("selectors in their order", "b a", "y a list|z b get", "get list")]
+    [InlineData("one that is selected twice", "a a", "y a list,get", "list get")]
+    [InlineData("itself is no part of itself", "a", "sum a own|y a get", "get")]
+    [InlineData("without selectors", "", "y a get", "")]
+    public void The_rules_of_others(string because, string selectors, string others, string expected)
+    {
+        Assert.NotEmpty(because);
+        var aggregation = new JsonObject
+        {
+            ["clusterRoleSelectors"] = new JsonArray([.. selectors.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(to => (JsonNode)new JsonObject { ["matchLabels"] = new JsonObject { ["to"] = to } })]),
+        };
+        var roles = others.Split('|').Select(o => o.Split(' ')).ToDictionary(o => o[0], o => (To: o[1], Verbs: o[2].Split(',')));
+        var rules = AggregatedRules.Of("sum", aggregation, roles.Select(r => new V1ClusterRole { Metadata = new V1ObjectMeta { Name = r.Key, Labels = new Dictionary<string, string> { ["to"] = r.Value.To } } }),
+            role => new JsonArray([.. roles[role.Metadata.Name].Verbs.Select(verb => (JsonNode)new JsonObject { ["verbs"] = new JsonArray(verb) })]));
+        Assert.Equal(expected, string.Join(' ', rules.Select(r => (string)r!["verbs"]![0]!)));
+    }
 
     [Fact]
     public async Task A_role_has_the_rules_of_those_it_selects_each_once_and_its_own_only_where_there_is_none()

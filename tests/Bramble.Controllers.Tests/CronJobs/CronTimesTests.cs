@@ -1,4 +1,5 @@
 using System.Globalization;
+using Bramble.Api.Schedules;
 using Bramble.Controllers.CronJobs;
 using k8s.Models;
 using static Bramble.Controllers.Tests.Some;

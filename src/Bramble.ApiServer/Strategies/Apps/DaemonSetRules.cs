@@ -6,11 +6,11 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>Validation of DaemonSets.</summary>
 internal static class DaemonSetRules
 {
-    public static void Validate(JsonObject set, FieldErrors errors)
+    public static void Validate(JsonObject set, FieldErrors errors, JsonObject? old = null)
     {
         var (spec, path) = (set.Object("spec") ?? [], FieldPath.Spec);
         var (selector, at) = (spec.Object("selector"), path.Child("template"));
-        SelectorRules.Validate(selector, path.Child("selector"), errors);
+        SelectorRules.Validate(selector, path.Child("selector"), errors, SelectorRules.HasInvalidValue(old.Object("spec").Object("selector")));
         if (selector is null || (WorkloadRules.IsReadable(selector) && !SelectorRules.Matches(selector, spec.Object("template").Labels())))
             errors.Invalid(at.Child("metadata", "labels"), InternalStruct.ShowMap(spec.Object("template").Labels()), "`selector` does not match template `labels`");
         if (selector is not null && SelectorRules.IsEmpty(selector)) errors.Invalid(path.Child("selector"), selector.DeepClone(), "empty selector is invalid for daemonset");

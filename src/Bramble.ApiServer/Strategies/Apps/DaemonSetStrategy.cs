@@ -63,7 +63,7 @@ internal sealed class DaemonSetStrategy : KindStrategy
     public override void ValidateUpdate(JsonObject set, JsonObject old, FieldErrors errors, StrategyContext context)
     {
         WorkloadRules.SelectorIsImmutable(set, old, errors);
-        DaemonSetRules.Validate(set, errors);
+        DaemonSetRules.Validate(set, errors, old);
     }
 
     public override void ValidateSubresourceUpdate(string subresource, JsonObject set, JsonObject old, FieldErrors errors, StrategyContext context)

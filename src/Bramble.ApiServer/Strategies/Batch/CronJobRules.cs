@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Bramble.Api.Errors;
+using Bramble.Api.Schedules;
 
 namespace Bramble.ApiServer.Strategies;
 
@@ -17,7 +18,7 @@ internal static partial class CronJobRules
         }
         else
         {
-            if (CronSchedule.Error(schedule) is { } error) errors.Invalid(path.Child("schedule"), schedule, error);
+            if (WhyNoSchedule(schedule) is { } why) errors.Invalid(path.Child("schedule"), schedule, why);
             var hadZone = before.Text("schedule").Contains("TZ", StringComparison.Ordinal);
             if (schedule.Contains("TZ", StringComparison.Ordinal) && hadZone && zone is not null)
                 errors.Invalid(path.Child("schedule"), schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule");
@@ -36,6 +37,19 @@ internal static partial class CronJobRules
             if (spec.LongOrNull(name) is { } limit) NumberRules.NonNegative(limit, path.Child(name), errors);
         // Eleven characters for the time that is appended.
         if (old is null && job.ObjectName().Length > 52) errors.Invalid(FieldPath.Metadata.Child("name"), job.ObjectName(), "must be no more than 52 characters");
+    }
+
+    private static string? WhyNoSchedule(string text)
+    {
+        try
+        {
+            CronSchedule.Parse(text, TimeZoneInfo.Utc);
+            return null;
+        }
+        catch (FormatException e)
+        {
+            return e.Message;
+        }
     }
 
     private static void TimeZone(string zone, FieldPath path, FieldErrors errors)

@@ -12,18 +12,18 @@ internal static class JobRules
     {
         var (spec, path) = (job.Object("spec") ?? [], FieldPath.Spec);
         GeneratedSelector(job, spec, old, errors);
-        ValidateSpecWithSelector(spec, path, errors);
+        ValidateSpecWithSelector(spec, path, errors, old);
         if (spec.Text("completionMode") != "Indexed" || spec.Long("completions") <= 0) return;
         var longest = $"{job.ObjectName()}-{spec.Long("completions") - 1}";
         if (Formats.DnsLabel(longest).Count > 0) errors.Invalid(FieldPath.Metadata.Child("name"), job.ObjectName(), $"will not able to create pod with invalid DNS label: {longest}");
     }
 
-    public static void ValidateSpecWithSelector(JsonObject spec, FieldPath path, FieldErrors errors)
+    public static void ValidateSpecWithSelector(JsonObject spec, FieldPath path, FieldErrors errors, JsonObject? old)
     {
         ValidateSpec(spec, path, errors);
         var selector = spec.Object("selector");
         if (selector is null) errors.Required(path.Child("selector"));
-        SelectorRules.Validate(selector, path.Child("selector"), errors);
+        SelectorRules.Validate(selector, path.Child("selector"), errors, SelectorRules.HasInvalidValue(old.Object("spec").Object("selector")));
         var labels = spec.Object("template").Labels();
         if (selector is null || (WorkloadRules.IsReadable(selector) && !SelectorRules.Matches(selector, labels)))
             errors.Invalid(path.Child("template", "metadata").Child("labels"), InternalStruct.ShowMap(labels), "`selector` does not match template `labels`");

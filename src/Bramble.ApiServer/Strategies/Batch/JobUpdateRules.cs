@@ -10,7 +10,7 @@ internal static class JobUpdateRules
     {
         JobRules.Validate(job, errors, old);
         var (spec, before, path) = (job.Object("spec") ?? [], old.Object("spec") ?? [], FieldPath.Spec);
-        JobRules.ValidateSpecWithSelector(spec, path, errors);
+        JobRules.ValidateSpecWithSelector(spec, path, errors, old);
         Completions(spec, before, path.Child("completions"), errors);
         ImmutableRules.Field(spec, before, "selector", path.Child("selector"), errors, InternalStruct.ShowSelector);
         Template(spec, before, old, path.Child("template"), errors);

@@ -41,6 +41,14 @@ internal static class SelectorRules
         }
     }
 
+    /// <summary>It has a value that is no label value. Before Kubernetes 1.24 those were taken, and who has one may keep it.</summary>
+    public static bool HasInvalidValue(JsonObject? selector)
+    {
+        foreach (var (_, requirement) in selector.Items("matchExpressions"))
+            if (requirement.Texts("values").Any(value => Formats.LabelValue(value).Count > 0)) return true;
+        return false;
+    }
+
     public static bool IsEmpty(JsonObject? selector) => selector.Count("matchLabels") == 0 && selector.Count("matchExpressions") == 0;
 
     /// <summary>Whether labels match the selector; an empty selector matches all.</summary>
