@@ -52,7 +52,7 @@ public sealed class ApprovalTests
         using var key = RSA.Create(2048);
         using var authority = new CertificateRequest("CN=ca", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Noon.AddDays(-1), Noon.AddDays(1));
         var request = SigningRequests.Load(Convert.FromBase64String(Ed25519Request));
-        using var signed = X509Certificate2.CreateFromPem(CertificateSigning.Sign(request, ["client auth"], null, authority, Noon));
+        using var signed = X509Certificate2.CreateFromPem(CertificateSigning.Sign(request, ["client auth"], null, TimeSpan.FromDays(365), authority, Noon));
         Assert.Equal("CN=system:node:a, O=system:nodes", signed.Subject);
         Assert.Equal(request.PublicKey.EncodedKeyValue.RawData, signed.PublicKey.EncodedKeyValue.RawData);
         Assert.Equal(Ed25519.Oid, signed.PublicKey.Oid.Value);
