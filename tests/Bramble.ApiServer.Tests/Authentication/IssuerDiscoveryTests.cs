@@ -44,7 +44,10 @@ public sealed class IssuerDiscoveryTests
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var config = new AuthenticationConfig
         {
-            ClientCa = new X509Certificate2Collection(), ServiceAccountSigningKeyPem = key.ExportPkcs8PrivateKeyPem(), ServiceAccountIssuers = [issuer], ServiceAccountKeysUri = keysUri,
+            ClientCa = new X509Certificate2Collection(),
+            ServiceAccountSigningKeyPem = key.ExportPkcs8PrivateKeyPem(),
+            ServiceAccountIssuers = [issuer],
+            ServiceAccountKeysUri = keysUri,
         };
         return IssuerDiscovery.Routes(config, ServiceAccountKeys.Load(config.ServiceAccountSigningKeyPem, []), Here);
     }

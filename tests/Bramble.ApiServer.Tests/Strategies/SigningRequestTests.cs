@@ -50,7 +50,8 @@ public sealed class SigningRequestTests
                 var wrong = Convert.ToBase64String(Encoding.ASCII.GetBytes($"-----BEGIN CERTIFICATE REQUEST-----\n{Convert.ToBase64String(der)}\n-----END CERTIFICATE REQUEST-----\n"));
                 var refused = await Assert.ThrowsAsync<StatusException>(async () => await api.Client.CreateAsync(Resource, new("", "r"), new JsonObject
                 {
-                    ["metadata"] = new JsonObject { ["name"] = "r" }, ["spec"] = new JsonObject { ["request"] = wrong, ["signerName"] = "example.com/s", ["usages"] = new JsonArray("any") },
+                    ["metadata"] = new JsonObject { ["name"] = "r" },
+                    ["spec"] = new JsonObject { ["request"] = wrong, ["signerName"] = "example.com/s", ["usages"] = new JsonArray("any") },
                 }, null, Cancel));
                 Assert.Equal(422, refused.Status.Code);
             }
