@@ -29,7 +29,7 @@ internal sealed class TestCluster : IKubeClient
     /// <summary>How many were asked.</summary>
     public int Reviews => Volatile.Read(ref _reviews);
 
-    /// <summary>As a webhook: what it refuses, by verb (CREATE, PATCH or DELETE); null: nothing.</summary>
+    /// <summary>As a webhook: what it refuses, by verb (CREATE, UPDATE, UPDATE status, PATCH or DELETE); null: nothing.</summary>
     public Func<string, ResourceId, NamespacedName, StatusException?>? Refuses { get; set; }
 
     private int _names;
@@ -113,6 +113,7 @@ internal sealed class TestCluster : IKubeClient
     }
 
     public ValueTask<KubeObject> UpdateAsync(ResourceId resource, NamespacedName name, JsonObject body, string? subresource, CancellationToken cancel) =>
+        Refuses?.Invoke(subresource is null ? "UPDATE" : $"UPDATE {subresource}", resource, name) is { } refusal ? ValueTask.FromException<KubeObject>(refusal) :
         subresource == "scale" ? WriteAsync(resource, name, null, (string?)body["metadata"]!["resourceVersion"], old =>
         {
             old["spec"]!["replicas"] = body["spec"]!["replicas"]!.DeepClone();
@@ -195,8 +196,9 @@ internal sealed class TestCluster : IKubeClient
         var written = isGone
             ? await _store.DeleteAsync(Key(resource, name), entry.Revision, cancel)
             : await _store.PutAsync(Key(resource, name), Bytes(now), entry.Revision, Durability.Durable, cancel);
-        if (!written.Succeeded) throw StatusErrors.Conflict(resource.GroupResource, name.Name, "changed");
-        return Object(Bytes(now), written.Revision);
+        if (written.Succeeded) return Object(Bytes(now), written.Revision);
+        // Who named no version is not told of a race: the API tries again.
+        return version is null ? await WriteAsync(resource, name, subresource, version, change, cancel) : throw StatusErrors.Conflict(resource.GroupResource, name.Name, "changed");
     }
 
     private static byte[] Bytes(JsonObject tree)

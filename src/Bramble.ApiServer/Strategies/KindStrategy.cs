@@ -115,6 +115,9 @@ public abstract class KindStrategy
     /// <summary>Upstream's ValidateObjectMeta name function for the kind: the complaints about a name, empty when it is right.</summary>
     public virtual IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.DnsSubdomain(name, isPrefix);
 
+    /// <summary>The rule of kinds that upstream validates by declaration: of the prefix only what comes of it counts.</summary>
+    protected static IReadOnlyList<string> LongName(string name, bool isPrefix) => isPrefix ? Names.PathSegment(name, isPrefix) : Names.DnsSubdomain(name);
+
     /// <summary>Field selector values beyond metadata.name and metadata.namespace (<c>spec.nodeName</c>, <c>status.phase</c>, <c>type</c>…).</summary>
     public virtual string? FieldValue(JsonObject obj, string fieldPath) => null;
 

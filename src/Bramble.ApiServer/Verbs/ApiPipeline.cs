@@ -223,7 +223,7 @@ public sealed class ApiPipeline
         if (route.View is { } view)
         {
             var body = RequestBody.Decode(request, BuiltInSchemas.FindKind(route.Kind)!, route.Kind, options.Validation);
-            return await UpdateViewAsync(context, view, _ => body, isApply: false, cancel);
+            return await UpdateViewAsync(context, view, _ => body, isApply: false, body.Meta().Text("uid"), cancel);
         }
         var obj = RequestBody.Decode(request, resource.Type, resource.Kind, options.Validation);
         ObjectRules.EnsureNamespace(obj, resource, name.Namespace);
@@ -288,7 +288,7 @@ public sealed class ApiPipeline
             return result;
         }
 
-        if (route.View is { } view) return await UpdateViewAsync(context, view, Patched, isApply, cancel);
+        if (route.View is { } view) return await UpdateViewAsync(context, view, Patched, isApply, uid: "", cancel);
         var (written, isCreated) = await _updates.UpdateAsync(
             context,
             live =>
@@ -315,7 +315,7 @@ public sealed class ApiPipeline
     }
 
     /// <summary>Writes a view's fields into its parent.</summary>
-    private async ValueTask<ApiAnswer> UpdateViewAsync(WriteContext context, ISubresourceView view, Func<JsonObject, JsonObject> change, bool isApply, CancellationToken cancel)
+    private async ValueTask<ApiAnswer> UpdateViewAsync(WriteContext context, ISubresourceView view, Func<JsonObject, JsonObject> change, bool isApply, string uid, CancellationToken cancel)
     {
         var resource = context.Resource;
         var write = context.FieldWrite with { Type = BuiltInSchemas.FindKind(ScaleView.Kind)!, Kind = ScaleView.Kind };
@@ -330,8 +330,11 @@ public sealed class ApiPipeline
                 if (!isApply) ManagedFields.Update(shown, changed, write);
                 var meta = changed.Meta();
                 ObjectRules.CheckName(changed, context.Name);
-                if (meta.Text("uid") is { Length: > 0 } uid && uid != liveMeta.Text("uid"))
-                    throw StatusErrors.Conflict(resource.GroupResource, context.Name.Name, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {liveMeta.Text("uid")}");
+                // What a patch writes there; custom resources do not ask.
+                if (resource.Definition is null && meta.Text("uid") is { Length: > 0 } wanted && wanted != liveMeta.Text("uid"))
+                    throw StatusErrors.Conflict(
+                        resource.GroupResource with { Resource = $"{resource.GroupResource.Resource}/{view.Subresource}" }, context.Name.Name,
+                        $"Precondition failed: UID in precondition: {wanted}, UID in object meta: {liveMeta.Text("uid")}");
                 var obj = (JsonObject)live!.DeepClone();
                 var errors = new FieldErrors();
                 view.Write(changed, obj, errors);
@@ -342,7 +345,7 @@ public sealed class ApiPipeline
                 return obj;
             },
             mayCreate: false,
-            uid: "",
+            uid,
             cancel);
         return ViewAnswer(200, view, resource, parent);
     }

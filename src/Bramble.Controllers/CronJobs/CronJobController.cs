@@ -42,7 +42,8 @@ internal sealed class CronJobController : IReconciler
         var tree = found.ToTree();
         var status = tree["status"]?.DeepClone().AsObject() ?? [];
         var active = new List<JsonObject>((status["active"] as JsonArray ?? []).OfType<JsonObject>().Select(a => a.DeepClone().AsObject()));
-        var children = _jobs.ByIndex(ByOwner, found.Uid).ToList();
+        // Another namespace's Jobs are nobody's here, whomever they name.
+        var children = _jobs.ByIndex(ByOwner, found.Uid).Where(j => j.Metadata.NamespaceProperty == name.Namespace).ToList();
 
         await RemoveOldAsync(cron, name, children, active, cancel);
         var wait = Requeue.Never;

@@ -65,7 +65,8 @@ internal sealed class DeploymentController : IReconciler
     internal static EventSubject About(JsonObject tree, NamespacedName name) =>
         new("apps/v1", "Deployment", name, (string?)tree["metadata"]!["uid"] ?? "", (string?)tree["metadata"]!["resourceVersion"] ?? "");
 
-    private bool HasRunningPods(ReplicaSetView set) => _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, set.Model.Metadata.Uid).Any(p => !p.IsFinished());
+    private bool HasRunningPods(ReplicaSetView set) =>
+        _pods.ByIndex(PodIndexes.ByNamespaceOrOwner, set.Model.Metadata.Uid).Any(p => !p.IsFinished() && p.Metadata.NamespaceProperty == set.FullName.Namespace);
 
     private void SetChanged(ObjectChange<V1ReplicaSet> change)
     {

@@ -109,18 +109,18 @@ internal static class DeploymentStatus
         var reason = (string?)condition["reason"];
         if (reason == "NewReplicaSetAvailable") return false;
         if (reason == "ProgressDeadlineExceeded") return true;
-        return Time(condition["lastUpdateTime"]) is { } since && since.AddSeconds(deadlineSeconds) < now;
+        return Time(condition["lastUpdateTime"]).AddSeconds(deadlineSeconds) < now;
     }
 
     private static TimeSpan? Wait(JsonObject deployment, JsonObject status, int? deadlineSeconds, DateTimeOffset now)
     {
         if (deadlineSeconds is null || status.Condition("Progressing") is not { } condition) return null;
         if (IsComplete(deployment, status) || (string?)condition["reason"] is "ProgressDeadlineExceeded" or "NewReplicaSetAvailable") return null;
-        if (Time(condition["lastUpdateTime"]) is not { } since) return null;
-        var left = since.AddSeconds(deadlineSeconds.Value) - now;
+        var left = Time(condition["lastUpdateTime"]).AddSeconds(deadlineSeconds.Value) - now;
         return left > TimeSpan.Zero ? left + TimeSpan.FromSeconds(1) : TimeSpan.FromSeconds(1);
     }
 
-    private static DateTimeOffset? Time(JsonNode? value) =>
-        DateTimeOffset.TryParse((string?)value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : null;
+    /// <summary>A time that nobody wrote is long ago.</summary>
+    private static DateTimeOffset Time(JsonNode? value) =>
+        DateTimeOffset.TryParse((string?)value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : DateTimeOffset.MinValue;
 }

@@ -62,7 +62,8 @@ internal sealed class Rollout(
         var fence = Fenceposts.Of(deployment, Wanted);
         var isRolling = (string?)Spec["strategy"]?["type"] != "Recreate";
         foreach (var scale in ProportionalScaling.Decide(Wanted, fence, newSet, _all, isRolling, (int?)deployment["status"]?["replicas"] ?? 0)) await ApplyAsync(scale, cancel);
-        if ((bool?)Spec["paused"] == true) await CleanUpAsync(newSet, cancel);
+        // Not what a rollback that waits for the end of the pause may go back to.
+        if ((bool?)Spec["paused"] == true && Rollback.Asked(deployment) is null) await CleanUpAsync(newSet, cancel);
         return await WriteStatusAsync(DeploymentStatus.Counts(deployment, newSet, _all, Collisions, _now), null, cancel);
     }
 
@@ -79,13 +80,25 @@ internal sealed class Rollout(
         var old = _all.Where(s => s.Name != newSet.Name).ToList();
         var fence = Fenceposts.Of(deployment, Wanted);
         var target = newSet.Replicas > Wanted ? Wanted : RollingUpdate.NewSetReplicas(Wanted, fence, newSet.Replicas, _all.Sum(s => s.Replicas));
+        StatusException? refusal = null;
         if (!await ApplyAsync(new Scale(newSet, target), cancel))
         {
             var down = RollingUpdate.OldSets(Wanted, fence, newSet, old);
-            foreach (var scale in down) await ApplyAsync(scale, cancel);
+            try
+            {
+                foreach (var scale in down) await ApplyAsync(scale, cancel);
+            }
+            catch (StatusException e) when (!e.IsConflict)
+            {
+                refusal = e;
+            }
             if (down.Count == 0 && DeploymentStatus.IsComplete(deployment, deployment["status"] as JsonObject ?? [])) await CleanUpAsync(newSet, cancel);
         }
-        return await WriteRolloutAsync(newSet, cancel);
+        var requeue = await WriteRolloutAsync(newSet, cancel);
+        if (refusal is null) return requeue;
+        // It is tried again, later and later, but the deadline is told in time.
+        if (requeue.Delay is { } delay) context.Queue.AddAfter(_name, delay);
+        throw refusal;
     }
 
     public async Task<Requeue> RecreateAsync(Func<ReplicaSetView, bool> hasRunningPods, CancellationToken cancel)

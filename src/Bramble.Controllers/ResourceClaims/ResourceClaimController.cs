@@ -105,7 +105,8 @@ internal sealed class ResourceClaimController : IReconciler
     /// <summary>The claim that the Pod's status names, or one that was made and is not named yet.</summary>
     private string? FindMade(KubeObject pod, string claimOfPod, string? known)
     {
-        var own = _claims.ByIndex(ByOwner, pod.Uid);
+        // Another namespace's claims are nobody's here, whomever they name.
+        var own = _claims.ByIndex(ByOwner, pod.Uid).Where(c => c.Metadata.NamespaceProperty == pod.Name.Namespace).ToList();
         return (own.FirstOrDefault(c => c.Metadata.Name == known) ?? own.FirstOrDefault(c => c.Metadata.Annotations is { } a && a.TryGetValue(PodClaimName, out var of) && of == claimOfPod))?.Metadata.Name;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Errors;
 using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.Client;
@@ -58,8 +59,16 @@ internal sealed class StatefulSetController : IReconciler
         var failure = await work.RunAsync(StatefulSetPlan.Decide(set, pods, current.Metadata.Name, update.Metadata.Name, now), current, update, cancel);
 
         var (status, wait) = StatefulSetStatus.Compute(set, pods, current.Metadata.Name, update.Metadata.Name, history.Collisions, work.RemovedForUpdate, now);
-        if (StatefulSetStatus.Differs(tree["status"] as JsonObject, status) && await _context.Client.WriteStatusAsync(Resources.StatefulSets, tree, status, cancel) is { } written)
-            _writes.Wrote(name, _sets, written);
+        try
+        {
+            if (StatefulSetStatus.Differs(tree["status"] as JsonObject, status) && await _context.Client.WriteStatusAsync(Resources.StatefulSets, tree, status, cancel) is { } written)
+                _writes.Wrote(name, _sets, written);
+        }
+        catch (StatusException e)
+        {
+            // The history is kept short all the same.
+            failure ??= e;
+        }
         var live = pods.Select(p => Revisions.HashOf(p) ?? "").Append(current.Metadata.Name).Append(update.Metadata.Name).ToHashSet(StringComparer.Ordinal);
         await _revisions.CleanUpAsync(tree, [.. history.All.Where(r => !live.Contains(r.Metadata.Name))], _ => true, cancel);
         if (failure is not null) throw failure;

@@ -41,7 +41,7 @@ internal static class StatefulSetPlan
         foreach (var pod in pods)
         {
             var ordinal = OrdinalOf(pod);
-            if (ordinal >= start && ordinal < start + wanted) replicas[ordinal - start] = pod;
+            if (ordinal >= start && ordinal - start < wanted) replicas[ordinal - start] = pod;
             else if (ordinal >= 0) condemned.Add((ordinal, pod));
         }
         condemned.Sort((a, b) => b.Ordinal.CompareTo(a.Ordinal));
@@ -102,9 +102,9 @@ internal static class StatefulSetPlan
     /// <summary>A new Pod gets the new template, but for those below the partition of a rollout. OnDelete: it was deleted to be updated.</summary>
     private static bool IsUpdated(V1StatefulSet set, int ordinal, int start) => set.Spec.UpdateStrategy switch
     {
-        { RollingUpdate: { } rolling } => ordinal >= start + (rolling.Partition ?? 0),
+        { RollingUpdate: { } rolling } => ordinal - start >= (rolling.Partition ?? 0),
         { Type: "OnDelete" } => true,
-        _ => ordinal >= start + (set.Status?.CurrentReplicas ?? 0),
+        _ => ordinal - start >= (set.Status?.CurrentReplicas ?? 0),
     };
 
     /// <summary>-1 for a name that is none of the set's.</summary>

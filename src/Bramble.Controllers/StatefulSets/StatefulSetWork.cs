@@ -112,7 +112,9 @@ internal sealed class StatefulSetWork(
         body["metadata"]!["labels"]![Revisions.PodLabel] = revision.Metadata.Name;
         var spec = body["spec"]!.AsObject();
         spec["hostname"] = podName;
-        if (!string.IsNullOrEmpty(set.Spec.ServiceName)) spec["subdomain"] = set.Spec.ServiceName;
+        // The template's is none of the set's Service.
+        if (string.IsNullOrEmpty(set.Spec.ServiceName)) spec.Remove("subdomain");
+        else spec["subdomain"] = set.Spec.ServiceName;
         Mount(spec, ordinal);
         KubeObject? created = null;
         StatusException? failure = null;
@@ -126,9 +128,18 @@ internal sealed class StatefulSetWork(
             failure = e;
         }
         // The claims are there also where the Pod is refused, and are to go with the set.
-        await OwnClaimsAsync(podName, created?.Uid ?? "", ordinal, cancel);
+        StatusException? conflict = null;
+        try
+        {
+            await OwnClaimsAsync(podName, created?.Uid ?? "", ordinal, cancel);
+        }
+        catch (StatusException e) when (e.IsConflict)
+        {
+            // A claim is written by others too as soon as it is there: the next look sets its owners, and the Pod is made all the same.
+            conflict = e;
+        }
         Tell("Create", podName, failure);
-        if (failure is not null) throw failure;
+        if ((failure ?? conflict) is { } wrong) throw wrong;
     }
 
     /// <summary>A Pod that was adopted, or that somebody changed, gets its labels and its volumes; the API does not let a Pod's volumes change, and an event
@@ -136,17 +147,18 @@ internal sealed class StatefulSetWork(
     private async Task MendAsync(V1Pod pod, int ordinal, CancellationToken cancel)
     {
         var name = pod.Metadata.Name;
-        var isItself = pod.Metadata.Labels is { } labels && labels.TryGetValue(NameLabel, out var label) && label == name
-            && ClaimTemplates.All(t => pod.Spec.Volumes?.Any(v => v.Name == (string?)t["metadata"]!["name"] && v.PersistentVolumeClaim?.ClaimName == ClaimName(t, ordinal).Name) == true);
+        var isNamed = pod.Metadata.Labels is { } labels && labels.TryGetValue(NameLabel, out var label) && label == name;
+        var isMounted = ClaimTemplates.All(t => pod.Spec.Volumes?.Any(v => v.Name == (string?)t["metadata"]!["name"] && v.PersistentVolumeClaim?.ClaimName == ClaimName(t, ordinal).Name) == true);
         try
         {
-            if (!isItself) await EnsureClaimsAsync(name, ordinal, cancel);
+            if (!isMounted) await EnsureClaimsAsync(name, ordinal, cancel);
             var ownersChanged = await SetClaimOwnersAsync(name, pod.Metadata.Uid, ordinal, isCondemned: false, onlyWhereDue: true, cancel);
-            if (isItself && !ownersChanged) return;
-            if (!isItself && pods.FindObject(pod.NamespacedName())?.ToTree() is { } body)
+            if (isNamed && isMounted && !ownersChanged) return;
+            if (!(isNamed && isMounted) && pods.FindObject(pod.NamespacedName())?.ToTree() is { } body)
             {
-                Identify(body, name, ordinal);
-                Mount(body["spec"]!.AsObject(), ordinal);
+                if (!isNamed) Identify(body, name, ordinal);
+                // Only then: the order of volumes is part of what the API lets nobody change.
+                if (!isMounted) Mount(body["spec"]!.AsObject(), ordinal);
                 writes.Wrote(owner.Name, pods, await context.Client.UpdateAsync(Resources.Pods, body, null, cancel));
             }
             Tell("Update", name, null);
@@ -192,9 +204,9 @@ internal sealed class StatefulSetWork(
                 writes.Wrote(owner.Name, claims, await context.Client.CreateAsync(Resources.PersistentVolumeClaims, Claim(template, name), cancel));
                 context.Events.Normal(About, "SuccessfulCreate", $"Create Claim {name.Name} Pod {podName} in StatefulSet {owner.Name.Name} success");
             }
-            catch (StatusException e) when (!e.IsAlreadyExists)
+            catch (StatusException e)
             {
-                context.Events.Warning(About, "FailedCreate", $"Create Claim {name.Name} for Pod {podName} in StatefulSet {owner.Name.Name} failed error: {e.Message}");
+                if (!e.IsAlreadyExists) context.Events.Warning(About, "FailedCreate", $"Create Claim {name.Name} for Pod {podName} in StatefulSet {owner.Name.Name} failed error: {e.Message}");
                 Failed(e.Status, $"failed to create PVC {name.Name}: {e.Message}");
             }
         }

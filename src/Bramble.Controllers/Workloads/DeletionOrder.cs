@@ -46,6 +46,7 @@ internal static class DeletionOrder
         pod.Metadata.Annotations is { } annotations && annotations.TryGetValue(CostAnnotation, out var text)
             && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var cost) ? cost : 0;
 
+    /// <summary>Of this moment or later: -1. A time that nobody wrote is before all others.</summary>
     private static int Magnitude(DateTime? since, DateTimeOffset now) =>
-        since is { } at && now > at ? System.Numerics.BitOperations.Log2((ulong)(now - at).Ticks * 100) : 0;
+        since is not { } at ? -2 : now > at ? System.Numerics.BitOperations.Log2((ulong)(now - at).Ticks * 100) : -1;
 }

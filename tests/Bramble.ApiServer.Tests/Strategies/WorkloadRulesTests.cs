@@ -18,6 +18,10 @@ public class WorkloadRulesTests
             ["spec.selector: Invalid value: {\"matchExpressions\":[{\"key\":\"k\",\"operator\":\"NotIn\",\"values\":[\"b b\"]}]}: field is immutable",
              "spec.selector.matchExpressions[0].values[0]: Invalid value: \"b b\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"] },
         { "a job keeps one too", "batch/v1/jobs", Selecting("b b", "Never", "\"manualSelector\":true,"), Selecting("b b", "Never", "\"manualSelector\":true,"), [] },
+        { "a budget too", "policy/v1/poddisruptionbudgets", """{"spec":{"selector":{"matchExpressions":[{"key":"k","operator":"In","values":["b b"]}]}}}""",
+            """{"spec":{"minAvailable":1,"selector":{"matchExpressions":[{"key":"k","operator":"In","values":["b b"]}]}}}""", [] },
+        { "a driver's room too", "storage.k8s.io/v1/csistoragecapacities", """{"storageClassName":"s","nodeTopology":{"matchExpressions":[{"key":"k","operator":"In","values":["b b"]}]}}""",
+            """{"storageClassName":"s","capacity":"1Gi","nodeTopology":{"matchExpressions":[{"key":"k","operator":"In","values":["b b"]}]}}""", [] },
         { "a success policy never changes", "batch/v1/jobs",
             Job(""), Job("\"successPolicy\":{\"rules\":[{\"succeededCount\":1}]},"),
             ["spec.successPolicy: Invalid value: {\"Rules\":[{\"SucceededIndexes\":null,\"SucceededCount\":1}]}: field is immutable"] },
@@ -51,6 +55,16 @@ public class WorkloadRulesTests
     public void An_empty_selector_of_a_replica_set_is_told_as_of_a_deployment() => Assert.Contains(
         "spec.selector: Invalid value: {}: empty selector is invalid for deployment",
         Written.Create("apps/v1/replicasets", """{"spec":{"selector":{},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}}"""));
+
+    [Theory]
+    [InlineData("-1", "spec.rollback.version: Invalid value: -1: must be greater than or equal to 0")]
+    [InlineData("0")]
+    [InlineData("")]
+    public void A_Deployment_rolls_back_to_no_negative_revision(string revision, params string[] expected) => Assert.Equal(expected, Written.Create(
+        "apps/v1/deployments", $$$"""
+            {"metadata":{"annotations":{"deprecated.deployment.rollback.to":"{{{revision}}}"} },
+             "spec":{"selector":{"matchLabels":{"a":"b"} },"template":{"metadata":{"labels":{"a":"b"} },"spec":{"containers":[{"name":"c","image":"i"}]} } } }
+            """));
 
     [Fact]
     public void A_budgets_conditions_are_looked_at() => Assert.Equal(

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
+using Bramble.Api.Naming;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 
@@ -24,5 +25,20 @@ public class MetadataRulesTests
         MetadataRules.ValidateUpdate(meta, (JsonObject)meta.DeepClone(), isNamespaced: true, passes, (_, _) => [], errors);
         Assert.True(errors.Count == count, $"{name}: {string.Join("; ", errors)}");
         Assert.All(errors, error => Assert.Equal("metadata.ownerReferences.uid: Invalid value: \"\": must not be empty", error.ToString()));
+    }
+
+    /// <summary>Two kinds look at the name that comes of a prefix only; the rest at both.</summary>
+    [Theory]
+    [InlineData("", "replicationcontrollers", "abc", "Not one!", "")]
+    [InlineData("", "replicationcontrollers", "X_abcde", "X_", "metadata.name")]
+    [InlineData("resource.k8s.io", "deviceclasses", "abc", "Not one!", "")]
+    [InlineData("apps", "replicasets", "abc", "Not one!", "metadata.generateName")]
+    [InlineData("apps", "replicasets", "X_abcde", "X_", "metadata.generateName metadata.name")]
+    public void What_a_name_is_made_of_is_looked_at(string group, string plural, string name, string prefix, string expected)
+    {
+        var strategy = BuiltInStrategies.All(ServiceNetwork.Default, () => throw new InvalidOperationException())[new GroupResource(group, plural)];
+        var errors = new FieldErrors();
+        MetadataRules.Validate(new JsonObject { ["name"] = name, ["generateName"] = prefix, ["namespace"] = "n" }, isNamespaced: true, strategy.NameRule, errors);
+        Assert.Equal(expected, string.Join(' ', errors.Select(e => e.ToString().Split(':')[0]).Distinct()));
     }
 }

@@ -113,6 +113,18 @@ public sealed class CronJobScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Job_of_another_namespace_is_none_of_its_own()
+    {
+        const string Done = """{"startTime":"2024-01-01T10:00:00Z","conditions":[{"type":"Complete","status":"True"}]}""";
+        await CreateAsync("0 0 1 1 *", "\"suspend\":true");
+        await OwnedAsync("a", "", Done, "elsewhere");
+        await OwnedAsync("b", "", Done);
+        await _scenario.Api.ChangeAsync(Resources.CronJobs, Tick, t => t["spec"]!["successfulJobsHistoryLimit"] = 0);
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("tick")).Contains("SuccessfulDelete: Deleted job b"));
+        Assert.Equal(["SuccessfulDelete: Deleted job b"], await _scenario.EventsAsync("tick"));
+    }
+
+    [Fact]
     public async Task One_that_is_going_already_counts_to_those_that_are_kept()
     {
         await CreateAsync("0 0 1 1 *", "\"successfulJobsHistoryLimit\":1");
@@ -125,11 +137,11 @@ public sealed class CronJobScenarioTests : IAsyncLifetime
     }
 
     /// <param name="metadata">More of it, each with a comma in front.</param>
-    private async Task OwnedAsync(string name, string metadata, string status)
+    private async Task OwnedAsync(string name, string metadata, string status, string ns = "d")
     {
         var uid = (string)(await _scenario.FindAsync(Resources.CronJobs, "tick", "d"))!["metadata"]!["uid"]!;
         await _scenario.CreateAsync(Resources.Jobs, $$$"""
-            {"metadata":{"name":"{{{name}}}","namespace":"d","ownerReferences":[{"apiVersion":"batch/v1","kind":"CronJob","name":"tick","uid":"{{{uid}}}","controller":true}]{{{metadata}}} },
+            {"metadata":{"name":"{{{name}}}","namespace":"{{{ns}}}","ownerReferences":[{"apiVersion":"batch/v1","kind":"CronJob","name":"tick","uid":"{{{uid}}}","controller":true}]{{{metadata}}} },
              "spec":{},"status":{{{status}}} }
             """);
     }

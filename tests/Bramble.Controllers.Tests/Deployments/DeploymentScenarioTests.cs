@@ -96,6 +96,41 @@ public sealed class DeploymentScenarioTests : IAsyncLifetime
         Assert.Equal("mine", (string?)(await SetsAsync()).Find(s => Image(s) == "v1")!["metadata"]!["annotations"]!["deployment.kubernetes.io/revision"]);
     }
 
+    /// <param name="sets">name:revision, and why it cannot go.</param>
+    [Theory]
+    [InlineData("the oldest revision goes, not the oldest set", 1, "a:2 b:1", "a")]
+    [InlineData("one without a revision is older than all", 1, "a:1 b:", "a")]
+    [InlineData("of four the newest two revisions stay", 2, "a:3 b:1 c:4 d:2", "a c")]
+    [InlineData("one that still has Pods counts and stays", 1, "a:1:pods b:2 c:3", "a c")]
+    [InlineData("one that has not seen its last order stays", 0, "a:1:unseen b:2", "a")]
+    [InlineData("one that is going already does not count", 1, "a:1:going b:2", "a b")]
+    [InlineData("all of them stay", int.MaxValue, "a:1 b:2", "a b")]
+    [InlineData("none is taken from a rollback that waits for the end of the pause", 0, "a:1 b:2", "a b", """{"deprecated.deployment.rollback.to":"1"}""")]
+    public async Task Old_sets_beyond_the_limit_go(string because, int limit, string sets, string expected, string annotations = "{}")
+    {
+        Assert.NotEmpty(because);
+        var api = new TestCluster();
+        var uid = (await api.CreateAsync(Resources.Deployments, Web, Some.Tree($$$"""
+            {"metadata":{"name":"web","namespace":"d","annotations":{{{annotations}}} },"spec":{"replicas":0,"paused":true,"revisionHistoryLimit":{{{limit}}},"selector":{"matchLabels":{"app":"web"} },
+             "strategy":{"type":"RollingUpdate"},"template":{"metadata":{"labels":{"app":"web"} },"spec":{"containers":[{"name":"c","image":"new"}]} } } }
+            """), null, default)).Uid;
+        foreach (var set in sets.Split(' ').Select(s => s.Split(':')))
+        {
+            var name = new NamespacedName("d", set[0]);
+            await api.CreateAsync(Resources.ReplicaSets, name, Some.Tree($$$"""
+                {"metadata":{"name":"{{{set[0]}}}","namespace":"d","labels":{"app":"web"},"annotations":{{{(set[1].Length > 0 ? $$"""{"deployment.kubernetes.io/revision":"{{set[1]}}"}""" : "{}")}}},
+                  "finalizers":{{{(set.Contains("going") ? """["example.com/wait"]""" : "[]")}}},
+                  "ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web","uid":"{{{uid}}}","controller":true}]},
+                 "spec":{"replicas":0,"template":{"metadata":{"labels":{"app":"web"} },"spec":{"containers":[{"name":"c","image":"{{{set[0]}}}"}]} } },
+                 "status":{"replicas":{{{(set.Contains("pods") ? 1 : 0)}}},"observedGeneration":{{{(set.Contains("unseen") ? 0 : 1)}}} } }
+                """), null, default);
+            if (set.Contains("going")) await api.DeleteAsync(Resources.ReplicaSets, name, new DeleteQuery(), default);
+        }
+        await using var scenario = Start("deployment-controller", api);
+        await EventuallyAsync(async () => (int?)(await scenario.FindAsync(Resources.Deployments, "web", "d"))!["status"]?["observedGeneration"] == 1);
+        Assert.Equal(expected, string.Join(' ', (await api.ListAsync(Resources.ReplicaSets, new ListQuery("d"), default)).Items.Select(s => s.Name.Name).Order()));
+    }
+
     [Fact]
     public async Task A_set_that_is_refused_is_told_but_not_while_the_namespace_goes()
     {
@@ -110,6 +145,22 @@ public sealed class DeploymentScenarioTests : IAsyncLifetime
         var message = (string?)(await DeploymentAsync())["status"]!.AsObject().Condition("Progressing")!["message"];
         Assert.Matches("^Failed to create new replica set \"web-[a-z0-9]+\": replicasets.apps \"web-[a-z0-9]+\" is forbidden: no$", message);
         Assert.All(await _scenario.EventsAsync("web"), e => Assert.Equal($"ReplicaSetCreateError: {message}", e));
+    }
+
+    [Fact]
+    public async Task While_an_old_set_may_not_shrink_the_status_goes_on_and_so_does_its_time()
+    {
+        await CreateAsync("v1");
+        await ReadyAsync();
+        var old = NameOf((await SetsAsync())[0]).Name;
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "UPDATE" && name.Name == old ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        await ImageAsync("v2");
+        await EventuallyAsync(async () => (await SetsAsync()).Exists(s => Image(s) == "v2"));
+        await StatusAsync((await SetsAsync()).Find(s => Image(s) == "v2")!, 1);
+        await EventuallyAsync(async () => (int?)(await DeploymentAsync())["status"]!["updatedReplicas"] == 1);
+        await _scenario.Time.UntilAsync(60, async () => await ConditionAsync("Progressing") is "False ProgressDeadlineExceeded");
+        _scenario.Api.Refuses = null;
+        await _scenario.Time.UntilAsync(30, async () => (await SetsAsync()).Find(s => Image(s) == "v2") is { } set && (int?)set["spec"]!["replicas"] == 2);
     }
 
     [Fact]

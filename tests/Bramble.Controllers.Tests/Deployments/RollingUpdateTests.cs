@@ -74,6 +74,8 @@ public sealed class RollingUpdateTests
     [InlineData("the surge counts", 20, 2, 12, "6 6", "11 11")]
     [InlineData("another surge and another number", 50, 6, 13, "5 8", "22 34")]
     [InlineData("told of more than there are", 5, 0, 5, "2 1 1", "3 1 1")]
+    [InlineData("three sets to none", 0, 0, 6, "3 2 1", "0 0 0")]
+    [InlineData("from none: all to the newest", 6, 0, 6, "0 0 0", "6 0 0")]
     public void Sets_keep_their_shares(string because, int wanted, int surge, int before, string sets, string expected)
     {
         Assert.NotEmpty(because);
@@ -94,6 +96,39 @@ public sealed class RollingUpdateTests
     {
         List<ReplicaSetView> sets = [Set("new", "5/5", desired: 5, max: 5), Set("old0", "2/2")];
         Assert.Equal([("old0", 0)], ProportionalScaling.Decide(5, new Fenceposts(0, 0), sets[0], sets).Select(s => (s.Set.Name, s.Replicas)));
+    }
+
+    [Fact]
+    public void A_new_set_of_full_size_that_serves_nobody_lets_nothing_go()
+    {
+        List<ReplicaSetView> sets = [Set("new", "2/0", desired: 2, max: 3), Set("old0", "1/1", desired: 2, max: 3)];
+        Assert.All(ProportionalScaling.Decide(2, new Fenceposts(1, 1), sets[0], sets), s => Assert.Equal(s.Set.Replicas, s.Replicas));
+    }
+
+    [Fact]
+    public void Templates_of_a_thousand_versions_have_a_thousand_hashes_and_another_after_each_collision()
+    {
+        var templates = Enumerable.Range(0, 1000).Select(i => Tree($$$"""{"metadata":{"labels":{"app":"cats"} },"spec":{"containers":[{"name":"cats","image":"registry/cats:v0.{{{i}}}.0"}]} }""")).ToList();
+        var hashes = templates.Select(t => TemplateHash.Of(t, null)).Concat(Enumerable.Range(1, 9).Append(int.MaxValue).Select(c => TemplateHash.Of(templates[0], c))).ToList();
+        Assert.Equal(hashes.Count, hashes.Distinct().Count());
+        Assert.All(hashes, h => Assert.Matches("^[a-z0-9]{1,10}$", h));
+    }
+
+    /// <param name="one">Labels of a template's metadata.</param>
+    [Theory]
+    [InlineData("other hashes", """{"pod-template-hash":"1","a":"b"}""", """{"pod-template-hash":"2","a":"b"}""", true)]
+    [InlineData("only one has a hash", """{"a":"b"}""", """{"pod-template-hash":"2","a":"b"}""", true)]
+    [InlineData("one has another label instead of the hash", """{"a":"b"}""", """{"pod-template-hash":"2"}""", false)]
+    [InlineData("one has another label besides", """{"pod-template-hash":"1"}""", """{"pod-template-hash":"1","a":"b"}""", false)]
+    public void Templates_are_the_same_but_for_the_hash(string because, string one, string other, bool isSame)
+    {
+        Assert.NotEmpty(because);
+        var (left, right) = (Of(one), Of(other));
+        Assert.Equal((isSame, isSame), (TemplateHash.IsSameTemplate(left, right), TemplateHash.IsSameTemplate(right, left)));
+        right["spec"] = new JsonObject { ["nodeName"] = "n" };
+        Assert.False(TemplateHash.IsSameTemplate(left, right));
+
+        static JsonObject Of(string labels) => Tree($$$"""{"metadata":{"labels":{{{labels}}} },"spec":{} }""");
     }
 
     [Theory]

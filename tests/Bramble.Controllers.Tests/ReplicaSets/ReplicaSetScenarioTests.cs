@@ -26,6 +26,21 @@ public sealed class ReplicaSetScenarioTests
         async Task<int> CountAsync() => (await scenario.Api.ListAsync(Resources.Pods, new ListQuery("d"), default)).Items.Count;
     }
 
+    [Fact]
+    public async Task A_Pod_of_another_namespace_that_names_the_set_is_no_replica()
+    {
+        var api = new TestCluster();
+        var uid = (await api.CreateAsync(Resources.ReplicaSets, new NamespacedName("d", "web"), Some.Tree("""
+            {"metadata":{"name":"web","namespace":"d"},"spec":{"replicas":1,"selector":{"matchLabels":{"app":"web"} },"template":{"metadata":{"labels":{"app":"web"} },"spec":{"containers":[{"name":"c","image":"i"}]} } } }
+            """), null, default)).Uid;
+        await api.CreateAsync(Resources.Pods, new NamespacedName("e", "foreign"), Some.Tree($$$"""
+            {"metadata":{"name":"foreign","namespace":"e","labels":{"app":"web"},"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web","uid":"{{{uid}}}","controller":true}]},"spec":{"containers":[{"name":"c","image":"i"}]} }
+            """), null, default);
+        await using var scenario = Start("replicaset-controller", api);
+        await EventuallyAsync(async () => (int?)(await scenario.FindAsync(Resources.ReplicaSets, "web", "d"))!["status"]?["replicas"] == 1);
+        Assert.Single((await api.ListAsync(Resources.Pods, new ListQuery("d"), default)).Items);
+    }
+
     [Theory]
     [InlineData("CREATE", 3, "FailedCreate: pods is forbidden: no", "FailedCreate: Error creating: pods is forbidden: no")]
     [InlineData("DELETE", 0, "FailedDelete: unable to delete pods: pods \"POD\" is forbidden: no", "FailedDelete: Error deleting: pods \"POD\" is forbidden: no")]

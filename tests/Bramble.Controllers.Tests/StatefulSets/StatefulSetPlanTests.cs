@@ -49,6 +49,10 @@ public sealed class StatefulSetPlanTests
     [Theory]
     [InlineData("a lost Pod gets the new template", "replicas: 3", "1r 2r2", "create 0*")]
     [InlineData("but the old one below the partition", "replicas: 3, partition: 1", "1r 2r2", "create 0")]
+    [InlineData("a partition that no number reaches", "replicas: 3, partition: 2147483647, start: 5", "6r 7r", "create 5")]
+    [InlineData("no partition given: as many old ones as there still were", "replicas: 3, no rollingUpdate, current: 1", "1r 2r2", "create 0")]
+    [InlineData("no partition given: from there on new ones", "replicas: 3, no rollingUpdate, current: 1", "0r 2r2", "mend 0; create 1*")]
+    [InlineData("no partition given: they count from the start", "replicas: 3, no rollingUpdate, current: 1, start: 5", "6r 7r2", "create 5")]
     [InlineData("OnDelete: it was deleted to be updated", "replicas: 3, OnDelete", "1r 2r", "create 0*")]
     public void In_a_rollout_a_Pod_is_made_from(string because, string set, string pods, string expected)
     {
@@ -64,7 +68,8 @@ public sealed class StatefulSetPlanTests
             {"metadata":{"name":"db","namespace":"d" {{{(words.ContainsKey("deleted") ? ",\"deletionTimestamp\":\"2024-01-01T00:00:00Z\"" : "")}}} },
              "spec":{"replicas":{{{words["replicas"]}}},"minReadySeconds":{{{words.GetValueOrDefault("minReadySeconds", "0")}}},"ordinals":{"start":{{{words.GetValueOrDefault("start", "0")}}} },
               "podManagementPolicy":"{{{(words.ContainsKey("parallel") ? "Parallel" : "OrderedReady")}}}",
-              "updateStrategy":{{{(onDelete ? "{\"type\":\"OnDelete\"}" : $"{{\"type\":\"RollingUpdate\",\"rollingUpdate\":{{\"partition\":{words.GetValueOrDefault("partition", "0")}}}}}")}}} } }
+              "updateStrategy":{{{(onDelete ? "{\"type\":\"OnDelete\"}" : words.ContainsKey("no rollingUpdate") ? "{\"type\":\"RollingUpdate\"}" : $"{{\"type\":\"RollingUpdate\",\"rollingUpdate\":{{\"partition\":{words.GetValueOrDefault("partition", "0")}}}}}")}}} },
+             "status":{"currentReplicas":{{{words.GetValueOrDefault("current", "0")}}},"replicas":3} }
             """);
         var list = pods.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text =>
         {

@@ -90,6 +90,58 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_claim_that_somebody_else_just_made_is_told_of_the_Pod_alone()
+    {
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "PersistentVolumeClaim" ? StatusErrors.AlreadyExists(resource.GroupResource, name.Name) : null;
+        await CreateAsync("");
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains(
+            "FailedCreate: Create Pod db-0 in StatefulSet db failed error: failed to create PVC data-db-0: persistentvolumeclaims \"data-db-0\" already exists"));
+        Assert.DoesNotContain(await _scenario.EventsAsync("db"), e => e.Contains("Create Claim"));
+    }
+
+    [Fact]
+    public async Task A_Pod_is_told_although_its_claim_was_written_meanwhile()
+    {
+        var conflicts = 0;
+        _scenario.Api.Refuses = (verb, resource, name) =>
+            verb == "UPDATE" && resource.Kind == "PersistentVolumeClaim" && Interlocked.Increment(ref conflicts) == 1 ? StatusErrors.Conflict(resource.GroupResource, name.Name, "changed") : null;
+        var set = await CreateAsync("\"whenDeleted\":\"Delete\",\"whenScaled\":\"Retain\"");
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains("SuccessfulCreate: Create Pod db-0 in StatefulSet db successful"));
+        await RunAsync(0);
+        await EventuallyAsync(async () => (await OwnersAsync("data-db-0")).SequenceEqual([set.Uid]));
+    }
+
+    [Fact]
+    public async Task Without_a_Service_its_Pods_have_no_subdomain()
+    {
+        await _scenario.CreateAsync(Resources.StatefulSets, """
+            {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":1,"selector":{"matchLabels":{"app":"db"} },
+             "template":{"metadata":{"labels":{"app":"db"} },"spec":{"hostname":"h","subdomain":"s","containers":[{"name":"c","image":"v1"}]} } } }
+            """);
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-0", "d") is not null);
+        var spec = (await _scenario.FindAsync(Resources.Pods, "db-0", "d"))!["spec"]!;
+        Assert.Equal(("db-0", null), ((string?)spec["hostname"], (string?)spec["subdomain"]));
+    }
+
+    [Fact]
+    public async Task The_history_is_kept_short_while_the_status_cannot_be_written()
+    {
+        _scenario.Api.Refuses = (verb, resource, name) => verb == "UPDATE status" && resource.Kind == "StatefulSet" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
+        await CreateAsync("", history: 0);
+        await EventuallyAsync(async () => await _scenario.FindAsync(Resources.Pods, "db-0", "d") is not null);
+        foreach (var image in (string[])["v2", "v3"])
+        {
+            await _scenario.Api.ChangeAsync(Resources.StatefulSets, new NamespacedName("d", "db"), t => t["spec"]!["template"]!["spec"]!["containers"]![0]!["image"] = image);
+            await EventuallyAsync(async () => (await ImagesAsync()).Contains(image));
+        }
+        // Of the Pod, and of the template.
+        await EventuallyAsync(async () => (await ImagesAsync()).Order().SequenceEqual(["v1", "v3"]));
+
+        async Task<List<string?>> ImagesAsync() =>
+            [.. (await _scenario.Api.ListAsync(Resources.ControllerRevisions, new ListQuery("d"), default)).Items.Select(r => (string?)r.ToTree()["data"]!["spec"]!["template"]!["spec"]!["containers"]![0]!["image"])];
+    }
+
+    [Fact]
     public async Task Claims_of_a_Pod_that_is_refused_go_with_the_set_too()
     {
         _scenario.Api.Refuses = (verb, resource, name) => verb == "CREATE" && resource.Kind == "Pod" ? StatusErrors.Forbidden(resource.GroupResource, name.Name, "no") : null;
@@ -136,6 +188,23 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_adopted_Pod_that_mounts_its_claims_gets_its_name_and_nothing_else()
+    {
+        await _scenario.CreateAsync(Resources.Pods, """
+            {"metadata":{"name":"db-0","namespace":"d","labels":{"app":"db"} },"spec":{"containers":[{"name":"c","image":"v1"}],
+             "volumes":[{"name":"logs","persistentVolumeClaim":{"claimName":"logs-db-0"} },{"name":"own","emptyDir":{} },{"name":"data","persistentVolumeClaim":{"claimName":"data-db-0"} }]} }
+            """);
+        await RunAsync(0);
+        var before = (await _scenario.FindAsync(Resources.Pods, "db-0", "d"))!["spec"]!.ToJsonString();
+        await CreateAsync("", claims: ["data", "logs"]);
+        await EventuallyAsync(async () => (await _scenario.EventsAsync("db")).Contains("SuccessfulUpdate: Update Pod db-0 in StatefulSet db successful"));
+        var pod = (await _scenario.FindAsync(Resources.Pods, "db-0", "d"))!;
+        Assert.Equal(("db-0", "0"), ((string?)pod["metadata"]!["labels"]!["statefulset.kubernetes.io/pod-name"], (string?)pod["metadata"]!["labels"]!["apps.kubernetes.io/pod-index"]));
+        Assert.Equal(before, pod["spec"]!.ToJsonString());
+        Assert.Null(await _scenario.FindAsync(Resources.PersistentVolumeClaims, "data-db-0", "d"));
+    }
+
+    [Fact]
     public async Task The_next_Pod_waits_for_minReadySeconds_of_the_one_before()
     {
         await CreateAsync("", minReadySeconds: 30);
@@ -164,8 +233,8 @@ public sealed class StatefulSetScenarioTests : IAsyncLifetime
         Assert.Single((await _scenario.Api.ListAsync(Resources.ControllerRevisions, new ListQuery("d"), default)).Items);
     }
 
-    private async Task<KubeObject> CreateAsync(string retention, int minReadySeconds = 0, string management = "OrderedReady", int replicas = 2, params string[] claims) => await _scenario.CreateAsync(Resources.StatefulSets, $$$"""
-        {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":{{{replicas}}},"serviceName":"db","podManagementPolicy":"{{{management}}}","minReadySeconds":{{{minReadySeconds}}},"selector":{"matchLabels":{"app":"db"} },"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0} },
+    private async Task<KubeObject> CreateAsync(string retention, int minReadySeconds = 0, string management = "OrderedReady", int replicas = 2, int history = 10, params string[] claims) => await _scenario.CreateAsync(Resources.StatefulSets, $$$"""
+        {"metadata":{"name":"db","namespace":"d"},"spec":{"replicas":{{{replicas}}},"revisionHistoryLimit":{{{history}}},"serviceName":"db","podManagementPolicy":"{{{management}}}","minReadySeconds":{{{minReadySeconds}}},"selector":{"matchLabels":{"app":"db"} },"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0} },
          "persistentVolumeClaimRetentionPolicy":{ {{{retention}}} },"volumeClaimTemplates":[{{{string.Join(',', (claims.Length > 0 ? claims : ["data"]).Select(c => $$$$"""{"metadata":{"name":"{{{{c}}}}"},"spec":{"accessModes":["ReadWriteOnce"]}}"""))}}}],
          "template":{"metadata":{"labels":{"app":"db"} },"spec":{"containers":[{"name":"c","image":"v1"}]} } } }
         """);

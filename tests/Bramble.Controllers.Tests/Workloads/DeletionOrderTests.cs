@@ -44,6 +44,15 @@ public sealed class DeletionOrderTests
     }
 
     [Fact]
+    public void One_of_which_nobody_wrote_since_when_goes_before_one_of_this_moment()
+    {
+        V1Pod[] pods = [Pod("a", node: "n1", ready: Noon), Pod("z", node: "n2", ready: Noon)];
+        pods[1].Condition("Ready")!.LastTransitionTime = null;
+        Assert.Equal("z", DeletionOrder.First(pods, [], 1, Noon)[0].Metadata.Name);
+        Assert.Equal("z", DeletionOrder.YoungestFirst(pods, 1)[0].Metadata.Name);
+    }
+
+    [Fact]
     public void Costs_and_shared_nodes_count_but_not_for_a_Job()
     {
         var cheap = Pod("cheap", node: "n1", ready: Hours(9));

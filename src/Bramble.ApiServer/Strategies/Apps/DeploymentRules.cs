@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 
@@ -16,6 +17,9 @@ internal static class DeploymentRules
         Strategy(spec.Object("strategy") ?? [], path.Child("strategy"), errors);
         NumberRules.NonNegative(spec.Long("minReadySeconds"), path.Child("minReadySeconds"), errors);
         NumberRules.NonNegative(spec.Long("revisionHistoryLimit"), path.Child("revisionHistoryLimit"), errors);
+        // What was a field of the old versions; one that is no number asks for nothing.
+        if (long.TryParse(deployment.Annotations().Text("deprecated.deployment.rollback.to"), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var revision))
+            NumberRules.NonNegative(revision, path.Child("rollback").Child("version"), errors);
         if (spec.LongOrNull("progressDeadlineSeconds") is not { } deadline) return;
         NumberRules.NonNegative(deadline, path.Child("progressDeadlineSeconds"), errors);
         if (deadline <= spec.Long("minReadySeconds")) errors.Invalid(path.Child("progressDeadlineSeconds"), deadline, "must be greater than minReadySeconds");

@@ -6,7 +6,8 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>Validation of StatefulSets.</summary>
 internal static class StatefulSetRules
 {
-    public static void Validate(JsonObject set, FieldErrors errors, bool isUpdate = false)
+    /// <param name="wasInvalid">Of an update whose old object is invalid already: its template is not asked about again.</param>
+    public static void Validate(JsonObject set, FieldErrors errors, bool isUpdate = false, bool wasInvalid = false)
     {
         var (spec, path) = (set.Object("spec") ?? [], FieldPath.Spec);
         var management = spec.Text("podManagementPolicy");
@@ -23,13 +24,13 @@ internal static class StatefulSetRules
         NumberRules.NonNegative(spec.Object("ordinals").Long("start"), path.Child("ordinals.start"), errors);
         if (!isUpdate && spec.Text("serviceName") is { Length: > 0 } service) errors.InvalidEach(path.Child("serviceName"), service, Formats.DnsLabel(service));
         WorkloadRules.Selector(spec, "statefulset", errors);
-        if (WorkloadRules.IsReadable(spec.Object("selector"))) Template(spec, path.Child("template"), errors);
+        if (WorkloadRules.IsReadable(spec.Object("selector"))) Template(spec, path.Child("template"), errors, wasInvalid);
         else errors.Invalid(path.Child("selector"), InternalStruct.ShowSelector(spec["selector"]), "");
         WorkloadRules.RunsForEver(spec, "StatefulSet", path.Child("template"), errors);
     }
 
     /// <summary>The pods' own hostname and subdomain, and a volume for each claim template, are filled in by the controller.</summary>
-    private static void Template(JsonObject spec, FieldPath path, FieldErrors errors)
+    private static void Template(JsonObject spec, FieldPath path, FieldErrors errors, bool wasInvalid)
     {
         var template = (JsonObject)(spec.Object("template") ?? []).DeepClone();
         var pod = template.Child("spec");
@@ -47,7 +48,7 @@ internal static class StatefulSetRules
         }
 
         PodTemplateRules.LabelsMatch(spec.Object("selector"), template, path, errors);
-        PodTemplateRules.Validate(template, path, errors);
+        if (!wasInvalid) PodTemplateRules.Validate(template, path, errors);
         // Upstream looks at these twice, and says so.
         LabelRules.Validate(template.Labels(), path.Child("labels"), errors);
         AnnotationRules.Validate(template.Annotations(), path.Child("annotations"), errors);
@@ -82,7 +83,10 @@ internal static class StatefulSetRules
 
     public static void ValidateUpdate(JsonObject set, JsonObject old, FieldErrors errors)
     {
-        Validate(set, errors, isUpdate: true);
+        // One that an older version took can still be scaled, or told to go.
+        var known = new FieldErrors();
+        Validate(old, known, isUpdate: true);
+        Validate(set, errors, isUpdate: true, wasInvalid: known.Count > 0);
         var (spec, before) = ((JsonObject)(set.Object("spec") ?? []).DeepClone(), old.Object("spec") ?? []);
         foreach (var name in (ReadOnlySpan<string>)["replicas", "template", "updateStrategy", "minReadySeconds", "ordinals", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy"])
             spec.KeepFrom(before, name);

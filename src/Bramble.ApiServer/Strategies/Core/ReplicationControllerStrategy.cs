@@ -10,6 +10,7 @@ internal sealed class ReplicationControllerStrategy : KindStrategy
     public override bool HasStatus => true;
     public override bool CountsGeneration => true;
     public override string DefaultPropagation => "Orphan";
+    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => LongName(name, isPrefix);
 
     public override void Default(JsonObject controller)
     {

@@ -6,7 +6,7 @@ namespace Bramble.ApiServer.Strategies;
 /// <summary>Validation of PodDisruptionBudgets.</summary>
 internal static class PodDisruptionBudgetRules
 {
-    public static void Validate(JsonObject budget, FieldErrors errors)
+    public static void Validate(JsonObject budget, FieldErrors errors, JsonObject? old = null)
     {
         var (spec, path) = (budget.Object("spec") ?? [], FieldPath.Spec);
         if (spec.Has("minAvailable") && spec.Has("maxUnavailable"))
@@ -21,7 +21,7 @@ internal static class PodDisruptionBudgetRules
             IntOrPercentRules.NotMoreThanAll(spec[name], path.Child(name), errors);
         }
 
-        SelectorRules.Validate(spec.Object("selector"), path.Child("selector"), errors);
+        SelectorRules.Validate(spec.Object("selector"), path.Child("selector"), errors, SelectorRules.HasInvalidValue(old.Object("spec").Object("selector")));
         EnumRules.Optional(spec, "unhealthyPodEvictionPolicy", path, errors, "AlwaysAllow", "IfHealthyBudget");
     }
 

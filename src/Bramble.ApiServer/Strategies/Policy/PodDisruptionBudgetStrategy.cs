@@ -22,6 +22,8 @@ internal sealed class PodDisruptionBudgetStrategy : KindStrategy
 
     public override void Validate(JsonObject budget, FieldErrors errors, StrategyContext context) => PodDisruptionBudgetRules.Validate(budget, errors);
 
+    public override void ValidateUpdate(JsonObject budget, JsonObject old, FieldErrors errors, StrategyContext context) => PodDisruptionBudgetRules.Validate(budget, errors, old);
+
     public override void ValidateSubresourceUpdate(string subresource, JsonObject budget, JsonObject old, FieldErrors errors, StrategyContext context)
     {
         if (subresource == "status") PodDisruptionBudgetRules.ValidateStatus(budget, errors);

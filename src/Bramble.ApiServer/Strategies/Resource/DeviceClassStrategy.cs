@@ -8,6 +8,7 @@ internal sealed class DeviceClassStrategy : KindStrategy
 {
     public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
     public override bool CountsGeneration => true;
+    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => LongName(name, isPrefix);
 
     public override void Validate(JsonObject @class, FieldErrors errors, StrategyContext context) => Validate(@class, null, errors);
 

@@ -13,7 +13,7 @@ internal sealed class CSIStorageCapacityStrategy : KindStrategy
 
     public override void ValidateUpdate(JsonObject capacity, JsonObject old, FieldErrors errors, StrategyContext context)
     {
-        CsiRules.ValidateCapacity(capacity, errors);
+        CsiRules.ValidateCapacity(capacity, errors, old);
         CsiRules.ValidateCapacityUpdate(capacity, old, errors);
     }
 

@@ -88,9 +88,9 @@ internal static class CsiRules
         }
     }
 
-    public static void ValidateCapacity(JsonObject capacity, FieldErrors errors)
+    public static void ValidateCapacity(JsonObject capacity, FieldErrors errors, JsonObject? old = null)
     {
-        SelectorRules.Validate(capacity.Object("nodeTopology"), FieldPath.Of("nodeTopology"), errors);
+        SelectorRules.Validate(capacity.Object("nodeTopology"), FieldPath.Of("nodeTopology"), errors, SelectorRules.HasInvalidValue(old.Object("nodeTopology")));
         errors.InvalidEach("storageClassName", capacity.Text("storageClassName"), Formats.DnsSubdomain(capacity.Text("storageClassName")));
         if (ResourceRules.Amount(capacity, "capacity") is { Sign: < 0 } amount) errors.Invalid("capacity", amount.ToString(), NumberRules.NotNegative);
     }
