@@ -132,6 +132,8 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
         var isGraceful = false;
         if (obj.IsBeingDeleted())
         {
+            // A namespace that is being emptied: what becomes of it was said by the first delete.
+            if (!strategy.MayBeRemovedWhenFinalized(obj)) return Step.AlreadyMarked;
             var pending = meta.LongOrNull("deletionGracePeriodSeconds") is < 0 ? 1 : meta.LongOrNull("deletionGracePeriodSeconds") ?? 0;
             if (strategy.GracePeriodSeconds(obj, requested) is not null && pending > 0)
             {

@@ -47,9 +47,10 @@ internal sealed class GarbageCollector : IReconciler
             return Requeue.Never;
         }
         if (_graph.Find(key.Name) is not { } node) return Requeue.Never;
-        var states = new Dictionary<string, OwnerState>(StringComparer.Ordinal);
-        foreach (var owner in node.Owners) states[owner.Uid] = await StateOfAsync(node, owner, cancel);
-        switch (Collection.Decide(node, _graph.Dependents(node.Uid), o => states[o.Uid]))
+        // By link, not by uid: one owner may be named twice, rightly and wrongly.
+        var states = new Dictionary<OwnerLink, OwnerState>();
+        foreach (var owner in node.Owners) states[owner] = await StateOfAsync(node, owner, cancel);
+        switch (Collection.Decide(node, _graph.Dependents(node.Uid), o => states[o]))
         {
             case CollectionAction.DropLinks(var uids):
                 await DropLinksAsync(node, uids, cancel);

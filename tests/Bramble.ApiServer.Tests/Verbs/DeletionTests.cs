@@ -26,6 +26,19 @@ public sealed class DeletionTests
         Assert.Equal($"Operation cannot be fulfilled on namespaces \"n\": Precondition failed: UID in precondition: x, UID in object meta: {made.Uid}", refused.Message);
     }
 
+    [Fact]
+    public async Task What_becomes_of_a_namespace_is_said_by_the_first_delete()
+    {
+        await using var api = await InMemoryApi.StartAsync();
+        await api.Client.CreateAsync(Resources.Namespaces, new("", "n"), Parse("""{"metadata":{"name":"n"}}"""), null, Cancel);
+        await api.Client.DeleteAsync(Resources.Namespaces, new("", "n"), new DeleteQuery(PropagationPolicy: "Foreground"), Cancel);
+        var first = await api.Client.FindAsync(Resources.Namespaces, new("", "n"), Cancel);
+        await api.Client.DeleteAsync(Resources.Namespaces, new("", "n"), new DeleteQuery(PropagationPolicy: "Orphan"), Cancel);
+        var second = await api.Client.FindAsync(Resources.Namespaces, new("", "n"), Cancel);
+        Assert.Equal("""["foregroundDeletion"]""", second!.ToTree()["metadata"]!["finalizers"]!.ToJsonString());
+        Assert.Equal(first!.ResourceVersion, second.ResourceVersion);
+    }
+
     [Theory]
     [InlineData("Orphan")]
     [InlineData("Foreground")]
