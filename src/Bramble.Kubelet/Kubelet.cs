@@ -59,10 +59,14 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
         var tokens = new ServiceAccountTokens(client, time);
         PodParts? parts = null;
         using var drivers = new CsiDrivers(config, client);
-        var driverMounts = new CsiMounts(config, client, drivers, node.Hurry, time);
+        var driverMounts = new CsiMounts(config, client, drivers, tokens, node.Hurry, (pod, why) => parts!.Tell(pod, null, "Warning", "FailedMount", why), time, _log);
         node.VolumesInUse = () => driverMounts.InUse;
         var volumes = new PodVolumes(
-            config, new ClaimVolumes(config, client, driverMounts, (pod, type, reason, message) => parts!.Tell(pod, null, type, reason, message)), driverMounts, new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
+            config,
+            new ClaimVolumes(
+                config, client, driverMounts, (pod, type, reason, message) => parts!.Tell(pod, null, type, reason, message),
+                (claim, reason, message) => events.Normal(EventSubject.Of(Client.Resources.PersistentVolumeClaims, claim), reason, message)),
+            driverMounts, new Projections(objects, tokens, Allocatable, [.. config.NodeIps.Take(2).Select(ip => ip.ToString())]), time);
         var healths = new DeviceHealths(time);
         await using var deviceDrivers = new DraDrivers(config, client, healths, time, _log);
         var dynamicResources = new DynamicResources(client, PreparedClaims.Open(config.RootDirectory, _log), deviceDrivers, healths);
@@ -142,10 +146,12 @@ public sealed class Kubelet(KubeletConfig config, IKubeClient client, TimeProvid
             new PluginSockets(config, new Dictionary<string, IPluginKind> { ["CSIPlugin"] = drivers, ["DRAPlugin"] = deviceDrivers }, time, _log).RunAsync(cancel),
             deviceDrivers.ForgetOldSlicesAsync(cancel),
             EnsureCsiNodeAsync(node, drivers, cancel),
+            new CsiLimits(client, drivers, time, _log).RunAsync(cancel),
             Part("housekeeping", RelistEvery, async c =>
             {
                 if (pods.Synced.IsCompleted) await workers.EndOrphansAsync(c);
                 workers.WakeAll();
+                await driverMounts.UnstageUnusedAsync(c);
             }, cancel),
             Part("image clean-up", HousekeepingEvery, garbage.CollectAsync, cancel),
             new ContainerLogRotation(runtime, sandboxes, config, time, _log).RunAsync(() => workers.Pods, cancel),

@@ -18,7 +18,7 @@ internal sealed class InMemoryApi : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loading;
 
-    private InMemoryApi(MemoryStore store, WatchCache cache, TimeProvider time, Random? seeded)
+    private InMemoryApi(IStore store, WatchCache cache, TimeProvider time, Random? seeded)
     {
         Cache = cache;
         _loading = cache.RunAsync(_stop.Token);
@@ -46,7 +46,7 @@ internal sealed class InMemoryApi : IAsyncDisposable
     public static Task<InMemoryApi> StartAsync() => StartAsync(new MemoryStore(), TimeProvider.System, null);
 
     /// <param name="seeded">Decides what else chance does.</param>
-    public static async Task<InMemoryApi> StartAsync(MemoryStore store, TimeProvider time, Random? seeded)
+    public static async Task<InMemoryApi> StartAsync(IStore store, TimeProvider time, Random? seeded)
     {
         var api = new InMemoryApi(store, new WatchCache(store, time, NullLoggerFactory.Instance), time, seeded);
         await api.Cache.Ready;

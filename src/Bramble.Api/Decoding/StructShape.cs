@@ -16,8 +16,8 @@ internal static class StructShape
         {
             var field = type.Fields[i];
             var value = slots[i];
-            // An empty list of managedFields is a wish (forget the owners), so it must be seen after decoding.
-            var isLeftOut = value is null || (field.Omit == OmitRule.Empty && !field.IsPointer && IsEmptyCollection(value, field.Type.Kind) && field.Name != "managedFields");
+            // An empty list of managedFields is a wish (forget the owners), and one of an autoscaler's policies is none of its defaults: they must be seen after decoding.
+            var isLeftOut = value is null || (field.Omit == OmitRule.Empty && !field.IsPointer && IsEmptyCollection(value, field.Type.Kind) && field.Name is not ("managedFields" or "policies"));
             if (isLeftOut)
                 WriteAbsent(result, field);
             else

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
+using Bramble.Api.Naming;
 using Bramble.ApiServer.Authentication;
 using Bramble.ApiServer.Authorization;
 using Bramble.ApiServer.Strategies;
@@ -165,30 +166,43 @@ internal sealed class NodeRestriction(IAuthorizer authorizer) : IAdmissionPlugin
     {
         if (audiences.Count > 1) throw request.Forbidden("node may only request 0 or 1 audiences");
         var audience = audiences.Count == 0 ? "" : audiences[0];
+        List<string> missing = [];
         foreach (var (_, volume) in pod.Object("spec").Items("volumes"))
         {
             foreach (var (_, source) in volume.Object("projected").Items("sources"))
                 if (source.Object("serviceAccountToken") is { } token && token.Text("audience") == audience) return;
-            if (DriverOf(request, pod, volume) is { Length: > 0 } driver && DriverWants(request, driver, audience)) return;
+            if (DriverOf(request, pod, volume, missing) is { Length: > 0 } driver && DriverWants(request, driver, audience, missing)) return;
         }
+        // Whoever may ask for any audience waits too, until it is known whether the pod itself has it.
+        if (missing.Count > 0) throw request.Forbidden($"error validating audience \"{audience}\": {(missing.Count == 1 ? missing[0] : $"[{string.Join(", ", missing.Distinct())}]")}");
         var question = new AccessAttributes(request.User, "request-serviceaccounts-token-audience", "", "v1", audience, "", request.Namespace, request.Name, true, "");
         if (authorizer.Authorize(question).Decision == AccessDecision.Allow) return;
         throw request.Forbidden($"audience \"{audience}\" not found in pod spec volume, {request.User.Name} is not authorized to request tokens for this audience");
     }
 
-    private static string? DriverOf(AdmissionRequest request, JsonObject pod, JsonObject volume)
+    /// <param name="missing">Gets what is named and does not exist.</param>
+    private static string? DriverOf(AdmissionRequest request, JsonObject pod, JsonObject volume, List<string> missing)
     {
         if (volume.Object("csi") is { } csi) return csi.Text("driver");
         var claim = volume.Object("persistentVolumeClaim") is { } named ? named.Text("claimName") : volume.Has("ephemeral") ? $"{pod.ObjectName()}-{volume.Text("name")}" : "";
-        if (claim.Length == 0 || request.Reader.Find(new("", "persistentvolumeclaims"), new(request.Namespace, claim))?.ToTree() is not { } found) return null;
-        return request.Reader.Find(new("", "persistentvolumes"), new("", found.Object("spec").Text("volumeName")))?.ToTree().Object("spec").Object("csi").Text("driver");
+        if (claim.Length == 0) return null;
+        var name = Found("persistentvolumeclaim", new("", "persistentvolumeclaims"), new(request.Namespace, claim), request, missing)?.Object("spec").Text("volumeName");
+        return name is null ? null : Found("persistentvolume", new("", "persistentvolumes"), new("", name), request, missing)?.Object("spec").Object("csi").Text("driver");
     }
 
-    private static bool DriverWants(AdmissionRequest request, string driver, string audience)
+    private static bool DriverWants(AdmissionRequest request, string driver, string audience, List<string> missing)
     {
-        foreach (var (_, wanted) in request.Reader.Find(new("storage.k8s.io", "csidrivers"), new("", driver))?.ToTree().Object("spec").Items("tokenRequests") ?? default)
+        if (Found("csidriver.storage.k8s.io", new("storage.k8s.io", "csidrivers"), new("", driver), request, missing) is not { } found) return false;
+        foreach (var (_, wanted) in found.Object("spec").Items("tokenRequests"))
             if (wanted.Text("audience") == audience) return true;
         return false;
+    }
+
+    private static JsonObject? Found(string title, GroupResource resource, NamespacedName name, AdmissionRequest request, List<string> missing)
+    {
+        if (request.Reader.Find(resource, name) is { } found) return found.ToTree();
+        missing.Add($"{title} \"{name.Name}\" not found");
+        return null;
     }
 
     private static void CheckLease(AdmissionRequest request, string node)

@@ -17,6 +17,9 @@ public sealed record AuthenticationConfig
     /// <summary>--service-account-issuer; the first one signs, all are accepted.</summary>
     public IReadOnlyList<string> ServiceAccountIssuers { get; init; } = ["https://kubernetes.default.svc.cluster.local"];
 
+    /// <summary>--service-account-jwks-uri: where others find the keys, when not here; null: here.</summary>
+    public string? ServiceAccountKeysUri { get; init; }
+
     /// <summary>--api-audiences; empty: the issuers.</summary>
     public IReadOnlyList<string> ApiAudiences { get; init; } = [];
 

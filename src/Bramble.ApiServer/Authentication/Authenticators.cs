@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Bramble.ApiServer.Caching;
 
 namespace Bramble.ApiServer.Authentication;
@@ -5,7 +6,8 @@ namespace Bramble.ApiServer.Authentication;
 /// <summary>Puts the authenticators together; the order is upstream's.</summary>
 public static class Authenticators
 {
-    public static AuthenticationChain Compose(AuthenticationConfig config, ServiceAccountKeys keys, IResourceReader reader, TimeProvider time)
+    /// <param name="noteLegacyUse">Gets the Secret of each token kept in one that is shown.</param>
+    public static AuthenticationChain Compose(AuthenticationConfig config, ServiceAccountKeys keys, IResourceReader reader, TimeProvider time, Action<JsonObject>? noteLegacyUse = null)
     {
         var audiences = AudiencesOf(config);
         List<IAuthenticator> chain = [];
@@ -14,7 +16,7 @@ public static class Authenticators
         if (config.StaticPassword is { } password) chain.Add(new PasswordAuthenticator(password));
         List<ITokenAuthenticator> tokens = [];
         if (config.StaticToken is { } token) tokens.Add(new StaticTokens(token, audiences));
-        tokens.Add(new LegacyTokenAuthenticator(keys, audiences, reader));
+        tokens.Add(new LegacyTokenAuthenticator(keys, audiences, reader, noteLegacyUse));
         tokens.Add(new ServiceAccountTokenAuthenticator(keys, config.ServiceAccountIssuers, audiences, reader, time));
         tokens.Add(new BootstrapTokenAuthenticator(reader, time, audiences));
         chain.Add(new BearerTokenAuthenticator(tokens, audiences));

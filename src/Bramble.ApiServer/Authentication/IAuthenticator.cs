@@ -12,7 +12,8 @@ public sealed record Credentials(X509Certificate2? ClientCertificate, IHeaderDic
 
 /// <summary>An authenticator's answer. <c>User</c> null without error: no credentials of this authenticator's kind, ask the next one.</summary>
 /// <param name="Audiences">The requested audiences that the token is good for; null: the authenticator knows no audiences.</param>
-public readonly record struct AuthenticationAnswer(UserInfo? User, string? Error = null, IReadOnlyList<string>? Audiences = null)
+/// <param name="Warning">What who asks is to be told about his credentials.</param>
+public readonly record struct AuthenticationAnswer(UserInfo? User, string? Error = null, IReadOnlyList<string>? Audiences = null, string? Warning = null)
 {
     public static AuthenticationAnswer None => default;
     public static AuthenticationAnswer Failed(string error) => new(null, error);

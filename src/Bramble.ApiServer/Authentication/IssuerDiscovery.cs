@@ -10,18 +10,20 @@ public static class IssuerDiscovery
 {
     private const string KeysPath = "/openid/v1/jwks";
 
-    /// <param name="externalAddress">host:port under which clients reach this server; part of jwks_uri.</param>
-    /// <returns>No routes when the issuer is no https URL: discovery would be a lie.</returns>
+    /// <param name="externalAddress">host:port under which clients reach this server; part of jwks_uri unless that is configured.</param>
+    /// <returns>No routes when the issuer or the place of the keys is no https URL: discovery would be a lie.</returns>
     public static IReadOnlyList<NonResourceRoute> Routes(AuthenticationConfig config, ServiceAccountKeys keys, string externalAddress)
     {
         var issuer = config.ServiceAccountIssuers[0];
         if (!Uri.TryCreate(issuer, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps || uri.Query.Length > 0 || uri.Fragment.Length > 0) return [];
+        var keysUri = config.ServiceAccountKeysUri ?? $"https://{externalAddress}{KeysPath}";
+        if (!Uri.TryCreate(keysUri, UriKind.Absolute, out var keysAt) || keysAt.Scheme != Uri.UriSchemeHttps) return [];
         var algorithms = new JsonArray();
         foreach (var algorithm in keys.Algorithms) algorithms.Add((JsonNode)JsonValue.Create(algorithm));
         var metadata = new JsonObject
         {
             ["issuer"] = issuer,
-            ["jwks_uri"] = $"https://{externalAddress}{KeysPath}",
+            ["jwks_uri"] = keysUri,
             ["response_types_supported"] = new JsonArray("id_token"),
             ["subject_types_supported"] = new JsonArray("public"),
             ["id_token_signing_alg_values_supported"] = algorithms,

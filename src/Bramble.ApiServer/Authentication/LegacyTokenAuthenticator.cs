@@ -7,7 +7,8 @@ namespace Bramble.ApiServer.Authentication;
 
 /// <summary>Tokens kept in Secrets of type kubernetes.io/service-account-token: signed by issuer kubernetes/serviceaccount, without an end, good as long as the Secret
 /// holds them.</summary>
-internal sealed class LegacyTokenAuthenticator(ServiceAccountKeys keys, IReadOnlyList<string> apiAudiences, IResourceReader reader) : ITokenAuthenticator
+/// <param name="noteUse">Gets the Secret of each token that is shown.</param>
+internal sealed class LegacyTokenAuthenticator(ServiceAccountKeys keys, IReadOnlyList<string> apiAudiences, IResourceReader reader, Action<JsonObject>? noteUse = null) : ITokenAuthenticator
 {
     public const string Issuer = "kubernetes/serviceaccount";
     private const string ClaimPrefix = "kubernetes.io/serviceaccount/";
@@ -42,11 +43,15 @@ internal sealed class LegacyTokenAuthenticator(ServiceAccountKeys keys, IReadOnl
         if (reader.Find(new("", "serviceaccounts"), new(ns, account)) is not { } serviceAccount) return AuthenticationAnswer.Failed($"serviceaccounts \"{account}\" not found");
         if (serviceAccount.Uid != uid) return AuthenticationAnswer.Failed($"ServiceAccount UID ({serviceAccount.Uid}) does not match claim ({uid})");
         if (serviceAccount.ToTree()["metadata"]?["deletionTimestamp"] is not null) return AuthenticationAnswer.Failed($"ServiceAccount {ns}/{account} has been deleted");
+        noteUse?.Invoke(secret);
         const string invalidSince = "kubernetes.io/legacy-token-invalid-since";
         if (secret["metadata"]?["labels"] is JsonObject labels && (string?)labels[invalidSince] is { Length: > 0 })
             return AuthenticationAnswer.Failed(
                 $"the token in secret {ns}/{secretName} for service account {ns}/{account} has been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, "
                 + $"or remove the '{invalidSince}' label from the secret to temporarily allow use of this token");
-        return new AuthenticationAnswer(new UserInfo(ServiceAccountName.User(subject), ServiceAccountName.Groups(ns), uid), Audiences: accepted);
+        // Old clusters made one for every account, and the account names it; one that a user made by hand is named by nobody.
+        var isMadeByCluster = (serviceAccount.ToTree()["secrets"] as JsonArray ?? []).Any(named => (string?)named?["name"] == secretName);
+        return new AuthenticationAnswer(new UserInfo(ServiceAccountName.User(subject), ServiceAccountName.Groups(ns), uid), Audiences: accepted, Warning: isMadeByCluster
+            ? "Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens." : null);
     }
 }

@@ -47,7 +47,7 @@ public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config,
         await EnsureLeaseAsync(cancel);
     }
 
-    /// <summary>Keeps the range of Services, the <c>kubernetes</c> Service, its endpoints and the identity lease as they must be, until cancelled.</summary>
+    /// <summary>Keeps the range of Services, the <c>kubernetes</c> Service, its endpoints, the day from which tokens' uses are noted and the identity lease as they must be, until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
         using var timer = new PeriodicTimer(UpkeepInterval, time);
@@ -58,6 +58,7 @@ public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config,
             {
                 await EnsureServiceCidrAsync(cancel);
                 await EnsureKubernetesServiceAsync(cancel);
+                await EnsureTokenTrackingAsync(cancel);
                 if (time.GetUtcNow() - renewed < LeaseRenewal) continue;
                 await EnsureLeaseAsync(cancel);
                 renewed = time.GetUtcNow();
@@ -250,8 +251,24 @@ public sealed class BootstrapObjects(IKubeClient client, BootstrapConfig config,
         }
         var expected = ConfigMap("extension-apiserver-authentication", authentication);
         await ReconcileAsync(BootstrapFacts.ConfigMaps, expected, existing => (WithPart(existing, expected, null, "data"), false), cancel);
-        var since = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-        await CreateIfMissingAsync(BootstrapFacts.ConfigMaps, ConfigMap("kube-apiserver-legacy-service-account-token-tracking", new JsonObject { ["since"] = since }), cancel);
+        await EnsureTokenTrackingAsync(cancel);
+    }
+
+    /// <summary>Since when uses of tokens kept in Secrets are noted: whoever takes that away, or writes something else than a date, begins anew.</summary>
+    internal async Task EnsureTokenTrackingAsync(CancellationToken cancel)
+    {
+        var today = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        await ReconcileAsync(
+            BootstrapFacts.ConfigMaps,
+            ConfigMap("kube-apiserver-legacy-service-account-token-tracking", new JsonObject { ["since"] = today }),
+            existing =>
+            {
+                if (existing["data"] is not JsonObject data) existing["data"] = data = [];
+                if (DateOnly.TryParseExact((string?)data["since"] ?? "", "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _)) return (null, false);
+                data["since"] = today;
+                return (existing, false);
+            },
+            cancel);
     }
 
     private static JsonObject ConfigMap(string name, JsonObject data) => new()

@@ -45,7 +45,8 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
                 await route.Handler(http, UserInfo.Anonymous, ended.Token);
                 return;
             }
-            var user = Authenticate(http, info);
+            var user = Authenticate(http, info, warnings);
+            AddWarnings(http, warnings);
             if (route is { AuthorizesItself: true })
             {
                 await route.Handler(http, user, ended.Token);
@@ -96,10 +97,11 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
         }
     }
 
-    private UserInfo Authenticate(HttpContext http, RequestInfo info)
+    private UserInfo Authenticate(HttpContext http, RequestInfo info, List<string> warnings)
     {
         var certificate = http.Connection.ClientCertificate;
         var answer = authentication.Authenticate(certificate, http.Request.Headers);
+        if (answer.Warning is { } warning) warnings.Add(warning);
         if (answer.User is not { } user) throw StatusErrors.Unauthorized();
         return _impersonation.Apply(AccessRules.AttributesOf(info, user), http.Request.Headers);
     }
@@ -165,6 +167,7 @@ internal sealed partial class RequestHandler(ApiPipeline pipeline, Authenticatio
             UserAgent = request.Headers.UserAgent.ToString(),
             Body = body,
         };
+        api.Warnings.AddRange(warnings);
         if (!route.IsWatch) ended.CancelAfter(pipeline.Options.RequestTimeout);
         try
         {

@@ -19,6 +19,7 @@ internal sealed class TokenReviewEndpoint(AuthenticationChain authentication, IR
         var audiences = asked.Count > 0 ? asked : apiAudiences;
 
         var answer = authentication.AuthenticateToken(new Credentials(null, new HeaderDictionary { ["Authorization"] = $"Bearer {token}" }) { Audiences = audiences });
+        if (answer.Warning is { } warning) request.Request.Warnings.Add(warning);
         var status = new JsonObject();
         if (answer.User is { } user)
         {

@@ -47,6 +47,8 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
                 if (marked is not null) return Done(context, marked, isDeleted: true);
                 throw StatusErrors.NotFound(resource.GroupResource, context.Name.Name);
             }
+            // And made it anew: that one is not meant.
+            if (marked is not null && live.Uid != marked.Uid) return Done(context, marked, isDeleted: true);
             if (marked is null) CheckPreconditions(resource, live, options);
             var old = resource.ToWorking(live);
             if (!context.SkipsAdmission)
@@ -132,6 +134,8 @@ internal sealed class DeleteVerb(ObjectStore objects, WatchCache cache, Admissio
         var isGraceful = false;
         if (obj.IsBeingDeleted())
         {
+            // A namespace that is being emptied: what becomes of it was said by the first delete.
+            if (!strategy.MayBeRemovedWhenFinalized(obj)) return Step.AlreadyMarked;
             var pending = meta.LongOrNull("deletionGracePeriodSeconds") is < 0 ? 1 : meta.LongOrNull("deletionGracePeriodSeconds") ?? 0;
             if (strategy.GracePeriodSeconds(obj, requested) is not null && pending > 0)
             {

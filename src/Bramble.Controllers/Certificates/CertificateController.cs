@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
+using Bramble.Api.Certificates;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Hosting;
@@ -45,10 +46,10 @@ internal sealed class CertificateController(ControllerContext context, Certifica
         CertificateRequest request;
         try
         {
-            request = CertificateRequest.LoadSigningRequestPem(
-                Encoding.UTF8.GetString(csr.Spec.Request), HashAlgorithmName.SHA256, CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions, RSASignaturePadding.Pkcs1);
+            var pem = Encoding.UTF8.GetString(csr.Spec.Request);
+            request = SigningRequests.Load(Convert.FromBase64String(pem[PemEncoding.Find(pem).Base64Data]));
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
         {
             return null;     // validation lets none through; one of an older server stays as it is until its time is over
         }

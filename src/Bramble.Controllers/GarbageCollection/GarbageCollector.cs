@@ -47,9 +47,10 @@ internal sealed class GarbageCollector : IReconciler
             return Requeue.Never;
         }
         if (_graph.Find(key.Name) is not { } node) return Requeue.Never;
-        var states = new Dictionary<string, OwnerState>(StringComparer.Ordinal);
-        foreach (var owner in node.Owners) states[owner.Uid] = await StateOfAsync(node, owner, cancel);
-        switch (Collection.Decide(node, _graph.Dependents(node.Uid), o => states[o.Uid]))
+        // By link, not by uid: one owner may be named twice, rightly and wrongly.
+        var states = new Dictionary<OwnerLink, OwnerState>();
+        foreach (var owner in node.Owners) states[owner] = await StateOfAsync(node, owner, cancel);
+        switch (Collection.Decide(node, _graph.Dependents(node.Uid), o => states[o]))
         {
             case CollectionAction.DropLinks(var uids):
                 await DropLinksAsync(node, uids, cancel);
@@ -178,11 +179,13 @@ internal sealed class GarbageCollector : IReconciler
         if (_graph.HasSeenTheEndOf(link, node.Name.Namespace)) return OwnerState.Absent;
         // Not in the copy: it may be newer than the copy, or of a resource that is not watched. Only the API's own answer counts before something is deleted.
         if (!GroupVersion.TryParse(link.ApiVersion, out var version)) return OwnerState.CannotBe;
-        if (ResourceOf(new GroupVersionKind(version.Group, version.Version, link.Kind)) is not { } id)
+        var kind = new GroupVersionKind(version.Group, version.Version, link.Kind);
+        if (ResourceOf(kind) is not { } id)
         {
-            // A kind that nobody serves, yet: its definition may come.
+            // A kind that nobody serves, yet: its definition may come, and may have come just now.
             _unknownOwners[node.Uid] = true;
-            return OwnerState.CannotBe;
+            if (ResourceOf(kind) is not { } come) return OwnerState.CannotBe;
+            id = come;
         }
         if (id.IsNamespaced && node.Name.Namespace.Length == 0) return OwnerState.CannotBe;
         var found = await _context.Client.FindAsync(id, new NamespacedName(id.IsNamespaced ? node.Name.Namespace : "", link.Name), cancel);

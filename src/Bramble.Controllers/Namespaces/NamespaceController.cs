@@ -46,6 +46,8 @@ internal sealed class NamespaceController : IReconciler
         // The newest version: the status may have been written since the copy was made.
         if (await _context.Client.FindAsync(Resources.Namespaces, name, cancel) is not { } fresh || fresh.Uid != found.Uid) return Requeue.Never;
         var tree = fresh.ToTree();
+        // Also when nothing is left: others may hold the namespace, and what was said before is over.
+        if (NamespaceConditions.Apply(tree, remains, _context.Time.GetUtcNow())) tree = (await _context.Client.UpdateAsync(Resources.Namespaces, tree, "status", cancel)).ToTree();
         if (remains.IsEmpty)
         {
             // Ours is the only finalizer that the finalize call may take away.
@@ -54,7 +56,6 @@ internal sealed class NamespaceController : IReconciler
             await _context.Client.UpdateAsync(Resources.Namespaces, tree, "finalize", cancel);
             return Requeue.Never;
         }
-        if (NamespaceConditions.Apply(tree, remains, _context.Time.GetUtcNow())) await _context.Client.UpdateAsync(Resources.Namespaces, tree, "status", cancel);
         // What is left goes by others' hands (kubelets end containers, finalizers run), each in its own resource: asking again, ever more rarely, up to
         // half a minute, is cheaper than watching every resource for the length of a deletion.
         var attempt = _attempts.AddOrUpdate(name, 0, (_, n) => n + 1);

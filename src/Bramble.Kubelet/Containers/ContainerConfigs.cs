@@ -66,6 +66,7 @@ internal sealed class ContainerConfigs(PodVolumes volumes, SandboxConfigs sandbo
                 SecurityContext = SecurityContexts.Container(pod, container, imageUser, imageUserName, input.TargetId, sandboxes.SeccompRoot),
             },
         };
+        made.Linux.SecurityContext.SupplementalGroups.Add(SecurityContexts.GroupsOf(pod, input.Volumes.Values));
         if (container.Lifecycle?.StopSignal is { } signal && Enum.TryParse<Signal>(signal, ignoreCase: true, out var stopSignal)) made.StopSignal = stopSignal;
         made.Command.Add((container.Command ?? []).Select(a => Expansion.Expand(a, Known)));
         made.Args.Add((container.Args ?? []).Select(a => Expansion.Expand(a, Known)));

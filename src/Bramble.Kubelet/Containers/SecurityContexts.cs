@@ -1,5 +1,6 @@
 using Bramble.Kubelet.Cri;
 using Bramble.Kubelet.Pods;
+using Bramble.Kubelet.Volumes;
 using k8s.Models;
 
 namespace Bramble.Kubelet.Containers;
@@ -95,6 +96,10 @@ internal static class SecurityContexts
         if (apparmor is not null) context.Apparmor = Profile(apparmor.Type, apparmor.LocalhostProfile, "");
         return context;
     }
+
+    /// <summary>Groups whose volumes the pod mounts and that it does not name itself.</summary>
+    public static IEnumerable<long> GroupsOf(V1Pod pod, IEnumerable<MountedVolume> volumes) =>
+        volumes.Select(v => v.Group).OfType<long>().Distinct().Where(group => pod.Spec.SecurityContext?.SupplementalGroups?.Contains(group) != true);
 
     /// <exception cref="ContainerConfigException">runAsNonRoot and the container would run as root, or nobody can tell.</exception>
     public static void VerifyRunAsNonRoot(V1Pod pod, V1Container container, long? imageUser, string imageUserName)

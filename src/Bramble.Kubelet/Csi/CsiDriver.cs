@@ -45,7 +45,7 @@ internal sealed class CsiDriver : IDisposable
         var driver = new CsiDriver(name, endpoint);
         try
         {
-            driver.Info = await CallAsync(driver._node.NodeGetInfoAsync(new NodeGetInfoRequest(), driver.Within(cancel)));
+            await driver.RenewInfoAsync(cancel);
             var capabilities = await CallAsync(driver._node.NodeGetCapabilitiesAsync(new NodeGetCapabilitiesRequest(), driver.Within(cancel)));
             driver._capabilities = capabilities.Capabilities.Where(c => c.Rpc is not null).Select(c => c.Rpc.Type).ToHashSet();
             return driver;
@@ -56,6 +56,9 @@ internal sealed class CsiDriver : IDisposable
             throw;
         }
     }
+
+    /// <exception cref="CsiException">It does not answer.</exception>
+    public async Task RenewInfoAsync(CancellationToken cancel) => Info = await CallAsync(_node.NodeGetInfoAsync(new NodeGetInfoRequest(), Within(cancel)));
 
     public Task StageAsync(NodeStageVolumeRequest request, CancellationToken cancel) => CallAsync(_node.NodeStageVolumeAsync(request, Within(cancel)));
 
@@ -99,13 +102,23 @@ internal sealed class CsiDriver : IDisposable
         }
         catch (RpcException e)
         {
-            throw new CsiException(e.InGosWords(), e.StatusCode == StatusCode.NotFound, e);
+            throw new CsiException(e.InGosWords(), e.StatusCode, e);
         }
     }
 }
 
 /// <summary>A driver refused, failed or did not answer.</summary>
-internal sealed class CsiException(string message, bool isNotFound = false, Exception? inner = null) : Exception(message, inner)
+/// <param name="code">Null: it was not asked.</param>
+internal sealed class CsiException(string message, StatusCode? code = null, Exception? inner = null) : Exception(message, inner)
 {
-    public bool IsNotFound { get; } = isNotFound;
+    public bool IsNotFound => code == StatusCode.NotFound;
+
+    /// <summary>Nothing of it is under way any more.</summary>
+    public bool IsFinal => code is not (null or StatusCode.Cancelled or StatusCode.DeadlineExceeded or StatusCode.Unavailable or StatusCode.ResourceExhausted or StatusCode.Aborted);
+
+    /// <summary>It can never be done.</summary>
+    public bool IsInfeasible => code is StatusCode.InvalidArgument or StatusCode.OutOfRange or StatusCode.NotFound;
+
+    /// <summary>Not while the volume is in use.</summary>
+    public bool IsForInUse => code == StatusCode.FailedPrecondition;
 }

@@ -18,9 +18,18 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IPl
     private readonly NamespacedName _node = new("", config.NodeName);
     private readonly ConcurrentDictionary<string, (CsiDriver Driver, string Socket)> _byName = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Null: no driver of that name has registered.</summary>
     public CsiDriver? Find(string name) => _byName.TryGetValue(name, out var found) ? found.Driver : null;
+
+    /// <summary>What the API says of a driver, as last seen; null: nothing.</summary>
+    public Func<string, KubeObject?> About { get; set; } = _ => null;
+
+    public IEnumerable<string> Names => _byName.Keys;
+
+    /// <summary>Done when the first driver has come.</summary>
+    public Task First => _first.Task;
 
     /// <summary>Every node has a CSINode, also one without drivers.</summary>
     public async Task EnsureNodeAsync(CancellationToken cancel)
@@ -50,6 +59,7 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IPl
         // A driver that is being replaced (an update of its DaemonSet) has no socket of its own any longer.
         if (_byName.TryGetValue(name, out var old)) old.Driver.Dispose();
         _byName[name] = (driver, socket);
+        _first.TrySetResult();
     }
 
     public async Task RemoveAsync(string socket, CancellationToken cancel)
@@ -62,6 +72,15 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IPl
         }
     }
 
+    /// <summary>Asks a driver again what it can have on this node: what else it told when it came stays.</summary>
+    /// <exception cref="CsiException">It does not answer.</exception>
+    public async Task RenewAsync(string name, CancellationToken cancel)
+    {
+        if (Find(name) is not { } driver) return;
+        await driver.RenewInfoAsync(cancel);
+        await WriteAsync(name, driver, cancel, withLabels: false);
+    }
+
     public void Dispose()
     {
         foreach (var (driver, _) in _byName.Values) driver.Dispose();
@@ -69,12 +88,12 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IPl
     }
 
     /// <summary>CSINode of this driver; with what it is when it has come, without when it has gone.</summary>
-    private async Task WriteAsync(string name, CsiDriver? driver, CancellationToken cancel)
+    private async Task WriteAsync(string name, CsiDriver? driver, CancellationToken cancel, bool withLabels = true)
     {
         await _writing.WaitAsync(cancel);
         try
         {
-            if (driver is not null) await LabelAsync(name, driver, cancel);
+            if (driver is not null && withLabels) await LabelAsync(name, driver, cancel);
             for (var tries = 0; ; tries++)
             {
                 try
@@ -128,10 +147,18 @@ internal sealed class CsiDrivers(KubeletConfig config, IKubeClient client) : IPl
     /// <returns>Null: nothing changes. Pure.</returns>
     public static JsonArray? WithDriver(JsonArray drivers, string name, JsonNode? entry)
     {
+        if (entry is not null && drivers.Count(d => (string?)d?["name"] == name) == 1 && drivers.Any(d => IsSame(d!, entry))) return null;
         var kept = drivers.Where(d => (string?)d?["name"] != name).Select(d => d!.DeepClone()).ToList();
         if (entry is not null) kept.Add(entry);
         var all = new JsonArray([.. kept]);
         return JsonNode.DeepEquals(all, drivers) ? null : all;
+    }
+
+    private static bool IsSame(JsonNode a, JsonNode b)
+    {
+        foreach (var field in (ReadOnlySpan<string>)["name", "nodeID", "topologyKeys", "allocatable"])
+            if (!JsonNode.DeepEquals(a[field], b[field])) return false;
+        return true;
     }
 
     public static JsonNode Entry(string name, Protocol.NodeGetInfoResponse info)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
@@ -7,13 +8,16 @@ using Bramble.Kubelet.Native;
 using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Volumes;
 using k8s.Models;
+using Microsoft.Extensions.Logging;
 using Mode = Bramble.Kubelet.Csi.Protocol.VolumeCapability.Types.AccessMode.Types.Mode;
 
 namespace Bramble.Kubelet.Csi;
 
 /// <summary>Has drivers mount their volumes for pods and unmount them again. What is mounted is what the disk says (<see cref="CsiVolume"/>), so a restart
 /// forgets nothing. Safe to repeat.</summary>
-internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDrivers drivers, Action inUseChanged, TimeProvider time)
+/// <param name="tellFailed">A pod hears that a volume it has could not be published anew.</param>
+internal sealed class CsiMounts(
+    KubeletConfig config, IKubeClient client, CsiDrivers drivers, ServiceAccountTokens tokens, Action inUseChanged, Action<V1Pod, string> tellFailed, TimeProvider time, ILogger log)
 {
     private const string PodFolder = "kubernetes.io~csi";
 
@@ -24,8 +28,20 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
 
     private volatile IReadOnlyList<string>? _inUse;
 
+    /// <summary>As often as upstream looks at a pod that runs.</summary>
+    private static readonly TimeSpan RepublishEvery = TimeSpan.FromMinutes(1);
+
+    private const string TokensKey = "csi.storage.k8s.io/serviceAccount.tokens";
+
+    private readonly ConcurrentDictionary<(string Pod, string Volume), bool> _republished = new();
+
+    /// <summary>Volumes that a driver would not grow; true: not while they are in use here.</summary>
+    private readonly ConcurrentDictionary<string, bool> _refused = new(StringComparer.Ordinal);
+
     /// <summary>Staging and unstaging of one volume must not meet.</summary>
     private readonly SemaphoreSlim _staging = new(1, 1);
+
+    public Func<string, bool> IsMountPoint { get; init; } = MountTable.IsMountPoint;
 
     /// <summary>What the node still has mounted or is about to, by unique name: the servers detach nothing of it.</summary>
     /// <remarks>The disk is read when something has changed, not with each heartbeat.</remarks>
@@ -39,15 +55,42 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         var mounted = new CsiVolume(source.Driver, source.VolumeHandle, pv.Metadata.Name, IsEphemeral: false);
         var folder = Path.Combine(podVolumes, PodFolder, pv.Metadata.Name);
         var target = Path.Combine(folder, "mount");
-        if (MountTable.IsMountPoint(target)) return new(target, isReadOnly);
+        await CurrentAsync(pod, source.Driver, pv.Metadata.Name, target, isMounted => PutAsync(pod, volume, pv, mounted, folder, isReadOnly, isMounted, cancel));
+        return new(target, isReadOnly);
+    }
+
+    /// <param name="put">Publishes it; given whether it is already.</param>
+    private async Task CurrentAsync(V1Pod pod, string driver, string volume, string target, Func<bool, Task> put)
+    {
+        if (!IsMountPoint(target))
+        {
+            await put(false);
+            return;
+        }
+        if (!MustRepublish(pod, driver, volume)) return;
+        try
+        {
+            await put(true);
+        }
+        catch (Exception e) when (e is VolumeException or StatusException or HttpRequestException or IOException)
+        {
+            // What was published before stays.
+            tellFailed(pod, e.Message);
+        }
+    }
+
+    private async Task PutAsync(V1Pod pod, V1Volume volume, V1PersistentVolume pv, CsiVolume mounted, string folder, bool isReadOnly, bool isMounted, CancellationToken cancel)
+    {
+        var source = pv.Spec.Csi!;
+        var target = Path.Combine(folder, "mount");
         if (pv.Spec.VolumeMode == "Block") throw VolumeException.AtStage($"MapVolume.SetUpDevice failed for volume \"{pv.Metadata.Name}\" : raw block volumes of drivers are not supported on this node");
 
         var about = await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", source.Driver), cancel);
         var spec = about?.ToTree()["spec"];
         // On the disk before anything else: the servers see it in use, and an end at any moment is cleaned up.
-        mounted.Save(folder, config.NodeName);
-        Changed();
-        var publishContext = (bool?)spec?["attachRequired"] == false ? [] : await AttachedAsync(volume, mounted, cancel);
+        if (!isMounted) mounted.Save(folder, config.NodeName);
+        if (!isMounted) Changed();
+        var publishContext = (bool?)spec?["attachRequired"] == false ? [] : await AttachedAsync(volume, mounted, isMounted, cancel);
         var driver = drivers.Find(source.Driver) ?? throw VolumeException.AtStage(
             $"MountVolume.MountDevice failed for volume \"{pv.Metadata.Name}\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name {source.Driver} not found in the list of registered CSI drivers");
         var group = pod.Spec.SecurityContext?.FsGroup;
@@ -56,7 +99,7 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         if (driver.Stages)
         {
             staging = mounted.StagingFolder(config.RootDirectory);
-            await StageAsync(driver, mounted, pv, staging, capability, publishContext, cancel);
+            if (!isMounted) await StageAsync(driver, mounted, pv, staging, capability, publishContext, cancel);
         }
         var request = new NodePublishVolumeRequest
         {
@@ -70,43 +113,56 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         Fill(request.VolumeContext, source.VolumeAttributes);
         if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, PodInfo(pod, isEphemeral: false));
         Fill(request.Secrets, await SecretAsync(source.NodePublishSecretRef, pv.Metadata.Name, cancel));
+        await AddTokensAsync(request, pod, spec, pv.Metadata.Name, cancel);
         await PublishAsync(driver, request, pv.Metadata.Name, cancel);
         if (group is not null && !isReadOnly && !driver.SetsGroup && MayOwn((string?)spec?["fsGroupPolicy"], pv))
             VolumeOwnership.Apply(target, group.Value, pod.Spec.SecurityContext!.FsGroupChangePolicy);
-        return new(target, isReadOnly);
     }
 
     /// <summary>The storage has grown, the file system on it not yet: the driver grows it, and the claim shows its new size.</summary>
-    /// <returns>What the pod is told; null: nothing was to do.</returns>
-    /// <exception cref="VolumeException">The driver refused.</exception>
+    /// <returns>What the pod and its claim are told; null: nothing was done.</returns>
+    /// <exception cref="VolumeException">The driver refused: its words.</exception>
     public async Task<string?> ExpandAsync(V1PersistentVolumeClaim claim, V1PersistentVolume pv, MountedVolume mounted, long? group, CancellationToken cancel)
     {
         if (pv.Spec.Csi is not { } source || mounted.IsReadOnly || VolumeGrowth.Of(claim, pv) is not { } size || drivers.Find(source.Driver) is not { Expands: true } driver) return null;
+        var volume = new CsiVolume(source.Driver, source.VolumeHandle, pv.Metadata.Name, false);
+        if (_refused.TryGetValue(volume.UniqueName, out var isForInUse) && isForInUse) return null;
         var request = new NodeExpandVolumeRequest
         {
             VolumeId = source.VolumeHandle,
             VolumePath = mounted.HostPath,
             CapacityRange = new CapacityRange { RequiredBytes = size.ToUnits() },
-            StagingTargetPath = driver.Stages ? new CsiVolume(source.Driver, source.VolumeHandle, pv.Metadata.Name, false).StagingFolder(config.RootDirectory) : "",
+            StagingTargetPath = driver.Stages ? volume.StagingFolder(config.RootDirectory) : "",
             VolumeCapability = Capability(pv, driver, group),
         };
         Fill(request.Secrets, await SecretAsync(source.NodeExpandSecretRef, pv.Metadata.Name, cancel));
+        var tellsSteps = VolumeGrowth.TellsSteps(claim);
+        if (tellsSteps) await WriteAsync(claim, VolumeGrowth.Begun, cancel);
         try
         {
             await driver.ExpandAsync(request, cancel);
         }
         catch (CsiException e)
         {
-            throw VolumeException.AtStage($"MountVolume.NodeExpandVolume failed for volume \"{pv.Metadata.Name}\" : {e.Message}");
+            var why = $"Expander.NodeExpand failed to expand the volume {(e.IsInfeasible ? "" : ": ")}{e.Message}";
+            // Who wants another size now is not held up by one that fails again and again.
+            var isInfeasible = e.IsInfeasible || (VolumeGrowth.IsOutdated(claim, size) && _refused.ContainsKey(volume.UniqueName));
+            _refused[volume.UniqueName] = e.IsForInUse;
+            if (tellsSteps) await WriteAsync(claim, status => VolumeGrowth.Failed(status, why, isInfeasible, time.GetUtcNow()), cancel);
+            return e.IsForInUse ? null : throw new VolumeException(why);
         }
-        var name = new NamespacedName(claim.Metadata.NamespaceProperty, claim.Metadata.Name);
-        if (await client.FindAsync(Resources.PersistentVolumeClaims, name, cancel) is { } found)
-        {
-            var tree = found.ToTree();
-            tree["status"] = VolumeGrowth.Done(tree["status"]?.DeepClone().AsObject() ?? [], (string)pv.Spec.Capacity["storage"].ToString());
-            await client.UpdateAsync(Resources.PersistentVolumeClaims, tree, "status", cancel);
-        }
-        return $"MountVolume.NodeExpandVolume succeeded for volume \"{pv.Metadata.Name}\" ";
+        _refused.TryRemove(volume.UniqueName, out _);
+        await WriteAsync(claim, status => VolumeGrowth.Done(status, size.ToString()), cancel);
+        return $"MountVolume.NodeExpandVolume succeeded for volume \"{pv.Metadata.Name}\" {config.NodeName}";
+    }
+
+    private async Task WriteAsync(V1PersistentVolumeClaim claim, Func<JsonObject, JsonObject> change, CancellationToken cancel)
+    {
+        if (await client.FindAsync(Resources.PersistentVolumeClaims, claim.NamespacedName(), cancel) is not { } found) return;
+        var tree = found.ToTree();
+        var before = tree["status"]?.DeepClone();
+        tree["status"] = change(tree["status"]?.DeepClone().AsObject() ?? []);
+        if (!JsonNode.DeepEquals(before, tree["status"])) await client.UpdateAsync(Resources.PersistentVolumeClaims, tree, "status", cancel);
     }
 
     /// <summary>A volume that lives and dies with its pod, made by the driver at this very moment.</summary>
@@ -117,14 +173,21 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         var isReadOnly = source.ReadOnlyProperty == true;
         var folder = Path.Combine(podVolumes, PodFolder, volume.Name);
         var target = Path.Combine(folder, "mount");
-        if (MountTable.IsMountPoint(target)) return new(target, isReadOnly);
+        await CurrentAsync(pod, source.Driver, volume.Name, target, isMounted => PutEphemeralAsync(pod, volume, folder, isReadOnly, isMounted, cancel));
+        return new(target, isReadOnly);
+    }
+
+    private async Task PutEphemeralAsync(V1Pod pod, V1Volume volume, string folder, bool isReadOnly, bool isMounted, CancellationToken cancel)
+    {
+        var source = volume.Csi!;
+        var target = Path.Combine(folder, "mount");
         var driver = drivers.Find(source.Driver)
             ?? throw VolumeException.AtStage($"MountVolume.NewMounter initialization failed for volume \"{volume.Name}\" : driver name {source.Driver} not found in the list of registered CSI drivers");
         var spec = (await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", source.Driver), cancel))?.ToTree()["spec"];
         if ((spec?["volumeLifecycleModes"] as JsonArray ?? []).All(m => (string?)m != "Ephemeral"))
             throw VolumeException.AtStage($"MountVolume.SetUp failed for volume \"{volume.Name}\" : kubernetes.io/csi: mounter.SetUpAt failed to check volume lifecycle mode: volume mode \"Ephemeral\" not supported by driver {source.Driver} (only supports [\"Persistent\"])");
         var mounted = new CsiVolume(source.Driver, CsiVolume.EphemeralHandle(pod.Namespace(), pod.Uid(), volume.Name), volume.Name, IsEphemeral: true);
-        mounted.Save(folder, config.NodeName);
+        if (!isMounted) mounted.Save(folder, config.NodeName);
         var request = new NodePublishVolumeRequest
         {
             VolumeId = mounted.Handle,
@@ -140,12 +203,47 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, PodInfo(pod, isEphemeral: true));
         var secret = source.NodePublishSecretRef is { } named ? new V1SecretReference { Name = named.Name, NamespaceProperty = pod.Namespace() } : null;
         Fill(request.Secrets, await SecretAsync(secret, volume.Name, cancel));
+        await AddTokensAsync(request, pod, spec, volume.Name, cancel);
         await PublishAsync(driver, request, volume.Name, cancel);
-        return new(target, isReadOnly);
+        if (pod.Spec.SecurityContext?.FsGroup is { } group && !isReadOnly && !driver.SetsGroup && MayOwnInline((string?)spec?["fsGroupPolicy"], source.FsType))
+            VolumeOwnership.Apply(target, group, pod.Spec.SecurityContext.FsGroupChangePolicy);
+    }
+
+    /// <summary>When the pod's volumes want to be published anew; null: never.</summary>
+    public DateTimeOffset? NextPublication(string podUid) => _republished.Keys.Any(k => k.Pod == podUid) ? time.GetUtcNow() + RepublishEvery : null;
+
+    /// <summary>Some drivers change what is mounted: tokens, secrets.</summary>
+    private bool MustRepublish(V1Pod pod, string driver, string volume)
+    {
+        if ((bool?)drivers.About(driver)?.ToTree()["spec"]?["requiresRepublish"] == true) return _republished[(pod.Uid(), volume)] = true;
+        _republished.TryRemove((pod.Uid(), volume), out _);
+        return false;
+    }
+
+    /// <summary>Tokens by which the driver acts for the pod: KEP-1855.</summary>
+    private async Task AddTokensAsync(NodePublishVolumeRequest request, V1Pod pod, JsonNode? spec, string volume, CancellationToken cancel)
+    {
+        if ((bool?)spec?["requiresRepublish"] == true) _republished[(pod.Uid(), volume)] = true;
+        if (spec?["tokenRequests"] is not JsonArray { Count: > 0 } wanted) return;
+        var tokensOf = new JsonObject();
+        try
+        {
+            foreach (var audience in wanted.OfType<JsonObject>().OrderBy(w => (string?)w["audience"] ?? "", StringComparer.Ordinal))
+            {
+                var name = (string?)audience["audience"] ?? "";
+                var (token, expires) = await tokens.GetWithExpiryAsync(pod, name, (long?)audience["expirationSeconds"] ?? 3600, cancel);
+                tokensOf[name] = new JsonObject { ["token"] = token, ["expirationTimestamp"] = KubeTime.Seconds(expires) };
+            }
+        }
+        catch (Exception e) when (e is StatusException or VolumeException)
+        {
+            throw VolumeException.AtStage($"MountVolume.SetUp failed for volume \"{volume}\" : kubernetes.io/csi: mounter.SetUpAt failed to get service accoount token attributes: {e.Message}");
+        }
+        ((bool?)spec["serviceAccountTokenInSecrets"] == true ? request.Secrets : request.VolumeContext)[TokensKey] = tokensOf.ToJsonString();
     }
 
     /// <summary>All volumes of drivers that a pod has, and their staging where it was the last.</summary>
-    /// <exception cref="VolumeException">A driver that still has something mounted is not there, or refuses: again later.</exception>
+    /// <exception cref="VolumeException">A driver that still has something mounted for the pod is not there, or refuses: again later.</exception>
     public async Task UnmountAsync(string podFolder, CancellationToken cancel)
     {
         var folder = Path.Combine(podFolder, "volumes", PodFolder);
@@ -160,13 +258,39 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
                 else if (MountTable.IsMountPoint(target)) throw new CsiException($"driver name {volume.Driver} not found in the list of registered CSI drivers");
                 if (Directory.Exists(target)) Directory.Delete(target);
                 File.Delete(Path.Combine(place, CsiVolume.FileName));
-                if (!volume.IsEphemeral) await UnstageAsync(volume, cancel);
             }
             catch (Exception e) when (e is CsiException or IOException)
             {
                 throw new VolumeException($"UnmountVolume.TearDown failed for volume \"{volume.Name}\" : {e.Message}");
             }
+            foreach (var known in _republished.Keys.Where(k => k.Volume == volume.Name && k.Pod == Path.GetFileName(podFolder)).ToList()) _republished.TryRemove(known, out _);
+            if (!IsPublished(volume)) _refused.TryRemove(volume.UniqueName, out _);
+            if (!volume.IsEphemeral) await TryUnstageAsync(volume, cancel);
             Changed();
+        }
+    }
+
+    /// <summary>What no pod has any more and is staged still: its driver was not there, or refused.</summary>
+    public async Task UnstageUnusedAsync(CancellationToken cancel)
+    {
+        var isAny = false;
+        foreach (var volume in Staged().ToList())
+            if (!IsPublished(volume)) isAny |= await TryUnstageAsync(volume, cancel);
+        if (isAny) Changed();
+    }
+
+    /// <summary>No pod waits for it.</summary>
+    private async Task<bool> TryUnstageAsync(CsiVolume volume, CancellationToken cancel)
+    {
+        try
+        {
+            await UnstageAsync(volume, cancel);
+            return true;
+        }
+        catch (Exception e) when (e is CsiException or IOException)
+        {
+            Log.CleanupFailed(log, volume.UniqueName, $"UnmountDevice failed for volume \"{volume.Name}\" : {e.Message}");
+            return false;
         }
     }
 
@@ -192,6 +316,8 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         }
         catch (CsiException e)
         {
+            // There is nothing to take back of it; of what may be under way still there is.
+            if (e.IsFinal && Published().Count(volume.IsSame) < 2 && !MountTable.IsMountPoint(staging) && !Directory.EnumerateFileSystemEntries(staging).Any()) Forget(staging);
             throw VolumeException.AtStage($"MountVolume.MountDevice failed for volume \"{pv.Metadata.Name}\" : {e.Message}");
         }
         finally
@@ -206,16 +332,21 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         try
         {
             var staging = volume.StagingFolder(config.RootDirectory);
-            if (!Directory.Exists(staging) || Published().Any(v => v.Driver == volume.Driver && v.Handle == volume.Handle)) return;
+            if (!Directory.Exists(staging) || IsPublished(volume)) return;
             if (drivers.Find(volume.Driver) is { } driver) await driver.UnstageAsync(volume.Handle, staging, cancel);
             if (MountTable.IsMountPoint(staging)) throw new CsiException($"{staging} is still mounted");
-            Directory.Delete(staging);
-            Directory.Delete(Path.GetDirectoryName(staging)!, recursive: true);
+            Forget(staging);
         }
         finally
         {
             _staging.Release();
         }
+    }
+
+    private static void Forget(string staging)
+    {
+        Directory.Delete(staging);
+        Directory.Delete(Path.GetDirectoryName(staging)!, recursive: true);
     }
 
     private static async Task PublishAsync(CsiDriver driver, NodePublishVolumeRequest request, string name, CancellationToken cancel)
@@ -232,7 +363,7 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
 
     /// <summary>Waits until the driver's attacher has attached the volume to this node.</summary>
     /// <returns>What the attacher tells the node.</returns>
-    private async Task<Dictionary<string, string>> AttachedAsync(V1Volume volume, CsiVolume mounted, CancellationToken cancel)
+    private async Task<Dictionary<string, string>> AttachedAsync(V1Volume volume, CsiVolume mounted, bool isMounted, CancellationToken cancel)
     {
         var name = new NamespacedName("", mounted.AttachmentOn(config.NodeName));
         var since = time.GetTimestamp();
@@ -241,10 +372,29 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
             var status = (await FindAttachmentAsync(name, cancel))?.ToTree()["status"];
             if ((bool?)status?["attached"] == true)
                 return (status["attachmentMetadata"] as JsonObject ?? []).ToDictionary(m => m.Key, m => (string?)m.Value ?? "", StringComparer.Ordinal);
+            if (isMounted) return [];
             if (time.GetElapsedTime(since) > AttachMax)
+            {
+                if (CsiLimits.IsReached(status) && CsiLimits.PeriodOf(await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", mounted.Driver), cancel)) is not null)
+                    await TellLimitAsync(volume, mounted, cancel);
                 throw VolumeException.AtStage($"Unable to attach or mount volumes: unmounted volumes=[{volume.Name}], unattached volumes=[{volume.Name}], failed to process volumes=[]: context deadline exceeded");
+            }
             await Task.Delay(AttachLook, time, cancel);
         }
+    }
+
+    /// <summary>Another node may have room for the pod's successor, when the scheduler knows that this one has none.</summary>
+    private async Task TellLimitAsync(V1Volume volume, CsiVolume mounted, CancellationToken cancel)
+    {
+        try
+        {
+            await drivers.RenewAsync(mounted.Driver, cancel);
+        }
+        catch (Exception e) when (e is CsiException or StatusException)
+        {
+            // It is asked again when its time comes.
+        }
+        throw new AttachLimitException($"Node has reached its volume attachment limit, rejecting pod. unmounted volumes=[{volume.Name}], unattached volumes=[{volume.Name}], failed to process volumes=[]: context deadline exceeded");
     }
 
     /// <summary>A node may read its own attachments; one that is not made yet is nobody's, and asking for it forbidden.</summary>
@@ -285,6 +435,9 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         _ => !string.IsNullOrEmpty(pv.Spec.Csi?.FsType) && pv.Spec.AccessModes?.Any(m => m is "ReadWriteOnce" or "ReadWriteOncePod") == true,
     };
 
+    /// <summary>A pod's own volume has no other user. Pure.</summary>
+    public static bool MayOwnInline(string? policy, string? fsType) => policy switch { "None" => false, "File" => true, _ => !string.IsNullOrEmpty(fsType) };
+
     private async Task<IEnumerable<KeyValuePair<string, string>>> SecretAsync(V1SecretReference? reference, string volume, CancellationToken cancel)
     {
         if (reference is null) return [];
@@ -301,6 +454,8 @@ internal sealed class CsiMounts(KubeletConfig config, IKubeClient client, CsiDri
         ["csi.storage.k8s.io/serviceAccount.name"] = pod.Spec.ServiceAccountName ?? "",
         ["csi.storage.k8s.io/ephemeral"] = isEphemeral ? "true" : "false",
     };
+
+    private bool IsPublished(CsiVolume volume) => Published().Any(volume.IsSame);
 
     private IEnumerable<CsiVolume> Published()
     {

@@ -14,6 +14,8 @@ internal sealed record CsiVolume(string Driver, string Handle, string Name, bool
     /// <summary>As the node's status names it.</summary>
     public string UniqueName => $"kubernetes.io/csi/{Driver}^{Handle}";
 
+    public bool IsSame(CsiVolume other) => other.Driver == Driver && other.Handle == Handle;
+
     /// <summary>The VolumeAttachment of this volume on a node.</summary>
     public string AttachmentOn(string node) => $"csi-{Hash($"{Handle}{Driver}{node}")}";
 

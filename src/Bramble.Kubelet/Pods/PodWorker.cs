@@ -204,8 +204,9 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         }
         var resizes = _resize.Decide(observed);
         parts.Cgroups.Ensure(pod, _resize.Limits);
-        var volumes = await parts.Volumes.EnsureAsync(pod, observed.Ips, cancel);
+        if (await VolumesAsync(pod, observed, cancel) is not { } volumes) return;
         LookAgainAt(parts.Tokens.NextRenewal(pod.Uid()));
+        LookAgainAt(parts.Volumes.NextLook(pod.Uid()));
         if (pod.Spec.ActiveDeadlineSeconds is { } deadline && status.StartTime is { } started)
             LookAgainAt(new DateTimeOffset(started, TimeSpan.Zero).AddSeconds(deadline));
 
@@ -221,6 +222,21 @@ internal sealed class PodWorker(V1Pod pod, PodParts parts, Action ended) : IDisp
         }
         if (_resize.IsUnderWay) await ResizeAsync(pod, observed, cancel);
         await TidyAsync(pod, observed, cancel);
+    }
+
+    /// <returns>Null: they cannot be had on this node, and the pod ends.</returns>
+    private async Task<IReadOnlyDictionary<string, MountedVolume>?> VolumesAsync(V1Pod pod, ObservedPod observed, CancellationToken cancel)
+    {
+        try
+        {
+            return await parts.Volumes.EnsureAsync(pod, observed.Ips, cancel);
+        }
+        catch (AttachLimitException e)
+        {
+            parts.Tell(pod, null, "Warning", "VolumeAttachmentLimitExceeded", e.Message);
+            End(new PodEnd(GraceSeconds: 0, Reason: "VolumeAttachmentLimitExceeded", Message: PodAdmission.Rejected + e.Message));
+            return null;
+        }
     }
 
     /// <summary>Removes all containers, so that the next step starts the pod from its beginning.</summary>

@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using Bramble.Api.Naming;
 using Bramble.Client;
+using Bramble.Client.Placement;
 using Bramble.Kubelet.Csi;
 using Bramble.Kubelet.Native;
 using Bramble.Kubelet.Pods;
@@ -11,10 +14,15 @@ namespace Bramble.Kubelet.Volumes;
 /// <summary>Persistent volumes on this node: from a pod's claim to the volume behind it, and its place in the pod's folder. Kinds: hostPath, local (folders
 /// and raw block devices), nfs, and those of drivers.</summary>
 /// <param name="tell">An event about a pod: type, reason, message.</param>
-internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, CsiMounts drivers, Action<V1Pod, string, string, string> tell)
+/// <param name="tellClaim">One about a claim: reason, message.</param>
+internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, CsiMounts drivers, Action<V1Pod, string, string, string> tell, Action<V1PersistentVolumeClaim, string, string> tellClaim)
 {
     /// <summary>Only one at a time looks who else uses a volume and takes it: owners are set by the first.</summary>
     private readonly SemaphoreSlim _owning = new(1, 1);
+
+    /// <summary>Who has which volume, by the pod's uid and the volume's name.</summary>
+    private readonly ConcurrentDictionary<(string Pod, string Volume), bool> _users = new();
+    private readonly Lock _taking = new();
 
     /// <exception cref="VolumeException">With upstream's words for the stage that failed.</exception>
     public async Task<MountedVolume> MountAsync(V1Pod pod, V1Volume volume, string podVolumes, CancellationToken cancel)
@@ -29,6 +37,41 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
         {
             throw VolumeException.AtStage($"Unable to attach or mount volumes: unmounted volumes=[{volume.Name}], unattached volumes=[], failed to process volumes=[{volume.Name}]: {e.Message}");
         }
+        var key = (pod.Uid(), pv.Metadata.Name);
+        var isNew = !_users.ContainsKey(key);
+        if (isNew) await TakeAsync(key, pv, cancel);
+        try
+        {
+            var mounted = await SetUpAsync(pod, volume, pv, podVolumes, cancel);
+            await ExpandAsync(pod, claim, pv, mounted, isNew, cancel);
+            return mounted with { Group = GroupOf(pv) };
+        }
+        catch when (isNew)
+        {
+            _users.TryRemove(key, out _);
+            throw;
+        }
+    }
+
+    /// <summary>The pod's volumes are taken away.</summary>
+    public void Forget(string podUid)
+    {
+        foreach (var key in _users.Keys.Where(k => k.Pod == podUid).ToList()) _users.TryRemove(key, out _);
+    }
+
+    /// <summary>What the pod has it keeps, whatever becomes of labels later.</summary>
+    private async Task TakeAsync((string Pod, string Volume) key, V1PersistentVolume pv, CancellationToken cancel)
+    {
+        var node = pv.Spec.NodeAffinity?.Required is null ? null : (await client.FindAsync(Resources.Nodes, new("", config.NodeName), cancel))?.Model<V1Node>();
+        lock (_taking)
+        {
+            if (WhyNotHere(pv, node, IsUsedElsewhere(key)) is { } why) throw VolumeException.AtStage(why);
+            _users[key] = true;
+        }
+    }
+
+    private async Task<MountedVolume> SetUpAsync(V1Pod pod, V1Volume volume, V1PersistentVolume pv, string podVolumes, CancellationToken cancel)
+    {
         var isReadOnly = volume.PersistentVolumeClaim?.ReadOnlyProperty == true;
         var name = pv.Metadata.Name;
         if (pv.Spec.HostPath is { } hostPath)
@@ -40,13 +83,24 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
         if (pv.Spec.Local is { } local) return await LocalAsync(pod, pv, local.Path, isReadOnly, Path.Combine(podVolumes, "kubernetes.io~local-volume", name), cancel);
         if (pv.Spec.Nfs is { } nfs)
             return await NfsAsync(name, nfs.Server, nfs.Path, isReadOnly || nfs.ReadOnlyProperty == true, pv.Spec.MountOptions, Path.Combine(podVolumes, "kubernetes.io~nfs", name), cancel);
-        if (pv.Spec.Csi is not null)
-        {
-            var mounted = await drivers.MountAsync(pod, volume, pv, podVolumes, cancel);
-            if (await drivers.ExpandAsync(claim, pv, mounted, pod.Spec.SecurityContext?.FsGroup, cancel) is { } grown) tell(pod, "Normal", "FileSystemResizeSuccessful", grown);
-            return mounted;
-        }
+        if (pv.Spec.Csi is not null) return await drivers.MountAsync(pod, volume, pv, podVolumes, cancel);
         throw NotMade(name, "no volume plugin matched: this kind of volume is not supported on this node (supported: hostPath, local, nfs, csi)");
+    }
+
+    /// <summary>A pod that runs goes on with the size that it has; one that starts waits for what it was promised.</summary>
+    private async Task ExpandAsync(V1Pod pod, V1PersistentVolumeClaim claim, V1PersistentVolume pv, MountedVolume mounted, bool isNew, CancellationToken cancel)
+    {
+        try
+        {
+            if (await drivers.ExpandAsync(claim, pv, mounted, pod.Spec.SecurityContext?.FsGroup, cancel) is not { } grown) return;
+            tell(pod, "Normal", "FileSystemResizeSuccessful", grown);
+            tellClaim(claim, "FileSystemResizeSuccessful", grown);
+        }
+        catch (VolumeException e) when (!e.HasStage)
+        {
+            if (isNew) throw VolumeException.AtStage($"MountVolume.Setup failed while expanding volume for volume \"{pv.Metadata.Name}\" : {e.Message}");
+            tell(pod, "Warning", "VolumeResizeFailed", $"NodeExpandVolume.NodeExpandVolume failed for volume \"{pv.Metadata.Name}\" : {e.Message}");
+        }
     }
 
     /// <summary>Mounts an export. Its server may be away: the mount ends when the pod does.</summary>
@@ -105,6 +159,30 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
             : $"found PV object {claim.Spec.VolumeName} but its pv.Spec.ClaimRef.UID {claimed.Uid} does not point to claim.UID {claim.Metadata.Uid}";
     }
 
+    /// <summary>Who names a node himself is not asked by the scheduler whether the volume can be used there. Pure.</summary>
+    /// <param name="node">This one; null: nobody knows its labels, or they do not matter.</param>
+    /// <returns>Upstream's words.</returns>
+    public static string? WhyNotHere(V1PersistentVolume pv, V1Node? node, bool isUsedElsewhere)
+    {
+        var isBlock = pv.Spec.VolumeMode == "Block";
+        if (pv.Spec.NodeAffinity?.Required is { } required && node is not null && !NodeSelection.Matches(required, node))
+            return $"{(isBlock ? "Map" : "Mount")}Volume.NodeAffinity check failed for volume \"{pv.Metadata.Name}\" : no matching NodeSelectorTerms";
+        // Of several modes nobody knows which one is meant.
+        if (isUsedElsewhere && pv.Spec.AccessModes is ["ReadWriteOncePod"])
+            return $"{(isBlock ? "MapVolume.SetUpDevice" : "MountVolume.SetUp")} failed for volume \"{pv.Metadata.Name}\" : volume uses the ReadWriteOncePod access mode and is already in use by another pod";
+        return null;
+    }
+
+    /// <summary>The group that whoever made the volume gave its files to. Pure.</summary>
+    public static long? GroupOf(V1PersistentVolume pv) =>
+        pv.Metadata.Annotations is { } annotations && annotations.TryGetValue("pv.beta.kubernetes.io/gid", out var text)
+        && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var group) ? group : null;
+
+    /// <summary>A pod gets a volume that others have, with their group in place of its own. Pure.</summary>
+    /// <returns>Upstream's words; null: the group is the pod's, or it does not care.</returns>
+    public static string? AnothersGroup(V1Pod pod, string volume, long? group) => pod.Spec.SecurityContext?.FsGroup is not { } wanted || wanted == group ? null
+        : $"The requested fsGroup is {wanted}, but the volume {volume} has GID {group}. The volume may not be shareable.";
+
     private async Task<MountedVolume> LocalAsync(V1Pod pod, V1PersistentVolume pv, string path, bool isReadOnly, string place, CancellationToken cancel)
     {
         var name = pv.Metadata.Name;
@@ -124,6 +202,7 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
                 Libc.Mount(path, place, null, Libc.MsBind | Libc.MsRec, null);
                 // Owners are set once, by the first pod here: what runs already must not lose its files.
                 if (pod.Spec.SecurityContext?.FsGroup is { } group && !isReadOnly && isFirst) VolumeOwnership.Apply(place, group, pod.Spec.SecurityContext.FsGroupChangePolicy);
+                if (!isFirst && AnothersGroup(pod, name, FileKind.GroupOf(place)) is { } warning) tell(pod, "Warning", "AlreadyMountedVolume", warning);
                 return new MountedVolume(place, isReadOnly);
             });
         }
@@ -131,6 +210,16 @@ internal sealed class ClaimVolumes(KubeletConfig config, IKubeClient client, Csi
         {
             _owning.Release();
         }
+    }
+
+    /// <summary>Whether another pod of this node has a volume; after a restart what is mounted tells.</summary>
+    private bool IsUsedElsewhere((string Pod, string Volume) key)
+    {
+        if (_users.Keys.Any(other => other.Volume == key.Volume && other.Pod != key.Pod)) return true;
+        var pods = Path.Combine(config.RootDirectory, "pods");
+        string[] places = [$"~local-volume/{key.Volume}", $"~nfs/{key.Volume}", $"~csi/{key.Volume}/mount"];
+        return MountTable.Below(pods).Any(point =>
+            !point.StartsWith($"{pods}/{key.Pod}/", StringComparison.Ordinal) && Array.Exists(places, place => point.EndsWith(place, StringComparison.Ordinal)));
     }
 
     /// <summary>Whether another pod of this node has the volume already.</summary>

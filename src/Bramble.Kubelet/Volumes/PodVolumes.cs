@@ -7,7 +7,11 @@ using k8s.Models;
 namespace Bramble.Kubelet.Volumes;
 
 /// <summary>A volume that is ready: where it is on the node. An image volume has no place there: the runtime mounts it.</summary>
-internal sealed record MountedVolume(string HostPath, bool IsReadOnly = false, string? Image = null);
+internal sealed record MountedVolume(string HostPath, bool IsReadOnly = false, string? Image = null)
+{
+    /// <summary>Its files are this group's: whoever mounts it is of the group.</summary>
+    public long? Group { get; init; }
+}
 
 /// <summary>Makes pods' volumes ready, keeps their projected files current and takes them away again. Everything is found again after a restart by its
 /// place under the root directory. Safe to repeat.</summary>
@@ -19,8 +23,12 @@ internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, CsiM
 
     public string EmptyDirFolder(V1Pod pod, string volume) => Place(pod, "empty-dir", volume);
 
+    /// <summary>When some of the pod's volumes want to be made current; null: never.</summary>
+    public DateTimeOffset? NextLook(string podUid) => drivers.NextPublication(podUid);
+
     /// <summary>All volumes of the pod, ready and current, by name.</summary>
     /// <exception cref="VolumesNotReadyException">With upstream's words for the FailedMount events.</exception>
+    /// <exception cref="AttachLimitException">The pod cannot run here.</exception>
     public async Task<Dictionary<string, MountedVolume>> EnsureAsync(V1Pod pod, IReadOnlyList<string> podIps, CancellationToken cancel)
     {
         var ready = new Dictionary<string, MountedVolume>(StringComparer.Ordinal);
@@ -38,7 +46,7 @@ internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, CsiM
             {
                 problems.Add(e.Message);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (e is not (OperationCanceledException or AttachLimitException))
             {
                 problems.Add($"MountVolume.SetUp failed for volume \"{volume.Name}\" : {e.Message}");
             }
@@ -157,6 +165,7 @@ internal sealed class PodVolumes(KubeletConfig config, ClaimVolumes claims, CsiM
     /// <exception cref="VolumeException">Something of it is still mounted: again later.</exception>
     public async Task RemoveAsync(string uid, CancellationToken cancel)
     {
+        claims.Forget(uid);
         var folder = PodFolder(uid);
         if (!Directory.Exists(folder)) return;
         // What lies over a driver's volume goes first, else the driver finds it busy.

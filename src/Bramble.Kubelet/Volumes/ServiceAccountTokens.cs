@@ -12,23 +12,26 @@ internal sealed class ServiceAccountTokens(IKubeClient client, TimeProvider time
 {
     private readonly System.Collections.Concurrent.ConcurrentDictionary<(string Uid, string Audience, long Seconds), Held> _held = new();
 
-    public async ValueTask<string> GetAsync(V1Pod pod, string audience, long expirationSeconds, CancellationToken cancel)
+    public async ValueTask<string> GetAsync(V1Pod pod, string audience, long expirationSeconds, CancellationToken cancel) =>
+        (await GetWithExpiryAsync(pod, audience, expirationSeconds, cancel)).Token;
+
+    public async ValueTask<(string Token, DateTimeOffset ExpiresAt)> GetWithExpiryAsync(V1Pod pod, string audience, long expirationSeconds, CancellationToken cancel)
     {
         var key = (pod.Uid(), audience, expirationSeconds);
         var now = time.GetUtcNow();
         var held = _held.GetValueOrDefault(key);
-        if (held is not null && now < held.RenewAt && now >= held.MadeAt) return held.Token;
+        if (held is not null && now < held.RenewAt && now >= held.MadeAt) return (held.Token, held.ExpiresAt);
         try
         {
             var fresh = await RequestAsync(pod, audience, expirationSeconds, now, cancel);
             _held[key] = fresh;
-            return fresh.Token;
+            return (fresh.Token, fresh.ExpiresAt);
         }
         catch (Exception) when (held is not null && now < held.ExpiresAt && !cancel.IsCancellationRequested)
         {
             // Not renewed but still good: asked again in a minute.
             _held[key] = held with { RenewAt = now.AddMinutes(1) };
-            return held.Token;
+            return (held.Token, held.ExpiresAt);
         }
     }
 

@@ -47,7 +47,7 @@ internal sealed class ResourceSlice
         Driver = (string?)spec["driver"] ?? "";
         Pool = (string?)spec["pool"]?["name"] ?? "";
         Generation = (long?)spec["pool"]?["generation"] ?? 0;
-        SlicesOfPool = (int?)spec["pool"]?["resourceSliceCount"] ?? 1;
+        SlicesOfPool = (long?)spec["pool"]?["resourceSliceCount"] ?? 1;
         IsPerDevice = (bool?)spec["perDeviceNodeSelection"] == true;
         Node = (string?)spec["nodeName"] ?? "";
         Counters = [.. (spec["sharedCounters"] as JsonArray ?? []).OfType<JsonObject>()];
@@ -58,7 +58,7 @@ internal sealed class ResourceSlice
     public string Driver { get; }
     public string Pool { get; }
     public long Generation { get; }
-    public int SlicesOfPool { get; }
+    public long SlicesOfPool { get; }
 
     /// <summary>Each device names the nodes that reach it.</summary>
     public bool IsPerDevice { get; }
@@ -74,12 +74,12 @@ internal sealed class ResourceSlice
 }
 
 /// <summary>A claim's request for devices; one of several alternatives carries both names (<c>gpu/large</c>).</summary>
-internal sealed class DeviceRequest(string name, string className, bool wantsAll, int count, bool isAdmin, IReadOnlyList<string> selectors, JsonArray? tolerations, JsonObject? capacity)
+internal sealed class DeviceRequest(string name, string className, bool wantsAll, long count, bool isAdmin, IReadOnlyList<string> selectors, JsonArray? tolerations, JsonObject? capacity)
 {
     public string Name { get; } = name;
     public string ClassName { get; } = className;
     public bool WantsAll { get; } = wantsAll;
-    public int Count { get; } = count;
+    public long Count { get; } = count;
     public bool IsAdmin { get; } = isAdmin;
     public IReadOnlyList<string> Selectors { get; } = selectors;
     public JsonArray? Tolerations { get; } = tolerations;
@@ -89,7 +89,7 @@ internal sealed class DeviceRequest(string name, string className, bool wantsAll
     public string OwnName => Name[(Name.IndexOf('/', StringComparison.Ordinal) + 1)..];
 
     public static DeviceRequest Of(string name, JsonObject exactly) => new(
-        name, (string?)exactly["deviceClassName"] ?? "", (string?)exactly["allocationMode"] == "All", (int?)exactly["count"] ?? 1, (bool?)exactly["adminAccess"] == true,
+        name, (string?)exactly["deviceClassName"] ?? "", (string?)exactly["allocationMode"] == "All", (long?)exactly["count"] ?? 1, (bool?)exactly["adminAccess"] == true,
         [.. (exactly["selectors"] as JsonArray ?? []).Select(s => (string?)s?["cel"]?["expression"]).OfType<string>()], exactly["tolerations"] as JsonArray,
         exactly["capacity"]?["requests"] as JsonObject);
 }

@@ -115,8 +115,8 @@ internal sealed class DeviceAllocator
             foreach (var alternative in claims[claim].Requests[request])
             {
                 // With what the rest needs at least it would be too many in any case.
-                if (_chosen[claim].Count + CountOf(alternative) + Least(claim, request + 1) > DevicesMax) continue;
-                if (alternative.WantsAll ? TryAll(claim, request, alternative) : TryCount(claim, request, alternative, 0, alternative.Count)) return true;
+                if (Least(claim, request + 1) + CountOf(alternative) + _chosen[claim].Count > DevicesMax) continue;
+                if (alternative.WantsAll ? TryAll(claim, request, alternative) : TryCount(claim, request, alternative, 0, (int)alternative.Count)) return true;
             }
             return false;
         }
@@ -170,10 +170,10 @@ internal sealed class DeviceAllocator
         private void GiveBack(int claim) => _chosen[claim].RemoveAt(_chosen[claim].Count - 1);
 
         /// <summary>So many devices a request takes when it is met.</summary>
-        private int CountOf(DeviceRequest request) => request.WantsAll ? _all[request].Length : request.Count;
+        private long CountOf(DeviceRequest request) => request.WantsAll ? _all[request].Length : request.Count;
 
-        /// <summary>So many devices the requests of a claim from one on take at least.</summary>
-        private int Least(int claim, int from) => claims[claim].Requests.Skip(from).Sum(r => r.Count == 0 ? 0 : r.Min(CountOf));
+        /// <summary>So many devices the requests of a claim from one on take at least. The API allows each as many as 64 bits hold.</summary>
+        private decimal Least(int claim, int from) => claims[claim].Requests.Skip(from).Sum(r => r.Count == 0 ? 0 : (decimal)r.Min(CountOf));
 
         /// <exception cref="SchedulingException">Not all of what there is may be known.</exception>
         private Device[] AllOf(int claim, DeviceRequest wanted)

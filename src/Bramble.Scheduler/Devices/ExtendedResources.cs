@@ -69,7 +69,7 @@ internal static class ExtendedResources
             void Request((string Name, long Count) wanted) => requests.Add(wanted.Name, new JsonObject
             {
                 ["name"] = wanted.Name,
-                ["exactly"] = new JsonObject { ["deviceClassName"] = ofClass.Name, ["allocationMode"] = "ExactCount", ["count"] = (int)Math.Min(wanted.Count, int.MaxValue) },
+                ["exactly"] = new JsonObject { ["deviceClassName"] = ofClass.Name, ["allocationMode"] = "ExactCount", ["count"] = wanted.Count },
             });
         }
 

@@ -11,8 +11,8 @@ internal sealed class ComponentArguments
     /// <summary>kube-apiserver's settings that mean something here.</summary>
     public static readonly IReadOnlySet<string> OfApiServer = new HashSet<string>(StringComparer.Ordinal)
     {
-        "anonymous-auth", "service-account-issuer", "api-audiences", "service-account-extend-token-expiration", "service-account-max-token-expiration", "tls-min-version",
-        "default-not-ready-toleration-seconds", "default-unreachable-toleration-seconds", "event-ttl",
+        "anonymous-auth", "service-account-issuer", "service-account-jwks-uri", "api-audiences", "service-account-extend-token-expiration", "service-account-max-token-expiration",
+        "tls-min-version", "default-not-ready-toleration-seconds", "default-unreachable-toleration-seconds", "event-ttl",
     };
 
     /// <summary>kube-controller-manager's. A node is looked at when its time is over, which no node-monitor-period makes earlier: whoever gives one gets that.</summary>

@@ -72,9 +72,10 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var keys = ServiceAccountKeys.Load(authentication.ServiceAccountSigningKeyPem, authentication.ServiceAccountKeyPems);
         var options = Options(pki);
         var (authorizer, rbac) = Authorizers.Compose(cache, servesIngress: !config.Disabled.Contains("traefik"));
-        var authenticators = Authenticators.Compose(authentication, keys, cache, time);
-        // Strategies write IPAddress objects, admission writes the quotas it charges: through the pipeline that is made of them.
+        // Strategies write IPAddress objects, admission writes the quotas it charges, authentication the day of a token's use: through the pipeline that is made of them.
         InProcessClient? loopback = null;
+        var legacyUses = new LegacyTokenUses(() => loopback!, time, _log);
+        var authenticators = Authenticators.Compose(authentication, keys, cache, time, legacyUses.Note);
         var serviceNetwork = new ServiceNetwork(config.ServiceCidrs, config.NodePorts.First, config.NodePorts.Last);
         Informers? nodes = null;
         var tunnels = new KubeletTunnels(host => nodes is null ? null : NodeAt(nodes, host), address => nodes is null ? null : NodeOfPod(nodes, address), logs.CreateLogger("tunnel"));
@@ -137,6 +138,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         running.Start("bootstrap objects", bootstrap.RunAsync);
         running.Start("custom resource definitions", new DefinitionPublisher(pipeline, loopback, time).RunAsync);
         running.Start("API services", new AggregationLoop(pipeline, aggregator, loopback, time).RunAsync);
+        running.Start("uses of tokens kept in Secrets", legacyUses.RunAsync);
         running.Start("quota status", new QuotaStatusWriter(cache, loopback.As(UserInfo.ServiceAccount("kube-system", "resourcequota-controller"), "kube-controller-manager"), time, _log).RunAsync);
         running.Start("expiry of events", new EventExpiry(cache, loopback, config.ApiServer.Duration("event-ttl", TimeSpan.FromHours(1)), time).RunAsync);
         running.Start("local storage", cancel => KeepLocalStorageAsync(informers, loopback, cancel));
@@ -326,7 +328,8 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
 
     private AuthenticationConfig Authentication(ServerPki pki, ServerTokens tokens)
     {
-        IReadOnlyList<string> issuers = config.ApiServer.List("service-account-issuer") is { Count: > 0 } given ? given : [$"https://kubernetes.default.svc.{config.ClusterDomain}"];
+        var ownIssuer = $"https://kubernetes.default.svc.{config.ClusterDomain}";
+        IReadOnlyList<string> issuers = config.ApiServer.List("service-account-issuer") is { Count: > 0 } given ? given : [ownIssuer];
         var clientCa = new X509Certificate2Collection();
         clientCa.ImportFromPem(pki.ClientCa.ChainPem);
         var requestHeaderCa = new X509Certificate2Collection();
@@ -337,8 +340,9 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             ServiceAccountSigningKeyPem = File.ReadAllText(pki.ServiceAccountKey),
             ServiceAccountKeyPems = [File.ReadAllText(pki.ServiceAccountVerificationKeys)],
             ServiceAccountIssuers = issuers,
-            // K3s adds its own audience to the issuer's.
-            ApiAudiences = config.ApiServer.List("api-audiences") is { Count: > 0 } audiences ? audiences : [issuers[0], "k3s"],
+            ServiceAccountKeysUri = config.ApiServer.Text("service-account-jwks-uri") is { Length: > 0 } keysUri ? keysUri : null,
+            // K3s' two, also when the issuer is another: who asks for a token for the API server by its usual name gets one that it takes.
+            ApiAudiences = config.ApiServer.List("api-audiences") is { Count: > 0 } audiences ? audiences : [ownIssuer, "k3s"],
             ServiceAccountMaxTokenExpiration = config.ApiServer.Duration("service-account-max-token-expiration", TimeSpan.Zero),
             ExtendsTokenExpiration = config.ApiServer.Switch("service-account-extend-token-expiration", otherwise: true),
             AllowsAnonymous = config.ApiServer.Switch("anonymous-auth", otherwise: false),

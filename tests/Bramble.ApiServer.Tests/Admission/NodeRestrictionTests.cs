@@ -55,6 +55,54 @@ public class NodeRestrictionTests
         Assert.Equal(kind.Length == 0 ? "" : $"pods \"p\" is forbidden: node \"a\" can not create pods that reference {kind}", told);
     }
 
+    /// <summary>KEP-4412: the volumes of the pod, what the node asks for, the refusal (empty: none).</summary>
+    [Theory]
+    [InlineData("""[{"name":"t","projected":{"sources":[{"serviceAccountToken":{"path":"t"}}]}}]""", "[]", "")]
+    [InlineData("""[{"name":"t","projected":{"sources":[{"serviceAccountToken":{"path":"t","audience":"vault"}}]}}]""", """["vault"]""", "")]
+    [InlineData("""[{"name":"t","projected":{"sources":[{"serviceAccountToken":{"path":"t"}}]}}]""", """["a","b"]""", "node may only request 0 or 1 audiences")]
+    [InlineData("[]", """["vault"]""", "audience \"vault\" not found in pod spec volume, system:node:a is not authorized to request tokens for this audience")]
+    [InlineData("""[{"name":"v","csi":{"driver":"d"}}]""", """["vault"]""", "")]
+    [InlineData("""[{"name":"v","csi":{"driver":"d"}}]""", """["other"]""", "audience \"other\" not found in pod spec volume, system:node:a is not authorized to request tokens for this audience")]
+    [InlineData("""[{"name":"v","persistentVolumeClaim":{"claimName":"bound"}}]""", """["vault"]""", "")]
+    [InlineData("""[{"name":"v","ephemeral":{"volumeClaimTemplate":{}}}]""", """["vault"]""", "")]
+    [InlineData("""[{"name":"v","csi":{"driver":"gone"}},{"name":"w","csi":{"driver":"d"}}]""", """["vault"]""", "")]
+    [InlineData("""[{"name":"v","csi":{"driver":"gone"}}]""", """["vault"]""", "error validating audience \"vault\": csidriver.storage.k8s.io \"gone\" not found")]
+    [InlineData("""[{"name":"v","persistentVolumeClaim":{"claimName":"no"}},{"name":"w","persistentVolumeClaim":{"claimName":"lost"}}]""", """["vault"]""",
+        "error validating audience \"vault\": [persistentvolumeclaim \"no\" not found, persistentvolume \"none\" not found]")]
+    public async Task A_node_asks_for_tokens_to_audiences_that_its_pod_has(string volumes, string audiences, string refusal)
+    {
+        var request = new AdmissionRequest
+        {
+            Operation = AdmissionOperation.Create,
+            Kind = new("authentication.k8s.io", "v1", "TokenRequest"),
+            Resource = new("", "serviceaccounts"),
+            Subresource = "token",
+            Version = "v1",
+            Namespace = "n",
+            Name = "s",
+            User = new UserInfo("system:node:a", ["system:nodes"]),
+            Object = JsonNode.Parse($$$"""{"spec":{"audiences":{{{audiences}}},"boundObjectRef":{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u"} } }""")!.AsObject(),
+            Reader = new FixedReader()
+                .With("", "pods", $$$"""{"metadata":{"name":"p","namespace":"n","uid":"u"},"spec":{"nodeName":"a","volumes":{{{volumes}}} } }""")
+                .With("", "persistentvolumeclaims", """{"metadata":{"name":"bound","namespace":"n"},"spec":{"volumeName":"v1"}}""")
+                .With("", "persistentvolumeclaims", """{"metadata":{"name":"p-v","namespace":"n"},"spec":{"volumeName":"v1"}}""")
+                .With("", "persistentvolumeclaims", """{"metadata":{"name":"lost","namespace":"n"},"spec":{"volumeName":"none"}}""")
+                .With("", "persistentvolumes", """{"metadata":{"name":"v1"},"spec":{"csi":{"driver":"d"}}}""")
+                .With("storage.k8s.io", "csidrivers", """{"metadata":{"name":"d"},"spec":{"tokenRequests":[{"audience":"vault"}]}}"""),
+        };
+        var told = "";
+        try
+        {
+            await new NodeRestriction(new Nobody()).MutateAsync(request, default);
+        }
+        catch (StatusException e)
+        {
+            told = e.Message;
+        }
+
+        Assert.Equal(refusal.Length == 0 ? "" : $"serviceaccounts \"s\" is forbidden: {refusal}", told);
+    }
+
     private sealed class Nobody : IAuthorizer
     {
         public AccessAnswer Authorize(AccessAttributes attributes) => default;

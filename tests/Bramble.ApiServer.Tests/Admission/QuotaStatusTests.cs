@@ -15,6 +15,9 @@ public class QuotaStatusTests
         """[{"metadata":{"deletionTimestamp":"1969-12-31T23:59:00Z","deletionGracePeriodSeconds":30}},{"metadata":{"deletionTimestamp":"1969-12-31T23:59:50Z","deletionGracePeriodSeconds":30}}]""",
         """{"count/pods":"2","pods":"1"}""")]
     [InlineData("a name nobody counts is not shown", """{"pods":"5","bananas":"5"}""", "[]", """{"pods":"0"}""")]
+    [InlineData("nor a limit of what has only requests, nor another amount of a class of storage",
+        """{"limits.e.com/gpu":"1","requests.e.com/gpu":"1","requests.deviceclass.resource.kubernetes.io/gpu":"1","requests.hugepages-2Mi":"1","gold.storageclass.storage.k8s.io/storage":"1","gold.storageclass.storage.k8s.io/requests.storage":"1"}""", "[]",
+        """{"gold.storageclass.storage.k8s.io/requests.storage":"0","requests.deviceclass.resource.kubernetes.io/gpu":"0","requests.e.com/gpu":"0","requests.hugepages-2Mi":"0"}""")]
     [InlineData("nor what is not served or never counted", """{"pods":"5","count/events":"5","count/nodes":"5","count/widgets.e.com":"5","count/gone.e.com":"5"}""", "[]", """{"count/widgets.e.com":"0","pods":"0"}""")]
     [InlineData("a smaller request counts when it is in force", """{"requests.cpu":"9","limits.cpu":"9"}""", """
         [{"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"1"},"limits":{"cpu":"2"}}}]},

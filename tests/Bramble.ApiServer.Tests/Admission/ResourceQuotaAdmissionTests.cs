@@ -62,4 +62,25 @@ public class ResourceQuotaAdmissionTests
         Assert.Equal("configmaps \"b\" is forbidden: exceeded quota: q, requested: configmaps=1, used: configmaps=1, limited: configmaps=1", await TryCreateAsync(api, "b"));
         Assert.Equal("1", await UsedAsync(api));
     }
+
+    /// <summary>Another class of volume attributes brings a claim into another quota: there it is, whether that has room or not.</summary>
+    [Theory]
+    [InlineData("""{"currentVolumeAttributesClassName":"gold"}""", "1")]
+    [InlineData("""{"modifyVolumeStatus":{"targetVolumeAttributesClassName":"gold","status":"InProgress"}}""", "1")]
+    [InlineData("""{"phase":"Bound"}""", "0")]
+    public async Task What_a_claims_status_tells_is_counted_and_never_refused(string status, string used)
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        var claims = new ResourceId("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true);
+        await using var api = await InMemoryApi.StartAsync();
+        await api.Client.CreateAsync(Namespaces, new("", "n"), Named("n"), null, cancel);
+        await api.Client.CreateAsync(Quotas, new("n", "q"), Named("q",
+            """{"spec":{"hard":{"persistentvolumeclaims":"0"},"scopeSelector":{"matchExpressions":[{"scopeName":"VolumeAttributesClass","operator":"In","values":["gold"]}]}},"status":{}}"""), null, cancel);
+        await api.Client.UpdateAsync(Quotas, new("n", "q"), Named("q", """{"status":{"hard":{"persistentvolumeclaims":"0"},"used":{"persistentvolumeclaims":"0"}}}"""), "status", cancel);
+        await api.Client.CreateAsync(claims, new("n", "c"), Named("c", """{"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}"""), null, cancel);
+        var claim = (await api.Client.FindAsync(claims, new("n", "c"), cancel))!.ToTree();
+        claim["status"] = JsonNode.Parse(status);
+        await api.Client.UpdateAsync(claims, new("n", "c"), claim, "status", cancel);
+        Assert.Equal(used, (string?)(await api.Client.FindAsync(Quotas, new NamespacedName("n", "q"), cancel))!.ToTree()["status"]!["used"]!["persistentvolumeclaims"]);
+    }
 }

@@ -40,4 +40,21 @@ public sealed class AutoscalerVersionsTests
             Assert.Equal("""[{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":80}}}]""", read["spec"]!["metrics"]!.ToJsonString());
         }
     }
+
+    [Theory]
+    [InlineData("{}", null)]
+    [InlineData("""{"policies":null}""", null)]
+    [InlineData("""{"policies":[]}""", "spec.behavior.scaleDown.policies: Required value: must specify at least one Policy")]
+    public async Task No_policies_are_not_the_default_ones(string scaleDown, string? wrong)
+    {
+        await using var api = await InMemoryApi.StartAsync();
+        var cancel = TestContext.Current.CancellationToken;
+        await api.Client.CreateAsync(Resources.Namespaces, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "d" } }, cancel);
+        var hpa = JsonNode.Parse($$$"""
+            {"metadata":{"name":"a","namespace":"d"},"spec":{"maxReplicas":3,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"x"},"behavior":{"scaleDown":{{{scaleDown}}} } } }
+            """)!.AsObject();
+        var refusal = await Record.ExceptionAsync(() => api.Client.CreateAsync(Resources.HorizontalPodAutoscalers, hpa, cancel).AsTask());
+        if (wrong is null) Assert.Null(refusal);
+        else Assert.Contains(wrong, refusal!.Message, StringComparison.Ordinal);
+    }
 }

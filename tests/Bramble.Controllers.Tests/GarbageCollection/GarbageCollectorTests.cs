@@ -80,6 +80,17 @@ public sealed class GarbageCollectorTests
     }
 
     [Fact]
+    public async Task An_owner_named_twice_and_once_wrongly_keeps_its_object()
+    {
+        await using var scenario = Start("generic-garbage-collector");
+        var owner = await scenario.CreateAsync(Resources.ConfigMaps, """{"metadata":{"name":"owner","namespace":"d"}}""");
+        var links = Owner("ConfigMap", "owner", owner.Uid)[..^1] + "," + Owner("Secret", "owner", owner.Uid)[1..];
+        await scenario.CreateAsync(Resources.ConfigMaps, "{\"metadata\":{\"name\":\"child\",\"namespace\":\"d\",\"ownerReferences\":" + links + "}}");
+        // Links are dropped by their owner's uid, so the right one goes with the wrong one.
+        await EventuallyAsync(async () => (await scenario.FindAsync(Resources.ConfigMaps, "child", "d"))!["metadata"]!["ownerReferences"] is null);
+    }
+
+    [Fact]
     public async Task Orphans_stay_without_their_owner()
     {
         await using var scenario = Start("generic-garbage-collector");

@@ -72,6 +72,25 @@ public sealed class NamespaceConditionsTests
     }
 
     [Fact]
+    public async Task A_namespace_that_others_still_hold_says_that_nothing_is_left_in_it()
+    {
+        await using var scenario = ControllerScenario.Start("namespace-controller");
+        await scenario.CreateAsync(Resources.ConfigMaps, """{"metadata":{"name":"c","namespace":"x","finalizers":["test/hold"]}}""");
+        await scenario.CreateAsync(Resources.Namespaces, """{"metadata":{"name":"x","finalizers":["test/stay"],"deletionTimestamp":"2024-01-01T12:00:00Z"},"spec":{"finalizers":["kubernetes","other"]}}""");
+        await Until("NamespaceContentRemaining True SomeResourcesRemain");
+        await scenario.Api.RemoveAsync(Resources.ConfigMaps, new NamespacedName("x", "c"));
+        await Until("NamespaceContentRemaining False ContentRemoved");
+        await ControllerScenario.EventuallyAsync(async () => (string?)(await scenario.FindAsync(Resources.Namespaces, "x"))!["spec"]!["finalizers"]!.AsArray().Single() == "other");
+
+        Task Until(string condition) => ControllerScenario.EventuallyAsync(async () =>
+        {
+            scenario.Time.Advance(TimeSpan.FromSeconds(30));
+            var conditions = (await scenario.FindAsync(Resources.Namespaces, "x"))!["status"]?["conditions"] as JsonArray ?? [];
+            return conditions.Any(c => $"{c!["type"]} {c["status"]} {c["reason"]}" == condition);
+        });
+    }
+
+    [Fact]
     public async Task It_is_not_emptied_before_what_was_let_in_last_is_there()
     {
         await using var scenario = ControllerScenario.Start("namespace-controller");

@@ -23,10 +23,11 @@ internal sealed class FakeDriver : IAsyncDisposable
         _driver = GrpcSocket.Serve(Path.Combine(root, "plugins", Name, "csi.sock"), call => call.Path switch
         {
             "/csi.v1.Node/NodePublishVolume" when Refusal is { } refusal => refusal,
-            "/csi.v1.Node/NodeGetInfo" => new NodeGetInfoResponse { NodeId = "id-of-n1", MaxVolumesPerNode = 8, AccessibleTopology = new Topology { Segments = { ["topology.example.com/zone"] = "shelf" } } },
+            { } path when Refusals.TryGetValue(path["/csi.v1.Node/".Length..], out var code) => (code, "no"),
+            "/csi.v1.Node/NodeGetInfo" => new NodeGetInfoResponse { NodeId = "id-of-n1", MaxVolumesPerNode = MaxVolumes, AccessibleTopology = new Topology { Segments = { ["topology.example.com/zone"] = "shelf" } } },
             "/csi.v1.Node/NodeGetCapabilities" => Capabilities(stages),
             "/csi.v1.Node/NodeStageVolume" => Note(call.Read(NodeStageVolumeRequest.Parser), r => $"stage {r.VolumeId} {r.StagingTargetPath} {r.VolumeCapability.Mount.FsType} {Show(r.PublishContext)} {Show(r.Secrets)}", new NodeStageVolumeResponse()),
-            "/csi.v1.Node/NodePublishVolume" => Note(call.Read(NodePublishVolumeRequest.Parser), r => $"publish {r.VolumeId} {r.TargetPath} {r.VolumeCapability.AccessMode.Mode} readonly={r.Readonly} {Show(r.VolumeContext)}", new NodePublishVolumeResponse()),
+            "/csi.v1.Node/NodePublishVolume" => Note(call.Read(NodePublishVolumeRequest.Parser), r => $"publish {r.VolumeId} {r.TargetPath} {r.VolumeCapability.AccessMode.Mode} readonly={r.Readonly} {Show(r.VolumeContext)}{(r.Secrets.Count == 0 ? "" : $" {Show(r.Secrets)}")}", new NodePublishVolumeResponse()),
             "/csi.v1.Node/NodeExpandVolume" => Note(call.Read(NodeExpandVolumeRequest.Parser), r => $"expand {r.VolumeId} {r.CapacityRange.RequiredBytes}", new NodeExpandVolumeResponse()),
             "/csi.v1.Node/NodeUnpublishVolume" => Note(call.Read(NodeUnpublishVolumeRequest.Parser), r => $"unpublish {r.VolumeId} {r.TargetPath}", new NodeUnpublishVolumeResponse()),
             "/csi.v1.Node/NodeUnstageVolume" => Note(call.Read(NodeUnstageVolumeRequest.Parser), r => $"unstage {r.VolumeId} {r.StagingTargetPath}", new NodeUnstageVolumeResponse()),
@@ -39,8 +40,13 @@ internal sealed class FakeDriver : IAsyncDisposable
     /// <summary>What the kubelet told the registrar.</summary>
     public ConcurrentQueue<RegistrationStatus> Told { get; } = new();
 
+    public long MaxVolumes { get; set; } = 8;
+
     /// <summary>A refusal of the next publication.</summary>
     public string? Refusal { get; set; }
+
+    /// <summary>Calls that are refused, by name, with the code.</summary>
+    public ConcurrentDictionary<string, int> Refusals { get; } = new();
 
     public string Endpoint => Path.Combine(_root, "plugins", Name, "csi.sock");
 

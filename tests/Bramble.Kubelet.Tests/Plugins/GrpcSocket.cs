@@ -18,7 +18,7 @@ internal sealed record GrpcCall(string Path, byte[] Body)
 /// <summary>Real gRPC behind a unix socket, as a plugin's process serves it.</summary>
 internal static class GrpcSocket
 {
-    /// <param name="answer">A message, a channel of messages (a stream), a text (an error), or null: not implemented.</param>
+    /// <param name="answer">A message, a channel of messages (a stream), a text (an error) or one with its code, or null: not implemented.</param>
     public static WebApplication Serve(string socket, Func<GrpcCall, object?> answer)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -37,8 +37,9 @@ internal static class GrpcSocket
                 await http.Response.Body.FlushAsync(http.RequestAborted);
                 await foreach (var one in stream.Reader.ReadAllAsync(http.RequestAborted)) await http.Response.Body.WriteAsync(Frame(one), http.RequestAborted);
             }
-            http.Response.AppendTrailer("grpc-status", (said is null ? 12 : said is string ? 13 : 0).ToString(CultureInfo.InvariantCulture));
-            if (said is string refusal) http.Response.AppendTrailer("grpc-message", refusal);
+            var (code, why) = said switch { null => (12, null), string text => (13, text), ValueTuple<int, string> refusal => refusal, _ => (0, null) };
+            http.Response.AppendTrailer("grpc-status", code.ToString(CultureInfo.InvariantCulture));
+            if (why is not null) http.Response.AppendTrailer("grpc-message", why);
         });
         return app;
     }

@@ -39,6 +39,7 @@ public sealed class AllocationTableTests
         ["devices of two slices of one pool"] = new([Slice("a", "p", Node("n1"), 2, D("d1")), Slice("a", "p", Node("n1"), 2, D("d2"))], [Claim(One("x"), One("y"))], "x=p/d1 y=p/d2 @n1"),
         ["a pool whose slices are for different nodes"] = new([Slice("a", "p", Node("n1"), 2, D("d1")), Slice("a", "p", Node("n2"), 2, D("d2"))], [Claim(One())], "r=p/d1 @n1"),
         ["a pool that is not published whole"] = new([Slice("a", "p", Node("n1"), 2, D("d1"))], [Claim(One())], Refused),
+        ["the largest number of slices that the API lets a pool name"] = new([Slice("a", "p", Node("n1"), long.MaxValue, D("d1")), On("n1", "q", "d2")], [Claim(One())], "r=q/d2 @n1"),
         ["a whole pool beside one that is not"] = new([Slice("a", "p", Node("n1"), 2, D("d1")), On("n1", "q", "d2")], [Claim(One())], "r=q/d2 @n1"),
         ["all, and a pool is not published whole"] = new(
             [Slice("a", "p", Node("n1"), 2, D("d1")), On("n1", "q", "d2")], [Claim(All())], Error + "claim d/c0, request r: asks for all devices, but resource pool a/p is currently being updated"),
@@ -65,6 +66,9 @@ public sealed class AllocationTableTests
         ["no claims"] = new([On("n1", "p", "d1")], [], ""),
         ["as many as a claim may have"] = new([On("n1", "p", [.. Enumerable.Range(10, 32).Select(i => $"d{i}")])], [Claim(One(count: 32))], string.Join(' ', Enumerable.Range(10, 32).Select(i => $"r=p/d{i}")) + " @n1"),
         ["more than a claim may have"] = new([], [Claim(One("x", count: 32), One("y"))], Error + "claim d/c0: number of requested devices 33 exceeds the claim limit of 32"),
+        ["the largest number of devices that the API lets a request name"] = new(
+            [], [Claim(One("x", count: long.MaxValue), One("y"))], Error + "claim d/c0: number of requested devices 9223372036854775808 exceeds the claim limit of 32"),
+        ["so many as an alternative"] = new([On("n1", "p", "d1")], [Claim(First("r", One("s", count: long.MaxValue), One("t")), One("y", "a", 0))], "r/t=p/d1 @n1"),
         ["a class that does not exist"] = new([On("n1", "p", "d1")], [Claim(One(ofClass: "c"))],
             Error + "claim d/c0, request r: could not retrieve device class c: deviceclass.resource.k8s.io \"c\" not found"),
 
@@ -236,7 +240,7 @@ public sealed class AllocationTableTests
 
     private static string Match(string attribute, params string[] requests) => $$"""{"matchAttribute":"{{attribute}}","requests":[{{string.Join(',', requests.Select(r => $"\"{r}\""))}}]}""";
 
-    private static JsonObject One(string name = "r", string ofClass = "a", int count = 1, string more = "") => Parse($$"""{"name":"{{name}}","deviceClassName":"{{ofClass}}","allocationMode":"ExactCount","count":{{count}}{{more}}}""");
+    private static JsonObject One(string name = "r", string ofClass = "a", long count = 1, string more = "") => Parse($$"""{"name":"{{name}}","deviceClassName":"{{ofClass}}","allocationMode":"ExactCount","count":{{count}}{{more}}}""");
 
     private static JsonObject All(string name = "r", string ofClass = "a", string more = "") => Parse($$"""{"name":"{{name}}","deviceClassName":"{{ofClass}}","allocationMode":"All"{{more}}}""");
 
@@ -267,9 +271,9 @@ public sealed class AllocationTableTests
 
     private static ResourceSlice Slice(string driver, string pool, string place, params JsonObject[] devices) => Slice(driver, pool, place, 1, devices);
 
-    private static ResourceSlice Slice(string driver, string pool, string place, int count, params JsonObject[] devices) => Slice(driver, pool, place, count, 1, devices);
+    private static ResourceSlice Slice(string driver, string pool, string place, long count, params JsonObject[] devices) => Slice(driver, pool, place, count, 1, devices);
 
-    private static ResourceSlice Slice(string driver, string pool, string place, int count, int generation, params JsonObject[] devices)
+    private static ResourceSlice Slice(string driver, string pool, string place, long count, int generation, params JsonObject[] devices)
     {
         var spec = Parse(place);
         spec["driver"] = driver;

@@ -36,7 +36,8 @@ public class ServerConfigTests
     [Fact]
     public void Settings_of_the_API_server_are_understood()
     {
-        var config = Read("--kube-apiserver-arg=anonymous-auth=true", "--kube-apiserver-arg", "api-audiences=a,b");
+        var config = Read("--kube-apiserver-arg=anonymous-auth=true", "--kube-apiserver-arg", "api-audiences=a,b", "--kube-apiserver-arg=service-account-jwks-uri=https://a/keys");
+        Assert.Equal("https://a/keys", config.ApiServer.Text("service-account-jwks-uri"));
         Assert.True(config.ApiServer.Switch("anonymous-auth", otherwise: false));
         Assert.Equal(["a", "b"], config.ApiServer.List("api-audiences"));
     }

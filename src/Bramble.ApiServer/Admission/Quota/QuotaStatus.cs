@@ -13,6 +13,13 @@ internal static class QuotaStatus
     private static readonly GroupResource Definitions = new("apiextensions.k8s.io", "customresourcedefinitions");
     private static readonly GroupResource Claims = new("", "persistentvolumeclaims");
 
+    private static readonly string[] OfClaims = ["persistentvolumeclaims", "requests.storage"];
+
+    private static readonly string[] OfPods =
+    [
+        "pods", "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
+    ];
+
     /// <summary>The resources whose objects a quota counts.</summary>
     private static List<GroupResource> ResourcesOf(JsonObject? spec) =>
         [.. (spec.Object("hard") ?? []).SelectMany(limit => ResourcesOf(limit.Key)).Distinct()];
@@ -58,6 +65,11 @@ internal static class QuotaStatus
         if (one == Pods && name.StartsWith("requests.", StringComparison.Ordinal) && name.Contains('/')) yield return QuotaUsage.DeviceClaims;
     }
 
+    /// <summary>Huge pages, and extended resources: of these only what is asked for can be limited.</summary>
+    private static bool IsAskedFor(string name) =>
+        name.StartsWith("requests.", StringComparison.Ordinal)
+        && (name.StartsWith("requests.hugepages-", StringComparison.Ordinal) || name.StartsWith("requests.deviceclass.resource.kubernetes.io/", StringComparison.Ordinal) || !Formats.IsNativeResource(name));
+
     private static GroupResource? ResourceOf(string name)
     {
         if (name.StartsWith("count/", StringComparison.Ordinal))
@@ -66,9 +78,8 @@ internal static class QuotaStatus
             return dot < 0 ? new GroupResource("", name["count/".Length..]) : new GroupResource(name[(dot + 1)..], name["count/".Length..dot]);
         }
         if (name.EndsWith(QuotaUsage.OfDeviceClass, StringComparison.Ordinal)) return QuotaUsage.DeviceClaims;
-        if (name == "requests.storage" || name == "persistentvolumeclaims" || name.Contains(".storageclass.storage.k8s.io/", StringComparison.Ordinal)) return Claims;
-        if (name is "pods" or "cpu" or "memory" or "ephemeral-storage" || name.StartsWith("requests.", StringComparison.Ordinal) || name.StartsWith("limits.", StringComparison.Ordinal)
-            || name.StartsWith("hugepages-", StringComparison.Ordinal)) return Pods;
+        if (OfClaims.Contains(name) || Array.Exists(OfClaims, one => name.EndsWith($".storageclass.storage.k8s.io/{one}", StringComparison.Ordinal))) return Claims;
+        if (OfPods.Contains(name) || name.StartsWith("hugepages-", StringComparison.Ordinal) || IsAskedFor(name)) return Pods;
         if (name is "services" or "services.nodeports" or "services.loadbalancers") return new GroupResource("", "services");
         return name is "replicationcontrollers" or "resourcequotas" or "secrets" or "configmaps" ? new GroupResource("", name) : null;
     }

@@ -109,7 +109,8 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvi
         Quantity Used(string name) => used.GetValueOrDefault(name, Quantity.FromUnits(0));
         var exceeded = asked.Where(a => Used(a.Key) + a.Value > hard[a.Key]).Select(a => a.Key).ToList();
         string Show(Func<string, Quantity> of) => string.Join(',', exceeded.Select(name => $"{name}={of(name)}"));
-        if (exceeded.Count > 0)
+        // What a status tells has happened already: it is counted, not refused.
+        if (exceeded.Count > 0 && request.Subresource != "status")
             throw request.Forbidden($"exceeded quota: {quota.ObjectName()}, requested: {Show(name => asked[name])}, used: {Show(Used)}, limited: {Show(name => hard[name])}");
         var shown = quota.Object("status").Object("used")!;
         foreach (var (name, more) in asked) shown[name] = (Used(name) + more).ToString();

@@ -32,39 +32,28 @@ internal sealed class CertificateSigningRequestStrategy : KindStrategy
 
     public override void PrepareForSubresourceUpdate(string subresource, JsonObject request, JsonObject old, StrategyContext context)
     {
-        StampConditions(request, old, context);
         request.KeepFrom(old, "spec");
-        switch (subresource)
+        if (subresource == "status")
         {
-            case "status":
-                KeepConditions(request, old, "Approved", "Denied");
-                break;
-            case "approval":
-                var conditions = request.Object("status").Array("conditions")?.DeepClone();
-                request.KeepFrom(old, "status");
-                var status = request.Child("status");
-                status.Remove("conditions");
-                if (conditions is not null) status["conditions"] = conditions;
-                break;
+            KeepConditions(request, old, "Approved");
+            KeepConditions(request, old, "Denied");
         }
+        StampConditions(request, old, context);
+        if (subresource != "approval") return;
+        var conditions = request.Object("status").Array("conditions")?.DeepClone();
+        request.KeepFrom(old, "status");
+        var status = request.Child("status");
+        status.Remove("conditions");
+        if (conditions is not null) status["conditions"] = conditions;
     }
 
-    /// <summary>Only the approval endpoint decides: a status write keeps these conditions where they are.</summary>
-    private static void KeepConditions(JsonObject request, JsonObject old, params ReadOnlySpan<string> types)
+    /// <summary>Only the approval endpoint decides: a status write that says something else of a decision changes nothing of it. One that adds or drops a decision is
+    /// refused by validation.</summary>
+    private static void KeepConditions(JsonObject request, JsonObject old, string type)
     {
-        foreach (var type in types)
-        {
-            var (now, before) = (OfType(request, type), OfType(old, type));
-            if (now.Count == 0 && before.Count == 0) continue;
-            var conditions = request.Child("status").Array("conditions");
-            if (conditions is null) request.Child("status")["conditions"] = conditions = [];
-            foreach (var condition in now.Skip(before.Count)) conditions.Remove(condition);
-            for (var i = 0; i < before.Count; i++)
-            {
-                if (i < now.Count) conditions[conditions.IndexOf(now[i])] = before[i].DeepClone();
-                else conditions.Add(before[i].DeepClone());
-            }
-        }
+        var (now, before) = (OfType(request, type), OfType(old, type));
+        if (now.Count != before.Count || request.Object("status").Array("conditions") is not { } conditions) return;
+        for (var i = 0; i < now.Count; i++) conditions[conditions.IndexOf(now[i])] = before[i].DeepClone();
     }
 
     private static List<JsonObject> OfType(JsonObject request, string type)

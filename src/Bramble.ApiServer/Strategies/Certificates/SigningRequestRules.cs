@@ -2,17 +2,17 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Bramble.Api.Certificates;
 using Bramble.Api.Errors;
 
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>Validation of CertificateSigningRequests: the request itself, what it is for, and who may say what of it.</summary>
-internal static class SigningRequestRules
+internal static partial class SigningRequestRules
 {
     private static readonly FieldPath Conditions = FieldPath.Status.Child("conditions");
     private static readonly FieldPath Certificate = FieldPath.Status.Child("certificate");
-
-    private const string Ed25519 = "1.3.101.112";
 
     private static readonly string[] Usages =
     [
@@ -102,11 +102,7 @@ internal static class SigningRequestRules
         if (!TryReadText(request, out var text) || !PemEncoding.TryFind(text, out var fields) || text[fields.Label] != "CERTIFICATE REQUEST") return "PEM block type must be CERTIFICATE REQUEST";
         try
         {
-            var der = Convert.FromBase64String(text[fields.Base64Data]);
-            const CertificateRequestLoadOptions unverified = CertificateRequestLoadOptions.SkipSignatureValidation | CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions;
-            var loaded = CertificateRequest.LoadSigningRequest(der, HashAlgorithmName.SHA256, unverified);
-            // The platform cannot verify Ed25519; the signer will.
-            if (loaded.PublicKey.Oid.Value != Ed25519) CertificateRequest.LoadSigningRequest(der, HashAlgorithmName.SHA256, CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions);
+            SigningRequests.Load(Convert.FromBase64String(text[fields.Base64Data]));
             return null;
         }
         catch (Exception e) when (e is CryptographicException or NotSupportedException)
@@ -119,12 +115,14 @@ internal static class SigningRequestRules
     {
         if (certificate.Length == 0) return null;
         if (!TryReadText(certificate, out var text)) return "must contain at least one CERTIFICATE PEM block";
+        if (HeaderOfBlock().IsMatch(text)) return "no PEM block headers are permitted";
         var blocks = 0;
         while (PemEncoding.TryFind(text, out var fields))
         {
             var label = text[fields.Label];
             if (label != "CERTIFICATE") return $"only CERTIFICATE PEM blocks are allowed, found {FieldError.Quote(label)}";
             blocks++;
+            if (fields.DecodedDataLength == 0) return "found CERTIFICATE PEM block containing 0 certificates";
             try
             {
                 X509CertificateLoader.LoadCertificate(Convert.FromBase64String(text[fields.Base64Data])).Dispose();
@@ -139,6 +137,10 @@ internal static class SigningRequestRules
 
         return blocks == 0 ? "must contain at least one CERTIFICATE PEM block" : null;
     }
+
+    /// <summary>Old PEM knows lines like <c>Proc-Type: 4,ENCRYPTED</c> in a block; what reads blocks here passes over such.</summary>
+    [GeneratedRegex("-----BEGIN CERTIFICATE-----\\r?\\n[^\\n:]+:")]
+    private static partial Regex HeaderOfBlock();
 
     private static bool TryReadText(string base64, out string text)
     {

@@ -13,10 +13,8 @@ internal static class ResourceQuotaRules
         "services.loadbalancers",
     ];
 
-    private static readonly string[] ComputeResources =
-    [
-        "pods", "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
-    ];
+    /// <summary>What a quota may limit for some Pods only.</summary>
+    private static readonly string[] ComputeResources = ["pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"];
 
     private static readonly string[] Scopes =
         ["Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity", "VolumeAttributesClass"];
@@ -74,7 +72,7 @@ internal static class ResourceQuotaRules
     {
         foreach (var (resource, _) in (spec.Object("hard") ?? []).OrderBy(hard => hard.Key, StringComparer.Ordinal))
         {
-            if (!Quotas.Contains(resource)) continue;
+            if (!IsStandard(resource)) continue;
             var isValid = scope switch
             {
                 "Terminating" or "NotTerminating" or "NotBestEffort" or "PriorityClass" or "CrossNamespacePodAffinity" => ComputeResources.Contains(resource),
@@ -110,11 +108,13 @@ internal static class ResourceQuotaRules
         foreach (var (name, _) in amounts ?? [])
         {
             ResourceRules.Name(name, path.Key(name), errors);
-            if (!name.Contains('/') && !Quotas.Contains(name) && !name.StartsWith("hugepages-", StringComparison.Ordinal) && !name.StartsWith("requests.hugepages-", StringComparison.Ordinal))
-                errors.Invalid(path.Key(name), name, "must be a standard resource for quota");
+            if (!name.Contains('/') && !IsStandard(name)) errors.Invalid(path.Key(name), name, "must be a standard resource for quota");
             if (ResourceRules.Amount(amounts, name) is { } amount) ResourceRules.Value(name, amount, path.Key(name), errors);
         }
     }
+
+    private static bool IsStandard(string name) =>
+        Quotas.Contains(name) || name.StartsWith("hugepages-", StringComparison.Ordinal) || name.StartsWith("requests.hugepages-", StringComparison.Ordinal);
 
     public static IEnumerable<string> Warnings(JsonObject quota)
     {

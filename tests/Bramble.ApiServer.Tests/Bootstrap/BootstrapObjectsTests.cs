@@ -6,11 +6,12 @@ using Bramble.ApiServer.Bootstrap;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Bramble.ApiServer.Tests.Bootstrap;
 
-/// <summary>The ServiceCIDR <c>kubernetes</c> after starts of the server with one range and another.</summary>
-public sealed class DefaultServiceRangeTests
+/// <summary>What a start of the server makes of what is there already.</summary>
+public sealed class BootstrapObjectsTests
 {
     private static readonly NamespacedName Name = new("", "kubernetes");
 
@@ -47,6 +48,27 @@ public sealed class DefaultServiceRangeTests
         Assert.Equal(["Renumbering: Configuration matches, but wait for it"], await EventsAsync(api));
     }
 
+    [Theory]
+    [InlineData(null, "2026-07-01")]
+    [InlineData("{}", "2026-07-01")]
+    [InlineData("""{"data":{"since":"yesterday"}}""", "2026-07-01")]
+    [InlineData("""{"data":{"since":"2025-01-31"}}""", "2025-01-31")]
+    public async Task The_day_from_which_uses_of_tokens_are_noted(string? there, string expected)
+    {
+        await using var api = await StartAsync();
+        var name = new NamespacedName("kube-system", "kube-apiserver-legacy-service-account-token-tracking");
+        await api.Client.CreateAsync(Resources.Namespaces, new("", "kube-system"), new JsonObject { ["metadata"] = new JsonObject { ["name"] = "kube-system" } }, null, TestContext.Current.CancellationToken);
+        if (there is not null)
+        {
+            var map = JsonNode.Parse(there)!.AsObject();
+            map["metadata"] = new JsonObject { ["name"] = name.Name };
+            await api.Client.CreateAsync(Resources.ConfigMaps, name, map, null, TestContext.Current.CancellationToken);
+        }
+        await using var events = Recorder(api);
+        await Bootstrap(api, "10.43.0.0/16", events).EnsureTokenTrackingAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(expected, (string?)(await api.Client.FindAsync(Resources.ConfigMaps, name, TestContext.Current.CancellationToken))!.ToTree()["data"]!["since"]);
+    }
+
     /// <summary>With the namespace of what is told of objects that have none.</summary>
     private static async Task<InMemoryApi> StartAsync()
     {
@@ -58,16 +80,20 @@ public sealed class DefaultServiceRangeTests
     private static async Task EnsureAsync(InMemoryApi api, string ranges, int times = 1)
     {
         // What was told is written when the recorder is disposed.
-        await using var events = new EventRecorder(api.Client, "kubernetes-service-cidr-controller", "", TimeProvider.System, NullLoggerFactory.Instance);
-        var bootstrap = new BootstrapObjects(api.Client, new BootstrapConfig
-        {
-            Advertise = new IPEndPoint(IPAddress.Loopback, 6443),
-            ServiceCidrs = [.. ranges.Split(' ').Select(range => IPNetwork.Parse(range))],
-            HostName = "n",
-            Authentication = new AuthenticationConfig { ClientCa = [], ServiceAccountSigningKeyPem = "" },
-        }, events, TimeProvider.System);
+        await using var events = Recorder(api);
+        var bootstrap = Bootstrap(api, ranges, events);
         for (var i = 0; i < times; i++) await bootstrap.EnsureServiceCidrAsync(TestContext.Current.CancellationToken);
     }
+
+    private static EventRecorder Recorder(InMemoryApi api) => new(api.Client, "kubernetes-service-cidr-controller", "", TimeProvider.System, NullLoggerFactory.Instance);
+
+    private static BootstrapObjects Bootstrap(InMemoryApi api, string ranges, EventRecorder events) => new(api.Client, new BootstrapConfig
+    {
+        Advertise = new IPEndPoint(IPAddress.Loopback, 6443),
+        ServiceCidrs = [.. ranges.Split(' ').Select(range => IPNetwork.Parse(range))],
+        HostName = "n",
+        Authentication = new AuthenticationConfig { ClientCa = [], ServiceAccountSigningKeyPem = "" },
+    }, events, new FakeTimeProvider(new DateTimeOffset(2026, 7, 1, 12, 0, 0, TimeSpan.Zero)));
 
     private static async Task<List<string>> EventsAsync(InMemoryApi api) =>
         [.. (await api.Client.ListModelsAsync(Resources.Events, new ListQuery("default"), TestContext.Current.CancellationToken)).Select(e => $"{e.Reason}: {e.Message}")];
