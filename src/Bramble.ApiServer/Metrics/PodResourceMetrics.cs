@@ -30,7 +30,7 @@ internal static class PodResourceMetrics
     private static void Add(List<string> lines, JsonObject pod, JsonObject? spec, string kind)
     {
         var metadata = pod.Object("metadata");
-        foreach (var (name, quantity) in Admission.PodResources.OfPod(spec, kind + "s", withOverhead: true))
+        foreach (var (name, quantity) in PodResources.OfPod(spec, kind + "s", withOverhead: true))
         {
             if (quantity.IsZero) continue;
             lines.Add(string.Create(CultureInfo.InvariantCulture, $"kube_pod_resource_{kind}{{namespace=\"{metadata.Text("namespace")}\",node=\"{spec.Text("nodeName")}\",pod=\"{metadata.Text("name")}\",priority=\"{spec?["priority"]}\",resource=\"{name}\",scheduler=\"{spec.Text("schedulerName")}\",unit=\"{Unit(name)}\"}} {quantity.ToDouble()}\n"));

@@ -19,10 +19,10 @@ internal static class PodLevelResourceRules
         if (resources.Has("claims")) errors.Forbidden(path.Child("claims"), "claims may not be set for Resources at pod-level");
         ResourceRules.PodRequirements(resources, path, errors);
         var (requests, limits) = (resources.Object("requests"), resources.Object("limits"));
-        foreach (var (name, sum) in PodResources.Sum(spec, "requests"))
+        foreach (var (name, sum) in PodResources.OfContainers(spec, "requests"))
             if (ResourceRules.Amount(requests, name) is { } request && sum > request)
                 errors.Invalid(path.Child("requests").Key(name), request.ToString(), $"must be greater than or equal to aggregate container requests of {sum}");
-        foreach (var (name, sum) in PodResources.Sum(spec, "limits"))
+        foreach (var (name, sum) in PodResources.OfContainers(spec, "limits"))
             if (ResourceRules.IsHugePages(name) && ResourceRules.Amount(limits, name) is { } limit && sum > limit)
                 errors.Invalid(path.Child("limits").Key(name), limit.ToString(), $"must be greater than or equal to aggregate container limits of {sum}");
         foreach (var (index, container) in spec.Items("containers"))

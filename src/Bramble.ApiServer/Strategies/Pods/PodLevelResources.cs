@@ -13,7 +13,7 @@ internal static class PodLevelResources
         DefaultHugePageLimits(spec, resources);
         if (resources.Count("limits") == 0) return;
         var requests = resources.Object("requests") ?? [];
-        foreach (var (name, amount) in PodResources.Sum(spec, "requests"))
+        foreach (var (name, amount) in PodResources.OfContainers(spec, "requests"))
             if (!requests.Has(name) && name is "cpu" or "memory") requests[name] = amount.ToString();
         foreach (var (name, limit) in resources.Object("limits")!)
             if (!requests.Has(name) && IsSupported(name)) requests[name] = limit?.DeepClone();
@@ -24,7 +24,7 @@ internal static class PodLevelResources
     {
         if (resources.Count("limits") == 0 && resources.Count("requests") == 0) return;
         var limits = resources.Object("limits") ?? [];
-        foreach (var (name, amount) in PodResources.Sum(spec, "limits"))
+        foreach (var (name, amount) in PodResources.OfContainers(spec, "limits"))
         {
             if (!name.StartsWith("hugepages-", StringComparison.Ordinal) || resources.Object("requests").Has(name) || limits.Has(name)) continue;
             limits[name] = amount.ToString();
