@@ -42,7 +42,10 @@ internal static class VolumeGrowth
         }
         conditions.Add((JsonNode)new JsonObject
         {
-            ["type"] = "NodeResizeError", ["status"] = "True", ["lastTransitionTime"] = KubeTime.Seconds(now), ["message"] = $"failed to expand pvc with {why}",
+            ["type"] = "NodeResizeError",
+            ["status"] = "True",
+            ["lastTransitionTime"] = KubeTime.Seconds(now),
+            ["message"] = $"failed to expand pvc with {why}",
         });
         status["conditions"] = conditions.DeepClone();
         return status;
