@@ -7,7 +7,8 @@ namespace Bramble.IntegrationTests.Network;
 /// answers ARP for these addresses on its node. Each knows the API server only through the token of its service account.</summary>
 internal static class LoadBalancerStandIn
 {
-    public const string Address = "10.201.0.240";
+    /// <summary>No test host has it.</summary>
+    public const string Address = "10.201.0.251";
 
     private const string Script = """
         import json, os, socket, ssl, struct, sys, threading, urllib.request
