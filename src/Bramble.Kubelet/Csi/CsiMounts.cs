@@ -9,7 +9,6 @@ using Bramble.Kubelet.Pods;
 using Bramble.Kubelet.Volumes;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
-using Mode = Bramble.Kubelet.Csi.Protocol.VolumeCapability.Types.AccessMode.Types.Mode;
 
 namespace Bramble.Kubelet.Csi;
 
@@ -20,19 +19,15 @@ internal sealed class CsiMounts(
     KubeletConfig config, IKubeClient client, CsiDrivers drivers, ServiceAccountTokens tokens, Action inUseChanged, Action<V1Pod, string> tellFailed, TimeProvider time, ILogger log)
 {
     private const string PodFolder = "kubernetes.io~csi";
-
-    /// <summary>How long a server may take to have a volume attached before the pod is told; how often it is asked: a kubelet may read its own attachments one by
-    /// one, but not watch them.</summary>
-    private static readonly TimeSpan AttachMax = TimeSpan.FromMinutes(2);
-    private static readonly TimeSpan AttachLook = TimeSpan.FromSeconds(1);
-
-    private volatile IReadOnlyList<string>? _inUse;
+    private const string TokensKey = "csi.storage.k8s.io/serviceAccount.tokens";
 
     /// <summary>As often as upstream looks at a pod that runs.</summary>
     private static readonly TimeSpan RepublishEvery = TimeSpan.FromMinutes(1);
 
-    private const string TokensKey = "csi.storage.k8s.io/serviceAccount.tokens";
+    private readonly CsiAttachments _attachments = new(config, client, drivers, time);
+    private volatile IReadOnlyList<string>? _inUse;
 
+    /// <summary>Volumes of pods that are published anew.</summary>
     private readonly ConcurrentDictionary<(string Pod, string Volume), bool> _republished = new();
 
     /// <summary>Volumes that a driver would not grow; true: not while they are in use here.</summary>
@@ -90,11 +85,11 @@ internal sealed class CsiMounts(
         // On the disk before anything else: the servers see it in use, and an end at any moment is cleaned up.
         if (!isMounted) mounted.Save(folder, config.NodeName);
         if (!isMounted) Changed();
-        var publishContext = (bool?)spec?["attachRequired"] == false ? [] : await AttachedAsync(volume, mounted, isMounted, cancel);
+        var publishContext = (bool?)spec?["attachRequired"] == false ? [] : await _attachments.AttachedAsync(volume, mounted, isMounted, cancel);
         var driver = drivers.Find(source.Driver) ?? throw VolumeException.AtStage(
             $"MountVolume.MountDevice failed for volume \"{pv.Metadata.Name}\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name {source.Driver} not found in the list of registered CSI drivers");
         var group = pod.Spec.SecurityContext?.FsGroup;
-        var capability = Capability(pv, driver, group);
+        var capability = CsiRequests.Capability(pv, driver, group);
         var staging = "";
         if (driver.Stages)
         {
@@ -111,11 +106,11 @@ internal sealed class CsiMounts(
         };
         Fill(request.PublishContext, publishContext);
         Fill(request.VolumeContext, source.VolumeAttributes);
-        if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, PodInfo(pod, isEphemeral: false));
+        if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, CsiRequests.PodInfo(pod, isEphemeral: false));
         Fill(request.Secrets, await SecretAsync(source.NodePublishSecretRef, pv.Metadata.Name, cancel));
         await AddTokensAsync(request, pod, spec, pv.Metadata.Name, cancel);
         await PublishAsync(driver, request, pv.Metadata.Name, cancel);
-        if (group is not null && !isReadOnly && !driver.SetsGroup && MayOwn((string?)spec?["fsGroupPolicy"], pv))
+        if (group is not null && !isReadOnly && !driver.SetsGroup && CsiRequests.MayOwn((string?)spec?["fsGroupPolicy"], pv))
             VolumeOwnership.Apply(target, group.Value, pod.Spec.SecurityContext!.FsGroupChangePolicy);
     }
 
@@ -133,7 +128,7 @@ internal sealed class CsiMounts(
             VolumePath = mounted.HostPath,
             CapacityRange = new CapacityRange { RequiredBytes = size.ToUnits() },
             StagingTargetPath = driver.Stages ? volume.StagingFolder(config.RootDirectory) : "",
-            VolumeCapability = Capability(pv, driver, group),
+            VolumeCapability = CsiRequests.Capability(pv, driver, group),
         };
         Fill(request.Secrets, await SecretAsync(source.NodeExpandSecretRef, pv.Metadata.Name, cancel));
         var tellsSteps = VolumeGrowth.TellsSteps(claim);
@@ -196,16 +191,16 @@ internal sealed class CsiMounts(
             VolumeCapability = new VolumeCapability
             {
                 Mount = new VolumeCapability.Types.MountVolume { FsType = source.FsType ?? "", VolumeMountGroup = driver.SetsGroup ? $"{pod.Spec.SecurityContext?.FsGroup}" : "" },
-                AccessMode = new VolumeCapability.Types.AccessMode { Mode = Mode.SingleNodeWriter },
+                AccessMode = new VolumeCapability.Types.AccessMode { Mode = VolumeCapability.Types.AccessMode.Types.Mode.SingleNodeWriter },
             },
         };
         Fill(request.VolumeContext, source.VolumeAttributes);
-        if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, PodInfo(pod, isEphemeral: true));
+        if ((bool?)spec?["podInfoOnMount"] == true) Fill(request.VolumeContext, CsiRequests.PodInfo(pod, isEphemeral: true));
         var secret = source.NodePublishSecretRef is { } named ? new V1SecretReference { Name = named.Name, NamespaceProperty = pod.Namespace() } : null;
         Fill(request.Secrets, await SecretAsync(secret, volume.Name, cancel));
         await AddTokensAsync(request, pod, spec, volume.Name, cancel);
         await PublishAsync(driver, request, volume.Name, cancel);
-        if (pod.Spec.SecurityContext?.FsGroup is { } group && !isReadOnly && !driver.SetsGroup && MayOwnInline((string?)spec?["fsGroupPolicy"], source.FsType))
+        if (pod.Spec.SecurityContext?.FsGroup is { } group && !isReadOnly && !driver.SetsGroup && CsiRequests.MayOwnInline((string?)spec?["fsGroupPolicy"], source.FsType))
             VolumeOwnership.Apply(target, group, pod.Spec.SecurityContext.FsGroupChangePolicy);
     }
 
@@ -361,83 +356,6 @@ internal sealed class CsiMounts(
         }
     }
 
-    /// <summary>Waits until the driver's attacher has attached the volume to this node.</summary>
-    /// <returns>What the attacher tells the node.</returns>
-    private async Task<Dictionary<string, string>> AttachedAsync(V1Volume volume, CsiVolume mounted, bool isMounted, CancellationToken cancel)
-    {
-        var name = new NamespacedName("", mounted.AttachmentOn(config.NodeName));
-        var since = time.GetTimestamp();
-        while (true)
-        {
-            var status = (await FindAttachmentAsync(name, cancel))?.ToTree()["status"];
-            if ((bool?)status?["attached"] == true)
-                return (status["attachmentMetadata"] as JsonObject ?? []).ToDictionary(m => m.Key, m => (string?)m.Value ?? "", StringComparer.Ordinal);
-            if (isMounted) return [];
-            if (time.GetElapsedTime(since) > AttachMax)
-            {
-                if (CsiLimits.IsReached(status) && CsiLimits.PeriodOf(await client.FindAsync(Resources.CSIDrivers, new NamespacedName("", mounted.Driver), cancel)) is not null)
-                    await TellLimitAsync(volume, mounted, cancel);
-                throw VolumeException.AtStage($"Unable to attach or mount volumes: unmounted volumes=[{volume.Name}], unattached volumes=[{volume.Name}], failed to process volumes=[]: context deadline exceeded");
-            }
-            await Task.Delay(AttachLook, time, cancel);
-        }
-    }
-
-    /// <summary>Another node may have room for the pod's successor, when the scheduler knows that this one has none.</summary>
-    private async Task TellLimitAsync(V1Volume volume, CsiVolume mounted, CancellationToken cancel)
-    {
-        try
-        {
-            await drivers.RenewAsync(mounted.Driver, cancel);
-        }
-        catch (Exception e) when (e is CsiException or StatusException)
-        {
-            // It is asked again when its time comes.
-        }
-        throw new AttachLimitException($"Node has reached its volume attachment limit, rejecting pod. unmounted volumes=[{volume.Name}], unattached volumes=[{volume.Name}], failed to process volumes=[]: context deadline exceeded");
-    }
-
-    /// <summary>A node may read its own attachments; one that is not made yet is nobody's, and asking for it forbidden.</summary>
-    private async Task<KubeObject?> FindAttachmentAsync(NamespacedName name, CancellationToken cancel)
-    {
-        try
-        {
-            return await client.FindAsync(Resources.VolumeAttachments, name, cancel);
-        }
-        catch (StatusException e) when (e.Status.Code == 403)
-        {
-            return null;
-        }
-    }
-
-    private static VolumeCapability Capability(V1PersistentVolume pv, CsiDriver driver, long? group)
-    {
-        var mount = new VolumeCapability.Types.MountVolume { FsType = pv.Spec.Csi!.FsType ?? "", VolumeMountGroup = driver.SetsGroup ? $"{group}" : "" };
-        mount.MountFlags.AddRange(pv.Spec.MountOptions ?? []);
-        return new VolumeCapability { Mount = mount, AccessMode = new VolumeCapability.Types.AccessMode { Mode = ModeOf(pv.Spec.AccessModes?.FirstOrDefault(), driver.TellsWriters) } };
-    }
-
-    /// <summary>Pure. Drivers of old know nothing of writers on one node.</summary>
-    public static Mode ModeOf(string? accessMode, bool tellsWriters) => accessMode switch
-    {
-        "ReadOnlyMany" => Mode.MultiNodeReaderOnly,
-        "ReadWriteMany" => Mode.MultiNodeMultiWriter,
-        "ReadWriteOncePod" => tellsWriters ? Mode.SingleNodeSingleWriter : Mode.SingleNodeWriter,
-        _ => tellsWriters ? Mode.SingleNodeMultiWriter : Mode.SingleNodeWriter,
-    };
-
-    /// <summary>Whether files may be given to a pod's fsGroup: KEP-1682. Unless the driver says otherwise only where it says what file system there is, and one node
-    /// alone has it. Pure.</summary>
-    public static bool MayOwn(string? policy, V1PersistentVolume pv) => policy switch
-    {
-        "None" => false,
-        "File" => true,
-        _ => !string.IsNullOrEmpty(pv.Spec.Csi?.FsType) && pv.Spec.AccessModes?.Any(m => m is "ReadWriteOnce" or "ReadWriteOncePod") == true,
-    };
-
-    /// <summary>A pod's own volume has no other user. Pure.</summary>
-    public static bool MayOwnInline(string? policy, string? fsType) => policy switch { "None" => false, "File" => true, _ => !string.IsNullOrEmpty(fsType) };
-
     private async Task<IEnumerable<KeyValuePair<string, string>>> SecretAsync(V1SecretReference? reference, string volume, CancellationToken cancel)
     {
         if (reference is null) return [];
@@ -445,15 +363,6 @@ internal sealed class CsiMounts(
             ?? throw VolumeException.AtStage($"MountVolume.SetUp failed for volume \"{volume}\" : fetching NodePublishSecretRef {reference.NamespaceProperty}/{reference.Name} failed: secrets \"{reference.Name}\" not found");
         return (secret.Data ?? new Dictionary<string, byte[]>()).Select(d => KeyValuePair.Create(d.Key, System.Text.Encoding.UTF8.GetString(d.Value)));
     }
-
-    private static Dictionary<string, string> PodInfo(V1Pod pod, bool isEphemeral) => new(StringComparer.Ordinal)
-    {
-        ["csi.storage.k8s.io/pod.name"] = pod.Name(),
-        ["csi.storage.k8s.io/pod.namespace"] = pod.Namespace(),
-        ["csi.storage.k8s.io/pod.uid"] = pod.Uid(),
-        ["csi.storage.k8s.io/serviceAccount.name"] = pod.Spec.ServiceAccountName ?? "",
-        ["csi.storage.k8s.io/ephemeral"] = isEphemeral ? "true" : "false",
-    };
 
     private bool IsPublished(CsiVolume volume) => Published().Any(volume.IsSame);
 

@@ -150,7 +150,7 @@ public sealed class CsiTests : IAsyncLifetime
     [InlineData(null, null, false)]
     [InlineData("File", null, true)]
     [InlineData("None", "ext4", false)]
-    public void Whose_files_of_a_pods_own_volume_may_be_given_to_a_group(string? policy, string? fsType, bool may) => Assert.Equal(may, CsiMounts.MayOwnInline(policy, fsType));
+    public void Whose_files_of_a_pods_own_volume_may_be_given_to_a_group(string? policy, string? fsType, bool may) => Assert.Equal(may, CsiRequests.MayOwnInline(policy, fsType));
 
     [Fact]
     public async Task A_driver_is_asked_again_how_many_volumes_it_can_have()
@@ -325,7 +325,7 @@ public sealed class CsiTests : IAsyncLifetime
     [InlineData("ReadWriteOncePod", true, "SingleNodeSingleWriter")]
     [InlineData("ReadOnlyMany", true, "MultiNodeReaderOnly")]
     [InlineData("ReadWriteMany", false, "MultiNodeMultiWriter")]
-    public void Access_modes_in_the_drivers_words(string mode, bool tellsWriters, string expected) => Assert.Equal(Enum.Parse<Mode>(expected), CsiMounts.ModeOf(mode, tellsWriters));
+    public void Access_modes_in_the_drivers_words(string mode, bool tellsWriters, string expected) => Assert.Equal(Enum.Parse<Mode>(expected), CsiRequests.ModeOf(mode, tellsWriters));
 
     [Theory]
     [InlineData(null, "ext4", "ReadWriteOnce", true)]
@@ -334,7 +334,7 @@ public sealed class CsiTests : IAsyncLifetime
     [InlineData("File", "", "ReadWriteMany", true)]
     [InlineData("None", "ext4", "ReadWriteOnce", false)]
     public void Whose_files_may_be_given_to_a_group(string? policy, string fsType, string mode, bool may) =>
-        Assert.Equal(may, CsiMounts.MayOwn(policy, Read<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":{\"accessModes\":[\"" + mode + "\"],\"csi\":{\"driver\":\"d\",\"volumeHandle\":\"h\",\"fsType\":\"" + fsType + "\"}}}")));
+        Assert.Equal(may, CsiRequests.MayOwn(policy, Read<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":{\"accessModes\":[\"" + mode + "\"],\"csi\":{\"driver\":\"d\",\"volumeHandle\":\"h\",\"fsType\":\"" + fsType + "\"}}}")));
 
     private CsiMounts Mounts(TimeProvider time, bool isMounted = false) =>
         new(_config, _api, _drivers, new ServiceAccountTokens(_api, time), () => { }, (_, why) => _told.Add(why), time, NullLogger.Instance) { IsMountPoint = _ => isMounted };
