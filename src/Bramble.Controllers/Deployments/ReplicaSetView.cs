@@ -17,6 +17,11 @@ internal sealed record ReplicaSetView(
     /// <summary>Available replicas that stay: a set that was just told to shrink still reports those that are about to go.</summary>
     public int LastingReplicas => Math.Min(AvailableReplicas, Replicas);
 
+    /// <summary>Those of them that are sure to: one that shrank and grew again before it said so reports Pods that it has given up in between.</summary>
+    public int SureReplicas => HasSeenItsSpec ? LastingReplicas : 0;
+
+    public bool HasSeenItsSpec => (Model.Status?.ObservedGeneration ?? 0) >= (Model.Metadata.Generation ?? 0);
+
     public NamespacedName FullName => Model.NamespacedName();
 
     public string? Annotation(string name) => Model.Metadata.Annotations is { } annotations && annotations.TryGetValue(name, out var value) ? value : null;

@@ -50,7 +50,7 @@ internal static class RollingUpdate
         var minAvailable = wanted - fence.MaxUnavailable;
         var all = newSet.Replicas + oldSets.Sum(s => s.Replicas);
         // 4 replicas, maxUnavailable 1, maxSurge 1: 5 pods, 3 must stay, the new one is not available yet → 5 - 3 - 1 = 1 old pod may go.
-        var unavailableNew = newSet.Replicas - newSet.LastingReplicas;
+        var unavailableNew = newSet.Replicas - newSet.SureReplicas;
         var mayGo = all - minAvailable - unavailableNew;
         if (mayGo <= 0) return [];
 
@@ -58,7 +58,7 @@ internal static class RollingUpdate
         var ordered = oldSets.Where(s => s.Replicas > 0).OrderBy(s => s.CreatedAt).ThenBy(s => s.Name, StringComparer.Ordinal).ToList();
         var steps = new List<Scale>();
         foreach (var set in ordered) mayGo -= Shrink(set, Math.Min(mayGo, set.Replicas - set.LastingReplicas));
-        var surplus = newSet.LastingReplicas + oldSets.Sum(s => s.LastingReplicas) - minAvailable;
+        var surplus = newSet.SureReplicas + oldSets.Sum(s => s.SureReplicas) - minAvailable;
         foreach (var set in ordered) surplus -= Shrink(set, Math.Min(surplus, replicas[set.Name]));
         return steps;
 

@@ -108,7 +108,7 @@ internal sealed class Rollout(
         var isScaledDown = false;
         foreach (var set in old.Where(s => s.Replicas > 0)) isScaledDown |= await ApplyAsync(new Scale(set, 0), cancel);
         // A set that has not seen yet that it is to have none may be making Pods this moment.
-        if (isScaledDown || old.Any(s => s.StatusReplicas > 0 || (s.Model.Status?.ObservedGeneration ?? 0) < s.Model.Metadata.Generation || hasRunningPods(s))) return await WriteRolloutAsync(newSet, cancel);
+        if (isScaledDown || old.Any(s => s.StatusReplicas > 0 || !s.HasSeenItsSpec || hasRunningPods(s))) return await WriteRolloutAsync(newSet, cancel);
         newSet ??= await CreateNewSetAsync(cancel);
         if (newSet is null) return Requeue.Never;
         await ApplyAsync(new Scale(newSet, Wanted), cancel);

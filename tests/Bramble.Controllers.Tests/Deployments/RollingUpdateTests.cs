@@ -41,6 +41,10 @@ public sealed class RollingUpdateTests
     [InlineData("all new ones serve: the rest goes", 4, 1, 1, "4/4", "1/1", "0")]
     [InlineData("of one set first what serves nobody, then what serves: two steps", 10, 3, 2, "3/0", "10/9", "9, 8")]
     [InlineData("of two sets the broken one first", 10, 3, 2, "0/0", "10/10 3/0", "old1: 0, old0: 8")]
+    [InlineData("one ready new one serves in the place of an old one", 2, 1, 0, "1/1", "2/2", "1")]
+    [InlineData("it has shrunk and grown since it said so: nobody knows", 2, 1, 0, "1/1?", "2/2", "")]
+    [InlineData("so has the old one", 4, 1, 0, "2/2", "3/3?", "")]
+    [InlineData("what serves nobody goes all the same", 4, 1, 0, "2/2", "3/2?", "2")]
     public void Old_sets_shrink_as_far_as_enough_remain(string because, int wanted, int surge, int unavailable, string newSet, string oldSets, string expected)
     {
         Assert.NotEmpty(because);
@@ -161,16 +165,16 @@ public sealed class RollingUpdateTests
     public void The_last_revision_is_the_one_before_the_newest(string revisions, long expected) => Assert.Equal(expected, Rollback.LastRevision(
         revisions.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(r => ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""{"metadata":{"name":"s{{{r}}}","annotations":{"deployment.kubernetes.io/revision":"{{{r}}}"}},"spec":{}}""")))));
 
-    /// <param name="text">replicas/available</param>
+    /// <param name="text">Replicas and available ones; with a question mark it has not seen yet how many it is to have.</param>
     private static ReplicaSetView Set(string name, string text, int? desired = null, int? max = null, int? day = null)
     {
-        var numbers = text.Split('/');
+        var numbers = text.TrimEnd('?').Split('/');
         var annotations = new JsonObject();
         if (desired is { } d) annotations["deployment.kubernetes.io/desired-replicas"] = $"{d}";
         if (max is { } m) annotations["deployment.kubernetes.io/max-replicas"] = $"{m}";
         return ReplicaSetView.Of(Model<V1ReplicaSet>($$$"""
-            {"metadata":{"name":"{{{name}}}","namespace":"d","creationTimestamp":"2024-01-0{{{day ?? (name == "new" ? 2 : 1)}}}T00:00:00Z","annotations":{{{annotations.ToJsonString()}}} },
-             "spec":{"replicas":{{{numbers[0]}}} },"status":{"replicas":{{{numbers[0]}}},"availableReplicas":{{{numbers[1]}}},"readyReplicas":{{{numbers[1]}}} } }
+            {"metadata":{"name":"{{{name}}}","namespace":"d","generation":3,"creationTimestamp":"2024-01-0{{{day ?? (name == "new" ? 2 : 1)}}}T00:00:00Z","annotations":{{{annotations.ToJsonString()}}} },
+             "spec":{"replicas":{{{numbers[0]}}} },"status":{"observedGeneration":{{{(text.EndsWith('?') ? 2 : 3)}}},"replicas":{{{numbers[0]}}},"availableReplicas":{{{numbers[1]}}},"readyReplicas":{{{numbers[1]}}} } }
             """));
     }
 }
