@@ -18,7 +18,7 @@ internal sealed class InMemoryApi : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loading;
 
-    private InMemoryApi(IStore store, WatchCache cache, TimeProvider time, Random? seeded)
+    private InMemoryApi(IStore store, WatchCache cache, TimeProvider time, Random? seeded, AdmissionSettings? admission)
     {
         Cache = cache;
         _loading = cache.RunAsync(_stop.Token);
@@ -27,7 +27,7 @@ internal sealed class InMemoryApi : IAsyncDisposable
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(new ServiceNetwork([System.Net.IPNetwork.Parse("10.43.0.0/16")], 30000, 32767), () => client!),
-            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => client!, time),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => client!, time, settings: admission),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.OfPods(time),
             Views = ScaleView.BuiltIn,
@@ -46,9 +46,9 @@ internal sealed class InMemoryApi : IAsyncDisposable
     public static Task<InMemoryApi> StartAsync() => StartAsync(new MemoryStore(), TimeProvider.System, null);
 
     /// <param name="seeded">Decides what else chance does.</param>
-    public static async Task<InMemoryApi> StartAsync(IStore store, TimeProvider time, Random? seeded)
+    public static async Task<InMemoryApi> StartAsync(IStore store, TimeProvider time, Random? seeded, AdmissionSettings? admission = null)
     {
-        var api = new InMemoryApi(store, new WatchCache(store, time, NullLoggerFactory.Instance), time, seeded);
+        var api = new InMemoryApi(store, new WatchCache(store, time, NullLoggerFactory.Instance), time, seeded, admission);
         await api.Cache.Ready;
         return api;
     }

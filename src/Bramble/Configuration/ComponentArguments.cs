@@ -11,7 +11,7 @@ internal sealed class ComponentArguments
     /// <summary>kube-apiserver's settings that mean something here.</summary>
     public static readonly IReadOnlySet<string> OfApiServer = new HashSet<string>(StringComparer.Ordinal)
     {
-        "anonymous-auth", "service-account-issuer", "service-account-jwks-uri", "api-audiences", "service-account-extend-token-expiration", "service-account-max-token-expiration",
+        "admission-control-config-file", "anonymous-auth", "service-account-issuer", "service-account-jwks-uri", "api-audiences", "service-account-extend-token-expiration", "service-account-max-token-expiration",
         "tls-min-version", "default-not-ready-toleration-seconds", "default-unreachable-toleration-seconds", "event-ttl",
     };
 

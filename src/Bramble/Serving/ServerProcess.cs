@@ -89,8 +89,7 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
         var parts = new ApiServerParts
         {
             Strategies = BuiltInStrategies.All(serviceNetwork, () => loopback!),
-            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time, dialPod,
-                config.ApiServer.Number("default-not-ready-toleration-seconds", 300), config.ApiServer.Number("default-unreachable-toleration-seconds", 300)),
+            Admission = AdmissionPlugins.Compose(authorizer, rbac, () => loopback!, time, dialPod, AdmissionOf(config.ApiServer)),
             Authorizer = authorizer,
             SpecialEndpoints = SpecialEndpoints.Compose(authenticators, authentication, keys, authorizer, rbac, time),
             StreamingEndpoints = streams.All,
@@ -324,6 +323,16 @@ internal sealed class ServerProcess(ServerConfig config, TimeProvider time, ILog
             GitCommit = Product.FullCommit,
             BuildDate = Product.BuildDate,
         };
+    }
+
+    private static AdmissionSettings AdmissionOf(ComponentArguments arguments)
+    {
+        var settings = new AdmissionSettings
+        {
+            NotReadySeconds = arguments.Number("default-not-ready-toleration-seconds", 300),
+            UnreachableSeconds = arguments.Number("default-unreachable-toleration-seconds", 300),
+        };
+        return arguments.Text("admission-control-config-file") is { Length: > 0 } file ? settings.With(file) : settings;
     }
 
     private AuthenticationConfig Authentication(ServerPki pki, ServerTokens tokens)

@@ -36,7 +36,7 @@ public sealed class PodSecurityTests
     [Theory, MemberData(nameof(Cases))]
     public void Standards_say_what_is_wrong(string about, string level, string spec, string violations)
     {
-        var policy = NamespacePolicy.Read(new JsonObject { ["pod-security.kubernetes.io/enforce"] = level }).Enforce;
+        var policy = NamespacePolicy.Read(new JsonObject { ["pod-security.kubernetes.io/enforce"] = level }, NamespacePolicy.Privileged).Enforce;
         Assert.True(string.Join(", ", PodSecurityStandard.Evaluate(policy, null, JsonNode.Parse(spec)!.AsObject())) == violations, about);
     }
 
@@ -45,7 +45,7 @@ public sealed class PodSecurityTests
     {
         var spec = JsonNode.Parse("""{"securityContext":{"sysctls":[{"name":"net.ipv4.tcp_rmem","value":"1"}]},"containers":[]}""")!.AsObject();
         List<Violation> At(string version) => PodSecurityStandard.Evaluate(
-            NamespacePolicy.Read(new JsonObject { ["pod-security.kubernetes.io/enforce"] = "baseline", ["pod-security.kubernetes.io/enforce-version"] = version }).Enforce, null, spec);
+            NamespacePolicy.Read(new JsonObject { ["pod-security.kubernetes.io/enforce"] = "baseline", ["pod-security.kubernetes.io/enforce-version"] = version }, NamespacePolicy.Privileged).Enforce, null, spec);
         Assert.Single(At("v1.31"));
         Assert.Empty(At("v1.32"));
         Assert.Empty(At("latest"));
@@ -54,7 +54,7 @@ public sealed class PodSecurityTests
     [Fact]
     public void A_label_that_cannot_be_read_is_an_error_and_enforces_restricted()
     {
-        var policy = NamespacePolicy.Read(new JsonObject { ["pod-security.kubernetes.io/enforce"] = "strict" });
+        var policy = NamespacePolicy.Read(new JsonObject { ["pod-security.kubernetes.io/enforce"] = "strict" }, NamespacePolicy.Privileged);
         Assert.Equal("restricted:latest", policy.Enforce.ToString());
         Assert.Equal("metadata.labels[pod-security.kubernetes.io/enforce]: Invalid value: \"strict\": must be one of privileged, baseline, restricted", Assert.Single(policy.Errors).ToString());
         Assert.Equal("privileged:latest", policy.Warn.ToString());

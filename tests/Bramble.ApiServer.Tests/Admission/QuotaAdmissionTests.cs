@@ -93,7 +93,7 @@ public class QuotaAdmissionTests
             IsDryRun = true,
             Reader = reader,
         };
-        var plugin = new ResourceQuotaAdmission(() => throw new InvalidOperationException("a dry run charges nothing"), TimeProvider.System);
+        var plugin = new ResourceQuotaAdmission(() => throw new InvalidOperationException("a dry run charges nothing"), TimeProvider.System, []);
         var told = "";
         try
         {

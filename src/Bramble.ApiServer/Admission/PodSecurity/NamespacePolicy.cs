@@ -5,23 +5,27 @@ using Bramble.ApiServer.Strategies;
 namespace Bramble.ApiServer.Admission.PodSecurity;
 
 /// <summary>What a namespace's labels ask for. Labels that cannot be read are errors and count as restricted for enforce, as privileged for warn.</summary>
-internal sealed record NamespacePolicy(LevelVersion Enforce, LevelVersion Warn, FieldErrors Errors)
+/// <param name="Audit">Told nobody here; shown where a policy is.</param>
+internal sealed record NamespacePolicy(LevelVersion Enforce, LevelVersion Audit, LevelVersion Warn, FieldErrors Errors)
 {
-    private const string Prefix = "pod-security.kubernetes.io/";
+    public static readonly NamespacePolicy Privileged = new(LevelVersion.Privileged, LevelVersion.Privileged, LevelVersion.Privileged, new FieldErrors());
 
-    public static NamespacePolicy Read(JsonObject? labels)
+    public const string Prefix = "pod-security.kubernetes.io/";
+
+    /// <param name="defaults">What holds where the labels say nothing.</param>
+    /// <param name="inheritsEnforce">Who enforces by label is warned too.</param>
+    public static NamespacePolicy Read(JsonObject? labels, NamespacePolicy defaults, bool inheritsEnforce = true)
     {
         var errors = new FieldErrors();
         var enforceLevel = ReadLevel(labels, "enforce", PodSecurityLevel.Restricted, errors, out var enforceIsGood);
-        var enforce = new LevelVersion(enforceLevel ?? PodSecurityLevel.Privileged, ReadVersion(labels, "enforce", errors) ?? PolicyVersion.Latest);
-        ReadLevel(labels, "audit", PodSecurityLevel.Privileged, errors, out _);
-        ReadVersion(labels, "audit", errors);
+        var enforce = new LevelVersion(enforceLevel ?? defaults.Enforce.Level, ReadVersion(labels, "enforce", errors) ?? defaults.Enforce.Version);
+        var audit = new LevelVersion(ReadLevel(labels, "audit", PodSecurityLevel.Privileged, errors, out _) ?? defaults.Audit.Level, ReadVersion(labels, "audit", errors) ?? defaults.Audit.Version);
         var warnLevel = ReadLevel(labels, "warn", PodSecurityLevel.Privileged, errors, out _);
         var warnVersion = ReadVersion(labels, "warn", errors);
-        var warn = new LevelVersion(warnLevel ?? PodSecurityLevel.Privileged, warnVersion ?? PolicyVersion.Latest);
+        var warn = new LevelVersion(warnLevel ?? defaults.Warn.Level, warnVersion ?? defaults.Warn.Version);
         // Who enforces is warned too, about controllers whose pods will not come.
-        if (warnLevel is null && enforceLevel is not null && enforceIsGood && enforce.Level > warn.Level) warn = new LevelVersion(enforce.Level, warnVersion ?? enforce.Version);
-        return new NamespacePolicy(enforce, warn, errors);
+        if (inheritsEnforce && warnLevel is null && enforceLevel is not null && enforceIsGood && enforce.Level > warn.Level) warn = new LevelVersion(enforce.Level, warnVersion ?? enforce.Version);
+        return new NamespacePolicy(enforce, audit, warn, errors);
     }
 
     private static PodSecurityLevel? ReadLevel(JsonObject? labels, string mode, PodSecurityLevel onError, FieldErrors errors, out bool isGood)

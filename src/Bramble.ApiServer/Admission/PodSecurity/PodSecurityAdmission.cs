@@ -6,7 +6,7 @@ using Bramble.ApiServer.Strategies;
 namespace Bramble.ApiServer.Admission.PodSecurity;
 
 /// <summary>Pod Security Standards by namespace labels: enforce refuses pods, warn speaks up (also about controllers' templates).</summary>
-internal sealed class PodSecurityAdmission : IAdmissionPlugin
+internal sealed class PodSecurityAdmission(PodSecuritySettings settings) : IAdmissionPlugin
 {
     private static readonly GroupResource Namespaces = new("", "namespaces");
     private static readonly GroupResource Pods = new("", "pods");
@@ -26,9 +26,10 @@ internal sealed class PodSecurityAdmission : IAdmissionPlugin
         return default;
     }
 
-    private static void ValidatePod(AdmissionRequest request)
+    private void ValidatePod(AdmissionRequest request)
     {
         if (request.Subresource is not ("" or "ephemeralcontainers" or "resize")) return;
+        if (settings.IsExempt(request) || settings.IsExempt(request.Object.Object("spec"))) return;
         if (request.Operation == AdmissionOperation.Update && !IsSignificant(request.Object.Object("spec"), request.OldObject.Object("spec"))) return;
         var policy = PolicyOf(request);
         var (metadata, spec) = (request.Object.Object("metadata"), request.Object.Object("spec"));
@@ -37,15 +38,19 @@ internal sealed class PodSecurityAdmission : IAdmissionPlugin
         Warn(request, policy, metadata, spec);
     }
 
-    private static void ValidateTemplate(AdmissionRequest request, JsonObject template) => Warn(request, PolicyOf(request), template.Object("metadata"), template.Object("spec"));
-
-    private static void Warn(AdmissionRequest request, NamespacePolicy policy, JsonObject? metadata, JsonObject? spec)
+    private void ValidateTemplate(AdmissionRequest request, JsonObject template)
     {
+        if (!settings.IsExempt(request)) Warn(request, PolicyOf(request), template.Object("metadata"), template.Object("spec"));
+    }
+
+    private void Warn(AdmissionRequest request, NamespacePolicy policy, JsonObject? metadata, JsonObject? spec)
+    {
+        if (settings.IsExempt(spec)) return;
         var violations = PodSecurityStandard.Evaluate(policy.Warn, metadata, spec);
         if (violations.Count > 0) request.Warnings.Add($"would violate PodSecurity \"{policy.Warn}\": {string.Join(", ", violations)}");
     }
 
-    private static NamespacePolicy PolicyOf(AdmissionRequest request) => NamespacePolicy.Read(request.Reader.Find(Namespaces, new("", request.Namespace))?.ToTree().Labels());
+    private NamespacePolicy PolicyOf(AdmissionRequest request) => NamespacePolicy.Read(request.Reader.Find(Namespaces, new("", request.Namespace))?.ToTree().Labels(), settings.Defaults);
 
     /// <summary>Only images of containers, and ephemeral containers, can change in a way that matters.</summary>
     private static bool IsSignificant(JsonObject? spec, JsonObject? old)
@@ -63,28 +68,44 @@ internal sealed class PodSecurityAdmission : IAdmissionPlugin
         return false;
     }
 
-    private static void ValidateNamespace(AdmissionRequest request)
+    private void ValidateNamespace(AdmissionRequest request)
     {
-        var policy = NamespacePolicy.Read(request.Object.Labels());
+        var policy = NamespacePolicy.Read(request.Object.Labels(), settings.Defaults);
         if (request.Operation == AdmissionOperation.Create)
         {
             if (policy.Errors.Count > 0) throw Invalid(request, policy);
+            WarnAboutExemption(request, policy);
             return;
         }
-        var old = NamespacePolicy.Read(request.OldObject.Labels());
+        var old = NamespacePolicy.Read(request.OldObject.Labels(), settings.Defaults);
         if (policy.Errors.Count > 0 && !policy.Errors.SequenceEqual(old.Errors)) throw Invalid(request, policy);
         if (policy.Enforce == old.Enforce || policy.Enforce.Level == PodSecurityLevel.Privileged) return;
         if (policy.Enforce.Version == old.Enforce.Version && policy.Enforce.Level <= old.Enforce.Level) return;
-        WarnAboutPods(request, policy.Enforce);
+        if (!WarnAboutExemption(request, policy)) WarnAboutPods(request, policy.Enforce);
+    }
+
+    /// <returns>The namespace is exempt.</returns>
+    private bool WarnAboutExemption(AdmissionRequest request, NamespacePolicy policy)
+    {
+        var ns = request.Object!.ObjectName();
+        if (!settings.Namespaces.Contains(ns)) return false;
+        if (policy is { Enforce.Level: PodSecurityLevel.Privileged, Audit.Level: PodSecurityLevel.Privileged, Warn.Level: PodSecurityLevel.Privileged }) return true;
+        if ((policy.Enforce, policy.Audit, policy.Warn) == (settings.Defaults.Enforce, settings.Defaults.Audit, settings.Defaults.Warn)) return true;
+        var labels = request.Object.Labels();
+        List<string> shown = [];
+        foreach (var (mode, level) in ((string, LevelVersion)[])[("enforce", policy.Enforce), ("audit", policy.Audit), ("warn", policy.Warn)])
+            if (level.Level != PodSecurityLevel.Privileged && (labels.Has(NamespacePolicy.Prefix + mode) || labels.Has($"{NamespacePolicy.Prefix}{mode}-version"))) shown.Add($"{mode}={level}");
+        request.Warnings.Add($"namespace \"{ns}\" is exempt from Pod Security, and the policy ({string.Join(", ", shown)}) will be ignored");
+        return true;
     }
 
     private static StatusException Invalid(AdmissionRequest request, NamespacePolicy policy) => StatusErrors.Invalid(request.Kind, request.Object!.ObjectName(), policy.Errors);
 
-    private static void WarnAboutPods(AdmissionRequest request, LevelVersion enforce)
+    private void WarnAboutPods(AdmissionRequest request, LevelVersion enforce)
     {
         var ns = request.Object!.ObjectName();
         var pods = request.Reader.List(Pods, ns);
-        var byReason = pods.Take(PodsMax).Select(pod => pod.ToTree())
+        var byReason = pods.Take(PodsMax).Select(pod => pod.ToTree()).Where(pod => !settings.IsExempt(pod.Object("spec")))
             .Select(pod => (Name: pod.ObjectName(), Reason: string.Join(", ", PodSecurityStandard.Evaluate(enforce, pod.Object("metadata"), pod.Object("spec")).Select(v => v.Reason))))
             .Where(pod => pod.Reason.Length > 0).GroupBy(pod => pod.Reason).ToList();
         if (pods.Count > PodsMax) request.Warnings.Add($"new PodSecurity enforce level only checked against the first {PodsMax} of {pods.Count} existing pods");

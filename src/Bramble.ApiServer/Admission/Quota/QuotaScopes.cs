@@ -12,15 +12,19 @@ internal static class QuotaScopes
     /// <summary>All scopes and all expressions hold. Objects of other resources are in no scope.</summary>
     public static bool Match(JsonObject? spec, GroupResource resource, JsonObject obj)
     {
-        if (!spec.Texts("scopes").All(scope => Matches(resource, scope, "Exists", [], obj))) return false;
-        foreach (var (_, expression) in spec.Object("scopeSelector").Items("matchExpressions"))
-            if (!Matches(resource, expression.Text("scopeName"), expression.Text("operator"), [.. expression.Texts("values")], obj)) return false;
-        return true;
+        return Of(spec).All(requirement => Matches(resource, requirement, obj));
     }
 
-    private static bool Matches(GroupResource resource, string scope, string op, IReadOnlyList<string> values, JsonObject obj)
+    public static IEnumerable<ScopeRequirement> Of(JsonObject? spec)
+    {
+        foreach (var scope in spec.Texts("scopes")) yield return new(scope, "Exists", []);
+        foreach (var (_, expression) in spec.Object("scopeSelector").Items("matchExpressions")) yield return ScopeRequirement.Of(expression);
+    }
+
+    public static bool Matches(GroupResource resource, ScopeRequirement requirement, JsonObject obj)
     {
         if (resource.Group.Length > 0) return false;
+        var (scope, op, values) = requirement;
         return resource.Resource switch
         {
             "pods" => Matches(scope, op, values, obj),

@@ -10,7 +10,7 @@ namespace Bramble.ApiServer.Admission.Quota;
 /// <summary>A namespace's ResourceQuotas: nothing is created, and nothing grows, beyond them. What a write takes is added to the quotas' status before the
 /// write is stored, with their resourceVersion as the condition: of two writes at once that fit only one by one, one is refused, also with several servers.</summary>
 /// <remarks>A write that fails afterwards leaves its share in the status; <see cref="QuotaStatusWriter"/> counts anew and gives it back.</remarks>
-internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvider time) : IAdmissionPlugin
+internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvider time, IReadOnlyList<LimitedResource> limited) : IAdmissionPlugin
 {
     private const int WriteAttemptsMax = 10;
     private const int TurnsCount = 16;
@@ -41,12 +41,15 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvi
 
     public async ValueTask ValidateAsync(AdmissionRequest request, CancellationToken cancel)
     {
-        if (request.Reader.List(Quotas, request.Namespace).Count == 0) return;
+        var hasQuotas = request.Reader.List(Quotas, request.Namespace).Count > 0;
+        if (!hasQuotas && limited.Count == 0) return;
         var wanted = QuotaUsage.Of(request.Resource, request.Object!, request.Reader, time.GetUtcNow());
         // What must be said is asked by all quotas before the first one counts.
         if (request.Resource == Pods)
             foreach (var quota in QuotasAbout(request))
                 if (Unsaid(request.Object!, PodResources.Read(quota.Object("spec"), "hard")) is { } unsaid) throw request.Forbidden($"failed quota: {quota.ObjectName()}: {unsaid}");
+        if (limited.Count > 0) CheckLimited(request, wanted);
+        if (!hasQuotas) return;
         var turn = _turns[(uint)string.GetHashCode(request.Namespace) % TurnsCount];
         await turn.TakeAsync(cancel);
         try
@@ -85,9 +88,38 @@ internal sealed class ResourceQuotaAdmission(Func<IKubeClient> client, TimeProvi
         }
     }
 
+    /// <summary>What is limited must be allowed by some quota, what is in a limited scope by one with that scope.</summary>
+    private void CheckLimited(AdmissionRequest request, Dictionary<string, Quantity> wanted)
+    {
+        var (resource, obj) = (request.Resource, request.Object!);
+        var parts = limited.Where(l => l.Resource == resource).SelectMany(l => l.Contains).ToList();
+        SortedSet<string> names = new(wanted.Where(w => w.Value.Sign > 0 && parts.Exists(part => w.Key.Contains(part, StringComparison.Ordinal))).Select(w => w.Key), StringComparer.Ordinal);
+        var scopes = limited.SelectMany(l => l.Scopes).Where(scope => QuotaScopes.Matches(resource, scope, obj)).ToList();
+        if (names.Count == 0 && scopes.Count == 0) return;
+        var about = QuotasAbout(request).Select(quota => quota.Object("spec")).ToList();
+        if (!TakesMore(request, wanted, about)) return;
+        foreach (var spec in about) names.ExceptWith((spec.Object("hard") ?? []).Select(hard => hard.Key));
+        if (names.Count > 0) throw request.Forbidden($"insufficient quota to consume: {string.Join(',', names)}");
+        var allowed = AllQuotas(request).SelectMany(quota => QuotaScopes.Of(quota.Object("spec"))).Where(scope => QuotaScopes.Matches(resource, scope, obj)).Select(scope => scope.Scope).ToHashSet(StringComparer.Ordinal);
+        var refused = scopes.Where(scope => !allowed.Contains(scope.Scope)).ToList();
+        // No refusal of upstream's admission but a failure, with its code.
+        if (refused.Count > 0) throw new StatusException(new Status(500, "", $"insufficient quota to match these scopes: [{string.Join(' ', refused)}]"));
+    }
+
+    private bool TakesMore(AdmissionRequest request, Dictionary<string, Quantity> wanted, List<JsonObject?> about)
+    {
+        if (request.Operation != AdmissionOperation.Update || request.OldObject is not { } old) return wanted.Values.Any(w => w.Sign > 0);
+        var had = QuotaUsage.Of(request.Resource, old, request.Reader, time.GetUtcNow());
+        // An object that comes under a quota is new to it.
+        return about.Exists(spec => !QuotaScopes.Match(spec, request.Resource, old)) ? wanted.Values.Any(w => w.Sign > 0)
+            : wanted.Any(w => (w.Value - had.GetValueOrDefault(w.Key, Quantity.FromUnits(0))).Sign > 0);
+    }
+
+    private static IEnumerable<JsonObject> AllQuotas(AdmissionRequest request) =>
+        request.Reader.List(Quotas, request.Namespace).OrderBy(q => q.Name.Name, StringComparer.Ordinal).Select(quota => quota.ToTree());
+
     private static IEnumerable<JsonObject> QuotasAbout(AdmissionRequest request) =>
-        request.Reader.List(Quotas, request.Namespace).OrderBy(q => q.Name.Name, StringComparer.Ordinal).Select(quota => quota.ToTree())
-            .Where(quota => QuotaScopes.Match(quota.Object("spec"), request.Resource, request.Object!));
+        AllQuotas(request).Where(quota => QuotaScopes.Match(quota.Object("spec"), request.Resource, request.Object!));
 
     /// <summary>The quota with this write's share added to what its status says is used; null when the write takes nothing of it. Refuses what does not fit.</summary>
     private JsonObject? Charge(AdmissionRequest request, JsonObject quota, Dictionary<string, Quantity> wanted)
