@@ -72,5 +72,5 @@ public sealed record AdmissionSettings
 
     private static JsonObject Checked(JsonObject tree, string kind, params string[] groups) =>
         tree.Text("kind") == kind && groups.Contains(tree.Text("apiVersion").Split('/')[0], StringComparer.Ordinal) ? tree
-            : throw new InvalidDataException($"is {tree.Text("apiVersion")} {tree.Text("kind")}, not {groups[0]}/v1 {kind}");
+            : throw new InvalidDataException($"apiVersion and kind are \"{tree.Text("apiVersion")}\" and \"{tree.Text("kind")}\"; they must be {groups[0]}/v1 and {kind}");
 }

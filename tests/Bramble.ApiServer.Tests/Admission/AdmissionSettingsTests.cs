@@ -118,10 +118,10 @@ public sealed class AdmissionSettingsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", ": is  , not apiserver.config.k8s.io/v1 AdmissionConfiguration")]
+    [InlineData("", ": apiVersion and kind are \"\" and \"\"; they must be apiserver.config.k8s.io/v1 and AdmissionConfiguration")]
     [InlineData(Head + "- {name: EventRateLimit, path: x}", ": plugins[0] (EventRateLimit): Bramble has no settings for this plugin; only PodSecurity and ResourceQuota have")]
     [InlineData(Head + "- {name: PodSecurity}", ": plugins[0] (PodSecurity): neither configuration nor path is given")]
-    [InlineData(Head + "- {name: PodSecurity, configuration: {kind: X, apiVersion: y/v1}}", ": plugins[0] (PodSecurity): is y/v1 X, not pod-security.admission.config.k8s.io/v1 PodSecurityConfiguration")]
+    [InlineData(Head + "- {name: PodSecurity, configuration: {kind: X, apiVersion: y/v1}}", ": plugins[0] (PodSecurity): apiVersion and kind are \"y/v1\" and \"X\"; they must be pod-security.admission.config.k8s.io/v1 and PodSecurityConfiguration")]
     [InlineData(Head + "- {name: PodSecurity, configuration: {kind: PodSecurityConfiguration, apiVersion: pod-security.admission.config.k8s.io/v1, defaults: {enforce: strict, warn-version: '1.2'}}}",
         ": plugins[0] (PodSecurity): defaults: enforce: Invalid value: \"strict\": must be one of privileged, baseline, restricted; warn-version: Invalid value: \"1.2\": must be \"latest\" or \"v1.x\"")]
     [InlineData(Head + "- {name: PodSecurity, configuration: {kind: PodSecurityConfiguration, apiVersion: pod-security.admission.config.k8s.io/v1, exemptions: {namespaces: [a, b, a]}}}",
