@@ -137,7 +137,7 @@ internal sealed class CertificateController(ControllerContext context, Certifica
         _writes.Wrote(found.Name, _requests, await context.Client.UpdateAsync(Resources.CertificateSigningRequests, tree, "status", cancel));
     }
 
-    private static string? WhyNotClient(IList<string> usages) =>
+    internal static string? WhyNotClient(IList<string> usages) =>
         usages.FirstOrDefault(u => u is not ("digital signature" or "key encipherment" or "client auth")) is { } wrong ? $"invalid usage for client certificate: {wrong}"
         : usages.Contains("client auth") ? null : "missing required usage for client certificate: client auth";
 
