@@ -31,10 +31,9 @@ internal sealed class AttributesClassProtectionController : IReconciler
     {
         if (_classes.Find(name) is not { } found) return Requeue.Never;
         var metadata = found.ToTree()["metadata"]!;
-        var has = (metadata["finalizers"] as JsonArray ?? []).Any(f => (string?)f == Finalizer);
-        if (metadata["deletionTimestamp"] is not null == !has) return Requeue.Never;
-        if (has && (_volumes.ByIndex(ByClass, name.Name).Any() || _claims.ByIndex(ByClass, name.Name).Any())) return Requeue.Never;
-        await _context.Client.UpdateAsync(Resources.VolumeAttributesClasses, ProtectionFinalizer.Toggled(found, Finalizer, has), null, cancel);
+        var need = ProtectionFinalizer.Decide(metadata["deletionTimestamp"] is not null, (metadata["finalizers"] as JsonArray ?? []).Any(f => (string?)f == Finalizer));
+        if (need == Protection.Right || (need == Protection.InTheWay && (_volumes.ByIndex(ByClass, name.Name).Any() || _claims.ByIndex(ByClass, name.Name).Any()))) return Requeue.Never;
+        await _context.Client.UpdateAsync(Resources.VolumeAttributesClasses, ProtectionFinalizer.Mended(found, Finalizer, need), null, cancel);
         return Requeue.Never;
     }
 
@@ -45,10 +44,10 @@ internal sealed class AttributesClassProtectionController : IReconciler
         foreach (var name in namesOf(change.Old).Except(change.New is null ? [] : namesOf(change.New))) _context.Queue.Add(new NamespacedName("", name));
     }
 
-    private static IEnumerable<string> NamesOf(V1PersistentVolume volume) => Named(volume.Spec.VolumeAttributesClassName);
+    public static IEnumerable<string> NamesOf(V1PersistentVolume volume) => Named(volume.Spec.VolumeAttributesClassName);
 
     /// <summary>The one it asks for, the one it has, and the one it is being changed to.</summary>
-    private static IEnumerable<string> NamesOf(V1PersistentVolumeClaim claim) =>
+    public static IEnumerable<string> NamesOf(V1PersistentVolumeClaim claim) =>
         Named(claim.Spec.VolumeAttributesClassName, claim.Status?.CurrentVolumeAttributesClassName, claim.Status?.ModifyVolumeStatus?.TargetVolumeAttributesClassName);
 
     private static IEnumerable<string> Named(params string?[] names) => names.Where(n => !string.IsNullOrEmpty(n)).Distinct().OfType<string>();

@@ -1,8 +1,6 @@
-using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.Hosting;
-using Bramble.Controllers.Workloads;
 using k8s.Models;
 
 namespace Bramble.Controllers.PersistentVolumes;
@@ -21,14 +19,11 @@ internal sealed class ClaimProtectionController : IReconciler
         _context = context;
         _claims = context.Watches(Resources.PersistentVolumeClaims, change =>
         {
-            if (change.New is { } claim && (claim.IsBeingDeleted() || claim.Metadata.Finalizers?.Contains(Finalizer) != true)) context.Queue.Add(change.Name);
+            if (change.New is { } claim && ProtectionFinalizer.Decide(claim.Metadata, Finalizer) != Protection.Right) context.Queue.Add(change.Name);
         });
         _pods = context.Watches(Resources.Pods, change =>
         {
-            // A Pod that has replaced another of its name says nothing of the other's claims.
-            var isReplaced = change is { Old: { } old, New: { } now } && old.Metadata.Uid != now.Metadata.Uid;
-            if (change.New is not null && !isReplaced && !IsShutDown(change.New)) return;
-            foreach (var claim in (change.Old ?? change.New!).ClaimNames()) context.Queue.Add(new NamespacedName(change.Name.Namespace, claim));
+            foreach (var claim in ClaimPods.MaybeFree(change.Old, change.New)) context.Queue.Add(claim);
         });
         _pods.AddIndex(ClaimPods.ByClaim, ClaimPods.Claims);
     }
@@ -37,26 +32,19 @@ internal sealed class ClaimProtectionController : IReconciler
     {
         if (_claims.FindObject(name) is not { } found) return Requeue.Never;
         var claim = found.Model<V1PersistentVolumeClaim>();
-        var has = claim.Metadata.Finalizers?.Contains(Finalizer) == true;
-        if (claim.IsBeingDeleted() == !has) return Requeue.Never;       // going without it, or staying with it: right
-        if (has)
-        {
-            if (_pods.ByIndex(ClaimPods.ByClaim, name.ToString()).Any(p => Uses(p, claim))) return Requeue.Never;
-            // The copy may lag: the API's own list before what cannot be undone.
-            var live = await _context.Client.ListModelsAsync(Resources.Pods, new ListQuery(name.Namespace), cancel);
-            if (live.Any(p => Uses(p, claim))) return Requeue.Never;
-        }
-        await _context.Client.UpdateAsync(Resources.PersistentVolumeClaims, ProtectionFinalizer.Toggled(found, Finalizer, has), null, cancel);
+        var need = ProtectionFinalizer.Decide(claim.Metadata, Finalizer);
+        if (need == Protection.Right || (need == Protection.InTheWay && await IsUsedAsync(claim, cancel))) return Requeue.Never;
+        await _context.Client.UpdateAsync(Resources.PersistentVolumeClaims, ProtectionFinalizer.Mended(found, Finalizer, need), null, cancel);
         return Requeue.Never;
     }
 
-    /// <summary>Only Pods with a node: a kubelet starts none with a claim that is going.</summary>
-    private static bool Uses(V1Pod pod, V1PersistentVolumeClaim claim) => !string.IsNullOrEmpty(pod.Spec.NodeName) && (pod.Spec.Volumes ?? []).Any(v =>
-        v.PersistentVolumeClaim?.ClaimName == claim.Metadata.Name
-        || (v.Ephemeral is not null && $"{pod.Metadata.Name}-{v.Name}" == claim.Metadata.Name && claim.IsControlledBy(pod.Metadata.Uid) && !IsShutDown(pod)));
-
-    /// <summary>Its kubelet is done with it.</summary>
-    private static bool IsShutDown(V1Pod pod) => pod.IsBeingDeleted() && pod.Metadata.DeletionGracePeriodSeconds == 0;
+    private async Task<bool> IsUsedAsync(V1PersistentVolumeClaim claim, CancellationToken cancel)
+    {
+        var name = claim.NamespacedName();
+        if (_pods.ByIndex(ClaimPods.ByClaim, name.ToString()).Any(p => ClaimPods.Uses(p, claim))) return true;
+        // The copy may lag: the API's own list before what cannot be undone.
+        return (await _context.Client.ListModelsAsync(Resources.Pods, new ListQuery(name.Namespace), cancel)).Any(p => ClaimPods.Uses(p, claim));
+    }
 }
 
 /// <summary>A bound volume does not go before its claim does.</summary>
@@ -75,24 +63,16 @@ internal sealed class VolumeProtectionController : IReconciler
 
     public async Task<Requeue> ReconcileAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_volumes.FindObject(name) is not { } found) return Requeue.Never;
-        var volume = found.Model<V1PersistentVolume>();
-        var has = volume.Metadata.Finalizers?.Contains(Finalizer) == true;
-        if (volume.IsBeingDeleted() == !has || (has && volume.Status?.Phase == "Bound")) return Requeue.Never;
-        await _context.Client.UpdateAsync(Resources.PersistentVolumes, ProtectionFinalizer.Toggled(found, Finalizer, has), null, cancel);
+        if (_volumes.FindObject(name) is not { } found || Decide(found.Model<V1PersistentVolume>()) is not { } need) return Requeue.Never;
+        await _context.Client.UpdateAsync(Resources.PersistentVolumes, ProtectionFinalizer.Mended(found, Finalizer, need), null, cancel);
         return Requeue.Never;
     }
-}
 
-internal static class ProtectionFinalizer
-{
-    public static JsonObject Toggled(KubeObject obj, string finalizer, bool has)
+    /// <returns>What is to be done now; null: nothing. Pure.</returns>
+    public static Protection? Decide(V1PersistentVolume volume) => ProtectionFinalizer.Decide(volume.Metadata, Finalizer) switch
     {
-        var tree = obj.ToTree();
-        var metadata = tree["metadata"]!.AsObject();
-        var kept = (metadata["finalizers"] as JsonArray ?? []).Where(f => (string?)f != finalizer).Select(f => f!.DeepClone()).ToList();
-        if (!has) kept.Add(finalizer);
-        metadata["finalizers"] = new JsonArray([.. kept]);
-        return tree;
-    }
+        Protection.Right => null,
+        Protection.InTheWay when volume.Status?.Phase == "Bound" => null,
+        var need => need,
+    };
 }

@@ -28,7 +28,7 @@ internal abstract record LegacyToken
     /// <param name="period">How long unused, and then how long marked.</param>
     public static LegacyToken Decide(V1Secret secret, V1ServiceAccount? account, bool isMounted, TimeSpan period, DateTimeOffset now)
     {
-        if (secret.Type != "kubernetes.io/service-account-token" || secret.IsBeingDeleted() || secret.Metadata.CreationTimestamp >= (now - period).UtcDateTime) return new Keep();
+        if (secret.Type != TokenSecret.Type || secret.IsBeingDeleted() || secret.Metadata.CreationTimestamp >= (now - period).UtcDateTime) return new Keep();
         // Dates as text: 2025-07-01 sorts as it should.
         var limit = DateOf(now - period);
         if (Label(LastUsed) is { } used && (!IsDate(used) || string.CompareOrdinal(used, limit) >= 0)) return new Keep();
@@ -62,7 +62,7 @@ internal sealed class LegacyTokenCleaner(ControllerContext context) : IReconcile
         if (tracking?.Data is null || !tracking.Data.TryGetValue("since", out var since) || !LegacyToken.IsDate(since)) return Requeue.After(Day);
         // The day itself does not count: it may have begun to be noted late on it.
         if (now < DateTimeOffset.Parse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal) + Day + context.Config.LegacyTokenPeriod) return Requeue.After(Day);
-        foreach (var secret in _secrets.List().Where(s => s.Type == "kubernetes.io/service-account-token")) await LookAsync(secret, now, cancel);
+        foreach (var secret in _secrets.List().Where(s => s.Type == TokenSecret.Type)) await LookAsync(secret, now, cancel);
         return Requeue.After(Day);
     }
 
@@ -88,13 +88,8 @@ internal sealed class LegacyTokenCleaner(ControllerContext context) : IReconcile
         }
     }
 
-    private V1ServiceAccount? AccountOf(V1Secret secret)
-    {
-        var annotations = secret.Metadata.Annotations;
-        if (annotations is null || !annotations.TryGetValue("kubernetes.io/service-account.name", out var account)) return null;
-        var found = _accounts.Find(new NamespacedName(secret.Metadata.NamespaceProperty, account));
-        return annotations.TryGetValue("kubernetes.io/service-account.uid", out var uid) && uid.Length > 0 && found?.Metadata.Uid != uid ? null : found;
-    }
+    private V1ServiceAccount? AccountOf(V1Secret secret) =>
+        TokenSecret.AccountOf(secret) is { } name && _accounts.Find(name) is { } account && TokenSecret.IsOf(secret, account) ? account : null;
 
     private bool Mentions(V1Pod pod, string secret) => _pods.FindObject(pod.NamespacedName()) is { } found && PodReferences.Of(found).Secrets.Contains(secret);
 }
