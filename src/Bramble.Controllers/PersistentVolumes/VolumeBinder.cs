@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
-using Bramble.Api.Quantities;
 using Bramble.Client;
 using Bramble.Client.Events;
 using Bramble.Controllers.Hosting;
@@ -14,13 +13,6 @@ namespace Bramble.Controllers.PersistentVolumes;
 /// without a volume.</summary>
 internal sealed class VolumeBinder : IReconciler
 {
-    private const string BindCompleted = "pv.kubernetes.io/bind-completed";
-    private const string BoundByController = "pv.kubernetes.io/bound-by-controller";
-    private const string PreResizeCapacity = "volume.alpha.kubernetes.io/pre-resize-capacity";
-    private const string Provisioner = "volume.kubernetes.io/storage-provisioner";
-    private const string BetaProvisioner = "volume.beta.kubernetes.io/storage-provisioner";
-    private const string SelectedNode = "volume.kubernetes.io/selected-node";
-
     /// <summary>So often what cannot be done yet is tried and told again: upstream's <c>pvclaimbinder-sync-period</c>. A told event lasts an hour, and who looks at a
     /// claim that has been waiting for longer must still find why.</summary>
     public static readonly TimeSpan Resync = TimeSpan.FromSeconds(15);
@@ -72,127 +64,75 @@ internal sealed class VolumeBinder : IReconciler
             return Requeue.Never;
         }
         if (_claims.FindObject(name) is not { } found) return Requeue.Never;
-        var claim = found.Model<V1PersistentVolumeClaim>();
         var tree = found.ToTree();
-        if (InTreePlugins.NoteMigration(tree, Provisioner, BetaProvisioner))
+        if (InTreePlugins.NoteMigration(tree, ClaimAnnotations.Provisioner, ClaimAnnotations.BetaProvisioner))
         {
             await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
             return Requeue.Never;
         }
-        if (claim.Metadata.Annotation(BindCompleted) is null) return await SyncUnboundAsync(tree, claim, cancel) ? Requeue.After(Resync) : Requeue.Never;
-        await SyncBoundAsync(tree, claim, cancel);
+        return await SyncClaimAsync(tree, found.Model<V1PersistentVolumeClaim>(), cancel);
+    }
+
+    private async Task<Requeue> SyncClaimAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
+    {
+        switch (await DecideAsync(tree, claim, cancel))
+        {
+            case ClaimStep.Bind(var volume):
+                await BindAsync(volume, tree, claim, cancel);
+                break;
+            case ClaimStep.TakeDefault(var storageClass):
+                tree["spec"]!["storageClassName"] = storageClass;
+                await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
+                break;
+            case ClaimStep.Wait(var news, var isPending):
+                if (news is not null) Tell(claim, news);
+                if (isPending) await SetClaimStatusAsync(tree, "Pending", null, cancel);
+                return news is null ? Requeue.Never : Requeue.After(Resync);
+            case ClaimStep.Provision(var provisioner, var news):
+                if (provisioner is not null)
+                {
+                    ClaimAnnotations.Set(tree, ClaimAnnotations.BetaProvisioner, provisioner);
+                    ClaimAnnotations.Set(tree, ClaimAnnotations.Provisioner, provisioner);
+                    await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
+                }
+                Tell(claim, news);
+                return Requeue.After(Resync);
+            case ClaimStep.Lose(var news):
+                await SetClaimStatusAsync(tree, "Lost", null, cancel);
+                Tell(claim, news);
+                break;
+        }
         return Requeue.Never;
     }
 
-    /// <returns>True: it waits, and that has been told.</returns>
-    private async Task<bool> SyncUnboundAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
+    private async Task<ClaimStep> DecideAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
     {
-        var about = EventSubject.Of(Resources.PersistentVolumeClaims, claim);
+        var isBound = claim.Metadata.Annotation(ClaimAnnotations.BindCompleted) is not null;
         if (string.IsNullOrEmpty(claim.Spec.VolumeName))
         {
-            var storageClass = VolumeMatch.ClassOf(claim) is { Length: > 0 } named ? _classes.Find(new NamespacedName("", named)) : null;
-            var isDelayed = storageClass?.VolumeBindingMode == "WaitForFirstConsumer";
-            if (VolumeMatch.Best(claim, tree, _volumes.List(), isDelayed) is { } best)
-            {
-                await BindAsync(best, tree, claim, cancel);
-                return false;
-            }
-            if (await AssignDefaultClassAsync(tree, claim, cancel)) return false;
-            if (isDelayed && claim.Metadata.Annotation(SelectedNode) is null)
-            {
-                TellWaiting(about, claim);
-            }
-            else if (VolumeMatch.ClassOf(claim).Length > 0)
-            {
-                await ProvisionAsync(about, tree, claim, storageClass, cancel);
-                return true;
-            }
-            else
-            {
-                _context.Events.Normal(about, "FailedBinding", "no persistent volumes available for this claim and no storage class is set");
-            }
-            await SetClaimStatusAsync(tree, "Pending", null, cancel);
-            return true;
-        }
-        if (_volumes.Find(new NamespacedName("", claim.Spec.VolumeName)) is not { } volume)
-        {
-            await SetClaimStatusAsync(tree, "Pending", null, cancel);
-            return false;
-        }
-        if (volume.Spec.ClaimRef is null)
-        {
-            if (VolumeMatch.Mismatch(volume, claim) is { } mismatch)
-            {
-                _context.Events.Warning(about, "VolumeMismatch", $"Cannot bind to requested volume \"{volume.Metadata.Name}\": {mismatch}");
-                await SetClaimStatusAsync(tree, "Pending", null, cancel);
-                return true;
-            }
-            await BindAsync(volume, tree, claim, cancel);
-            return false;
-        }
-        if (VolumeMatch.IsReservedFor(volume, claim))
-        {
-            await BindAsync(volume, tree, claim, cancel);
-            return false;
-        }
-        _context.Events.Warning(about, "FailedBinding", $"volume \"{volume.Metadata.Name}\" already bound to a different claim.");
-        // A binding of our own that somebody has undone half: not for us to call the claim free.
-        if (claim.Metadata.Annotation(BoundByController) is null) await SetClaimStatusAsync(tree, "Pending", null, cancel);
-        return true;
-    }
-
-    private async Task SyncBoundAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
-    {
-        if (string.IsNullOrEmpty(claim.Spec.VolumeName))
-        {
-            await LoseAsync("ClaimLost", "Bound claim has lost reference to PersistentVolume. Data on the volume is lost!");
-            return;
+            return isBound ? ClaimStep.OfBound(claim, null)
+                : ClaimStep.OfUnnamed(claim, tree, _volumes.List(), _classes.List(), _pods.ByIndex(ClaimPods.ByClaim, claim.NamespacedName().ToString()));
         }
         var name = new NamespacedName("", claim.Spec.VolumeName);
-        if (_volumes.Find(name) is not { } volume)
-        {
-            // The copies of claims and volumes may be of different moments: a loss is believed only when the API says so.
-            if (await _context.Client.FindAsync(Resources.PersistentVolumes, name, cancel) is null)
-                await LoseAsync("ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!");
-            return;
-        }
-        if (volume.Spec.ClaimRef is null || volume.Spec.ClaimRef.Uid == claim.Metadata.Uid) await BindAsync(volume, tree, claim, cancel);
-        else await LoseAsync("ClaimMisbound", "Two claims are bound to the same volume, this one is bound incorrectly");
-
-        async Task LoseAsync(string reason, string message)
-        {
-            if (claim.Status?.Phase == "Lost") return;
-            await SetClaimStatusAsync(tree, "Lost", null, cancel);
-            _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumeClaims, claim), reason, message);
-        }
+        var volume = _volumes.Find(name);
+        if (!isBound) return ClaimStep.OfNamed(claim, volume);
+        // The copies of claims and volumes may be of different moments: a loss is believed only when the API says so.
+        return ClaimStep.OfBound(claim, volume ?? (await _context.Client.FindAsync(Resources.PersistentVolumes, name, cancel))?.Model<V1PersistentVolume>());
     }
 
-    /// <summary>Four writes, each of which may be the last before a crash: the next look goes on where they stopped.</summary>
+    private void Tell(V1PersistentVolumeClaim claim, ClaimNews news)
+    {
+        var about = EventSubject.Of(Resources.PersistentVolumeClaims, claim);
+        if (news.IsWarning) _context.Events.Warning(about, news.Reason, news.Message);
+        else _context.Events.Normal(about, news.Reason, news.Message);
+    }
+
     private async Task BindAsync(V1PersistentVolume volume, JsonObject claimTree, V1PersistentVolumeClaim claim, CancellationToken cancel)
     {
         if (_volumes.FindObject(volume.NamespacedName())?.ToTree() is not { } volumeTree) return;
-        if (volume.Spec.ClaimRef?.Uid != claim.Metadata.Uid)
-        {
-            if (volume.Spec.ClaimRef is null) SetAnnotation(volumeTree, BoundByController);
-            volumeTree["spec"]!["claimRef"] = new JsonObject
-            {
-                ["kind"] = "PersistentVolumeClaim",
-                ["namespace"] = claim.Metadata.NamespaceProperty,
-                ["name"] = claim.Metadata.Name,
-                ["uid"] = claim.Metadata.Uid,
-                ["apiVersion"] = "v1",
-                ["resourceVersion"] = claim.Metadata.ResourceVersion,
-            };
-            volumeTree = await WriteAsync(Resources.PersistentVolumes, _volumes, volumeTree, cancel);
-        }
+        if (Binding.NoteInVolume(volumeTree, volume, claim)) volumeTree = await WriteAsync(Resources.PersistentVolumes, _volumes, volumeTree, cancel);
         await SetPhaseAsync(volumeTree, "Bound", cancel);
-        if (claim.Spec.VolumeName != volume.Metadata.Name || claim.Metadata.Annotation(BindCompleted) is null)
-        {
-            if (string.IsNullOrEmpty(claim.Spec.VolumeName)) SetAnnotation(claimTree, BoundByController);
-            claimTree["spec"]!["volumeName"] = volume.Metadata.Name;
-            SetAnnotation(claimTree, BindCompleted);
-            claimTree = await WriteAsync(Resources.PersistentVolumeClaims, _claims, claimTree, cancel);
-        }
+        if (Binding.NoteInClaim(claimTree, claim, volume)) claimTree = await WriteAsync(Resources.PersistentVolumeClaims, _claims, claimTree, cancel);
         await SetClaimStatusAsync(claimTree, "Bound", volumeTree, cancel);
     }
 
@@ -203,63 +143,42 @@ internal sealed class VolumeBinder : IReconciler
             await WriteAsync(Resources.PersistentVolumes, _volumes, tree, cancel);
             return Requeue.Never;
         }
-        if (volume.Spec.ClaimRef is not { } claimed || string.IsNullOrEmpty(claimed.Uid))
+        V1PersistentVolumeClaim? claim = null;
+        if (volume.Spec.ClaimRef is { Uid.Length: > 0 } claimed)
         {
-            await SetPhaseAsync(tree, "Available", cancel);
-            return Requeue.Never;
+            var claimName = new NamespacedName(claimed.NamespaceProperty, claimed.Name);
+            claim = _claims.Find(claimName);
+            // Before a volume is given back the API is asked: the copy of claims may be older than that of volumes.
+            if (claim?.Metadata.Uid != claimed.Uid) claim = (await _context.Client.FindAsync(Resources.PersistentVolumeClaims, claimName, cancel))?.Model<V1PersistentVolumeClaim>();
         }
-        var claimName = new NamespacedName(claimed.NamespaceProperty, claimed.Name);
-        var claim = _claims.Find(claimName);
-        // Before a volume is given back the API is asked: the copy of claims may be older than that of volumes.
-        if (claim?.Metadata.Uid != claimed.Uid) claim = (await _context.Client.FindAsync(Resources.PersistentVolumeClaims, claimName, cancel))?.Model<V1PersistentVolumeClaim>();
-        if (claim?.Metadata.Uid != claimed.Uid)
+        switch (VolumeSteps.Decide(volume, claim))
         {
-            return await ReclaimAsync(tree, volume, cancel);
-        }
-        else if (string.IsNullOrEmpty(claim.Spec.VolumeName))
-        {
-            if (VolumeMatch.HasSameMode(volume, claim))
-            {
-                _context.Queue.Add(claimName);      // the claim's own look finishes the binding
-                return Requeue.Never;
-            }
-            _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeMismatch",
-                $"Cannot bind PersistentVolume to requested PersistentVolumeClaim \"{claim.Metadata.Name}\" due to incompatible volumeMode.");
-            _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumeClaims, claim), "VolumeMismatch",
-                $"Cannot bind PersistentVolume \"{volume.Metadata.Name}\" to requested PersistentVolumeClaim due to incompatible volumeMode.");
-            return Requeue.After(Resync);
-        }
-        else if (claim.Spec.VolumeName == volume.Metadata.Name)
-        {
-            await SetPhaseAsync(tree, "Bound", cancel);
-        }
-        else if (volume.Metadata.Annotation(Reclaiming.ProvisionedBy) is not null && volume.Spec.PersistentVolumeReclaimPolicy == "Delete")
-        {
-            // Made for a claim that got another one meanwhile.
-            return await ReclaimAsync(tree, volume, cancel);
-        }
-        else
-        {
-            // The claim went to another volume.
-            await UnbindAsync(tree, cancel);
+            case VolumeStep.Available:
+                await SetPhaseAsync(tree, "Available", cancel);
+                break;
+            case VolumeStep.Bound:
+                await SetPhaseAsync(tree, "Bound", cancel);
+                break;
+            case VolumeStep.FinishBinding:
+                _context.Queue.Add(claim!.NamespacedName());
+                break;
+            case VolumeStep.TellMismatch:
+                _context.Events.Warning(EventSubject.Of(Resources.PersistentVolumes, volume), "VolumeMismatch",
+                    $"Cannot bind PersistentVolume to requested PersistentVolumeClaim \"{claim!.Metadata.Name}\" due to incompatible volumeMode.");
+                Tell(claim, new(true, "VolumeMismatch", $"Cannot bind PersistentVolume \"{volume.Metadata.Name}\" to requested PersistentVolumeClaim due to incompatible volumeMode."));
+                return Requeue.After(Resync);
+            case VolumeStep.Unbind:
+                await UnbindAsync(tree, cancel);
+                break;
+            case VolumeStep.Reclaim:
+                return await ReclaimAsync(tree, volume, cancel);
         }
         return Requeue.Never;
     }
 
-    /// <summary>What was reserved here is free again; a user's own reservation stays, without the uid.</summary>
     private async Task UnbindAsync(JsonObject tree, CancellationToken cancel)
     {
-        if (tree["metadata"]!["annotations"]?[BoundByController] is not null)
-        {
-            tree["spec"]!.AsObject().Remove("claimRef");
-            var annotations = tree["metadata"]!["annotations"]!.AsObject();
-            annotations.Remove(BoundByController);
-            if (annotations.Count == 0) tree["metadata"]!.AsObject().Remove("annotations");
-        }
-        else
-        {
-            tree["spec"]!["claimRef"]!.AsObject().Remove("uid");
-        }
+        Binding.Undo(tree);
         tree = await WriteAsync(Resources.PersistentVolumes, _volumes, tree, cancel);
         await SetPhaseAsync(tree, "Available", cancel);
     }
@@ -378,47 +297,6 @@ internal sealed class VolumeBinder : IReconciler
             .Select(p => $"{p.Metadata.NamespaceProperty}/{p.Metadata.Name}").Order(StringComparer.Ordinal));
     }
 
-    private async Task ProvisionAsync(EventSubject about, JsonObject tree, V1PersistentVolumeClaim claim, V1StorageClass? storageClass, CancellationToken cancel)
-    {
-        if (storageClass is null)
-        {
-            _context.Events.Warning(about, "ProvisioningFailed", $"storageclass.storage.k8s.io \"{VolumeMatch.ClassOf(claim)}\" not found");
-            return;
-        }
-        var provisioner = InTreePlugins.DriverOf(storageClass.Provisioner);
-        var why = InTreePlugins.WhyNotProvisioned(storageClass, claim, out var isNoted);
-        if (isNoted && claim.Metadata.Annotation(Provisioner) != provisioner)
-        {
-            SetAnnotation(tree, BetaProvisioner, provisioner);
-            SetAnnotation(tree, Provisioner, provisioner);
-            await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
-        }
-        if (why is not null) _context.Events.Warning(about, "ProvisioningFailed", why);
-        else _context.Events.Normal(about, "ExternalProvisioning",
-            $"Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the system administrator. If volume creation is delayed, please verify "
-            + "that the provisioner is running and correctly registered.");
-    }
-
-    /// <summary>A claim that named no class when there was no default gets the default that came later. KEP-3333.</summary>
-    private async Task<bool> AssignDefaultClassAsync(JsonObject tree, V1PersistentVolumeClaim claim, CancellationToken cancel)
-    {
-        if (claim.Spec.StorageClassName is not null || claim.Metadata.Annotation(VolumeMatch.ClassAnnotation) is not null) return false;
-        var byDefault = _classes.List().Where(c => c.Metadata.Annotation("storageclass.kubernetes.io/is-default-class") == "true" || c.Metadata.Annotation("storageclass.beta.kubernetes.io/is-default-class") == "true")
-            .OrderByDescending(c => c.Metadata.CreationTimestamp).ThenBy(c => c.Metadata.Name, StringComparer.Ordinal).FirstOrDefault();
-        if (byDefault is null) return false;
-        tree["spec"]!["storageClassName"] = byDefault.Metadata.Name;
-        await WriteAsync(Resources.PersistentVolumeClaims, _claims, tree, cancel);
-        return true;
-    }
-
-    private void TellWaiting(EventSubject about, V1PersistentVolumeClaim claim)
-    {
-        var pods = _pods.ByIndex(ClaimPods.ByClaim, claim.NamespacedName().ToString()).Where(p => string.IsNullOrEmpty(p.Spec.NodeName) && !p.IsTerminated())
-            .Select(p => p.Metadata.Name).Order(StringComparer.Ordinal).ToList();
-        if (pods.Count == 0) _context.Events.Normal(about, "WaitForFirstConsumer", "waiting for first consumer to be created before binding");
-        else _context.Events.Normal(about, "WaitForPodScheduled", pods.Count == 1 ? $"waiting for pod {pods[0]} to be scheduled" : $"waiting for pods {string.Join(',', pods)} to be scheduled");
-    }
-
     private async Task<JsonObject> SetPhaseAsync(JsonObject tree, string phase, CancellationToken cancel, string? message = null)
     {
         var status = tree["status"]?.DeepClone().AsObject() ?? [];
@@ -430,30 +308,8 @@ internal sealed class VolumeBinder : IReconciler
         return await WriteStatusAsync(Resources.PersistentVolumes, _volumes, tree, status, cancel);
     }
 
-    private async Task SetClaimStatusAsync(JsonObject tree, string phase, JsonObject? volume, CancellationToken cancel)
-    {
-        var status = tree["status"]?.DeepClone().AsObject() ?? [];
-        var before = (string?)status["phase"];
-        status["phase"] = phase;
-        if (volume is null)
-        {
-            status.Remove("accessModes");
-            status.Remove("capacity");
-            status.Remove("currentVolumeAttributesClassName");
-        }
-        else
-        {
-            status["accessModes"] = volume["spec"]!["accessModes"]?.DeepClone();
-            // A bound claim's size is the resizer's to write: a volume that grows shows its new size before the file system on it has it.
-            if (before != phase)
-            {
-                if ((string?)volume["metadata"]!["annotations"]?[PreResizeCapacity] is { } size && Quantity.TryParse(size, out _, out _)) status["capacity"] = new JsonObject { ["storage"] = size };
-                else status["capacity"] = volume["spec"]!["capacity"]?.DeepClone();
-            }
-            if (before == "Pending" && phase == "Bound" && volume["spec"]!["volumeAttributesClassName"] is { } attributes) status["currentVolumeAttributesClassName"] = attributes.DeepClone();
-        }
-        await WriteStatusAsync(Resources.PersistentVolumeClaims, _claims, tree, status, cancel);
-    }
+    private async Task SetClaimStatusAsync(JsonObject tree, string phase, JsonObject? volume, CancellationToken cancel) =>
+        await WriteStatusAsync(Resources.PersistentVolumeClaims, _claims, tree, Binding.ClaimStatus(tree, phase, volume), cancel);
 
     private async Task<JsonObject> WriteAsync<T>(Resource<T> resource, IInformer<T> copy, JsonObject tree, CancellationToken cancel) where T : class
     {
@@ -472,12 +328,6 @@ internal sealed class VolumeBinder : IReconciler
     private void AddUnbound()
     {
         foreach (var claim in _claims.List())
-            if (claim.Metadata.Annotation(BindCompleted) is null) _context.Queue.Add(claim.NamespacedName());
-    }
-
-    private static void SetAnnotation(JsonObject tree, string name, string value = "yes")
-    {
-        if (tree["metadata"]!["annotations"] is not JsonObject annotations) tree["metadata"]!["annotations"] = annotations = [];
-        annotations[name] = value;
+            if (claim.Metadata.Annotation(ClaimAnnotations.BindCompleted) is null) _context.Queue.Add(claim.NamespacedName());
     }
 }

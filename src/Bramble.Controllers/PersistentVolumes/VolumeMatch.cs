@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Quantities;
 using Bramble.Api.Selectors;
 using Bramble.Client;
+using Bramble.Controllers.Workloads;
 using k8s.Models;
 
 namespace Bramble.Controllers.PersistentVolumes;
@@ -16,6 +17,11 @@ internal static class VolumeMatch
 
     public static string ClassOf(V1PersistentVolume volume) =>
         volume.Metadata.Annotations is { } annotations && annotations.TryGetValue(ClassAnnotation, out var old) ? old : volume.Spec.StorageClassName ?? "";
+
+    /// <summary>The class that a claim gets which names none: of several the youngest.</summary>
+    public static V1StorageClass? DefaultOf(IEnumerable<V1StorageClass> classes) =>
+        classes.Where(c => c.Metadata.Annotation("storageclass.kubernetes.io/is-default-class") == "true" || c.Metadata.Annotation("storageclass.beta.kubernetes.io/is-default-class") == "true")
+            .OrderByDescending(c => c.Metadata.CreationTimestamp).ThenBy(c => c.Metadata.Name, StringComparer.Ordinal).FirstOrDefault();
 
     /// <summary>Named by the volume, and not a younger claim of the same name.</summary>
     public static bool IsReservedFor(V1PersistentVolume volume, V1PersistentVolumeClaim claim) =>
