@@ -73,7 +73,7 @@ internal sealed class NodeLifecycleController : IReconciler
             };
             await _context.Client.MergePatchAsync(Resources.Nodes, name, patch, null, cancel);
         }
-        if (BetaLabels(tree) is { } labels) await _context.Client.MergePatchAsync(Resources.Nodes, name, new JsonObject { ["metadata"] = new JsonObject { ["labels"] = labels } }, null, cancel);
+        if (BetaLabels.Decide(tree) is { } labels) await _context.Client.MergePatchAsync(Resources.Nodes, name, new JsonObject { ["metadata"] = new JsonObject { ["labels"] = labels } }, null, cancel);
         // A kubelet that lives says itself which of its Pods serve.
         if (ready == "Unknown") await MarkPodsNotReadyAsync(name.Name, now, cancel);
         // The next look is when the node would be late; each heartbeat puts it off.
@@ -93,16 +93,6 @@ internal sealed class NodeLifecycleController : IReconciler
     {
         foreach (var node in _heartbeats.Keys) _heartbeats[node] = new Heartbeat(_context.Time.GetTimestamp());
         foreach (var node in _nodes.List()) _context.Queue.Add(node.NamespacedName());
-    }
-
-    /// <summary>The old names of two labels follow the new ones. Null: they do.</summary>
-    private static JsonObject? BetaLabels(JsonObject node)
-    {
-        var changed = new JsonObject();
-        foreach (var label in (ReadOnlySpan<string>)["os", "arch"])
-            if ((string?)node["metadata"]!["labels"]?[$"kubernetes.io/{label}"] is { } value && (string?)node["metadata"]!["labels"]![$"beta.kubernetes.io/{label}"] != value)
-                changed[$"beta.kubernetes.io/{label}"] = value;
-        return changed.Count == 0 ? null : changed;
     }
 
     private void NodeChanged(ObjectChange<V1Node> change)

@@ -12,8 +12,6 @@ namespace Bramble.Controllers.Nodes;
 /// <summary>Removes Pods that nobody else will: of nodes that are gone, never scheduled and marked for deletion, and finished ones beyond a number.</summary>
 internal sealed class PodGarbageController : IReconciler
 {
-    /// <summary>A node that was deleted by mistake comes back within this time, and its Pods live.</summary>
-    private static readonly TimeSpan Quarantine = TimeSpan.FromSeconds(40);
     private static readonly NamespacedName Finished = new("", "");
 
     private readonly ControllerContext _context;
@@ -29,9 +27,7 @@ internal sealed class PodGarbageController : IReconciler
             if (change.New is { } node)
             {
                 if (change.Old is null) _missingSince.TryRemove(change.Name.Name, out _);
-                if (IsOutOfService(node))
-                    foreach (var pod in _pods!.ByIndex(NodePods.ByNode, change.Name.Name).Where(p => p.IsBeingDeleted())) context.Queue.Add(pod.NamespacedName());
-                return;
+                if (!PodGarbage.IsOutOfService(node)) return;
             }
             foreach (var pod in _pods!.ByIndex(NodePods.ByNode, change.Name.Name)) context.Queue.Add(pod.NamespacedName());
         });
@@ -39,10 +35,7 @@ internal sealed class PodGarbageController : IReconciler
         {
             if (change.New is not { } pod) return;
             if (pod.IsFinished() && change.Old?.IsFinished() != true) context.Queue.Add(Finished);
-            var isOnNode = pod.Spec.NodeName is { Length: > 0 };
-            var itsNode = isOnNode ? _nodes.Find(new NamespacedName("", pod.Spec.NodeName)) : null;
-            var isOnMissingNode = isOnNode && itsNode is null;
-            if (isOnMissingNode || (pod.IsBeingDeleted() && itsNode is not null && IsOutOfService(itsNode)) || (pod.IsBeingDeleted() && string.IsNullOrEmpty(pod.Spec.NodeName))) context.Queue.Add(change.Name);
+            if (PodGarbage.Decide(pod, NodeOf(pod), TimeSpan.Zero, context.Time.GetUtcNow()) is not PodGarbage.Keep) context.Queue.Add(change.Name);
         });
         _pods.AddIndex(NodePods.ByNode, NodePods.Node);
     }
@@ -51,40 +44,29 @@ internal sealed class PodGarbageController : IReconciler
     {
         if (name == Finished) return await RemoveFinishedAsync(cancel);
         if (_pods.Find(name) is not { } pod) return Requeue.Never;
-        if (string.IsNullOrEmpty(pod.Spec.NodeName))
+        var node = NodeOf(pod);
+        var missing = pod.Spec.NodeName is { Length: > 0 } && node is null ? _context.Time.GetElapsedTime(_missingSince.GetOrAdd(pod.Spec.NodeName, _ => _context.Time.GetTimestamp())) : TimeSpan.Zero;
+        switch (PodGarbage.Decide(pod, node, missing, _context.Time.GetUtcNow()))
         {
-            if (pod.IsBeingDeleted()) await ForceAsync(pod, null, cancel);
-            return Requeue.Never;
+            case PodGarbage.Wait(var left):
+                return Requeue.After(left);
+            case PodGarbage.Remove:
+                await ForceAsync(pod, null, cancel);
+                break;
+            // The API's own word before something irreversible.
+            case PodGarbage.RemoveOrphan when await _context.Client.FindAsync(Resources.Nodes, new NamespacedName("", pod.Spec.NodeName), cancel) is null:
+                await ForceAsync(pod, "PodGC: node no longer exists", cancel);
+                break;
         }
-        var node = new NamespacedName("", pod.Spec.NodeName);
-        if (_nodes.Find(node) is { } its)
-        {
-            if (pod.IsBeingDeleted() && IsOutOfService(its)) await ForceAsync(pod, null, cancel);
-            return Requeue.Never;
-        }
-        var since = _missingSince.GetOrAdd(node.Name, _ => _context.Time.GetTimestamp());
-        var left = Quarantine - TimeSpan.FromTicks(Math.Min(_context.Time.GetElapsedTime(since).Ticks, AgeOf(pod).Ticks));
-        if (left > TimeSpan.Zero) return Requeue.After(left);
-        // The API's own word before something irreversible.
-        if (await _context.Client.FindAsync(Resources.Nodes, node, cancel) is not null) return Requeue.Never;
-        await ForceAsync(pod, "PodGC: node no longer exists", cancel);
         return Requeue.Never;
     }
 
-    /// <summary>A Pod that is younger than its node's absence has a quarantine of its own, as upstream begins one anew after each look.</summary>
-    private TimeSpan AgeOf(V1Pod pod) => pod.Metadata.CreationTimestamp is { } created ? _context.Time.GetUtcNow() - created : TimeSpan.MaxValue;
-
-    /// <summary>An operator says that the machine is off for good: what was to end there has ended.</summary>
-    private static bool IsOutOfService(V1Node node) => !ZoneStates.IsReady(node) && node.Spec?.Taints?.Any(t => t.Key == "node.kubernetes.io/out-of-service") == true;
+    private V1Node? NodeOf(V1Pod pod) => pod.Spec.NodeName is { Length: > 0 } name ? _nodes.Find(new NamespacedName("", name)) : null;
 
     private async Task<Requeue> RemoveFinishedAsync(CancellationToken cancel)
     {
-        if (_context.Config.TerminatedPodsMax <= 0) return Requeue.Never;
-        var finished = _pods.List().Where(p => p.IsFinished()).ToList();
-        // Evicted ones first: those of controllers may still be counted.
-        var ordered = finished.OrderBy(p => p.Status is { Phase: "Failed", Reason: "Evicted" } ? 0 : 1).ThenBy(p => p.Metadata.CreationTimestamp).ThenBy(p => p.Metadata.Name, StringComparer.Ordinal);
         StatusException? refused = null;
-        foreach (var pod in ordered.Take(Math.Max(0, finished.Count - _context.Config.TerminatedPodsMax)))
+        foreach (var pod in PodGarbage.Beyond(_pods.List(), _context.Config.TerminatedPodsMax))
         {
             try
             {

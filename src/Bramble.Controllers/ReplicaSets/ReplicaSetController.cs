@@ -12,9 +12,6 @@ namespace Bramble.Controllers.ReplicaSets;
 /// <summary>Keeps as many Pods as a ReplicaSet (or ReplicationController: the same fields but for its selector) asks for.</summary>
 internal sealed class ReplicaSetController : IReconciler
 {
-    /// <summary>Pods made or removed in one go.</summary>
-    private const int BurstMax = 500;
-
     private static readonly TimeSpan PausePerPod = TimeSpan.FromMicroseconds(20);
 
     private readonly ControllerContext _context;
@@ -52,8 +49,7 @@ internal sealed class ReplicaSetController : IReconciler
             _context.Client, owner, isBeingDeleted, Resources.Pods, candidates,
             p => selector.Matches(p.Metadata.Labels), o => _writes.Wrote(name, _pods, o), cancel);
 
-        Exception? failure = null;
-        if (!isBeingDeleted) failure = await ScaleAsync(tree, owner, active, cancel);
+        var failure = await ScaleAsync(tree, owner, active, cancel);
 
         var (status, wait) = ReplicaSetStatus.Compute(tree, active, terminating, _hasLabelSelector, failure, _context.Time.GetUtcNow());
         if (await _context.Client.WriteStatusAsync(_resource, tree, status, cancel) is { } written) _writes.Wrote(name, _sets, written);
@@ -65,20 +61,15 @@ internal sealed class ReplicaSetController : IReconciler
 
     private async Task<Exception?> ScaleAsync(JsonObject tree, Owner owner, List<V1Pod> active, CancellationToken cancel)
     {
-        var wanted = (int?)tree["spec"]!["replicas"] ?? 1;
+        var plan = ReplicaSetPlan.Decide(tree, active, () => RelatedPods(owner), _context.Time.GetUtcNow());
+        if (plan is { Creates: 0, Deletes.Count: 0 }) return null;
         var about = new EventSubject(_resource.ApiVersion, _resource.Kind, owner.Name, owner.Uid, (string?)tree["metadata"]!["resourceVersion"] ?? "");
-        if (active.Count < wanted)
+        if (plan.Creates > 0)
         {
             var template = tree["spec"]!["template"]!.AsObject();
-            return await SlowStart.RunAsync(Math.Min(wanted - active.Count, BurstMax), _ => _podControl.CreateAsync(about, PodFromTemplate.Make(template, owner, owner.Name.Name + "-"), cancel));
+            return await SlowStart.RunAsync(plan.Creates, _ => _podControl.CreateAsync(about, PodFromTemplate.Make(template, owner, owner.Name.Name + "-"), cancel));
         }
-        if (active.Count > wanted)
-        {
-            var now = _context.Time.GetUtcNow();
-            var going = DeletionOrder.First(active, RelatedPods(owner), Math.Min(active.Count - wanted, BurstMax), now, (int?)tree["spec"]!["minReadySeconds"] ?? 0);
-            return await AllAtOnce.RunAsync(going.Count, i => _podControl.DeleteAsync(about, going[i], cancel));
-        }
-        return null;
+        return await AllAtOnce.RunAsync(plan.Deletes.Count, i => _podControl.DeleteAsync(about, plan.Deletes[i], cancel));
     }
 
     /// <summary>Pods of all sets of the same Deployment, because replicas of the old and the new set on one node stand in for each other. A set of its own has none.</summary>

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
@@ -11,12 +10,6 @@ namespace Bramble.Controllers.ServiceCidrs;
 /// <summary>Service ranges that users add: ready from the start, and not gone before the last address in them is. KEP-1880.</summary>
 internal sealed class ServiceCidrController : IReconciler
 {
-    private const string ManagedBy = "ipaddress.kubernetes.io/managed-by";
-    private const string Finalizer = "networking.k8s.io/service-cidr-finalizer";
-
-    /// <summary>Addresses may be being taken in the moment of the deletion: they are seen within this time.</summary>
-    private static readonly TimeSpan DeletionGrace = TimeSpan.FromSeconds(10);
-
     private readonly ControllerContext _context;
     private readonly IInformer<V1ServiceCIDR> _ranges;
     private readonly IInformer<V1IPAddress> _addresses;
@@ -38,30 +31,24 @@ internal sealed class ServiceCidrController : IReconciler
         await _writes.CaughtUpAsync(name, _context.Time, cancel);
         if (_ranges.FindObject(name) is not { } found) return Requeue.Never;
         var range = found.Model<V1ServiceCIDR>();
-        var tree = found.ToTree();
         var now = _context.Time.GetUtcNow();
-        var status = tree["status"]?.DeepClone().AsObject() ?? [];
-        if (range.Metadata.DeletionTimestamp is { } deletedAt)
+        switch (RangeStep.Decide(range, _ranges.List(), _addresses.List(), now))
         {
-            if (range.Metadata.Finalizers?.Contains(Finalizer) != true) return Requeue.Never;
-            if (IsInUse(range))
-            {
-                status.SetCondition("Ready", false, "Terminating", "There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR", now);
-                if (await _context.Client.WriteStatusAsync(Resources.ServiceCIDRs, tree, status, cancel) is { } told) _writes.Wrote(name, _ranges, told);
-                return Requeue.Never;
-            }
-            var left = deletedAt.Add(DeletionGrace) - now;
-            if (left > TimeSpan.Zero) return Requeue.After(left < DeletionGrace ? left : DeletionGrace);
-            await PatchFinalizersAsync(found, [.. range.Metadata.Finalizers.Where(f => f != Finalizer)], cancel);
-            return Requeue.Never;
+            case RangeStep.Protect:
+                await PatchFinalizersAsync(found, [.. range.Metadata.Finalizers ?? [], RangeStep.Finalizer], cancel);
+                break;       // the change brings it back
+            case RangeStep.Release:
+                await PatchFinalizersAsync(found, [.. range.Metadata.Finalizers.Where(f => f != RangeStep.Finalizer)], cancel);
+                break;
+            case RangeStep.Wait(var delay):
+                return Requeue.After(delay);
+            case RangeStep.Tell tell:
+                var tree = found.ToTree();
+                var status = tree["status"]?.DeepClone().AsObject() ?? [];
+                status.SetCondition("Ready", tell.IsReady, tell.Reason, tell.Message, now);
+                if (await _context.Client.WriteStatusAsync(Resources.ServiceCIDRs, tree, status, cancel) is { } written) _writes.Wrote(name, _ranges, written);
+                break;
         }
-        if (range.Metadata.Finalizers?.Contains(Finalizer) != true)
-        {
-            await PatchFinalizersAsync(found, [.. range.Metadata.Finalizers ?? [], Finalizer], cancel);
-            return Requeue.Never;       // the change brings it back
-        }
-        status.SetCondition("Ready", true, "", "Kubernetes Service CIDR is ready", now);
-        if (await _context.Client.WriteStatusAsync(Resources.ServiceCIDRs, tree, status, cancel) is { } written) _writes.Wrote(name, _ranges, written);
         return Requeue.Never;
     }
 
@@ -78,17 +65,6 @@ internal sealed class ServiceCidrController : IReconciler
         };
         _writes.Wrote(found.Name, _ranges, await _context.Client.MergePatchAsync(Resources.ServiceCIDRs, found.Name, patch, null, cancel));
     }
-
-    /// <summary>An address of a Service in it that no other range holds.</summary>
-    private bool IsInUse(V1ServiceCIDR range)
-    {
-        var own = Networks(range);
-        var others = _ranges.List().Where(r => r.Metadata.Name != range.Metadata.Name && !r.IsBeingDeleted()).SelectMany(Networks).ToList();
-        return _addresses.List().Any(a => a.Metadata.Labels is { } labels && labels.TryGetValue(ManagedBy, out var by) && by == "ipallocator.k8s.io" && IPAddress.TryParse(a.Metadata.Name, out var ip) && own.Exists(n => ServiceRange.Holds(n, ip)) && !others.Exists(n => ServiceRange.Holds(n, ip)));
-    }
-
-    private static List<IPNetwork> Networks(V1ServiceCIDR range) =>
-        [.. (range.Spec?.Cidrs ?? []).Select(c => IPNetwork.TryParse(c, out var network) ? network : (IPNetwork?)null).OfType<IPNetwork>()];
 
     private void AddAll(bool onlyDeleted = false)
     {

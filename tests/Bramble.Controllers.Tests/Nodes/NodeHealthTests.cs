@@ -31,6 +31,18 @@ public sealed class NodeHealthTests
         Assert.Equal(expected, decided is null ? null : string.Join(' ', decided.Select(t => $"{((string)t!["key"]!)["node.kubernetes.io/".Length..]}:{t["effect"]}")));
     }
 
+    [Theory]
+    [InlineData("new", "\"kubernetes.io/os\":\"linux\",\"kubernetes.io/arch\":\"arm64\"", """{"beta.kubernetes.io/os":"linux","beta.kubernetes.io/arch":"arm64"}""")]
+    [InlineData("right", "\"kubernetes.io/os\":\"linux\",\"beta.kubernetes.io/os\":\"linux\"", null)]
+    [InlineData("wrong", "\"kubernetes.io/os\":\"linux\",\"beta.kubernetes.io/os\":\"plan9\"", """{"beta.kubernetes.io/os":"linux"}""")]
+    [InlineData("without the new name the old one is the user's", "\"beta.kubernetes.io/arch\":\"arm\"", null)]
+    public void Labels_have_their_old_names_too(string because, string labels, string? expected)
+    {
+        Assert.NotEmpty(because);
+        Assert.Equal(expected, BetaLabels.Decide(Some.Tree("{\"metadata\":{\"labels\":{" + labels + "}}}"))?.ToJsonString());
+        Assert.Null(BetaLabels.Decide(Some.Tree("{\"metadata\":{}}")));
+    }
+
     [Fact]
     public void Taints_of_others_stay()
     {

@@ -1,5 +1,6 @@
 using Bramble.Api.Errors;
 using Bramble.Client;
+using Bramble.Controllers.Nodes;
 using static Bramble.Controllers.Tests.ControllerScenario;
 
 namespace Bramble.Controllers.Tests.Nodes;
@@ -7,6 +8,57 @@ namespace Bramble.Controllers.Tests.Nodes;
 /// <summary>Pods of nodes that are not there.</summary>
 public sealed class PodGarbageTests
 {
+    /// <param name="node">Of the Pod; "ghost": not there; null: it has none.</param>
+    /// <param name="state">Of its node: ready or not, and its taint.</param>
+    /// <param name="age">Of the Pod, in seconds.</param>
+    /// <param name="missing">For how many seconds its node has not been there.</param>
+    [Theory]
+    [InlineData("waits for a node", null, "", false, 600, 0, "keep")]
+    [InlineData("is told to go before it had a node", null, "", true, 600, 0, "remove")]
+    [InlineData("is at work", "n", "True", false, 600, 0, "keep")]
+    [InlineData("is ended by its kubelet", "n", "True", true, 600, 0, "keep")]
+    [InlineData("is to be ended by a kubelet that is silent", "n", "Unknown", true, 600, 0, "keep")]
+    [InlineData("is to be ended on a node that is off for good", "n", "Unknown node.kubernetes.io/out-of-service", true, 600, 0, "remove")]
+    [InlineData("is to stay on a node that is off for good", "n", "Unknown node.kubernetes.io/out-of-service", false, 600, 0, "keep")]
+    [InlineData("the node that is said to be off lives", "n", "True node.kubernetes.io/out-of-service", true, 600, 0, "keep")]
+    [InlineData("another taint", "n", "False node.kubernetes.io/not-ready", true, 600, 0, "keep")]
+    [InlineData("its node has just gone", "ghost", "", false, 600, 0, "wait 40")]
+    [InlineData("its node may come back", "ghost", "", false, 600, 39, "wait 1")]
+    [InlineData("its node has been gone for long", "ghost", "", false, 600, 40, "remove orphan")]
+    [InlineData("it came later to a node that has been gone for long", "ghost", "", false, 10, 600, "wait 30")]
+    [InlineData("on a node that is gone, and told to go", "ghost", "", true, 600, 600, "remove orphan")]
+    public void A_Pod(string because, string? node, string state, bool isGoing, int age, int missing, string expected)
+    {
+        Assert.NotEmpty(because);
+        var parts = state.Split(' ');
+        var its = node == "n" ? Some.Node("n", ready: parts[0], taints: parts.Length > 1 ? $$"""[{"key":"{{parts[1]}}","effect":"NoExecute"}]""" : "[]") : null;
+        Assert.Equal(expected, PodGarbage.Decide(Some.Pod("p", node: node, isBeingDeleted: isGoing, created: Some.Noon.AddSeconds(-age)), its, TimeSpan.FromSeconds(missing), Some.Noon) switch
+        {
+            PodGarbage.Keep => "keep",
+            PodGarbage.Remove => "remove",
+            PodGarbage.RemoveOrphan => "remove orphan",
+            PodGarbage.Wait(var left) => $"wait {left.TotalSeconds}",
+            _ => "?",
+        });
+    }
+
+    /// <param name="pods">Name, phase, reason; each younger than the one before.</param>
+    [Theory]
+    [InlineData("as many as may stay", 2, "a:Failed b:Succeeded r:Running", "")]
+    [InlineData("the oldest", 1, "a:Failed b:Succeeded r:Running", "a")]
+    [InlineData("evicted ones first, however young", 2, "a:Failed b:Succeeded c:Failed:Evicted r:Running", "c")]
+    [InlineData("one that says it was evicted and has succeeded is as others", 2, "a:Failed b:Succeeded c:Succeeded:Evicted", "a")]
+    [InlineData("then the oldest of the others", 1, "a:Failed b:Succeeded c:Failed:Evicted", "c a")]
+    [InlineData("none may stay: that is said by nobody", 0, "a:Failed", "")]
+    [InlineData("those at work are not counted", 1, "p:Pending r:Running u:Unknown a:Failed", "")]
+    public void Finished_Pods_beyond(string because, int most, string pods, string expected)
+    {
+        Assert.NotEmpty(because);
+        var age = 0;
+        Assert.Equal(expected, string.Join(' ', PodGarbage.Beyond(
+            [.. pods.Split(' ').Select(p => p.Split(':')).Select(p => Some.Pod(p[0], p[1], created: Some.Noon.AddSeconds(age++), status: $",\"reason\":\"{p.ElementAtOrDefault(2)}\""))], most).Select(p => p.Metadata.Name)));
+    }
+
     [Fact]
     public async Task Every_Pod_of_a_missing_node_is_left_for_40_seconds_also_one_that_comes_late()
     {

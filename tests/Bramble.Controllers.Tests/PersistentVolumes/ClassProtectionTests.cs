@@ -24,6 +24,21 @@ public sealed class ClassProtectionTests
         await EventuallyAsync(async () => await scenario.FindAsync(Resources.VolumeAttributesClasses, "fast") is null);
     }
 
+    /// <summary>The class that it asks for, the one that it has, and the one that it is being changed to.</summary>
+    [Theory]
+    [InlineData("""{"spec":{}}""", "")]
+    [InlineData("""{"spec":{"volumeAttributesClassName":""}}""", "")]
+    [InlineData("""{"spec":{"volumeAttributesClassName":"a"}}""", "a")]
+    [InlineData("""{"spec":{},"status":{"currentVolumeAttributesClassName":"b"}}""", "b")]
+    [InlineData("""{"spec":{},"status":{"modifyVolumeStatus":{"targetVolumeAttributesClassName":"c","status":"InProgress"}}}""", "c")]
+    [InlineData("""{"spec":{"volumeAttributesClassName":"a"},"status":{"currentVolumeAttributesClassName":"b","modifyVolumeStatus":{"targetVolumeAttributesClassName":"a","status":"Pending"}}}""", "a b")]
+    public void Classes_that_a_claim_holds(string claim, string expected) => Assert.Equal(expected, string.Join(' ', AttributesClassProtectionController.NamesOf(Read<V1PersistentVolumeClaim>(claim))));
+
+    [Theory]
+    [InlineData("""{"spec":{}}""", "")]
+    [InlineData("""{"spec":{"volumeAttributesClassName":"a"}}""", "a")]
+    public void Classes_that_a_volume_holds(string volume, string expected) => Assert.Equal(expected, string.Join(' ', AttributesClassProtectionController.NamesOf(Read<V1PersistentVolume>(volume))));
+
     [Theory]
     [InlineData("2Gi", "1Gi", "u", "", true)]
     [InlineData("1Gi", "1Gi", "u", "", false)]
