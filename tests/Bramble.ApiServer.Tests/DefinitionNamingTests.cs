@@ -39,16 +39,50 @@ public class DefinitionNamingTests
         Assert.EndsWith(expected, Conditions(DefinitionNaming.Decide(own, [own], DateTimeOffset.UnixEpoch)!), StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("InstanceDeletionInProgress", 59, null, 1)]
-    [InlineData("InstanceDeletionInProgress", 60, "Terminating=True InstanceDeletionCheck: could not confirm zero CustomResources remaining: context deadline exceeded", null)]
-    [InlineData("InstanceDeletionCheck", 90, null, null)]
-    public void Objects_that_stay_for_a_minute_are_told(string reason, int seconds, string? condition, int? again)
+    [Fact]
+    public void What_is_built_in_is_taken()
     {
-        var going = Read($$$"""{"metadata":{"name":"cs.e.com"},"status":{"conditions":[{"type":"Terminating","status":"True","reason":"{{{reason}}}","lastTransitionTime":"1970-01-01T00:00:00Z"}]}}""");
-        var (status, wait) = DefinitionNaming.Remaining(going, DateTimeOffset.UnixEpoch.AddSeconds(seconds));
-        Assert.Equal(condition, status is null ? null : Conditions(status));
-        Assert.Equal(again, (int?)wait?.TotalSeconds);
+        var own = Read("""{"metadata":{"name":"ingresses.networking.k8s.io"},"spec":{"group":"networking.k8s.io","names":{"plural":"ingresses","kind":"Other"}}}""");
+        Assert.Contains("NamesAccepted=False PluralConflict: \"ingresses\" is already in use; Established=False NotAccepted", Conditions(DefinitionNaming.Decide(own, [own], DateTimeOffset.UnixEpoch)!), StringComparison.Ordinal);
+    }
+
+    /// <param name="name">The definition's.</param>
+    /// <param name="told">The reason of its condition Terminating, and for how many seconds it says so.</param>
+    /// <param name="expected">What is done; then the condition as it is then.</param>
+    [Theory]
+    [InlineData("others hold it", "cs.e.com", "", true, "", 3, "keep")]
+    [InlineData("first it is told", "cs.e.com", Definition.Finalizer, true, "", 3, "tell Terminating=True InstanceDeletionInProgress: CustomResource deletion is in progress")]
+    [InlineData("told, even with nothing to delete", "cs.e.com", Definition.Finalizer, false, "", 0, "tell Terminating=True InstanceDeletionInProgress: CustomResource deletion is in progress")]
+    [InlineData("its objects go", "cs.e.com", Definition.Finalizer, true, "InstanceDeletionInProgress 0", 3, "delete, again in 60")]
+    [InlineData("they may take a minute", "cs.e.com", Definition.Finalizer, true, "InstanceDeletionInProgress 59", 3, "delete, again in 1")]
+    [InlineData("they do not go", "cs.e.com", Definition.Finalizer, true, "InstanceDeletionInProgress 60", 3,
+        "delete Terminating=True InstanceDeletionCheck: could not confirm zero CustomResources remaining: context deadline exceeded")]
+    [InlineData("that is told once", "cs.e.com", Definition.Finalizer, true, "InstanceDeletionCheck 90", 3, "delete")]
+    [InlineData("none is left", "cs.e.com", Definition.Finalizer, true, "InstanceDeletionInProgress 5", 0, "gone null Terminating=False InstanceDeletionCompleted: removed all instances")]
+    [InlineData("none is left after all", "cs.e.com", Definition.Finalizer, true, "InstanceDeletionCheck 90", 0, "gone null Terminating=False InstanceDeletionCompleted: removed all instances")]
+    [InlineData("others' finalizers stay", "cs.e.com", Definition.Finalizer + " x", true, "InstanceDeletionInProgress 5", 0, "gone [\"x\"] Terminating=False InstanceDeletionCompleted: removed all instances")]
+    [InlineData("never served", "cs.e.com", Definition.Finalizer, false, "InstanceDeletionInProgress 5", 3, "gone null Terminating=False NeverEstablished: resource was never established")]
+    [InlineData("those of a built-in resource are not its own", "ingresses.networking.k8s.io", Definition.Finalizer, true, "InstanceDeletionInProgress 5", 3,
+        "gone null Terminating=False OverlappingBuiltInResource: instances overlap with built-in resources in storage")]
+    public void The_end_of_a_definition(string because, string name, string finalizers, bool isEstablished, string told, int objects, string expected)
+    {
+        Assert.NotEmpty(because);
+        var (parts, reason) = (name.Split('.', 2), told.Split(' '));
+        var going = Read($$$"""
+            {"metadata":{"name":"{{{name}}}","deletionTimestamp":"1970-01-01T00:00:00Z","finalizers":[{{{string.Join(',', finalizers.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(f => $"\"{f}\""))}}}]},
+             "spec":{"group":"{{{parts[1]}}}","names":{"plural":"{{{parts[0]}}}"} },"status":{"conditions":[
+              {{{(told.Length > 0 ? $$"""{"type":"Terminating","status":"True","reason":"{{reason[0]}}","lastTransitionTime":"1970-01-01T00:00:00Z"},""" : "")}}}{"type":"Established","status":"{{{isEstablished}}}"}]} }
+            """);
+        Assert.Equal(expected, DefinitionEnd.Decide(going, objects, DateTimeOffset.UnixEpoch.AddSeconds(told.Length > 0 ? int.Parse(reason[1]) : 0)) switch
+        {
+            DefinitionEnd.Keep => "keep",
+            DefinitionEnd.Tell(var status) => "tell " + Terminating(status),
+            DefinitionEnd.DeleteObjects(var status, var again) => "delete" + (status is null ? "" : " " + Terminating(status)) + (again is { } wait ? $", again in {wait.TotalSeconds}" : ""),
+            DefinitionEnd.LetGo(var tree) => $"gone {tree["metadata"]!["finalizers"]?.ToJsonString() ?? "null"} {Terminating(tree["status"]!.AsObject())}",
+            _ => "?",
+        });
+
+        static string Terminating(JsonObject status) => Conditions(status).Split("; ").Single(c => c.StartsWith("Terminating", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -34,6 +34,10 @@ internal sealed class Definition
     public JsonObject Names => _spec.Object("names") ?? [];
     public string Group => _spec.Text("group");
     public GroupResource Resource => new(Group, Names.Text("plural"));
+
+    /// <summary>Its objects would be stored among those of a resource that is built in: it is never served, and its end takes nothing along.</summary>
+    public bool OverlapsBuiltIn => ApiCatalog.BuiltIn.Versions(Resource).Count > 0;
+
     public bool IsNamespaced => _spec.Text("scope") == "Namespaced";
     public bool IsBeingDeleted => _tree.Object("metadata").Has("deletionTimestamp");
     public bool IsEstablished => ConditionIs("Established");

@@ -6,8 +6,6 @@ namespace Bramble.ApiServer.CustomResources;
 /// <summary>Which names of a definition are accepted, and its conditions (behaviour of apiextensions' naming and establishing controllers). Pure.</summary>
 internal static class DefinitionNaming
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
-
     /// <summary>The status the definition should have; null: as it is.</summary>
     /// <param name="others">The other definitions.</param>
     public static JsonObject? Decide(Definition definition, IReadOnlyCollection<Definition> others, DateTimeOffset now)
@@ -39,6 +37,8 @@ internal static class DefinitionNaming
             resources.UnionWith([taken.Text("plural"), taken.Text("singular"), .. taken.Texts("shortNames")]);
             kinds.UnionWith([taken.Text("kind"), taken.Text("listKind")]);
         }
+        // Upstream keeps both apart and serves both; here they would be one.
+        if (definition.OverlapsBuiltIn) resources.Add(definition.Resource.Resource);
 
         var (names, accepted) = (definition.Names, status.Child("acceptedNames"));
         (string, string)? conflict = null;
@@ -66,28 +66,6 @@ internal static class DefinitionNaming
 
     private static string InUse(string name) => $"\"{name}\" is already in use";
 
-    /// <summary>Whether its objects were begun to be deleted.</summary>
-    public static bool IsEnding(Definition definition) => Find(definition.Tree.Object("status"), "Terminating").Text("reason") is "InstanceDeletionInProgress" or "InstanceDeletionCheck";
-
-    /// <summary>What a definition that waits for the end of its objects says of it: after a minute that they are still there.</summary>
-    /// <returns>The status, null: it says so already; and when it may say something else.</returns>
-    public static (JsonObject? Status, TimeSpan? Again) Remaining(Definition definition, DateTimeOffset now)
-    {
-        var known = Find(definition.Tree.Object("status"), "Terminating");
-        if (known.Text("reason") == "InstanceDeletionCheck") return (null, null);
-        var left = (KubernetesTime.Read(known.Text("lastTransitionTime")) ?? now) + Patience - now;
-        return left > TimeSpan.Zero
-            ? (null, left)
-            : (Terminating(definition, true, "InstanceDeletionCheck", "could not confirm zero CustomResources remaining: context deadline exceeded", now), null);
-    }
-
-    public static JsonObject Terminating(Definition definition, bool isTrue, string reason, string message, DateTimeOffset now)
-    {
-        var status = (JsonObject?)definition.Tree.Object("status")?.DeepClone() ?? [];
-        SetCondition(status, "Terminating", isTrue, reason, message, now);
-        return status;
-    }
-
     public static void SetCondition(JsonObject status, string type, bool isTrue, string reason, string message, DateTimeOffset now)
     {
         if (status.Array("conditions") is not { } conditions) status["conditions"] = conditions = [];
@@ -101,7 +79,7 @@ internal static class DefinitionNaming
         (known["status"], known["reason"], known["message"]) = (wanted, reason, message);
     }
 
-    private static JsonObject? Find(JsonObject? status, string type)
+    public static JsonObject? Find(JsonObject? status, string type)
     {
         foreach (var (_, condition) in status.Items("conditions"))
             if (condition.Text("type") == type) return condition;

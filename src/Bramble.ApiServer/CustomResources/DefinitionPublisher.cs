@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
-using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
 using Bramble.Client;
 
@@ -70,37 +69,27 @@ public sealed class DefinitionPublisher(ApiPipeline pipeline, IKubeClient client
     /// <returns>When to look again if nothing changes.</returns>
     private async Task<TimeSpan?> CleanUpAsync(Definition definition, CancellationToken cancel)
     {
-        if (!definition.HasFinalizer) return null;
-        if (!DefinitionNaming.IsEnding(definition))
-        {
-            // It may take a while. The change brings it back.
-            await WriteStatusAsync(definition, Terminating(definition, true, "InstanceDeletionInProgress", "CustomResource deletion is in progress"), cancel);
-            return null;
-        }
         var objects = pipeline.Cache.Of(definition.Resource);
-        if (definition.IsEstablished)
+        var step = DefinitionEnd.Decide(definition, objects.Current.Items.Count, time.GetUtcNow());
+        if (step is DefinitionEnd.DeleteObjects)
         {
             foreach (var obj in objects.Current.Items.Range(""))
                 if (!obj.ToTree().IsBeingDeleted()) await pipeline.DeleteUnaskedAsync(definition.Resource, obj.Name, cancel);
-            if (objects.Current.Items.Count > 0)
-            {
-                // Finalizers: the objects' change wakes us.
-                var (remaining, again) = DefinitionNaming.Remaining(definition, time.GetUtcNow());
-                if (remaining is not null) await WriteStatusAsync(definition, remaining, cancel);
-                return again;
-            }
+            step = DefinitionEnd.Decide(definition, objects.Current.Items.Count, time.GetUtcNow());
         }
-        var tree = (JsonObject)definition.Tree.DeepClone();
-        tree["status"] = definition.IsEstablished
-            ? Terminating(definition, false, "InstanceDeletionCompleted", "removed all instances")
-            : Terminating(definition, false, "NeverEstablished", "resource was never established");
-        var metadata = tree.Child("metadata");
-        var left = metadata.Texts("finalizers").Where(f => f != Definition.Finalizer).ToList();
-        if (left.Count == 0) metadata.Remove("finalizers");
-        else metadata["finalizers"] = new JsonArray([.. left.Select(f => (JsonNode)f)]);
-        await client.UpdateAsync(Definitions, new NamespacedName("", definition.Name), tree, "status", cancel);
+        switch (step)
+        {
+            case DefinitionEnd.Tell(var status):
+                await WriteStatusAsync(definition, status, cancel);     // the change brings it back
+                break;
+            case DefinitionEnd.DeleteObjects(var told, var again):
+                // Finalizers: the objects' change wakes us.
+                if (told is not null) await WriteStatusAsync(definition, told, cancel);
+                return again;
+            case DefinitionEnd.LetGo(var tree):
+                await client.UpdateAsync(Definitions, new NamespacedName("", definition.Name), tree, "status", cancel);
+                break;
+        }
         return null;
     }
-
-    private JsonObject Terminating(Definition definition, bool isTrue, string reason, string message) => DefinitionNaming.Terminating(definition, isTrue, reason, message, time.GetUtcNow());
 }

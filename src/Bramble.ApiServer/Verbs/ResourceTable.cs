@@ -54,10 +54,8 @@ internal sealed class ResourceTable(WatchCache cache, IReadOnlyDictionary<GroupR
         {
             if (_custom.Revision == state.Revision) return _custom;
             var served = new Dictionary<(string, string, string), ServedResource>();
-            foreach (var definition in state.Items.Range("").Select(obj => new Definition(obj)).Where(d => d.IsEstablished))
-                foreach (var resource in definition.Resources(cache))
-                    if (ApiCatalog.BuiltIn.Find(resource.Api.Group, resource.Api.Version, resource.Api.Plural) is null)
-                        served[(resource.Api.Group, resource.Api.Version, resource.Api.Plural)] = resource;
+            foreach (var definition in state.Items.Range("").Select(obj => new Definition(obj)).Where(d => d.IsEstablished && !d.OverlapsBuiltIn))
+                foreach (var resource in definition.Resources(cache)) served[(resource.Api.Group, resource.Api.Version, resource.Api.Plural)] = resource;
             var custom = new Custom(state.Revision, ApiCatalog.BuiltIn.With(served.Values.Select(r => r.Api)), served);
             Volatile.Write(ref _custom, custom);
             return custom;

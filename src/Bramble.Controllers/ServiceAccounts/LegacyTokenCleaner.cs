@@ -40,7 +40,13 @@ internal abstract record LegacyToken
         string? Label(string name) => secret.Metadata.Labels is { } labels && labels.TryGetValue(name, out var value) ? value : null;
     }
 
-    public static bool IsDate(string text) => DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
+    /// <summary>Uses have been noted for long enough that one which was not noted was none. The day itself does not count: noting may have begun late on it.</summary>
+    /// <param name="tracking">The ConfigMap that says since when; null: nobody notes.</param>
+    public static bool AreUsesKnown(V1ConfigMap? tracking, TimeSpan period, DateTimeOffset now) =>
+        tracking?.Data is { } data && data.TryGetValue("since", out var since) && IsDate(since)
+        && now >= DateTimeOffset.Parse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal) + TimeSpan.FromDays(1) + period;
+
+    private static bool IsDate(string text) => DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
 
     private static string DateOf(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 }
@@ -59,9 +65,7 @@ internal sealed class LegacyTokenCleaner(ControllerContext context) : IReconcile
     {
         var now = context.Time.GetUtcNow();
         var tracking = (await context.Client.FindAsync(Resources.ConfigMaps, Tracking, cancel))?.Model<V1ConfigMap>();
-        if (tracking?.Data is null || !tracking.Data.TryGetValue("since", out var since) || !LegacyToken.IsDate(since)) return Requeue.After(Day);
-        // The day itself does not count: it may have begun to be noted late on it.
-        if (now < DateTimeOffset.Parse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal) + Day + context.Config.LegacyTokenPeriod) return Requeue.After(Day);
+        if (!LegacyToken.AreUsesKnown(tracking, context.Config.LegacyTokenPeriod, now)) return Requeue.After(Day);
         foreach (var secret in _secrets.List().Where(s => s.Type == TokenSecret.Type)) await LookAsync(secret, now, cancel);
         return Requeue.After(Day);
     }

@@ -38,6 +38,19 @@ public sealed class LegacyTokenTests
         Assert.Equal(expected, LegacyToken.Decide(secret, account is null ? null : Read<V1ServiceAccount>(account), isMounted, TimeSpan.FromDays(365), Noon));
     }
 
+    [Theory]
+    [InlineData("nobody notes uses", null, false)]
+    [InlineData("since when is not said", "{}", false)]
+    [InlineData("what is said is no day", """{"since":"long"}""", false)]
+    [InlineData("the year ends today", """{"since":"2025-07-01"}""", false)]
+    [InlineData("the year has ended, its first day was a whole one", """{"since":"2025-06-30"}""", true)]
+    public void Uses_are_known(string because, string? data, bool expected)
+    {
+        Assert.NotEmpty(because);
+        var tracking = data is null ? null : Read<V1ConfigMap>("{\"metadata\":{\"name\":\"m\"},\"data\":" + data + "}");
+        Assert.Equal(expected, LegacyToken.AreUsesKnown(tracking, TimeSpan.FromDays(365), Noon));
+    }
+
     /// <summary>Ten Secrets of one account that are long unused; a Pod names nine of them, each in another way.</summary>
     [Fact]
     public async Task What_a_Pod_names_stays_as_it_is()
