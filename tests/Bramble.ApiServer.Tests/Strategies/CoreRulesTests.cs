@@ -223,6 +223,18 @@ public class CoreRulesTests
     }
 
     [Theory]
+    [InlineData('u', 1024, "")]
+    [InlineData('u', 1025, "message: Invalid value: \"\": can have at most 1024 characters")]
+    [InlineData('\u00fc', 512, "")]
+    [InlineData('\u00fc', 513, "message: Invalid value: \"\": can have at most 1024 characters")]
+    public void What_an_Event_says_is_counted_in_bytes(char character, int count, string complaint)
+    {
+        var body = """{"metadata":{"name":"a"},"regarding":{"namespace":"ns"},"reason":"r","note":"<n>","type":"Normal","eventTime":"2026-01-01T00:00:00.000000Z","reportingController":"a.b/c","reportingInstance":"i","action":"x"}"""
+            .Replace("<n>", new string(character, count), StringComparison.Ordinal);
+        Assert.Equal(complaint, string.Join('|', Written.Create("events.k8s.io/v1/events", body)));
+    }
+
+    [Theory]
     [InlineData("nothing is said", "{}", "BestEffort")]
     [InlineData("zero says nothing", """{"requests":{"cpu":"0","memory":"0m"}}""", "BestEffort")]
     [InlineData("limits alone are requests too", """{"limits":{"cpu":"1","memory":"1Gi"}}""", "Guaranteed")]
