@@ -33,6 +33,8 @@ public class MetadataRulesTests
     [InlineData("", "replicationcontrollers", "X_abcde", "X_", "metadata.name")]
     [InlineData("resource.k8s.io", "deviceclasses", "abc", "Not one!", "")]
     [InlineData("", "events", "system:Node_1.17", "", "")]
+    [InlineData("certificates.k8s.io", "certificatesigningrequests", "system:Node_1.17", "", "")]
+    [InlineData("certificates.k8s.io", "certificatesigningrequests", "a%b", "", "metadata.name")]
     [InlineData("", "events", "a%b", "", "metadata.name")]
     [InlineData("events.k8s.io", "events", "system:Node_1.17", "", "metadata.name")]
     [InlineData("apps", "replicasets", "abc", "Not one!", "metadata.generateName")]
