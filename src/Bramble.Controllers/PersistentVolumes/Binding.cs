@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Naming;
 using Bramble.Api.Quantities;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
@@ -10,6 +11,10 @@ namespace Bramble.Controllers.PersistentVolumes;
 internal static class Binding
 {
     private const string PreResizeCapacity = "volume.alpha.kubernetes.io/pre-resize-capacity";
+
+    /// <summary>The claim that a volume names; null: none, or half a name, behind which nobody stands.</summary>
+    public static NamespacedName? ClaimOf(V1PersistentVolume volume) =>
+        volume.Spec.ClaimRef is { NamespaceProperty: { Length: > 0 } ns, Name: { Length: > 0 } name } ? new NamespacedName(ns, name) : null;
 
     /// <returns>True: the volume did not say yet whose it is.</returns>
     public static bool NoteInVolume(JsonObject tree, V1PersistentVolume volume, V1PersistentVolumeClaim claim)

@@ -47,7 +47,7 @@ internal sealed class VolumeBinder : IReconciler
         _volumes = context.Watches(Resources.PersistentVolumes, change =>
         {
             if (change.New is not null) context.Queue.Add(change.Name);
-            if ((change.New ?? change.Old!).Spec.ClaimRef is { } claimed) context.Queue.Add(new NamespacedName(claimed.NamespaceProperty, claimed.Name));
+            if (Binding.ClaimOf(change.New ?? change.Old!) is { } claim) context.Queue.Add(claim);
             if (change.New is { Spec.ClaimRef: null }) AddUnbound();
         });
     }
@@ -144,9 +144,8 @@ internal sealed class VolumeBinder : IReconciler
             return Requeue.Never;
         }
         V1PersistentVolumeClaim? claim = null;
-        if (volume.Spec.ClaimRef is { Uid.Length: > 0 } claimed)
+        if (volume.Spec.ClaimRef is { Uid.Length: > 0 } claimed && Binding.ClaimOf(volume) is { } claimName)
         {
-            var claimName = new NamespacedName(claimed.NamespaceProperty, claimed.Name);
             claim = _claims.Find(claimName);
             // Before a volume is given back the API is asked: the copy of claims may be older than that of volumes.
             if (claim?.Metadata.Uid != claimed.Uid) claim = (await _context.Client.FindAsync(Resources.PersistentVolumeClaims, claimName, cancel))?.Model<V1PersistentVolumeClaim>();
@@ -291,9 +290,8 @@ internal sealed class VolumeBinder : IReconciler
     /// <summary>The Pods that use the claim which a volume was bound to, unless there is a new claim of that name.</summary>
     private string UsersOf(V1PersistentVolume volume)
     {
-        var claimed = volume.Spec.ClaimRef;
-        if (_claims.Find(new NamespacedName(claimed.NamespaceProperty, claimed.Name)) is not null) return "";
-        return string.Join(',', _pods.ByIndex(ClaimPods.ByClaim, $"{claimed.NamespaceProperty}/{claimed.Name}").Where(p => !p.IsTerminated())
+        if (Binding.ClaimOf(volume) is not { } claim || _claims.Find(claim) is not null) return "";
+        return string.Join(',', _pods.ByIndex(ClaimPods.ByClaim, claim.ToString()).Where(p => !p.IsTerminated())
             .Select(p => $"{p.Metadata.NamespaceProperty}/{p.Metadata.Name}").Order(StringComparer.Ordinal));
     }
 

@@ -13,6 +13,15 @@ public sealed class BindingTests
     private const string Waiting = "ExternalProvisioning: Waiting for a volume to be created either by the external provisioner 'd' or manually by the system administrator. "
         + "If volume creation is delayed, please verify that the provisioner is running and correctly registered.";
 
+    [Theory]
+    [InlineData("", null)]
+    [InlineData("\"claimRef\":{\"namespace\":\"d\",\"name\":\"c\"}", "d/c")]
+    [InlineData("\"claimRef\":{\"name\":\"c\",\"uid\":\"u\"}", null)]
+    [InlineData("\"claimRef\":{\"namespace\":\"d\",\"uid\":\"u\"}", null)]
+    [InlineData("\"claimRef\":{\"namespace\":\"\",\"name\":\"\"}", null)]
+    public void Half_a_name_of_a_claim_is_none(string spec, string? claim) =>
+        Assert.Equal(claim, Binding.ClaimOf(Some.Model<V1PersistentVolume>("{\"metadata\":{\"name\":\"v\"},\"spec\":{" + spec + "}}"))?.ToString());
+
     /// <param name="annotations">Of the claim.</param>
     /// <param name="storageClass">What it says of its class; null: nothing.</param>
     /// <param name="volumes">Name and class of each that is free.</param>

@@ -41,6 +41,18 @@ public sealed class WaitingClaimTests
         await EventuallyAsync(async () => (string?)(await scenario.FindAsync(Resources.PersistentVolumeClaims, "c", "d"))!["status"]?["phase"] == "Bound");
     }
 
+    /// <summary>Nobody stands behind half a reference: with a uid the volume was somebody's, without it waits.</summary>
+    [Theory]
+    [InlineData("\"name\":\"c\",\"uid\":\"u\"", "Released")]
+    [InlineData("\"namespace\":\"d\",\"uid\":\"u\"", "Released")]
+    [InlineData("\"name\":\"c\"", "Available")]
+    public async Task A_volume_that_half_names_its_claim_has_none(string claim, string phase)
+    {
+        await using var scenario = await StartAsync();
+        await scenario.CreateAsync(Resources.PersistentVolumes, "{\"metadata\":{\"name\":\"v\"},\"spec\":{\"persistentVolumeReclaimPolicy\":\"Retain\",\"claimRef\":{" + claim + "}}}");
+        await EventuallyAsync(async () => (string?)(await scenario.FindAsync(Resources.PersistentVolumes, "v"))!["status"]?["phase"] == phase);
+    }
+
     [Theory]
     [InlineData("at work", "\"phase\":\"Running\"", false, false)]
     [InlineData("finished", "\"phase\":\"Failed\"", false, true)]
