@@ -12,11 +12,14 @@ public class CustomResourceSchemaTests
     [InlineData("a default of a default", """{}""", """{"spec":{"n":5,"o":{"x":1}}}""")]
     [InlineData("null where it may not be", """{"spec":{"n":null,"s":null}}""", """{"spec":{"n":3,"o":{"x":1}}}""")]
     [InlineData("null where it may be", """{"spec":{"n":1,"nl":null}}""", """{"spec":{"n":1,"nl":null,"o":{"x":1}}}""")]
+    [InlineData("null in a list", """{"spec":{"n":1,"b":[null,2]}}""", """{"spec":{"n":1,"b":[7,2],"o":{"x":1}}}""")]
+    [InlineData("null in a map", """{"spec":{"n":1,"m":{"k":null,"l":1}}}""", """{"spec":{"n":1,"m":{"l":1},"o":{"x":1}}}""")]
     [InlineData("items", """{"spec":{"n":1,"a":[{},{"z":false}]}}""", """{"spec":{"n":1,"a":[{"z":true},{"z":false}],"o":{"x":1}}}""")]
     public void Defaults_fill_in_what_is_absent(string name, string json, string expected)
     {
         var schema = Parse("""
             {"properties":{"spec":{"default":{"n":5},"properties":{"n":{"default":3},"s":{"type":"string"},"nl":{"nullable":true},
+             "b":{"items":{"default":7}},"m":{"additionalProperties":{"type":"integer"}},
              "o":{"default":{},"properties":{"x":{"default":1}}},"a":{"items":{"properties":{"z":{"default":true}}}}}}}}
             """);
         var tree = Parse(json);
@@ -32,7 +35,13 @@ public class CustomResourceSchemaTests
     [InlineData("""{"type":"string","enum":["A","B"]}""", "\"C\"", "f: Unsupported value: \"C\": supported values: \"A\", \"B\"")]
     [InlineData("""{"type":"array","maxItems":1}""", "[1,2]", "f: Too many: 2: must have at most 1 item")]
     [InlineData("""{"type":"object","required":["a"]}""", "{}", "f.a: Required value")]
-    [InlineData("""{"type":"array","x-kubernetes-list-type":"set"}""", "[\"a\",\"a\"]", "f[1]: Duplicate value: \"a\"")]
+    [InlineData("""{"type":"integer","format":"int32"}""", "3000000000", "<nil>: Invalid value: \"\": Checked value must be of type integer with format int32 in f")]
+    [InlineData("""{"type":"integer"}""", "3000000000", "")]
+    [InlineData("""{"type":"integer"}""", "2.0", "")]
+    [InlineData("""{"type":"integer"}""", "1e20", "f: Invalid value: \"number\": f in body must be of type integer: \"number\"; <nil>: Invalid value: \"\": Checked value must be of type integer (default format) in f")]
+    [InlineData("""{"type":"string","nullable":true}""", "null", "")]
+    [InlineData("""{"type":"string","nullable":true,"enum":["A",null]}""", "null", "f: Unsupported value: null: supported values: \"A\", \"null\"")]
+    [InlineData("""{"type":"string","minLength":2}""", "\"e\u0301\"", "")]
     [InlineData("""{"type":"string","pattern":"^a+$"}""", "\"aa\"", "")]
     public void A_wrong_value_is_told_what_upstream_tells_it(string schema, string value, string expected)
     {
@@ -41,13 +50,72 @@ public class CustomResourceSchemaTests
         Assert.Equal(expected, string.Join("; ", errors));
     }
 
-    [Fact]
-    public void A_wrong_value_that_was_there_before_stays()
+    private const string Old = """{"n":5,"m":1,"list":[9,1],"keyed":[{"k":"a","v":9},{"k":"b","v":1}],"status":{"n":9}}""";
+
+    [Theory]
+    [InlineData("""{"n":5,"m":6}""", "m: Invalid value: 6: m in body should be less than or equal to 3")]
+    [InlineData("""{"list":[9,1]}""", "")]
+    [InlineData("""{"list":[9,2]}""", "list[0]: Invalid value: 9: list[0] in body should be less than or equal to 3")] // places in a list say nothing
+    [InlineData("""{"keyed":[{"k":"b","v":2},{"k":"a","v":9}]}""", "")]
+    [InlineData("""{"keyed":[{"k":"b","v":9}]}""", "keyed[0].v: Invalid value: 9: keyed[0].v in body should be less than or equal to 3")]
+    [InlineData("""{"metadata":{"name":"abc"}}""", "metadata.name: Too long: may not be more than 2 bytes")]
+    public void A_wrong_value_that_was_there_before_stays(string json, string expected)
     {
-        var schema = Parse("""{"properties":{"n":{"type":"integer","maximum":3},"m":{"type":"integer","maximum":3}}}""");
         var errors = new FieldErrors();
-        SchemaValidation.Validate(Parse("""{"n":5,"m":6}"""), Parse("""{"n":5,"m":1}"""), schema, errors);
-        Assert.Equal(["m: Invalid value: 6: m in body should be less than or equal to 3"], errors.Select(e => e.ToString()));
+        SchemaValidation.Validate(Parse(json), Parse(Old), Ratcheted, errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    [Theory]
+    [InlineData("""{"n":9}""", "")]
+    [InlineData("""{"n":9,"status":{"n":9,"m":1}}""", "")]
+    [InlineData("""{"status":{"n":8}}""", "status.n: Invalid value: 8: status.n in body should be less than or equal to 3")]
+    public void Of_a_status_only_the_status_is_looked_at(string json, string expected)
+    {
+        var errors = new FieldErrors();
+        SchemaValidation.ValidateStatus(Parse(json), Parse(Old), Ratcheted, errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    private static JsonObject Ratcheted => Parse("""
+        {"properties":{"n":{"maximum":3},"m":{"maximum":3},"list":{"items":{"maximum":3}},"status":{"properties":{"n":{"maximum":3}}},
+         "keyed":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"properties":{"v":{"maximum":3}}}},"metadata":{"properties":{"name":{"maxLength":2}}}}}
+        """);
+
+    [Theory]
+    [InlineData("""{"s":["a","b"]}""", null, "")]
+    [InlineData("""{"s":["a","a","a"]}""", null, "s[1]: Duplicate value: \"a\"")]
+    [InlineData("""{"s":["a","a"]}""", """{"s":["b","b"]}""", "")]
+    [InlineData("""{"s":["a","a"]}""", """{"s":["a"]}""", "s[1]: Duplicate value: \"a\"")]
+    [InlineData("""{"m":{"x":[{"k":1,"l":2},{"k":1,"l":3},{"k":1,"l":2}]}}""", null, "m[x][2]: Duplicate value: {\"k\":1,\"l\":2}")]
+    [InlineData("""{"m":{"x":[{"v":1},{"v":2}]}}""", null, "m[x][1]: Duplicate value: {}")]
+    [InlineData("""{"m":{"x":[1,1]}}""", null, "m[x][0]: Invalid value: 1: must be an object for an array of list-type map")]
+    public void Items_of_sets_and_maps_are_not_there_twice(string json, string? old, string expected)
+    {
+        var errors = new FieldErrors();
+        ListKeys.Validate(Parse(json), old is null ? null : Parse(old), Parse("""
+            {"properties":{"s":{"x-kubernetes-list-type":"set"},"m":{"additionalProperties":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k","l"]}}}}
+            """), errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    [Theory]
+    [InlineData("what is not known goes, also in lists", """{"o":{"a":1,"b":2},"l":[{"a":1,"b":2}]}""", """{"o":{"a":1},"l":[{"a":1}]}""")]
+    [InlineData("what is kept is kept in the items of a list too, but where they know better", """{"k":[{"b":2,"o":{"a":1,"b":2}}]}""", """{"k":[{"b":2,"o":{"a":1}}]}""")]
+    [InlineData("an object inside has metadata as every object", """{"e":{"apiVersion":"v1","kind":"P","x":1,"metadata":{"name":"n","other":1,"creationTimestamp":null}}}""",
+        """{"e":{"apiVersion":"v1","kind":"P","x":1,"metadata":{"name":"n"}}}""")]
+    [InlineData("or none", """{"e":{"kind":7,"metadata":{"name":7}}}""", """{"e":{}}""")]
+    public void Stored_objects_are_as_the_schema_of_now_has_them(string name, string json, string expected)
+    {
+        var schema = Parse("""
+            {"type":"object","properties":{"o":{"type":"object","properties":{"a":{"type":"integer"}}},
+             "l":{"type":"array","items":{"type":"object","properties":{"a":{"type":"integer"}}}},
+             "k":{"type":"array","x-kubernetes-preserve-unknown-fields":true,"items":{"type":"object","properties":{"o":{"type":"object","properties":{"a":{"type":"integer"}}}}}},
+             "e":{"type":"object","x-kubernetes-embedded-resource":true,"x-kubernetes-preserve-unknown-fields":true}}}
+            """);
+        var tree = Parse(json);
+        StructuralSchema.Prune(tree, StructuralSchema.TypeOf(schema, "Widget"), schema);
+        Assert.True(JsonNode.DeepEquals(Parse(expected), tree), $"{name}: {tree.ToJsonString()}");
     }
 
     [Theory]

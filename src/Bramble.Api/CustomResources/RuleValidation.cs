@@ -154,20 +154,14 @@ public sealed class RuleValidation
                     }
                     break;
                 case JsonArray list when _items is not null:
+                    var index = hasOld ? ListKeys.Index(old as JsonArray, _schema) : null;
                     for (var i = 0; i < list.Count; i++)
                     {
-                        var before = hasOld ? Counterpart(list[i], old as JsonArray) : null;
+                        var before = ListKeys.Find(index, list[i], _schema);
                         _items.Check(list[i], before, before is not null, isSame, $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", run);
                     }
                     break;
             }
-        }
-
-        /// <summary>What an item was before: only items of a list with keys can be told from each other.</summary>
-        private JsonNode? Counterpart(JsonNode? item, JsonArray? old)
-        {
-            if (old is null || StructuralSchema.Text(_schema, "x-kubernetes-list-type") != "map" || _schema["x-kubernetes-list-map-keys"] is not JsonArray keys) return null;
-            return old.FirstOrDefault(other => keys.All(key => JsonNode.DeepEquals(other?[(string)key!], item?[(string)key!])));
         }
 
         private void Rules(JsonNode value, JsonNode? old, bool hasOld, bool isSame, string path, Run run)

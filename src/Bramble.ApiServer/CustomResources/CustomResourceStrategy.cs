@@ -104,13 +104,24 @@ internal sealed class CustomResourceStrategy : KindStrategy
 
     private void Check(JsonObject obj, JsonObject? old, FieldErrors errors, bool isStatus = false)
     {
-        if (obj.Text("kind") != _kind.Kind) errors.Invalid("kind", obj.Text("kind"), $"must be {_kind.Kind}");
-        if (_schema is not null) SchemaValidation.Validate(obj, old, _schema, errors);
+        if (obj.Text("kind") != _kind.Kind)
+        {
+            errors.Invalid("kind", obj.Text("kind"), $"must be {_kind.Kind}");
+            return;
+        }
+        if (_schema is not null)
+        {
+            if (isStatus) SchemaValidation.ValidateStatus(obj, old!, _schema, errors);
+            else SchemaValidation.Validate(obj, old, _schema, errors);
+        }
         if (_scale is not null)
         {
             if (!isStatus) CustomScaleRules.Spec(obj, _scale, errors);
             CustomScaleRules.Status(obj, _scale, errors);
         }
+        if (_schema is null) return;
+        if (!isStatus) EmbeddedObjects.Validate(obj, _schema, errors);
+        ListKeys.Validate(obj, old, _schema, errors);
         _rules?.ValidateAfterSchema(obj, old, errors);
     }
 }

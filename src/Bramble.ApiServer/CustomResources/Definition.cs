@@ -3,6 +3,7 @@ using Bramble.Api.Catalog;
 using Bramble.Api.CustomResources;
 using Bramble.Api.Discovery;
 using Bramble.Api.Naming;
+using Bramble.Api.Schemas;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
@@ -55,18 +56,19 @@ internal sealed class Definition
     /// <summary>The resources of its served versions.</summary>
     public IEnumerable<ServedResource> Resources(WatchCache cache)
     {
-        var storage = "";
-        foreach (var (_, version) in _spec.Items("versions"))
-            if (version.Bool("storage")) storage = version.Text("name");
         var accepted = _tree.Object("status").Object("acceptedNames") ?? Names;
+        var (storage, stored) = ("", (CustomForm?)null);
+        foreach (var (_, version) in _spec.Items("versions"))
+            if (version.Bool("storage")) (storage, stored) = (version.Text("name"), CustomForm.Of(version, accepted.Text("kind")));
+        if (stored is null) yield break;
         foreach (var (_, version) in _spec.Items("versions"))
         {
             if (!version.Bool("served")) continue;
             var kind = new GroupVersionKind(Group, version.Text("name"), accepted.Text("kind"));
-            var type = StructuralSchema.TypeOf(version.Object("schema").Object("openAPIV3Schema"), kind.Kind);
-            yield return new ServedResource(Api(accepted, version, kind, storage), type, type, new CustomResourceStrategy(kind, version), cache.Of(Resource))
+            var served = kind.Version == storage ? stored : CustomForm.Of(version, kind.Kind);
+            yield return new ServedResource(Api(accepted, version, kind, storage), served.Type, served.Type, new CustomResourceStrategy(kind, version), cache.Of(Resource))
             {
-                Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version, DeprecationOf(_spec, version)),
+                Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version, DeprecationOf(_spec, version), served, stored),
             };
         }
     }
@@ -116,4 +118,27 @@ internal sealed class Definition
 /// <param name="Revision">Objects stored since then are as the schema of now would have them.</param>
 /// <param name="Version">Its item of spec.versions: columns, schema.</param>
 /// <param name="Warning">What each request for the version is told: it is deprecated; null: it is not.</param>
-internal sealed record ServedDefinition(long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version, string? Warning);
+/// <param name="Served">The form of that version.</param>
+/// <param name="Stored">The form of the version objects are stored in; the same instance where that is this one.</param>
+internal sealed record ServedDefinition(long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version, string? Warning, CustomForm Served, CustomForm Stored);
+
+/// <summary>What the objects of one version look like. Immutable.</summary>
+/// <param name="Schema">Null: everything is kept, nothing has a default.</param>
+internal sealed record CustomForm(SchemaType Type, JsonObject? Schema)
+{
+    public static CustomForm Of(JsonObject version, string kind)
+    {
+        var schema = version.Object("schema").Object("openAPIV3Schema");
+        return new CustomForm(StructuralSchema.TypeOf(schema, kind), schema);
+    }
+
+    /// <summary>In place: what the version does not know goes.</summary>
+    public void Prune(JsonObject obj) => StructuralSchema.Prune(obj, Type, Schema);
+
+    /// <summary>In place: also what it says is there if nobody said something else.</summary>
+    public void PruneAndDefault(JsonObject obj)
+    {
+        Prune(obj);
+        if (Schema is not null) StructuralDefaults.Apply(obj, Schema);
+    }
+}
