@@ -70,6 +70,16 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Where_a_webhook_would_convert_nothing_of_another_version_is_lost()
+    {
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Merge, Body("""
+            {"spec":{"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],"clientConfig":{"url":"https://nobody.example.com/"}}}}}
+            """)), null, default);
+        await _api.Client.CreateAsync(Old, Body("""{"metadata":{"name":"w","namespace":"d"},"spec":{"a":"x","old":"stays"}}"""), default);
+        Assert.Equal("""{"a":"x","mine":"old's","old":"stays"}""", Sorted(await Find(Old)));
+    }
+
+    [Fact]
     public async Task An_object_that_a_newer_schema_refuses_can_still_be_told_its_status()
     {
         await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"}}"""), default);

@@ -56,21 +56,38 @@ internal sealed class Definition
     /// <summary>The resources of its served versions.</summary>
     public IEnumerable<ServedResource> Resources(WatchCache cache)
     {
-        var accepted = _tree.Object("status").Object("acceptedNames") ?? Names;
-        var (storage, stored) = ("", (CustomForm?)null);
+        if (StoredVersion is not { } storage) yield break;
+        var stored = CustomForm.Of(storage, AcceptedNames.Text("kind"));
         foreach (var (_, version) in _spec.Items("versions"))
-            if (version.Bool("storage")) (storage, stored) = (version.Text("name"), CustomForm.Of(version, accepted.Text("kind")));
-        if (stored is null) yield break;
-        foreach (var (_, version) in _spec.Items("versions"))
+            if (version.Bool("served")) yield return Make(version, storage, stored, cache);
+    }
+
+    /// <summary>The resource of the version that objects are stored in, served or not: to end them. Null: there is none.</summary>
+    public ServedResource? StoredResource(WatchCache cache) =>
+        StoredVersion is { } storage ? Make(storage, storage, CustomForm.Of(storage, AcceptedNames.Text("kind")), cache) : null;
+
+    private JsonObject AcceptedNames => _tree.Object("status").Object("acceptedNames") ?? Names;
+
+    private JsonObject? StoredVersion
+    {
+        get
         {
-            if (!version.Bool("served")) continue;
-            var kind = new GroupVersionKind(Group, version.Text("name"), accepted.Text("kind"));
-            var served = kind.Version == storage ? stored : CustomForm.Of(version, kind.Kind);
-            yield return new ServedResource(Api(accepted, version, kind, storage), served.Type, served.Type, new CustomResourceStrategy(kind, version), cache.Of(Resource))
-            {
-                Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version, DeprecationOf(_spec, version), served, stored),
-            };
+            foreach (var (_, version) in _spec.Items("versions"))
+                if (version.Bool("storage")) return version;
+            return null;
         }
+    }
+
+    private ServedResource Make(JsonObject version, JsonObject storage, CustomForm stored, WatchCache cache)
+    {
+        var kind = new GroupVersionKind(Group, version.Text("name"), AcceptedNames.Text("kind"));
+        var served = ReferenceEquals(version, storage) ? stored : CustomForm.Of(version, kind.Kind);
+        // A webhook would say what a field of this version is in the other one; as nobody is asked, nothing of it may be lost.
+        if (_spec.Object("conversion").Text("strategy") == "Webhook") stored = served;
+        return new ServedResource(Api(AcceptedNames, version, kind, storage.Text("name")), served.Type, served.Type, new CustomResourceStrategy(kind, version), cache.Of(Resource))
+        {
+            Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version, DeprecationOf(_spec, version), served, stored),
+        };
     }
 
     /// <summary>The warning of a deprecated version; where the definition has no words of its own, with the best version to use instead.</summary>
@@ -119,7 +136,7 @@ internal sealed class Definition
 /// <param name="Version">Its item of spec.versions: columns, schema.</param>
 /// <param name="Warning">What each request for the version is told: it is deprecated; null: it is not.</param>
 /// <param name="Served">The form of that version.</param>
-/// <param name="Stored">The form of the version objects are stored in; the same instance where that is this one.</param>
+/// <param name="Stored">The form that objects are stored in; the same instance where that is this one.</param>
 internal sealed record ServedDefinition(long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version, string? Warning, CustomForm Served, CustomForm Stored);
 
 /// <summary>What the objects of one version look like. Immutable.</summary>

@@ -162,10 +162,10 @@ public sealed class ApiPipeline
 
     /// <summary>Of the server itself; admission is not asked.</summary>
     /// <exception cref="StatusException">It is not there.</exception>
-    internal ValueTask<DeleteResult> DeleteUnaskedAsync(GroupResource resource, NamespacedName name, CancellationToken cancel)
+    internal ValueTask<DeleteResult> DeleteUnaskedAsync(ServedResource resource, NamespacedName name, CancellationToken cancel)
     {
         var request = new ApiRequest { Info = new RequestInfo(false, "", "delete"), User = UserInfo.Loopback };
-        var context = Context(Resources.Get(resource), name, "", request, new WriteOptions("DeleteOptions", false, "", FieldValidation.Ignore, null, []));
+        var context = Context(resource, name, "", request, new WriteOptions("DeleteOptions", false, "", FieldValidation.Ignore, null, []));
         return _deletes.DeleteAsync(context with { SkipsAdmission = true }, new DeleteOptions(), cancel);
     }
 

@@ -59,12 +59,13 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
     /// does not know: defaults are the stored version's, as upstream's.</summary>
     private KubeObject ToServed(KubeObject stored, CustomResources.ServedDefinition definition)
     {
-        var (isOld, isOther) = (stored.ResourceVersion <= definition.Revision, !ReferenceEquals(definition.Served, definition.Stored));
-        if (!isOld && !isOther) return stored;
+        var isOld = stored.ResourceVersion <= definition.Revision;
+        if (!isOld && Kind == Api.StorageKind) return stored;
         var tree = stored.ToTree();
-        if (isOld) definition.Stored.PruneAndDefault(tree);
+        var isOwnForm = ReferenceEquals(definition.Served, definition.Stored);
+        if (isOld || isOwnForm) definition.Stored.PruneAndDefault(tree);
         tree["apiVersion"] = Kind.GroupVersion.ToString();
-        if (isOther) definition.Served.Prune(tree);
+        if (!isOwnForm) definition.Served.Prune(tree);
         return new KubeObject(stored.Name, stored.Uid, stored.ResourceVersion, TreeText.Write(tree));
     }
 
