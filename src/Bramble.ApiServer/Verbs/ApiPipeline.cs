@@ -211,7 +211,7 @@ public sealed class ApiPipeline
         var timeout = options.TimeoutSeconds is > 0 and var seconds
             ? TimeSpan.FromSeconds(Math.Min(seconds, (long)int.MaxValue / 1000))
             : Options.WatchTimeoutMin * (1 + (Options.Seeded ?? Random.Shared).NextDouble());
-        return new WatchAnswer(resource, await _reads.WatchAsync(resource, resource.IsNamespaced ? request.Info.Namespace : "", options, timeout, cancel));
+        return new WatchAnswer(resource, await _reads.WatchAsync(resource, resource.IsNamespaced ? request.Info.Namespace : "", options, timeout, cancel), Resources);
     }
 
     private async ValueTask<ApiAnswer> UpdateAsync(Route route, NamespacedName name, ApiRequest request, CancellationToken cancel)
