@@ -69,6 +69,48 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
         Assert.Equal(2, (int)changed.ToTree()["metadata"]!["generation"]!);
     }
 
+    [Theory]
+    [InlineData("""{}""", 0)]
+    [InlineData("""{"spec":{"a":"x"}}""", 1)]
+    [InlineData("""{"spec":{"a":"y"}}""", 0)]
+    public async Task A_selectable_field_is_that_of_the_version_that_is_asked(string body, int count)
+    {
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, JsonNode.Parse("""
+            [{"op":"add","path":"/spec/versions/0/selectableFields","value":[{"jsonPath":".spec.a"}]}]
+            """)!), null, default);
+        var widget = Body(body);
+        widget["metadata"] = Body("""{"name":"w","namespace":"d"}""");
+        await _api.Client.CreateAsync(Stored, widget, default);
+        var found = await _api.Client.ListAsync(Old, new ListQuery("d") { FieldSelector = "metadata.name=w,spec.a=x" }, default);
+        Assert.Equal(count, found.Items.Count);
+        var refused = await Assert.ThrowsAsync<StatusException>(async () => await _api.Client.ListAsync(Stored, new ListQuery("d") { FieldSelector = "spec.a=x" }, default));
+        Assert.Equal("field label not supported: spec.a", refused.Message);
+    }
+
+    [Theory]
+    [InlineData("""{"spec":{"replicas":4}}""", "4")]
+    [InlineData("""{"metadata":{"labels":{"a":"b"}}}""", "the spec replicas field \".spec.replicas\" cannot be empty")]
+    [InlineData("""{"spec":{"replicas":-1}}""", "Widget.example.com \"w\" is invalid: .spec.replicas: Invalid value: -1: should be a non-negative integer")]
+    public async Task What_has_no_replicas_yet_can_be_scaled(string patch, string expected)
+    {
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, JsonNode.Parse("""
+            [{"op":"add","path":"/spec/versions/1/subresources/scale","value":{"specReplicasPath":".spec.replicas","statusReplicasPath":".status.n"}},
+             {"op":"add","path":"/spec/versions/1/schema/openAPIV3Schema/properties/spec/properties/replicas","value":{"type":"integer"}}]
+            """)!), null, default);
+        await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"}}"""), default);
+        string seen;
+        try
+        {
+            await _api.Client.PatchAsync(Stored, Name, new Patch(PatchType.Merge, Body(patch)), "scale", default);
+            seen = (await Find(Stored)).ToTree()["spec"]!["replicas"]!.ToJsonString();
+        }
+        catch (StatusException e)
+        {
+            seen = e.Message;
+        }
+        Assert.Equal(expected, seen);
+    }
+
     [Fact]
     public async Task Where_a_webhook_would_convert_nothing_of_another_version_is_lost()
     {

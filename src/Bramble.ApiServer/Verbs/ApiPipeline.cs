@@ -324,7 +324,7 @@ public sealed class ApiPipeline
             live =>
             {
                 var liveMeta = live!.Meta();
-                var shown = view.Read(live!);
+                var shown = view.ReadForWrite(live!);
                 if (ScaleFields.ToScale(liveMeta["managedFields"], view.ReplicasPath) is { Count: > 0 } owners) shown.Meta()["managedFields"] = owners;
                 var changed = change(shown);
                 if (!isApply) ManagedFields.Update(shown, changed, write);
