@@ -122,6 +122,25 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_writes_a_status_writes_no_default_beside_it()
+    {
+        await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"},"spec":{"a":"x"}}"""), default);
+        var told = await _api.Client.PatchAsync(Old, Name, new Patch(PatchType.Merge, Body("""{"status":{"n":1},"spec":{"a":"y"}}""")), "status", default);
+        Assert.Equal("""{"a":"x","other":"stored's"}""", Sorted(told));
+        Assert.Equal(1, (int)told.ToTree()["metadata"]!["generation"]!);
+    }
+
+    [Fact]
+    public async Task A_status_with_a_default_is_there_from_the_start()
+    {
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, JsonNode.Parse("""
+            [{"op":"add","path":"/spec/versions/1/schema/openAPIV3Schema/properties/status/default","value":{"n":7}}]
+            """)!), null, default);
+        var made = await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"},"status":{"n":1}}"""), default);
+        Assert.Equal(7, (int)made.ToTree()["status"]!["n"]!);
+    }
+
+    [Fact]
     public async Task An_object_that_a_newer_schema_refuses_can_still_be_told_its_status()
     {
         await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"}}"""), default);

@@ -32,10 +32,10 @@ public static class StructuralSchema
         };
     }
 
-    /// <summary>True when a value has fields that its schema does not know and would prune.</summary>
+    /// <summary>True when a value has fields that its schema does not know and would prune; metadata of objects inside does not count.</summary>
     public static bool HasUnknownFields(JsonNode value, JsonObject schema)
     {
-        var pruning = new Decoding.CustomResourcePruning(reportsUnknown: true);
+        var pruning = new Decoding.CustomResourcePruning(reportsUnknown: true, isStored: true);
         pruning.Prune(value.DeepClone(), Read(schema));
         return pruning.Unknown.Count > 0;
     }

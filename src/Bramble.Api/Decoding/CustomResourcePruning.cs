@@ -58,7 +58,7 @@ internal sealed class CustomResourcePruning(bool reportsUnknown, bool isStored =
             else TypeError ??= new FieldError(FieldErrorType.Invalid, at, FieldError.Show(value), "must be a string").ToString();
             return;
         }
-        var inner = new StructReader(reportsUnknown);
+        var inner = new StructReader(reportsUnknown && !isStored);
         var json = ObjectDecoder.NewReader(TreeText.Write(value).Span);
         var read = inner.ReadRoot(ref json, BuiltInSchemas.Find(StructuralMetadata)!) as JsonObject;
         if (inner.TypeError is { } wrong)

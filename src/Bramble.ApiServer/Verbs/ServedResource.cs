@@ -97,7 +97,7 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
         {
             var custom = Normalizer.Normalize(working, Type);
             custom["apiVersion"] = Api.StorageKind.GroupVersion.ToString();
-            if (!ReferenceEquals(Definition.Served, Definition.Stored)) Definition.Stored.PruneAndDefault(custom);
+            Definition.Stored.PruneAndDefault(custom);
             custom.Meta().Remove("resourceVersion");
             return TreeText.Write(custom);
         }
