@@ -122,6 +122,23 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_was_stored_in_another_version_is_read_by_its_schema_until_it_is_written()
+    {
+        await Store("v1beta1");
+        await _api.Client.CreateAsync(Old, Body("""{"metadata":{"name":"w","namespace":"d"},"spec":{"a":"x","old":"stays"}}"""), default);
+        await Store("v1");
+        Assert.Equal("""{"a":"x","mine":"old's","old":"stays"}""", Sorted(await Find(Old)));
+        Assert.Equal("""{"a":"x","mine":"old's"}""", Sorted(await Find(Stored)));
+        await _api.Client.PatchAsync(Old, Name, new Patch(PatchType.Merge, Body("""{"spec":{"a":"y"}}""")), null, default);
+        Assert.Equal("""{"a":"y","mine":"old's","other":"stored's"}""", Sorted(await Find(Old)));
+        Assert.Equal("""["v1","v1beta1"]""", (await Definition())["status"]!["storedVersions"]!.ToJsonString());
+    }
+
+    private Task<KubeObject> Store(string version) => _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, new JsonArray(
+        new JsonObject { ["op"] = "replace", ["path"] = "/spec/versions/0/storage", ["value"] = version == "v1beta1" },
+        new JsonObject { ["op"] = "replace", ["path"] = "/spec/versions/1/storage", ["value"] = version == "v1" })), null, default).AsTask();
+
+    [Fact]
     public async Task Who_writes_a_status_writes_no_default_beside_it()
     {
         await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"},"spec":{"a":"x"}}"""), default);

@@ -57,14 +57,20 @@ internal sealed class Definition
     public IEnumerable<ServedResource> Resources(WatchCache cache)
     {
         if (StoredVersion is not { } storage) yield break;
-        var stored = CustomForm.Of(storage, AcceptedNames.Text("kind"));
+        var forms = Forms();
         foreach (var (_, version) in _spec.Items("versions"))
-            if (version.Bool("served")) yield return Make(version, storage, stored, cache);
+            if (version.Bool("served")) yield return Make(version, storage, forms, cache);
     }
 
     /// <summary>The resource of the version that objects are stored in, served or not: to end them. Null: there is none.</summary>
-    public ServedResource? StoredResource(WatchCache cache) =>
-        StoredVersion is { } storage ? Make(storage, storage, CustomForm.Of(storage, AcceptedNames.Text("kind")), cache) : null;
+    public ServedResource? StoredResource(WatchCache cache) => StoredVersion is { } storage ? Make(storage, storage, Forms(), cache) : null;
+
+    private Dictionary<string, CustomForm> Forms()
+    {
+        var forms = new Dictionary<string, CustomForm>(StringComparer.Ordinal);
+        foreach (var (_, version) in _spec.Items("versions")) forms[version.Text("name")] = CustomForm.Of(version, AcceptedNames.Text("kind"));
+        return forms;
+    }
 
     private JsonObject AcceptedNames => _tree.Object("status").Object("acceptedNames") ?? Names;
 
@@ -78,15 +84,15 @@ internal sealed class Definition
         }
     }
 
-    private ServedResource Make(JsonObject version, JsonObject storage, CustomForm stored, WatchCache cache)
+    private ServedResource Make(JsonObject version, JsonObject storage, Dictionary<string, CustomForm> forms, WatchCache cache)
     {
         var kind = new GroupVersionKind(Group, version.Text("name"), AcceptedNames.Text("kind"));
-        var served = ReferenceEquals(version, storage) ? stored : CustomForm.Of(version, kind.Kind);
+        var served = forms[kind.Version];
         // A webhook would say what a field of this version is in the other one; as nobody is asked, nothing of it may be lost.
-        if (_spec.Object("conversion").Text("strategy") == "Webhook") stored = served;
+        var isAsked = _spec.Object("conversion").Text("strategy") == "Webhook";
         return new ServedResource(Api(AcceptedNames, version, kind, storage.Text("name")), served.Type, served.Type, new CustomResourceStrategy(kind, version), cache.Of(Resource))
         {
-            Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version, DeprecationOf(_spec, version), served, stored),
+            Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version, DeprecationOf(_spec, version), served, isAsked ? served : forms[storage.Text("name")], isAsked ? null : forms),
         };
     }
 
@@ -136,8 +142,19 @@ internal sealed class Definition
 /// <param name="Version">Its item of spec.versions: columns, schema.</param>
 /// <param name="Warning">What each request for the version is told: it is deprecated; null: it is not.</param>
 /// <param name="Served">The form of that version.</param>
-/// <param name="Stored">The form that objects are stored in; the same instance where that is this one.</param>
-internal sealed record ServedDefinition(long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version, string? Warning, CustomForm Served, CustomForm Stored);
+/// <param name="Stored">The form in which objects are stored.</param>
+/// <param name="Forms">Those of all versions, by name: objects may be stored in one that was the storage version before. Null: all are as the served one.</param>
+internal sealed record ServedDefinition(
+    long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version, string? Warning, CustomForm Served, CustomForm Stored, IReadOnlyDictionary<string, CustomForm>? Forms)
+{
+    /// <summary>The form an object has at rest.</summary>
+    public CustomForm FormOf(JsonObject stored)
+    {
+        if (Forms is null) return Served;
+        var version = stored.Text("apiVersion");
+        return Forms.GetValueOrDefault(version[(version.IndexOf('/', StringComparison.Ordinal) + 1)..]) ?? Stored;
+    }
+}
 
 /// <summary>What the objects of one version look like. Immutable.</summary>
 /// <param name="Schema">Null: everything is kept, nothing has a default.</param>

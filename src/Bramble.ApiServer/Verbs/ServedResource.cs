@@ -62,10 +62,11 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
         var isOld = stored.ResourceVersion <= definition.Revision;
         if (!isOld && Kind == Api.StorageKind) return stored;
         var tree = stored.ToTree();
-        var isOwnForm = ReferenceEquals(definition.Served, definition.Stored);
-        if (isOld || isOwnForm) definition.Stored.PruneAndDefault(tree);
+        var form = definition.FormOf(tree);
+        var isServed = ReferenceEquals(form, definition.Served);
+        if (isOld || isServed) form.PruneAndDefault(tree);
         tree["apiVersion"] = Kind.GroupVersion.ToString();
-        if (!isOwnForm) definition.Served.Prune(tree);
+        if (!isServed) definition.Served.Prune(tree);
         return new KubeObject(stored.Name, stored.Uid, stored.ResourceVersion, TreeText.Write(tree));
     }
 
