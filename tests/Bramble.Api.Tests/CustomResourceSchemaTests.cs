@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.CustomResources;
+using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 
 namespace Bramble.Api.Tests;
@@ -97,6 +98,24 @@ public class CustomResourceSchemaTests
             {"properties":{"s":{"x-kubernetes-list-type":"set"},"m":{"additionalProperties":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k","l"]}}}}
             """), errors);
         Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    [Fact]
+    public void An_object_inside_has_the_fields_of_every_object_for_those_who_apply_it()
+    {
+        var type = StructuralSchema.TypeOf(Parse("""{"type":"object","properties":{"e":{"type":"object","x-kubernetes-embedded-resource":true,"properties":{"kind":{"type":"string"}}}}}"""), "Widget");
+        Assert.Equal(["kind", "apiVersion", "metadata"], type.FindField("e")!.Type.Fields.Select(field => field.Name));
+    }
+
+    [Fact]
+    public void What_is_not_known_is_told_in_the_order_of_upstream()
+    {
+        var type = StructuralSchema.TypeOf(Parse("""
+            {"type":"object","properties":{"spec":{"type":"object","properties":{"e":{"type":"object","x-kubernetes-embedded-resource":true},"p":{"type":"object"}}}}}
+            """), "Widget");
+        var (_, told) = ObjectDecoder.Read(
+            System.Text.Encoding.UTF8.GetBytes("""{"a":1,"spec":{"z":1,"e":{"apiVersion":"v1","kind":"P","metadata":{"m":1}},"p":{"q":1}},"metadata":{"u":1}}"""), type, FieldValidation.Strict, message => new FormatException(message));
+        Assert.Equal(["unknown field \"metadata.u\"", "unknown field \"a\"", "unknown field \"spec.p.q\"", "unknown field \"spec.z\"", "unknown field \"spec.e.metadata.m\""], told);
     }
 
     [Theory]

@@ -92,7 +92,8 @@ public static class StructuralSchema
         var fields = new List<SchemaField>();
         foreach (var (name, property) in schema["properties"] as JsonObject ?? [])
             fields.Add(new SchemaField(isEmbedded && name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : Read(property as JsonObject ?? [])) { Name = name });
-        if (isEmbedded && fields.All(field => field.Name != "metadata")) fields.Add(new SchemaField(BuiltInSchemas.Find(ObjectMeta)!) { Name = "metadata" });
+        foreach (var name in isEmbedded ? (ReadOnlySpan<string>)["apiVersion", "kind", "metadata"] : [])
+            if (!fields.Exists(field => field.Name == name)) fields.Add(new SchemaField(name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : GoTypeNames.String) { Name = name });
         return new SchemaType
         {
             Kind = SchemaKind.Struct,

@@ -10,8 +10,12 @@ namespace Bramble.Api.Decoding;
 /// <param name="isStored">The object comes from the store: metadata of a wrong type goes, nobody is there to be told.</param>
 internal sealed class CustomResourcePruning(bool reportsUnknown, bool isStored = false)
 {
-    /// <summary><c>unknown field "spec.x"</c></summary>
-    public List<string> Unknown { get; } = [];
+    private readonly List<string> _inMetadata = [];
+    private readonly List<string> _unknown = [];
+    private readonly List<string> _embedded = [];
+
+    /// <summary><c>unknown field "spec.x"</c>: those of metadata first, those of objects inside last.</summary>
+    public IReadOnlyList<string> Unknown => [.. _inMetadata, .. _unknown.Order(StringComparer.Ordinal), .. _embedded.Order(StringComparer.Ordinal)];
 
     /// <summary>The first thing that cannot be metadata of an object.</summary>
     public string? TypeError { get; private set; }
@@ -35,7 +39,7 @@ internal sealed class CustomResourcePruning(bool reportsUnknown, bool isStored =
                     else if (!type.PreservesUnknownFields)
                     {
                         map.Remove(name);
-                        if (reportsUnknown) Unknown.Add($"unknown field {FieldError.Quote(Join(path, name))}");
+                        if (reportsUnknown) (Join(path, name).StartsWith("metadata.", StringComparison.Ordinal) ? _inMetadata : _unknown).Add($"unknown field {FieldError.Quote(Join(path, name))}");
                     }
                 }
                 break;
@@ -67,7 +71,7 @@ internal sealed class CustomResourcePruning(bool reportsUnknown, bool isStored =
             else TypeError ??= new FieldError(FieldErrorType.Invalid, at, FieldError.Show(value), wrong).ToString();
             return;
         }
-        foreach (var unknown in inner.StrictErrors) Unknown.Add(unknown.Replace("unknown field \"", $"unknown field \"{at}.", StringComparison.Ordinal));
+        foreach (var unknown in inner.StrictErrors) _embedded.Add(unknown.Replace("unknown field \"", $"unknown field \"{at}.", StringComparison.Ordinal));
         if (read?["creationTimestamp"] is null) read?.Remove("creationTimestamp");
         map[name] = read ?? [];
     }

@@ -241,7 +241,6 @@ internal sealed class StructReader(bool isStrict, ReadOnlyMemory<byte> source = 
         var tree = AnyReader.Read(ref json, this);
         var pruning = new CustomResourcePruning(_isStrict);
         pruning.Prune(tree, type);
-        pruning.Unknown.Sort(StringComparer.Ordinal);
         StrictErrors.AddRange(pruning.Unknown);
         TypeError ??= pruning.TypeError;
         // Also a custom resource's metadata is what every object's is.
