@@ -155,6 +155,23 @@ public class CustomResourceSchemaTests
     }
 
     [Theory]
+    [InlineData("""{"s":{"n":5},"t":{"n":5}}""", "<nil>: Invalid value: s is of a part", "s.n: Invalid value: 5: n is too big; t.n: Invalid value: 5: n is too big")]
+    [InlineData("""{"s":{"n":5},"t":{"n":6}}""", "<nil>: Invalid value: s is of a part; t.n: Invalid value: 6: n is too big", "s.n: Invalid value: 5: n is too big")]
+    [InlineData("""{"s":{"n":6},"t":{"n":1}}""", "<nil>: Invalid value: s is of a part; s.n: Invalid value: 6: n is too big", "")]
+    public void A_rule_that_was_broken_before_warns_but_not_one_of_a_part(string json, string errors, string warnings)
+    {
+        const string N = """{"type":"object","properties":{"n":{"type":"integer","x-kubernetes-validations":[{"rule":"self < 5","message":"n is too big"}]}}}""";
+        var rules = new RuleValidation(Parse($$$"""
+            {"type":"object","allOf":[{"x-kubernetes-validations":[{"rule":"!has(self.s)","message":"s is of a part"}]}],"properties":{"s":{{{N}}},"t":{{{N}}} } }
+            """));
+        var (obj, old) = (Parse(json), Parse("""{"s":{"n":5},"t":{"n":5}}"""));
+        var found = new FieldErrors();
+        rules.Validate(obj, old, found);
+        Assert.Equal(errors, string.Join("; ", found));
+        Assert.Equal(warnings, string.Join("; ", rules.Warnings(obj, old)));
+    }
+
+    [Theory]
     [InlineData("""{"spec":{"n":3},"status":{"n":0,"s":"a=b"}}""", "")]
     [InlineData("{}", "")]
     [InlineData("""{"spec":{"n":-1},"status":{"n":3000000000}}""", ".spec.n: Invalid value: -1: should be a non-negative integer; .status.n: Invalid value: 3000000000: should be less than or equal to 2147483647")]

@@ -134,6 +134,19 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
         Assert.Equal("""["v1","v1beta1"]""", (await Definition())["status"]!["storedVersions"]!.ToJsonString());
     }
 
+    [Fact]
+    public async Task A_definition_without_stored_versions_has_the_one_of_now()
+    {
+        await Store("v1beta1");
+        foreach (var (written, expected) in ((string, string)[])[("""["v1beta1"]""", """["v1beta1"]"""), ("[]", """["v1beta1"]""")]) Assert.Equal(expected, await StoredVersions(written));
+    }
+
+    private async Task<string> StoredVersions(string written)
+    {
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Merge, new JsonObject { ["status"] = new JsonObject { ["storedVersions"] = JsonNode.Parse(written) } }), "status", default);
+        return (await Definition())["status"]!["storedVersions"]!.ToJsonString();
+    }
+
     private Task<KubeObject> Store(string version) => _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, new JsonArray(
         new JsonObject { ["op"] = "replace", ["path"] = "/spec/versions/0/storage", ["value"] = version == "v1beta1" },
         new JsonObject { ["op"] = "replace", ["path"] = "/spec/versions/1/storage", ["value"] = version == "v1" })), null, default).AsTask();

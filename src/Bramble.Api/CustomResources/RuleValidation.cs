@@ -134,13 +134,14 @@ public sealed class RuleValidation
         }
 
         /// <param name="wasSame">The nearest value above that has a counterpart is what it was.</param>
-        public void Check(JsonNode? value, JsonNode? old, bool hasOld, bool wasSame, string path, Run run)
+        /// <param name="isPart">The rules are those of an allOf: only what is above it counts as unchanged, as upstream's.</param>
+        public void Check(JsonNode? value, JsonNode? old, bool hasOld, bool wasSame, string path, Run run, bool isPart = false)
         {
             if (value is null || run.IsOver) return;
-            var isSame = hasOld ? JsonNode.DeepEquals(value, old) : wasSame;
+            var isSame = hasOld && !isPart ? JsonNode.DeepEquals(value, old) : wasSame;
             Rules(value, hasOld ? old : null, hasOld, isSame, path, run);
             foreach (var part in _all)
-                if (!run.IsOver) part.Check(value, old, hasOld, wasSame, path, run);
+                if (!run.IsOver) part.Check(value, old, hasOld, wasSame, path, run, isPart: true);
             switch (value)
             {
                 case JsonObject map:
@@ -150,7 +151,7 @@ public sealed class RuleValidation
                         if (below is null) continue;
                         JsonNode? before = null;
                         var hadIt = hasOld && old is JsonObject known && known.TryGetPropertyValue(name, out before) && before is not null;
-                        below.Check(member, before, hadIt, isSame, at, run);
+                        below.Check(member, before, hadIt, isSame, at, run, isPart);
                     }
                     break;
                 case JsonArray list when _items is not null:
@@ -158,7 +159,7 @@ public sealed class RuleValidation
                     for (var i = 0; i < list.Count; i++)
                     {
                         var before = ListKeys.Find(index, list[i], _schema);
-                        _items.Check(list[i], before, before is not null, isSame, $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", run);
+                        _items.Check(list[i], before, before is not null, isSame, $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", run, isPart);
                     }
                     break;
             }

@@ -89,6 +89,7 @@ internal sealed class CustomResourceStrategy : KindStrategy
 
     public override IEnumerable<string> Warnings(JsonObject obj, JsonObject? old)
     {
+        foreach (var warning in _rules?.Warnings(obj, old) ?? []) yield return warning;
         var before = old?.Object("metadata").Texts("finalizers").ToHashSet(StringComparer.Ordinal) ?? [];
         foreach (var finalizer in obj.Object("metadata").Texts("finalizers").Distinct().Order(StringComparer.Ordinal))
         {
@@ -99,8 +100,10 @@ internal sealed class CustomResourceStrategy : KindStrategy
             var with = finalizer.Contains('.') ? " including a path (/)" : "";
             yield return $"{start}prefer a domain-qualified finalizer name{with} to avoid accidental conflicts with other finalizer writers";
         }
-        foreach (var warning in _rules?.Warnings(obj, old) ?? []) yield return warning;
     }
+
+    public override IEnumerable<string> SubresourceWarnings(string subresource, JsonObject obj, JsonObject old) =>
+        subresource == "status" ? _rules?.Warnings(obj, old) ?? [] : Warnings(obj, old);
 
     private void Check(JsonObject obj, JsonObject? old, FieldErrors errors, bool isStatus = false)
     {
