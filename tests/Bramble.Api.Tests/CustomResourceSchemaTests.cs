@@ -51,6 +51,39 @@ public class CustomResourceSchemaTests
         Assert.Equal(expected, string.Join("; ", errors));
     }
 
+    [Theory]
+    [InlineData("date", "2024-02-29", "2023-02-29")]
+    [InlineData("date-time", "2024-01-02T03:04:05Z 2024-01-02t03:04:05.5+01:00", "2024-01-02|2024-01-02T24:00:00Z|2024-01-02T03:04:05")]
+    [InlineData("duration", "1h30m 22ns 0 2days 1w", "x|5|5 parsecs")]
+    [InlineData("ipv4", "10.0.0.1", "10.1|::1|a")]
+    [InlineData("ipv6", "::1 ::ffff:1.2.3.4", "10.0.0.1|fe80::1%eth0")]
+    [InlineData("cidr", "10.0.0.0/8 10.0.0.1/24 fd00::1/64", "10.0.0.0|10.0.0.0/33|a/8")]
+    [InlineData("uuid", "0123abcd-0123-0123-0123-0123456789ab 0123ABCD0123012301230123456789AB", "{0123abcd-0123-0123-0123-0123456789ab}|0123")]
+    [InlineData("uuid4", "0123abcd-0123-4123-8123-0123456789ab", "0123abcd-0123-5123-8123-0123456789ab")]
+    [InlineData("byte", "YQ== YWJj", "|YQ|Y Q==")]
+    [InlineData("hostname", "example.com a a.b.example.com", "10.0.0.1|-a|a..b")]
+    [InlineData("email", "a@b.c", "a")]
+    [InlineData("mac", "01:23:45:67:89:ab 01-23-45-67-89-AB 0123.4567.89ab", "01:23:45:67:89|0123456789ab")]
+    [InlineData("uri", "https://a/b /a urn:a:b", "a|")]
+    [InlineData("hexcolor", "#fff 012345", "#ff")]
+    [InlineData("rgbcolor", "rgb(0,12,255)", "rgb(0,12)|rgb(0,12,256)")]
+    [InlineData("k8s-short-name", "a-b", "a.b|A|-a")]
+    [InlineData("k8s-long-name", "a-b.c", "a..b|A")]
+    [InlineData("password", "x", "")]
+    [InlineData("nonsense", "x", "")]
+    public void A_format_is_what_upstream_takes_for_it(string format, string right, string wrong)
+    {
+        Assert.All(right.Split(' '), text => Assert.True(IsTaken(text), text));
+        if (wrong.Length > 0) Assert.All(wrong.Split('|'), text => Assert.False(IsTaken(text), text));
+
+        bool IsTaken(string text)
+        {
+            var errors = new FieldErrors();
+            SchemaValidation.ValidateValue(JsonValue.Create(text), new JsonObject { ["type"] = "string", ["format"] = format }, errors);
+            return errors.Count == 0;
+        }
+    }
+
     private const string Old = """{"n":5,"m":1,"list":[9,1],"keyed":[{"k":"a","v":9},{"k":"b","v":1}],"status":{"n":9}}""";
 
     [Theory]

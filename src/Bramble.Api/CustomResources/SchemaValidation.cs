@@ -1,14 +1,12 @@
 using System.Globalization;
-using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Bramble.Api.Errors;
 
 namespace Bramble.Api.CustomResources;
 
 /// <summary>Checks a custom resource against its openAPIV3Schema, in the words of kube-openapi's validator. Pure.</summary>
-public static partial class SchemaValidation
+public static class SchemaValidation
 {
     private const long DoubleCountMax = (1L << 53) - 1;
 
@@ -104,7 +102,7 @@ public static partial class SchemaValidation
         if (Number(schema, "minLength") is { } least && length < least) errors.Invalid(path, text, $"{path} in body should be at least {Show(least)} chars long");
         if (StructuralSchema.Text(schema, "pattern") is { Length: > 0 } pattern && !Matches(text, pattern)) errors.Invalid(path, text, $"{path} in body should match '{pattern}'");
         var format = StructuralSchema.Text(schema, "format");
-        if (!HasFormat(text, format)) TypeInvalid(path, text, format, errors);
+        if (!SchemaFormats.Has(text, format)) TypeInvalid(path, text, format, errors);
     }
 
     private static bool Matches(string text, string pattern)
@@ -130,7 +128,7 @@ public static partial class SchemaValidation
     private static void OutOfRange(JsonObject schema, string path, FieldErrors errors)
     {
         var format = StructuralSchema.Text(schema, "format");
-        Whole($"Checked value must be of type {StructuralSchema.Text(schema, "type")} {(format.Length > 0 ? $"with format {format}" : "(default format)")} in {path}", errors);
+        Whole($"Checked value must be of type {StructuralSchema.Text(schema, "type")} {(format is "int32" or "int64" or "float" or "double" ? $"with format {format}" : "(default format)")} in {path}", errors);
     }
 
     private static void Bounds(JsonNode value, JsonObject schema, string path, FieldErrors errors)
@@ -207,31 +205,6 @@ public static partial class SchemaValidation
             _ => "boolean",
         },
     };
-
-    private static bool HasFormat(string text, string format) => format switch
-    {
-        "date-time" => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _) && text.Length >= 20 && text[10] is 'T' or 't',
-        "date" => DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _),
-        "ipv4" => IPAddress.TryParse(text, out var v4) && v4.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork && text.Count('.') == 3,
-        "ipv6" => IPAddress.TryParse(text, out var v6) && v6.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6,
-        "cidr" => IPNetwork.TryParse(text, out _),
-        "uuid" => Guid.TryParse(text, out _),
-        "byte" => Convert.TryFromBase64String(text, new byte[text.Length], out _),
-        "email" => Email().IsMatch(text),
-        "hostname" => Hostname().IsMatch(text),
-        "uri" => Uri.TryCreate(text, UriKind.Absolute, out _),
-        "mac" => Mac().IsMatch(text),
-        _ => true, // as upstream: a format it does not know says nothing
-    };
-
-    [GeneratedRegex(@"^([a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)(\.[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)*\z")]
-    private static partial Regex Hostname();
-
-    [GeneratedRegex(@"^[^@\s]+@[^@\s]+\z")]
-    private static partial Regex Email();
-
-    [GeneratedRegex(@"^([0-9a-fA-F]{2}[:-]){5}([0-9a-fA-F]{2})\z")]
-    private static partial Regex Mac();
 
     private static bool TryDecimal(JsonNode? value, out decimal number)
     {
