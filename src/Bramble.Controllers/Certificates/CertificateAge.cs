@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Bramble.Client;
 using k8s.Models;
 
 namespace Bramble.Controllers.Certificates;
@@ -57,5 +58,5 @@ internal static class CertificateAge
     }
 
     private static TimeSpan? Left(DateTime? since, TimeSpan life, DateTimeOffset now) =>
-        since is { } at ? new DateTimeOffset(DateTime.SpecifyKind(at, DateTimeKind.Utc)) + life - now : null;
+        KubeTime.Utc(since) + life - now;
 }

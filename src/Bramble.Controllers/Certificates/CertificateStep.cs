@@ -1,3 +1,4 @@
+using Bramble.Client;
 using k8s.Models;
 
 namespace Bramble.Controllers.Certificates;
@@ -53,7 +54,7 @@ internal abstract record CertificateStep
     /// <summary>Who asks may get the right to later. Asked again when the request is twice as old, as upstream's back-off does, at least every 1000 s.</summary>
     private static TimeSpan RightsMayCome(V1CertificateSigningRequest csr, DateTimeOffset now)
     {
-        var age = csr.Metadata.CreationTimestamp is { } created ? now - new DateTimeOffset(DateTime.SpecifyKind(created, DateTimeKind.Utc)) : TimeSpan.Zero;
+        var age = now - (KubeTime.Utc(csr.Metadata.CreationTimestamp) ?? now);
         return TimeSpan.FromSeconds(Math.Clamp(age.TotalSeconds, 1, 1000));
     }
 

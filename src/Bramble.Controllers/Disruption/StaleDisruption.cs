@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Bramble.Client;
-using Bramble.Controllers.CronJobs;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
 
@@ -15,7 +14,7 @@ internal static class StaleDisruption
     public static TimeSpan? Wait(V1Pod pod, DateTimeOffset now)
     {
         if (!pod.IsActive() || pod.Condition("DisruptionTarget") is not { Status: "True" } condition || condition.Reason == "TerminationByKubelet") return null;
-        return CronTimes.Utc(condition.LastTransitionTime) is { } since ? since + StaleAfter - now : TimeSpan.Zero;
+        return KubeTime.Utc(condition.LastTransitionTime) is { } since ? since + StaleAfter - now : TimeSpan.Zero;
     }
 
     /// <returns>A patch of the Pod's status. It holds the uid: another Pod of that name was announced nothing.</returns>
