@@ -11,6 +11,11 @@ public static class StatusErrors
     public static StatusException AlreadyExists(GroupResource resource, string name) =>
         new(new Status(409, "AlreadyExists", $"{resource} \"{name}\" already exists", new StatusDetails(name, resource.Group, resource.Resource)));
 
+    /// <summary>As <see cref="AlreadyExists"/>, of an object with a generateName, whether the name came of it or not.</summary>
+    public static StatusException GeneratedNameExists(GroupResource resource, string name) => new(new Status(
+        409, "AlreadyExists", $"{resource} \"{name}\" already exists, the server was not able to generate a unique name for the object",
+        new StatusDetails(name, resource.Group, resource.Resource, RetryAfterSeconds: 1)));
+
     public static StatusException Conflict(GroupResource resource, string name, string why) =>
         new(new Status(409, "Conflict", $"Operation cannot be fulfilled on {resource} \"{name}\": {why}", new StatusDetails(name, resource.Group, resource.Resource)));
 

@@ -28,11 +28,7 @@ internal sealed class RuntimeClassAdmission : IAdmissionPlugin
                 throw request.Forbidden($"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; pod.spec.nodeSelector[{key}] = {own}");
             spec.Child("nodeSelector")[key] = value;
         }
-        foreach (var (_, toleration) in scheduling.Items("tolerations"))
-        {
-            if (spec.Array("tolerations") is not { } tolerations) spec["tolerations"] = tolerations = [];
-            if (!tolerations.Any(known => TreeEquality.Same(known, toleration))) tolerations.Add(toleration.DeepClone());
-        }
+        TolerationMerge.Add(spec, scheduling);
         return default;
     }
 

@@ -108,9 +108,10 @@ internal static class MediaTypes
 
     private static Negotiated? TransformOf(Clause clause, AnswerFormat format, Transforms transforms)
     {
-        if (!clause.Parameters.TryGetValue("as", out var kind)) return new Negotiated(format, AnswerTransform.None, "v1");
-        var group = clause.Parameters.GetValueOrDefault("g", "");
-        var version = clause.Parameters.GetValueOrDefault("v", "");
+        if (clause.Parameters.GetValueOrDefault("stream", "watch") != "watch") return null;
+        var (kind, group, version) = (clause.Parameters.GetValueOrDefault("as", ""), clause.Parameters.GetValueOrDefault("g", ""), clause.Parameters.GetValueOrDefault("v", ""));
+        // One of the three asks for another kind; without the others it is none that there is.
+        if (kind.Length == 0 && group.Length == 0 && version.Length == 0) return new Negotiated(format, AnswerTransform.None, "v1");
         if (transforms == Transforms.Discovery && group == "apidiscovery.k8s.io" && version == "v2" && kind == "APIGroupDiscoveryList")
             return new Negotiated(format, AnswerTransform.Discovery, version);
         if (transforms != Transforms.Objects || group != "meta.k8s.io" || version is not ("v1" or "v1beta1")) return null;

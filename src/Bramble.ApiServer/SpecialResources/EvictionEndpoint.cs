@@ -121,7 +121,7 @@ internal sealed class EvictionEndpoint(TimeProvider time) : VirtualEndpoint(new(
                 tree =>
                 {
                     CheckPreconditions(tree, options.Object("preconditions"));
-                    PodConditions.Set(tree.Child("status"), "DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting", time.GetUtcNow());
+                    PodConditions.Set(tree.Child("status"), "DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting", time.GetUtcNow(), keepsObservedGeneration: true);
                     return true;
                 },
                 cancel);

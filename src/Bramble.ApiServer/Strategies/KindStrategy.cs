@@ -84,7 +84,7 @@ public abstract class KindStrategy
     /// <summary>Validation of a new object. metadata is validated by the pipeline before; <see cref="NameRule"/> says how.</summary>
     public virtual void Validate(JsonObject obj, FieldErrors errors, StrategyContext context) { }
 
-    /// <summary>True: a finalizer need not be qualified by a domain (custom resources).</summary>
+    /// <summary>True: a finalizer need not be qualified by a domain. Custom resources, and the kinds whose metadata upstream looks at with apimachinery's validation instead of core's.</summary>
     public virtual bool AllowsPlainFinalizers => false;
 
     /// <summary>A finalizer that the deletion itself adds (CustomResourceDefinitions: their objects go first); null: none.</summary>

@@ -96,6 +96,8 @@ public sealed class ApiPipeline
         switch (request.Info.Verb)
         {
             case "get":
+                // What very old clients asked for is refused: they would take all of the object for what may be created anew.
+                if (RequestOptions.Bool(request.Query, "export") is true) throw StatusErrors.BadRequest("the export parameter, deprecated since v1.14, is no longer supported");
                 var found = await _reads.GetAsync(resource, name, request.Query["resourceVersion"], cancel);
                 if (route.View is { } view) return ViewAnswer(200, view, resource, found);
                 return Answer(200, resource, resource.ToServed(found));

@@ -96,11 +96,11 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         var name = obj.IdOf();
         if (version.Length > 0 && version != "0") throw new StatusException(new Status(500, "", "resourceVersion should not be set on objects to be created"));
         var live = resource.Cache.Current.Items.Find(name);
-        if (live is not null) throw Exists(resource, live);
+        if (live is not null) throw Exists(resource, obj, live);
         var bytes = resource.ToStorage(obj);
         if (context.IsDryRun) return resource.ToServed(new KubeObject(name, obj.Meta().Text("uid"), 0, bytes));
         var stored = await objects.PutAsync(resource, new(name, bytes), null, cancel);
-        return stored is null ? throw Exists(resource, resource.Cache.Current.Items.Find(name)) : resource.ToServed(stored);
+        return stored is null ? throw Exists(resource, obj, resource.Cache.Current.Items.Find(name)) : resource.ToServed(stored);
     }
 
     private static void Validate(WriteContext context, JsonObject obj)
@@ -113,9 +113,9 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         context.Request.Warnings.AddRange(resource.Strategy.Warnings(obj, null));
     }
 
-    private static StatusException Exists(ServedResource resource, KubeObject? live)
+    private static StatusException Exists(ServedResource resource, JsonObject obj, KubeObject? live)
     {
-        var exists = StatusErrors.AlreadyExists(resource.GroupResource, live?.Name.Name ?? "");
+        var exists = obj.Meta().Text("generateName").Length > 0 ? StatusErrors.GeneratedNameExists(resource.GroupResource, obj.NameOf()) : StatusErrors.AlreadyExists(resource.GroupResource, obj.NameOf());
         return live is not null && live.ToTree().IsBeingDeleted()
             ? new StatusException(exists.Status with { Message = $"object is being deleted: {exists.Status.Message}" })
             : exists;

@@ -30,7 +30,7 @@ internal static class MetadataRules
         Common(meta, isNamespaced, static (name, isPrefix) => Names.PathSegment(name, isPrefix), errors);
         Changes(meta, old, errors);
         foreach (var pass in passes)
-            if (pass == MetadataPass.Whole) Validate(meta, isNamespaced, nameRule, errors);
+            if (pass == MetadataPass.Whole) Validate(meta, isNamespaced, nameRule, errors, allowsPlainFinalizers);
             else
             {
                 Changes(meta, old, errors);

@@ -116,7 +116,9 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
             var obj = resource.ToWorking(live);
             if (!change(obj)) return resource.ToServed(live);
             var bytes = resource.ToStorage(obj);
-            if (context.IsDryRun) return resource.ToServed(WireForm.Make(live.Name, bytes, live.ResourceVersion, live));
+            var asWritten = WireForm.Make(live.Name, bytes, live.ResourceVersion, live);
+            if (asWritten.Json.Span.SequenceEqual(live.Json.Span)) return resource.ToServed(live);
+            if (context.IsDryRun) return resource.ToServed(asWritten);
             if (await objects.PutAsync(resource, new(live.Name, bytes), live, cancel) is { } stored) return resource.ToServed(stored);
             cancel.ThrowIfCancellationRequested();
         }

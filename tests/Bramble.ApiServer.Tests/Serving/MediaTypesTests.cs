@@ -25,6 +25,25 @@ public class MediaTypesTests
     }
 
     [Theory]
+    [InlineData("application/json;as=Table;v=v1;g=meta.k8s.io", "Table")]
+    [InlineData("application/json;as=PartialObjectMetadata;v=v1beta1;g=meta.k8s.io", "PartialMetadata")]
+    [InlineData("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "Table")]
+    [InlineData("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", "None")]
+    [InlineData("application/json;v=v1;g=meta.k8s.io", null)]
+    [InlineData("application/json;g=meta.k8s.io", null)]
+    [InlineData("application/json;as=PartialObjectMetadata;v=v1;g=k8s.io", null)]
+    [InlineData("application/json;as=PartialObject;v=v1;g=meta.k8s.io", null)]
+    [InlineData("application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", null)]
+    [InlineData("application/json;stream=watch", "None")]
+    [InlineData("application/json;stream=other", null)]
+    public void An_object_is_shown_as_asked_or_not_at_all(string accept, string? transform)
+    {
+        string? shown = null;
+        var refusal = Record.Exception(() => shown = MediaTypes.Negotiate(accept, mayStream: true, Transforms.Objects, hasProtobuf: true).Transform.ToString());
+        Assert.Equal((transform, transform is null ? 406 : null), (shown, (refusal as StatusException)?.Status.Code));
+    }
+
+    [Theory]
     [InlineData("", "Json")]
     [InlineData("application/yaml", "Yaml")]
     [InlineData("application/json;as=Table;v=v1;g=meta.k8s.io", "Json")]

@@ -44,6 +44,22 @@ public sealed class EvictionTests
         Assert.Null((await api.Client.FindAsync(Resources.Pods, new("n", "p"), Cancel))!.ToTree()["metadata"]!["deletionTimestamp"]);
     }
 
+    /// <summary>Who drains asks again and again until the Pod is gone.</summary>
+    [Fact]
+    public async Task A_second_eviction_changes_nothing_and_what_was_observed_stays()
+    {
+        await using var api = await StartAsync();
+        await PodAsync(api);
+        await api.Client.MergePatchAsync(
+            Resources.Pods, new("n", "p"), Parse("""{"status":{"phase":"Running","conditions":[{"type":"DisruptionTarget","status":"True","reason":"PreemptionByScheduler","observedGeneration":1}]}}"""), "status", Cancel);
+        await EvictAsync(api, "{}");
+        var first = await api.Client.FindAsync(Resources.Pods, new("n", "p"), Cancel);
+        await EvictAsync(api, "{}");
+        Assert.Equal(first!.ResourceVersion, (await api.Client.FindAsync(Resources.Pods, new("n", "p"), Cancel))!.ResourceVersion);
+        var condition = first.ToTree()["status"]!["conditions"]![0]!;
+        Assert.Equal("EvictionByEvictionAPI 1", $"{condition["reason"]} {condition["observedGeneration"]}");
+    }
+
     /// <param name="pod">Phase, and whether it is ready.</param>
     /// <param name="expected">Why not; or what the budget says then: how many more, why, whom it waits for.</param>
     [Theory]

@@ -222,6 +222,33 @@ public class CoreRulesTests
         Assert.Equal(isKept, claim["spec"]!.AsObject().ContainsKey("dataSourceRef"));
     }
 
+    [Theory]
+    [InlineData('u', 1024, "")]
+    [InlineData('u', 1025, "message: Invalid value: \"\": can have at most 1024 characters")]
+    [InlineData('\u00fc', 512, "")]
+    [InlineData('\u00fc', 513, "message: Invalid value: \"\": can have at most 1024 characters")]
+    public void What_an_Event_says_is_counted_in_bytes(char character, int count, string complaint)
+    {
+        var body = """{"metadata":{"name":"a"},"regarding":{"namespace":"ns"},"reason":"r","note":"<n>","type":"Normal","eventTime":"2026-01-01T00:00:00.000000Z","reportingController":"a.b/c","reportingInstance":"i","action":"x"}"""
+            .Replace("<n>", new string(character, count), StringComparison.Ordinal);
+        Assert.Equal(complaint, string.Join('|', Written.Create("events.k8s.io/v1/events", body)));
+    }
+
+    [Theory]
+    [InlineData("nothing is said", "{}", "BestEffort")]
+    [InlineData("zero says nothing", """{"requests":{"cpu":"0","memory":"0m"}}""", "BestEffort")]
+    [InlineData("limits alone are requests too", """{"limits":{"cpu":"1","memory":"1Gi"}}""", "Guaranteed")]
+    [InlineData("one amount in two forms", """{"limits":{"cpu":"1","memory":"1Gi"},"requests":{"cpu":"1000m","memory":"1073741824"}}""", "Guaranteed")]
+    [InlineData("less is asked for", """{"limits":{"cpu":"1","memory":"1Gi"},"requests":{"memory":"1Mi"}}""", "Burstable")]
+    [InlineData("one of both has no limit", """{"limits":{"cpu":"1"}}""", "Burstable")]
+    [InlineData("other resources do not count", """{"limits":{"ephemeral-storage":"1Gi"}}""", "BestEffort")]
+    public void A_Pod_is_of_a_class(string why, string resources, string expected)
+    {
+        Assert.NotEmpty(why);
+        var pod = Written.Stored("/v1/pods", """{"spec":{"containers":[{"name":"c","image":"i","resources":<r>}]}}""".Replace("<r>", resources, StringComparison.Ordinal));
+        Assert.Equal(expected, (string?)pod["status"]!["qosClass"]);
+    }
+
     private static JsonObject Parse(string text) => JsonNode.Parse(text
         .Replace("<one>", """ "containers":[{"name":"c","image":"i"}] """, StringComparison.Ordinal)
         .Replace("<volume>", """ "capacity":{"storage":"1Gi"},"accessModes":["ReadWriteOnce"] """, StringComparison.Ordinal))!.AsObject();

@@ -32,6 +32,11 @@ public class MetadataRulesTests
     [InlineData("", "replicationcontrollers", "abc", "Not one!", "")]
     [InlineData("", "replicationcontrollers", "X_abcde", "X_", "metadata.name")]
     [InlineData("resource.k8s.io", "deviceclasses", "abc", "Not one!", "")]
+    [InlineData("", "events", "system:Node_1.17", "", "")]
+    [InlineData("certificates.k8s.io", "certificatesigningrequests", "system:Node_1.17", "", "")]
+    [InlineData("certificates.k8s.io", "certificatesigningrequests", "a%b", "", "metadata.name")]
+    [InlineData("", "events", "a%b", "", "metadata.name")]
+    [InlineData("events.k8s.io", "events", "system:Node_1.17", "", "metadata.name")]
     [InlineData("apps", "replicasets", "abc", "Not one!", "metadata.generateName")]
     [InlineData("apps", "replicasets", "X_abcde", "X_", "metadata.generateName metadata.name")]
     public void What_a_name_is_made_of_is_looked_at(string group, string plural, string name, string prefix, string expected)
@@ -40,5 +45,29 @@ public class MetadataRulesTests
         var errors = new FieldErrors();
         MetadataRules.Validate(new JsonObject { ["name"] = name, ["generateName"] = prefix, ["namespace"] = "n" }, isNamespaced: true, strategy.NameRule, errors);
         Assert.Equal(expected, string.Join(' ', errors.Select(e => e.ToString().Split(':')[0]).Distinct()));
+    }
+
+    /// <summary>As of a new object, and as of one that is changed.</summary>
+    [Theory]
+    [InlineData("", "configmaps", "a/b", false)]
+    [InlineData("", "configmaps", "foregroundDeletion", false)]
+    [InlineData("", "configmaps", "plain", true)]
+    [InlineData("rbac.authorization.k8s.io", "roles", "plain", true)]
+    [InlineData("", "events", "plain", false)]
+    [InlineData("events.k8s.io", "events", "plain", true)]
+    [InlineData("coordination.k8s.io", "leases", "plain", false)]
+    [InlineData("node.k8s.io", "runtimeclasses", "plain", false)]
+    [InlineData("apiregistration.k8s.io", "apiservices", "plain", false)]
+    [InlineData("admissionregistration.k8s.io", "validatingwebhookconfigurations", "plain", false)]
+    [InlineData("admissionregistration.k8s.io", "validatingadmissionpolicies", "plain", false)]
+    [InlineData("admissionregistration.k8s.io", "mutatingadmissionpolicybindings", "plain", false)]
+    public void A_finalizer_without_a_domain_is_for_some_kinds(string group, string plural, string finalizer, bool isRefused)
+    {
+        var strategy = BuiltInStrategies.All(ServiceNetwork.Default, () => throw new InvalidOperationException())[new GroupResource(group, plural)];
+        var meta = new JsonObject { ["name"] = "a", ["namespace"] = "n", ["resourceVersion"] = "1", ["finalizers"] = new JsonArray((JsonNode)finalizer) };
+        var (made, changed) = (new FieldErrors(), new FieldErrors());
+        MetadataRules.Validate(meta, isNamespaced: true, strategy.NameRule, made, strategy.AllowsPlainFinalizers);
+        MetadataRules.ValidateUpdate(meta, (JsonObject)meta.DeepClone(), isNamespaced: true, strategy.MetadataOnUpdate, strategy.NameRule, changed, strategy.AllowsPlainFinalizers);
+        Assert.Equal((isRefused, isRefused), (made.Count > 0, changed.Count > 0));
     }
 }

@@ -58,8 +58,8 @@ internal static class QuotaScopes
         {
             case "Terminating": return IsTerminating(pod);
             case "NotTerminating": return !IsTerminating(pod);
-            case "BestEffort": return IsBestEffort(spec);
-            case "NotBestEffort": return !IsBestEffort(spec);
+            case "BestEffort": return IsBestEffort(pod);
+            case "NotBestEffort": return !IsBestEffort(pod);
             case "CrossNamespacePodAffinity": return HasCrossNamespaceTerms(spec.Object("affinity"));
             case "PriorityClass":
                 var name = spec.Text("priorityClassName");
@@ -74,7 +74,7 @@ internal static class QuotaScopes
         }
     }
 
-    private static bool IsBestEffort(JsonObject? spec) => QualityOfService.Of(spec ?? []) == "BestEffort";
+    private static bool IsBestEffort(JsonObject pod) => QualityOfService.OfPod(pod) == "BestEffort";
 
     private static bool HasCrossNamespaceTerms(JsonObject? affinity)
     {

@@ -7,6 +7,7 @@ namespace Bramble.ApiServer.Strategies;
 internal sealed class AdmissionPolicyStrategy(bool isMutating) : KindStrategy
 {
     public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
+    public override bool AllowsPlainFinalizers => true;
     public override bool HasStatus => !isMutating;
     public override bool CountsGeneration => true;
     public override bool AllowsUnconditionalUpdate => false;

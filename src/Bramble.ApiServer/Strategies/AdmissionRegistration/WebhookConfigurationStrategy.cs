@@ -7,6 +7,7 @@ namespace Bramble.ApiServer.Strategies;
 internal sealed class WebhookConfigurationStrategy(bool isMutating) : KindStrategy
 {
     public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeOnly;
+    public override bool AllowsPlainFinalizers => true;
     public override bool CountsGeneration => true;
     public override bool AllowsUnconditionalUpdate => false;
     protected override IReadOnlyList<string> GenerationFields { get; } = ["webhooks"];

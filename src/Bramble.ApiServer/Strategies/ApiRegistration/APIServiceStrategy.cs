@@ -7,6 +7,7 @@ namespace Bramble.ApiServer.Strategies;
 internal sealed class APIServiceStrategy : KindStrategy
 {
     public override IReadOnlyList<MetadataPass> MetadataOnUpdate => ChangesThenWhole;
+    public override bool AllowsPlainFinalizers => true;
     public override bool HasStatus => true;
     public override bool AllowsUnconditionalUpdate => false;
 

@@ -90,5 +90,5 @@ internal sealed class CertificateSigningRequestStrategy : KindStrategy
     public override void ValidateSubresourceUpdate(string subresource, JsonObject request, JsonObject old, FieldErrors errors, StrategyContext context) =>
         SigningRequestRules.ValidateUpdate(subresource, request, old, errors);
 
-    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => [];
+    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => Names.PathSegment(name, isPrefix);
 }

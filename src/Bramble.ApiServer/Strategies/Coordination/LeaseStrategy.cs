@@ -8,6 +8,7 @@ internal sealed class LeaseStrategy : KindStrategy
 {
     public override bool AllowsCreateOnUpdate => true;
     public override bool AllowsUnconditionalUpdate => false;
+    public override bool AllowsPlainFinalizers => true;
 
     public override void PrepareForCreate(JsonObject lease, StrategyContext context) => DropCoordination(lease, null);
 

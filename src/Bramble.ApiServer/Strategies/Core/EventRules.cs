@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 
@@ -39,10 +40,10 @@ internal static class EventRules
             foreach (var (field, max) in (ReadOnlySpan<(string, int)>)[("reportingInstance", 128), ("action", 128), ("reason", 128)])
             {
                 if (@event.Text(field).Length == 0) errors.Required(field);
-                if (@event.Text(field).Length > max) errors.Invalid(field, "", $"can have at most {max} characters");
+                if (Encoding.UTF8.GetByteCount(@event.Text(field)) > max) errors.Invalid(field, "", $"can have at most {max} characters");
             }
 
-            if (@event.Text(isCore ? "message" : "note").Length > 1024) errors.Invalid("message", "", "can have at most 1024 characters");
+            if (Encoding.UTF8.GetByteCount(@event.Text(isCore ? "message" : "note")) > 1024) errors.Invalid("message", "", "can have at most 1024 characters");
         }
 
         errors.InvalidEach("namespace", ns, Formats.DnsSubdomain(ns));

@@ -12,6 +12,13 @@ internal sealed class EventStrategy(string involvedObject) : KindStrategy
     /// <summary>Nothing depends on an Event: no finalizer is set for its dependents, whatever the client asks.</summary>
     public override string DefaultPropagation => "Unsupported";
 
+    /// <summary>Of v1 upstream's own validation does not look at metadata: old recorders name an Event after its object, whatever that is called.</summary>
+    public override IReadOnlyList<MetadataPass> MetadataOnUpdate => IsCore ? [] : ChangesOnly;
+
+    public override bool AllowsPlainFinalizers => IsCore;
+
+    public override IReadOnlyList<string> NameRule(string name, bool isPrefix) => IsCore ? Names.PathSegment(name, isPrefix) : base.NameRule(name, isPrefix);
+
     private bool IsCore => involvedObject == "involvedObject";
 
     public override IReadOnlyList<string> SelectableFields { get; } =

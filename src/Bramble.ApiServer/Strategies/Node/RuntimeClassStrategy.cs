@@ -7,6 +7,7 @@ namespace Bramble.ApiServer.Strategies;
 internal sealed class RuntimeClassStrategy : KindStrategy
 {
     public override IReadOnlyList<MetadataPass> MetadataOnUpdate => WholeThenChanges;
+    public override bool AllowsPlainFinalizers => true;
     public override bool AllowsCreateOnUpdate => true;
     public override bool AllowsUnconditionalUpdate => false;
 

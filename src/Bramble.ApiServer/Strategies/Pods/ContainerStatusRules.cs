@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 
@@ -68,7 +69,7 @@ internal static class ContainerStatusRules
                 var (deviceAt, health, id) = (at.Child("resources").Index(position), device.Text("health"), device.Text("resourceID"));
                 if (!Health.Contains(health)) errors.NotSupported(deviceAt.Child("health"), health, Health);
                 if (device.TextOrNull("message") is { Length: 0 }) errors.Required(deviceAt.Child("message"), "must be non-empty if specified");
-                if (device.Text("message").Length > 1024) errors.TooLong(deviceAt.Child("message"), 1024);
+                if (Encoding.UTF8.GetByteCount(device.Text("message")) > 1024) errors.TooLong(deviceAt.Child("message"), 1024);
                 if (!seen.Add(id)) errors.Duplicate(deviceAt.Child("resourceID"), id);
             }
         }

@@ -22,7 +22,7 @@ internal static class PodResizeRules
         }
 
         PodRules.Validate(pod, errors);
-        if (QualityOfService.Of(before) != QualityOfService.Of(spec)) errors.Invalid(path, pod.Text("status", "qosClass"), "Pod QOS Class may not change as a result of resizing");
+        if (QualityOfService.OfPod(old) != QualityOfService.Of(spec)) errors.Invalid(path, pod.Text("status", "qosClass"), "Pod QOS Class may not change as a result of resizing");
         if (!IsSupportedByNode(old)) errors.Forbidden(path, "Pod running on node without support for resize");
         var munged = (JsonObject)spec.DeepClone();
         if (before.Has("resources") || spec.Has("resources")) PodLevel(spec, before, munged, errors);

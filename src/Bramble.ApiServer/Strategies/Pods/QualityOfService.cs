@@ -1,10 +1,14 @@
 using System.Text.Json.Nodes;
+using Bramble.Api.Quantities;
 
 namespace Bramble.ApiServer.Strategies;
 
 /// <summary>The QoS class of a pod: from cpu and memory requests and limits of its containers, or of the pod itself where given.</summary>
 internal static class QualityOfService
 {
+    /// <summary>The class a pod was given when it was made; what it would be given now where it says none.</summary>
+    public static string OfPod(JsonObject pod) => pod.Object("status").Text("qosClass") is { Length: > 0 } given ? given : Of(pod.Object("spec") ?? []);
+
     public static string Of(JsonObject spec)
     {
         if (spec.Object("resources") is { } pod) return Class([pod]);
@@ -30,7 +34,7 @@ internal static class QualityOfService
         return isBestEffort ? "BestEffort" : isGuaranteed ? "Guaranteed" : "Burstable";
     }
 
-    /// <summary>The canonical quantity; null when absent or zero.</summary>
-    private static string? Amount(JsonObject resources, string list, string name) =>
-        resources.Object(list).Text(name) is { Length: > 0 } text && text != "0" ? text : null;
+    /// <summary>By value: 1Gi and 1073741824 are the same. Null when absent or zero.</summary>
+    private static Quantity? Amount(JsonObject resources, string list, string name) =>
+        ResourceRules.Amount(resources.Object(list), name) is { Sign: > 0 } quantity ? quantity : null;
 }

@@ -55,7 +55,7 @@ internal static class CsiRules
             var (path, name, id) = (FieldPath.Spec.Child("drivers").Index(index), driver.Text("name"), driver.Text("nodeID"));
             VolumeSourceRules.CsiDriverName(name, path.Child("name"), errors);
             if (id.Length == 0) errors.Required(path.Child("nodeID"));
-            if (id.Length > 256) errors.Invalid(path.Child("nodeID"), id, "must be 256 characters or less");
+            if (Encoding.UTF8.GetByteCount(id) > 256) errors.Invalid(path.Child("nodeID"), id, "must be 256 characters or less");
             if (driver.Object("allocatable").LongOrNull("count") is { } count) NumberRules.NonNegative(count, path.Child("allocatable", "count"), errors);
             if (!names.Add(name)) errors.Duplicate(path.Child("name"), name);
             var keys = new HashSet<string>(StringComparer.Ordinal);
