@@ -10,6 +10,12 @@ public static class KubeTime
     /// <summary>meta/v1 Time: seconds.</summary>
     public static string Seconds(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
+    /// <summary>A time as models hold it: always UTC, which a <see cref="DateTime"/> need not say.</summary>
+    public static DateTimeOffset Utc(DateTime at) => new(DateTime.SpecifyKind(at, DateTimeKind.Utc));
+
+    /// <returns>Null: there is none.</returns>
+    public static DateTimeOffset? Utc(DateTime? at) => at is { } time ? Utc(time) : null;
+
     /// <summary>RFC 3339 as Go reads it: nothing without a zone.</summary>
     public static bool TryParse(string text, out DateTimeOffset at) => DateTimeOffset.TryParseExact(text, Rfc3339, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out at);
 

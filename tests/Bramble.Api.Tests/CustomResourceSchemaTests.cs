@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.CustomResources;
+using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 
 namespace Bramble.Api.Tests;
@@ -12,11 +13,14 @@ public class CustomResourceSchemaTests
     [InlineData("a default of a default", """{}""", """{"spec":{"n":5,"o":{"x":1}}}""")]
     [InlineData("null where it may not be", """{"spec":{"n":null,"s":null}}""", """{"spec":{"n":3,"o":{"x":1}}}""")]
     [InlineData("null where it may be", """{"spec":{"n":1,"nl":null}}""", """{"spec":{"n":1,"nl":null,"o":{"x":1}}}""")]
+    [InlineData("null in a list", """{"spec":{"n":1,"b":[null,2]}}""", """{"spec":{"n":1,"b":[7,2],"o":{"x":1}}}""")]
+    [InlineData("null in a map", """{"spec":{"n":1,"m":{"k":null,"l":1}}}""", """{"spec":{"n":1,"m":{"l":1},"o":{"x":1}}}""")]
     [InlineData("items", """{"spec":{"n":1,"a":[{},{"z":false}]}}""", """{"spec":{"n":1,"a":[{"z":true},{"z":false}],"o":{"x":1}}}""")]
     public void Defaults_fill_in_what_is_absent(string name, string json, string expected)
     {
         var schema = Parse("""
             {"properties":{"spec":{"default":{"n":5},"properties":{"n":{"default":3},"s":{"type":"string"},"nl":{"nullable":true},
+             "b":{"items":{"default":7}},"m":{"additionalProperties":{"type":"integer"}},
              "o":{"default":{},"properties":{"x":{"default":1}}},"a":{"items":{"properties":{"z":{"default":true}}}}}}}}
             """);
         var tree = Parse(json);
@@ -32,7 +36,13 @@ public class CustomResourceSchemaTests
     [InlineData("""{"type":"string","enum":["A","B"]}""", "\"C\"", "f: Unsupported value: \"C\": supported values: \"A\", \"B\"")]
     [InlineData("""{"type":"array","maxItems":1}""", "[1,2]", "f: Too many: 2: must have at most 1 item")]
     [InlineData("""{"type":"object","required":["a"]}""", "{}", "f.a: Required value")]
-    [InlineData("""{"type":"array","x-kubernetes-list-type":"set"}""", "[\"a\",\"a\"]", "f[1]: Duplicate value: \"a\"")]
+    [InlineData("""{"type":"integer","format":"int32"}""", "3000000000", "<nil>: Invalid value: \"\": Checked value must be of type integer with format int32 in f")]
+    [InlineData("""{"type":"integer"}""", "3000000000", "")]
+    [InlineData("""{"type":"integer"}""", "2.0", "")]
+    [InlineData("""{"type":"integer"}""", "1e20", "f: Invalid value: \"number\": f in body must be of type integer: \"number\"; <nil>: Invalid value: \"\": Checked value must be of type integer (default format) in f")]
+    [InlineData("""{"type":"string","nullable":true}""", "null", "")]
+    [InlineData("""{"type":"string","nullable":true,"enum":["A",null]}""", "null", "f: Unsupported value: null: supported values: \"A\", \"null\"")]
+    [InlineData("""{"type":"string","minLength":2}""", "\"e\u0301\"", "")]
     [InlineData("""{"type":"string","pattern":"^a+$"}""", "\"aa\"", "")]
     public void A_wrong_value_is_told_what_upstream_tells_it(string schema, string value, string expected)
     {
@@ -41,13 +51,123 @@ public class CustomResourceSchemaTests
         Assert.Equal(expected, string.Join("; ", errors));
     }
 
-    [Fact]
-    public void A_wrong_value_that_was_there_before_stays()
+    [Theory]
+    [InlineData("date", "2024-02-29", "2023-02-29")]
+    [InlineData("date-time", "2024-01-02T03:04:05Z 2024-01-02t03:04:05.5+01:00", "2024-01-02|2024-01-02T24:00:00Z|2024-01-02T03:04:05")]
+    [InlineData("duration", "1h30m 22ns 0 2days 1w", "x|5|5 parsecs")]
+    [InlineData("ipv4", "10.0.0.1", "10.1|::1|a")]
+    [InlineData("ipv6", "::1 ::ffff:1.2.3.4", "10.0.0.1|fe80::1%eth0")]
+    [InlineData("cidr", "10.0.0.0/8 10.0.0.1/24 fd00::1/64", "10.0.0.0|10.0.0.0/33|a/8")]
+    [InlineData("uuid", "0123abcd-0123-0123-0123-0123456789ab 0123ABCD0123012301230123456789AB", "{0123abcd-0123-0123-0123-0123456789ab}|0123")]
+    [InlineData("uuid4", "0123abcd-0123-4123-8123-0123456789ab", "0123abcd-0123-5123-8123-0123456789ab")]
+    [InlineData("byte", "YQ== YWJj", "|YQ|Y Q==")]
+    [InlineData("hostname", "example.com a a.b.example.com", "10.0.0.1|-a|a..b")]
+    [InlineData("email", "a@b.c", "a")]
+    [InlineData("mac", "01:23:45:67:89:ab 01-23-45-67-89-AB 0123.4567.89ab", "01:23:45:67:89|0123456789ab")]
+    [InlineData("uri", "https://a/b /a urn:a:b", "a|")]
+    [InlineData("hexcolor", "#fff 012345", "#ff")]
+    [InlineData("rgbcolor", "rgb(0,12,255)", "rgb(0,12)|rgb(0,12,256)")]
+    [InlineData("k8s-short-name", "a-b", "a.b|A|-a")]
+    [InlineData("k8s-long-name", "a-b.c", "a..b|A")]
+    [InlineData("password", "x", "")]
+    [InlineData("nonsense", "x", "")]
+    public void A_format_is_what_upstream_takes_for_it(string format, string right, string wrong)
     {
-        var schema = Parse("""{"properties":{"n":{"type":"integer","maximum":3},"m":{"type":"integer","maximum":3}}}""");
+        Assert.All(right.Split(' '), text => Assert.True(IsTaken(text), text));
+        if (wrong.Length > 0) Assert.All(wrong.Split('|'), text => Assert.False(IsTaken(text), text));
+
+        bool IsTaken(string text)
+        {
+            var errors = new FieldErrors();
+            SchemaValidation.ValidateValue(JsonValue.Create(text), new JsonObject { ["type"] = "string", ["format"] = format }, errors);
+            return errors.Count == 0;
+        }
+    }
+
+    private const string Old = """{"n":5,"m":1,"list":[9,1],"keyed":[{"k":"a","v":9},{"k":"b","v":1}],"status":{"n":9}}""";
+
+    [Theory]
+    [InlineData("""{"n":5,"m":6}""", "m: Invalid value: 6: m in body should be less than or equal to 3")]
+    [InlineData("""{"list":[9,1]}""", "")]
+    [InlineData("""{"list":[9,2]}""", "list[0]: Invalid value: 9: list[0] in body should be less than or equal to 3")] // places in a list say nothing
+    [InlineData("""{"keyed":[{"k":"b","v":2},{"k":"a","v":9}]}""", "")]
+    [InlineData("""{"keyed":[{"k":"b","v":9}]}""", "keyed[0].v: Invalid value: 9: keyed[0].v in body should be less than or equal to 3")]
+    [InlineData("""{"metadata":{"name":"abc"}}""", "metadata.name: Too long: may not be more than 2 bytes")]
+    public void A_wrong_value_that_was_there_before_stays(string json, string expected)
+    {
         var errors = new FieldErrors();
-        SchemaValidation.Validate(Parse("""{"n":5,"m":6}"""), Parse("""{"n":5,"m":1}"""), schema, errors);
-        Assert.Equal(["m: Invalid value: 6: m in body should be less than or equal to 3"], errors.Select(e => e.ToString()));
+        SchemaValidation.Validate(Parse(json), Parse(Old), Ratcheted, errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    [Theory]
+    [InlineData("""{"n":9}""", "")]
+    [InlineData("""{"n":9,"status":{"n":9,"m":1}}""", "")]
+    [InlineData("""{"status":{"n":8}}""", "status.n: Invalid value: 8: status.n in body should be less than or equal to 3")]
+    public void Of_a_status_only_the_status_is_looked_at(string json, string expected)
+    {
+        var errors = new FieldErrors();
+        SchemaValidation.ValidateStatus(Parse(json), Parse(Old), Ratcheted, errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    private static JsonObject Ratcheted => Parse("""
+        {"properties":{"n":{"maximum":3},"m":{"maximum":3},"list":{"items":{"maximum":3}},"status":{"properties":{"n":{"maximum":3}}},
+         "keyed":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"properties":{"v":{"maximum":3}}}},"metadata":{"properties":{"name":{"maxLength":2}}}}}
+        """);
+
+    [Theory]
+    [InlineData("""{"s":["a","b"]}""", null, "")]
+    [InlineData("""{"s":["a","a","a"]}""", null, "s[1]: Duplicate value: \"a\"")]
+    [InlineData("""{"s":["a","a"]}""", """{"s":["b","b"]}""", "")]
+    [InlineData("""{"s":["a","a"]}""", """{"s":["a"]}""", "s[1]: Duplicate value: \"a\"")]
+    [InlineData("""{"m":{"x":[{"k":1,"l":2},{"k":1,"l":3},{"k":1,"l":2}]}}""", null, "m[x][2]: Duplicate value: {\"k\":1,\"l\":2}")]
+    [InlineData("""{"m":{"x":[{"v":1},{"v":2}]}}""", null, "m[x][1]: Duplicate value: {}")]
+    [InlineData("""{"m":{"x":[1,1]}}""", null, "m[x][0]: Invalid value: 1: must be an object for an array of list-type map")]
+    public void Items_of_sets_and_maps_are_not_there_twice(string json, string? old, string expected)
+    {
+        var errors = new FieldErrors();
+        ListKeys.Validate(Parse(json), old is null ? null : Parse(old), Parse("""
+            {"properties":{"s":{"x-kubernetes-list-type":"set"},"m":{"additionalProperties":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k","l"]}}}}
+            """), errors);
+        Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    [Fact]
+    public void An_object_inside_has_the_fields_of_every_object_for_those_who_apply_it()
+    {
+        var type = StructuralSchema.TypeOf(Parse("""{"type":"object","properties":{"e":{"type":"object","x-kubernetes-embedded-resource":true,"properties":{"kind":{"type":"string"}}}}}"""), "Widget");
+        Assert.Equal(["kind", "apiVersion", "metadata"], type.FindField("e")!.Type.Fields.Select(field => field.Name));
+    }
+
+    [Fact]
+    public void What_is_not_known_is_told_in_the_order_of_upstream()
+    {
+        var type = StructuralSchema.TypeOf(Parse("""
+            {"type":"object","properties":{"spec":{"type":"object","properties":{"e":{"type":"object","x-kubernetes-embedded-resource":true},"p":{"type":"object"}}}}}
+            """), "Widget");
+        var (_, told) = ObjectDecoder.Read(
+            System.Text.Encoding.UTF8.GetBytes("""{"a":1,"spec":{"z":1,"e":{"apiVersion":"v1","kind":"P","metadata":{"m":1}},"p":{"q":1}},"metadata":{"u":1}}"""), type, FieldValidation.Strict, message => new FormatException(message));
+        Assert.Equal(["unknown field \"metadata.u\"", "unknown field \"a\"", "unknown field \"spec.p.q\"", "unknown field \"spec.z\"", "unknown field \"spec.e.metadata.m\""], told);
+    }
+
+    [Theory]
+    [InlineData("what is not known goes, also in lists", """{"o":{"a":1,"b":2},"l":[{"a":1,"b":2}]}""", """{"o":{"a":1},"l":[{"a":1}]}""")]
+    [InlineData("what is kept is kept in the items of a list too, but where they know better", """{"k":[{"b":2,"o":{"a":1,"b":2}}]}""", """{"k":[{"b":2,"o":{"a":1}}]}""")]
+    [InlineData("an object inside has metadata as every object", """{"e":{"apiVersion":"v1","kind":"P","x":1,"metadata":{"name":"n","other":1,"creationTimestamp":null}}}""",
+        """{"e":{"apiVersion":"v1","kind":"P","x":1,"metadata":{"name":"n"}}}""")]
+    [InlineData("or none", """{"e":{"kind":7,"metadata":{"name":7}}}""", """{"e":{}}""")]
+    public void Stored_objects_are_as_the_schema_of_now_has_them(string name, string json, string expected)
+    {
+        var schema = Parse("""
+            {"type":"object","properties":{"o":{"type":"object","properties":{"a":{"type":"integer"}}},
+             "l":{"type":"array","items":{"type":"object","properties":{"a":{"type":"integer"}}}},
+             "k":{"type":"array","x-kubernetes-preserve-unknown-fields":true,"items":{"type":"object","properties":{"o":{"type":"object","properties":{"a":{"type":"integer"}}}}}},
+             "e":{"type":"object","x-kubernetes-embedded-resource":true,"x-kubernetes-preserve-unknown-fields":true}}}
+            """);
+        var tree = Parse(json);
+        StructuralSchema.Prune(tree, StructuralSchema.TypeOf(schema, "Widget"), schema);
+        Assert.True(JsonNode.DeepEquals(Parse(expected), tree), $"{name}: {tree.ToJsonString()}");
     }
 
     [Theory]
@@ -65,6 +185,23 @@ public class CustomResourceSchemaTests
         SchemaValidation.Validate(Parse(json), null, schema, errors);
         new RuleValidation(schema).ValidateAfterSchema(Parse(json), null, errors);
         Assert.Equal(expected, string.Join("; ", errors));
+    }
+
+    [Theory]
+    [InlineData("""{"s":{"n":5},"t":{"n":5}}""", "<nil>: Invalid value: s is of a part", "s.n: Invalid value: 5: n is too big; t.n: Invalid value: 5: n is too big")]
+    [InlineData("""{"s":{"n":5},"t":{"n":6}}""", "<nil>: Invalid value: s is of a part; t.n: Invalid value: 6: n is too big", "s.n: Invalid value: 5: n is too big")]
+    [InlineData("""{"s":{"n":6},"t":{"n":1}}""", "<nil>: Invalid value: s is of a part; s.n: Invalid value: 6: n is too big", "")]
+    public void A_rule_that_was_broken_before_warns_but_not_one_of_a_part(string json, string errors, string warnings)
+    {
+        const string N = """{"type":"object","properties":{"n":{"type":"integer","x-kubernetes-validations":[{"rule":"self < 5","message":"n is too big"}]}}}""";
+        var rules = new RuleValidation(Parse($$$"""
+            {"type":"object","allOf":[{"x-kubernetes-validations":[{"rule":"!has(self.s)","message":"s is of a part"}]}],"properties":{"s":{{{N}}},"t":{{{N}}} } }
+            """));
+        var (obj, old) = (Parse(json), Parse("""{"s":{"n":5},"t":{"n":5}}"""));
+        var found = new FieldErrors();
+        rules.Validate(obj, old, found);
+        Assert.Equal(errors, string.Join("; ", found));
+        Assert.Equal(warnings, string.Join("; ", rules.Warnings(obj, old)));
     }
 
     [Theory]

@@ -57,6 +57,17 @@ public sealed class DefinitionPublisherTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Objects_go_also_where_no_version_is_served_any_more()
+    {
+        await _api.Client.CreateAsync(Widgets, Body("""{"metadata":{"name":"w","namespace":"d"}}"""), default);
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, Name, new Patch(PatchType.Json, JsonNode.Parse("""[{"op":"replace","path":"/spec/versions/0/served","value":false}]""")!), null, default);
+        await Assert.ThrowsAsync<StatusException>(async () => await _api.Client.FindAsync(Widgets, new NamespacedName("d", "w"), default));
+        await _api.Client.DeleteAsync(Resources.CustomResourceDefinitions, Name, new DeleteQuery(), default);
+        await Until("Terminating False InstanceDeletionCompleted: removed all instances");
+        Assert.Empty(_api.Cache.List(Widgets.GroupResource));
+    }
+
+    [Fact]
     public async Task Of_two_that_want_one_name_in_the_same_moment_one_has_it()
     {
         await using var api = await InMemoryApi.StartAsync();

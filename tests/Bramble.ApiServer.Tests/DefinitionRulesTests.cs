@@ -43,6 +43,7 @@ public class DefinitionRulesTests
     [InlineData("""{"type":"object","x-kubernetes-preserve-unknown-fields":true}""")]
     [InlineData("""{"type":"object","properties":{"p":{"x-kubernetes-int-or-string":true,"anyOf":[{"type":"integer"},{"type":"string"}]}}}""")]
     [InlineData("""{"type":"object","properties":{"a":{"type":"array","maxItems":5,"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"type":"object","required":["k"],"properties":{"k":{"type":"string"}},"x-kubernetes-validations":[{"rule":"self == oldSelf"}]}}}}""")]
+    [InlineData("""{"type":"object","properties":{"o":{"type":"object","x-kubernetes-embedded-resource":true,"properties":{"x":{"type":"string"}},"default":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","unknown":"b"}}}}}""")]
     public void A_right_schema_is_taken(string schema) => Assert.Empty(Faults(schema));
 
     [Theory]

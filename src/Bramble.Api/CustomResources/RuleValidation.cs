@@ -134,13 +134,14 @@ public sealed class RuleValidation
         }
 
         /// <param name="wasSame">The nearest value above that has a counterpart is what it was.</param>
-        public void Check(JsonNode? value, JsonNode? old, bool hasOld, bool wasSame, string path, Run run)
+        /// <param name="isPart">The rules are those of an allOf: only what is above it counts as unchanged, as upstream's.</param>
+        public void Check(JsonNode? value, JsonNode? old, bool hasOld, bool wasSame, string path, Run run, bool isPart = false)
         {
             if (value is null || run.IsOver) return;
-            var isSame = hasOld ? JsonNode.DeepEquals(value, old) : wasSame;
+            var isSame = hasOld && !isPart ? JsonNode.DeepEquals(value, old) : wasSame;
             Rules(value, hasOld ? old : null, hasOld, isSame, path, run);
             foreach (var part in _all)
-                if (!run.IsOver) part.Check(value, old, hasOld, wasSame, path, run);
+                if (!run.IsOver) part.Check(value, old, hasOld, wasSame, path, run, isPart: true);
             switch (value)
             {
                 case JsonObject map:
@@ -150,24 +151,18 @@ public sealed class RuleValidation
                         if (below is null) continue;
                         JsonNode? before = null;
                         var hadIt = hasOld && old is JsonObject known && known.TryGetPropertyValue(name, out before) && before is not null;
-                        below.Check(member, before, hadIt, isSame, at, run);
+                        below.Check(member, before, hadIt, isSame, at, run, isPart);
                     }
                     break;
                 case JsonArray list when _items is not null:
+                    var index = hasOld ? ListKeys.Index(old as JsonArray, _schema) : null;
                     for (var i = 0; i < list.Count; i++)
                     {
-                        var before = hasOld ? Counterpart(list[i], old as JsonArray) : null;
-                        _items.Check(list[i], before, before is not null, isSame, $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", run);
+                        var before = ListKeys.Find(index, list[i], _schema);
+                        _items.Check(list[i], before, before is not null, isSame, $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", run, isPart);
                     }
                     break;
             }
-        }
-
-        /// <summary>What an item was before: only items of a list with keys can be told from each other.</summary>
-        private JsonNode? Counterpart(JsonNode? item, JsonArray? old)
-        {
-            if (old is null || StructuralSchema.Text(_schema, "x-kubernetes-list-type") != "map" || _schema["x-kubernetes-list-map-keys"] is not JsonArray keys) return null;
-            return old.FirstOrDefault(other => keys.All(key => JsonNode.DeepEquals(other?[(string)key!], item?[(string)key!])));
         }
 
         private void Rules(JsonNode value, JsonNode? old, bool hasOld, bool isSame, string path, Run run)

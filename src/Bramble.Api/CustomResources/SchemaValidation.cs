@@ -1,17 +1,23 @@
 using System.Globalization;
-using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Bramble.Api.Errors;
 
 namespace Bramble.Api.CustomResources;
 
 /// <summary>Checks a custom resource against its openAPIV3Schema, in the words of kube-openapi's validator. Pure.</summary>
-public static partial class SchemaValidation
+public static class SchemaValidation
 {
+    private const long DoubleCountMax = (1L << 53) - 1;
+
     /// <param name="old">What was stored: a value that did not change is not complained of (KEP-4008); null on create.</param>
     public static void Validate(JsonObject obj, JsonObject? old, JsonObject schema, FieldErrors errors) => Check(obj, old, old is not null, schema, "", errors);
+
+    /// <summary>Of a write to the status: what is wrong beside it, by a newer schema perhaps, does not keep a controller from telling what it sees.</summary>
+    public static void ValidateStatus(JsonObject obj, JsonObject old, JsonObject schema, FieldErrors errors)
+    {
+        if (schema["properties"]?["status"] is JsonObject status && obj.TryGetPropertyValue("status", out var value)) Check(value, old["status"], old["status"] is not null, status, "status", errors);
+    }
 
     /// <summary>A value alone, of which nothing is taken for granted.</summary>
     public static void ValidateValue(JsonNode value, JsonObject schema, FieldErrors errors) => Check(value, null, false, schema, "", errors);
@@ -23,6 +29,8 @@ public static partial class SchemaValidation
         {
             if (!StructuralSchema.IsTrue(schema, "nullable") && TypesOf(schema) is { Length: > 0 } wanted)
                 TypeInvalid(path, "null", wanted, errors);
+            // Also where null is allowed and listed: upstream does not find it there.
+            if (schema["enum"] is JsonArray) errors.NotSupported(path, null, Shown(schema));
             return;
         }
         if (TypesOf(schema) is { Length: > 0 } types && !HasType(value, types))
@@ -31,13 +39,13 @@ public static partial class SchemaValidation
             // Upstream's number validator looks on, and says so in its own way.
             if (types == "integer" && value.GetValueKind() == JsonValueKind.Number)
             {
-                errors.Add(new FieldError(FieldErrorType.Invalid, "<nil>", "\"\"", $"Checked value must be of type integer (default format) in {path}"));
-                Numbers(value, schema, path, errors);
+                OutOfRange(schema, path, errors);
+                Bounds(value, schema, path, errors);
             }
             return;
         }
         if (schema["enum"] is JsonArray allowed && !allowed.Any(a => JsonNode.DeepEquals(a, value)))
-            errors.NotSupported(path, value, allowed.Select(a => a is JsonValue v && v.TryGetValue<string>(out var text) ? text : a?.ToJsonString() ?? "null"));
+            errors.NotSupported(path, value, Shown(schema));
         switch (value)
         {
             case JsonObject map:
@@ -62,12 +70,10 @@ public static partial class SchemaValidation
         if (Number(schema, "minProperties") is { } least && map.Count < least) errors.Invalid(path, map.Count, $"{path} in body should have at least {Show(least)} properties");
         var properties = schema["properties"] as JsonObject;
         var others = schema["additionalProperties"] as JsonObject;
-        foreach (var name in Texts(schema, "required").Concat(StructuralSchema.IsTrue(schema, "x-kubernetes-embedded-resource") ? ["apiVersion", "kind"] : []).Distinct(StringComparer.Ordinal))
+        foreach (var name in Texts(schema, "required"))
             if (!map.ContainsKey(name)) errors.Required(Join(path, name));
         foreach (var (name, value) in map)
         {
-            // What is always there and typed is checked elsewhere.
-            if (path.Length == 0 && name is "apiVersion" or "kind" or "metadata" && path.Length == 0) continue;
             JsonNode? before = null;
             var hadIt = hasOld && old is not null && old.TryGetPropertyValue(name, out before);
             if (properties?[name] is JsonObject type) Check(value, before, hadIt, type, Join(path, name), errors);
@@ -79,46 +85,24 @@ public static partial class SchemaValidation
     {
         if (Number(schema, "maxItems") is { } most && list.Count > most) errors.TooMany(path, list.Count, (int)most);
         if (Number(schema, "minItems") is { } least && list.Count < least) errors.Invalid(path, list.Count, $"{path} in body should have at least {Show(least)} items");
-        if (schema["items"] is JsonObject items)
-            for (var i = 0; i < list.Count; i++)
-            {
-                var hadIt = hasOld && old is not null && i < old.Count;
-                Check(list[i], hadIt ? old![i] : null, hadIt, items, $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", errors);
-            }
-        Duplicates(list, schema, path, errors);
-    }
-
-    private static void Duplicates(JsonArray list, JsonObject schema, string path, FieldErrors errors)
-    {
-        var keys = Texts(schema, "x-kubernetes-list-map-keys");
-        var kind = StructuralSchema.Text(schema, "x-kubernetes-list-type");
-        if (kind is not ("set" or "map") && !StructuralSchema.IsTrue(schema, "uniqueItems")) return;
-        var seen = new HashSet<string>(StringComparer.Ordinal);
+        if (schema["items"] is not JsonObject items) return;
+        var known = hasOld ? ListKeys.Index(old, schema) : null;
         for (var i = 0; i < list.Count; i++)
         {
-            var key = kind != "map" ? list[i]?.DeepClone() : KeysOf(list[i] as JsonObject, keys, schema);
-            if (key is JsonObject { Count: 0 }) continue; // a missing key is complained of already
-            if (!seen.Add(key?.ToJsonString() ?? "null")) errors.Duplicate($"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", key);
+            // Only by its keys an item is known again; what stands at a place now may have stood elsewhere.
+            var before = ListKeys.Find(known, list[i], schema);
+            Check(list[i], before, before is not null, items, $"{path}[{i.ToString(CultureInfo.InvariantCulture)}]", errors);
         }
-    }
-
-    private static JsonObject KeysOf(JsonObject? item, List<string> keys, JsonObject schema)
-    {
-        var values = new JsonObject();
-        foreach (var key in keys)
-            if (item is not null && item.TryGetPropertyValue(key, out var value)) values[key] = value?.DeepClone();
-            else if (schema["items"]?["properties"]?[key]?["default"] is { } @default) values[key] = @default.DeepClone();
-        return values;
     }
 
     private static void Strings(string text, JsonObject schema, string path, FieldErrors errors)
     {
-        var length = new StringInfo(text).LengthInTextElements;
+        var length = text.EnumerateRunes().Count();
         if (Number(schema, "maxLength") is { } most && length > most) errors.TooLong(path, (int)most);
         if (Number(schema, "minLength") is { } least && length < least) errors.Invalid(path, text, $"{path} in body should be at least {Show(least)} chars long");
         if (StructuralSchema.Text(schema, "pattern") is { Length: > 0 } pattern && !Matches(text, pattern)) errors.Invalid(path, text, $"{path} in body should match '{pattern}'");
         var format = StructuralSchema.Text(schema, "format");
-        if (!HasFormat(text, format)) TypeInvalid(path, text, format, errors);
+        if (!SchemaFormats.Has(text, format)) TypeInvalid(path, text, format, errors);
     }
 
     private static bool Matches(string text, string pattern)
@@ -134,6 +118,20 @@ public static partial class SchemaValidation
     }
 
     private static void Numbers(JsonNode value, JsonObject schema, string path, FieldErrors errors)
+    {
+        var (type, format) = (StructuralSchema.Text(schema, "type"), StructuralSchema.Text(schema, "format"));
+        if (TryDecimal(value, out var number) && (type == "integer" ? format == "int32" && number is < int.MinValue or > int.MaxValue : format == "float" && Math.Abs((double)number) > float.MaxValue))
+            OutOfRange(schema, path, errors);
+        Bounds(value, schema, path, errors);
+    }
+
+    private static void OutOfRange(JsonObject schema, string path, FieldErrors errors)
+    {
+        var format = StructuralSchema.Text(schema, "format");
+        Whole($"Checked value must be of type {StructuralSchema.Text(schema, "type")} {(format is "int32" or "int64" or "float" or "double" ? $"with format {format}" : "(default format)")} in {path}", errors);
+    }
+
+    private static void Bounds(JsonNode value, JsonObject schema, string path, FieldErrors errors)
     {
         if (!TryDecimal(value, out var number)) return;
         if (Number(schema, "maximum") is { } most && (StructuralSchema.IsTrue(schema, "exclusiveMaximum") ? number >= most : number > most))
@@ -192,7 +190,9 @@ public static partial class SchemaValidation
         _ => true,
     };
 
-    private static bool IsInteger(JsonNode value) => value.GetValueKind() == JsonValueKind.Number && TryDecimal(value, out var number) && number == decimal.Truncate(number);
+    /// <summary>A whole number; one with a point or an exponent only as far as a double can count.</summary>
+    private static bool IsInteger(JsonNode value) => Decoding.GoFormat.IsInteger(value, out _)
+        || (value.GetValueKind() == JsonValueKind.Number && TryDecimal(value, out var number) && number == decimal.Truncate(number) && Math.Abs(number) <= DoubleCountMax);
 
     private static string NameOf(JsonNode value) => value switch
     {
@@ -206,31 +206,6 @@ public static partial class SchemaValidation
         },
     };
 
-    private static bool HasFormat(string text, string format) => format switch
-    {
-        "date-time" => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _) && text.Length >= 20 && text[10] is 'T' or 't',
-        "date" => DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _),
-        "ipv4" => IPAddress.TryParse(text, out var v4) && v4.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork && text.Count('.') == 3,
-        "ipv6" => IPAddress.TryParse(text, out var v6) && v6.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6,
-        "cidr" => IPNetwork.TryParse(text, out _),
-        "uuid" => Guid.TryParse(text, out _),
-        "byte" => Convert.TryFromBase64String(text, new byte[text.Length], out _),
-        "email" => Email().IsMatch(text),
-        "hostname" => Hostname().IsMatch(text),
-        "uri" => Uri.TryCreate(text, UriKind.Absolute, out _),
-        "mac" => Mac().IsMatch(text),
-        _ => true, // as upstream: a format it does not know says nothing
-    };
-
-    [GeneratedRegex(@"^([a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)(\.[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)*\z")]
-    private static partial Regex Hostname();
-
-    [GeneratedRegex(@"^[^@\s]+@[^@\s]+\z")]
-    private static partial Regex Email();
-
-    [GeneratedRegex(@"^([0-9a-fA-F]{2}[:-]){5}([0-9a-fA-F]{2})\z")]
-    private static partial Regex Mac();
-
     private static bool TryDecimal(JsonNode? value, out decimal number)
     {
         number = 0;
@@ -241,6 +216,9 @@ public static partial class SchemaValidation
     private static decimal? Number(JsonObject schema, string name) => TryDecimal(schema[name], out var number) ? number : null;
 
     private static string Show(decimal number) => number.ToString("0.############", CultureInfo.InvariantCulture);
+
+    private static IEnumerable<string> Shown(JsonObject schema) =>
+        (schema["enum"] as JsonArray ?? []).Select(a => a is JsonValue v && v.TryGetValue<string>(out var text) ? text : a?.ToJsonString() ?? "null");
 
     private static List<string> Texts(JsonObject schema, string name) => schema[name] is JsonArray list ? [.. list.Select(item => (string)item!)] : [];
 

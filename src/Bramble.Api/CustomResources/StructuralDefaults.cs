@@ -6,39 +6,44 @@ namespace Bramble.Api.CustomResources;
 public static class StructuralDefaults
 {
     /// <summary>In place: what is absent gets its default; a null that may not be gets it too, or goes.</summary>
-    public static void Apply(JsonNode? node, JsonObject schema)
+    public static void Apply(JsonNode? node, JsonObject schema) => Apply(node, schema, fillsIn: true);
+
+    /// <summary>In place: a null that may not be, and has no default, goes.</summary>
+    public static void DropNulls(JsonNode? node, JsonObject schema) => Apply(node, schema, fillsIn: false);
+
+    private static void Apply(JsonNode? node, JsonObject schema, bool fillsIn)
     {
         switch (node)
         {
             case JsonObject map:
-                ApplyToMap(map, schema);
+                ApplyToMap(map, schema, fillsIn);
                 break;
             case JsonArray list when schema["items"] is JsonObject items:
-                foreach (var item in list) Apply(item, items);
+                for (var i = 0; i < list.Count; i++)
+                {
+                    if (fillsIn && list[i] is null && !StructuralSchema.IsTrue(items, "nullable") && items["default"] is { } @default) list[i] = @default.DeepClone();
+                    Apply(list[i], items, fillsIn);
+                }
                 break;
         }
     }
 
-    private static void ApplyToMap(JsonObject map, JsonObject schema)
+    private static void ApplyToMap(JsonObject map, JsonObject schema, bool fillsIn)
     {
         var properties = schema["properties"] as JsonObject;
-        foreach (var (name, property) in properties ?? [])
-        {
-            if (property is not JsonObject type) continue;
-            var isThere = map.TryGetPropertyValue(name, out var value);
-            if (isThere && (value is not null || StructuralSchema.IsTrue(type, "nullable"))) continue;
-            if (type["default"] is { } @default) map[name] = @default.DeepClone();
-            else if (isThere) map.Remove(name);
-        }
         var others = schema["additionalProperties"] as JsonObject;
+        if (fillsIn)
+            foreach (var (name, property) in properties ?? [])
+                if (property is JsonObject type && !map.ContainsKey(name) && type["default"] is { } @default) map[name] = @default.DeepClone();
         foreach (var (name, value) in map.ToList())
         {
-            if (properties?[name] is JsonObject type) Apply(value, type);
-            else if (others is not null)
+            if ((properties?[name] as JsonObject ?? others) is not { } type) continue;
+            if (value is null && !StructuralSchema.IsTrue(type, "nullable"))
             {
-                if (value is null && !StructuralSchema.IsTrue(others, "nullable")) map[name] = others["default"]?.DeepClone();
-                Apply(map[name], others);
+                if (type["default"] is not { } @default) map.Remove(name);
+                else if (fillsIn) map[name] = @default.DeepClone();
             }
+            Apply(map[name], type, fillsIn);
         }
     }
 }

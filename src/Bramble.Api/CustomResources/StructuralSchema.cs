@@ -6,6 +6,7 @@ namespace Bramble.Api.CustomResources;
 /// <summary>Turns the openAPIV3Schema of a CustomResourceDefinition's version into a type, for pruning, server-side apply and OpenAPI. Pure.</summary>
 public static class StructuralSchema
 {
+    private const string Preserve = "x-kubernetes-preserve-unknown-fields";
     private const string ObjectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
     /// <summary>The type of the custom resource itself; apiVersion, kind and metadata are always known.</summary>
@@ -27,16 +28,23 @@ public static class StructuralSchema
             GoName = kind,
             Fields = fields,
             IsCustom = true,
-            PreservesUnknownFields = schema is null || IsTrue(schema, "x-kubernetes-preserve-unknown-fields"),
+            PreservesUnknownFields = schema is null || IsTrue(schema, Preserve),
         };
     }
 
-    /// <summary>True when a value has fields that its schema does not know and would prune.</summary>
+    /// <summary>True when a value has fields that its schema does not know and would prune; metadata of objects inside does not count.</summary>
     public static bool HasUnknownFields(JsonNode value, JsonObject schema)
     {
-        var unknown = new List<string>();
-        Decoding.CustomResourcePruning.Prune(value.DeepClone(), Read(schema), "", unknown);
-        return unknown.Count > 0;
+        var pruning = new Decoding.CustomResourcePruning(reportsUnknown: true, isStored: true);
+        pruning.Prune(value.DeepClone(), Read(schema));
+        return pruning.Unknown.Count > 0;
+    }
+
+    /// <summary>In place: a stored object as a type would have it now, without the nulls that may not be.</summary>
+    public static void Prune(JsonObject stored, SchemaType type, JsonObject? schema)
+    {
+        new Decoding.CustomResourcePruning(reportsUnknown: false, isStored: true).Prune(stored, type);
+        if (schema is not null) StructuralDefaults.DropNulls(stored, schema);
     }
 
     private static SchemaType Read(JsonObject schema)
@@ -52,7 +60,7 @@ public static class StructuralSchema
                     Kind = SchemaKind.Array,
                     IsCustom = true,
                     IsNullable = isNullable,
-                    ElementReference = new(Read(schema["items"] as JsonObject ?? [])),
+                    ElementReference = new(Read(ItemsOf(schema))),
                     ListType = Text(schema, "x-kubernetes-list-type") switch { "map" => ListType.Map, "set" => ListType.Set, _ => ListType.Atomic },
                     ListMapKeys = schema["x-kubernetes-list-map-keys"] is JsonArray keys ? [.. keys.Select(k => (string)k!)] : [],
                 };
@@ -62,6 +70,16 @@ public static class StructuralSchema
             case "boolean": return new SchemaType { Kind = SchemaKind.Boolean, IsCustom = true, IsNullable = isNullable };
             default: return new SchemaType { Kind = SchemaKind.Any, IsCustom = true, IsNullable = isNullable };
         }
+    }
+
+    /// <summary>What is kept in a list is kept in its items.</summary>
+    private static JsonObject ItemsOf(JsonObject list)
+    {
+        var items = list["items"] as JsonObject ?? [];
+        if (!IsTrue(list, Preserve) || IsTrue(items, Preserve)) return items;
+        items = (JsonObject)items.DeepClone();
+        items[Preserve] = true;
+        return items;
     }
 
     private static SchemaType ReadObject(JsonObject schema, bool isNullable)
@@ -74,7 +92,8 @@ public static class StructuralSchema
         var fields = new List<SchemaField>();
         foreach (var (name, property) in schema["properties"] as JsonObject ?? [])
             fields.Add(new SchemaField(isEmbedded && name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : Read(property as JsonObject ?? [])) { Name = name });
-        if (isEmbedded && fields.All(field => field.Name != "metadata")) fields.Add(new SchemaField(BuiltInSchemas.Find(ObjectMeta)!) { Name = "metadata" });
+        foreach (var name in isEmbedded ? (ReadOnlySpan<string>)["apiVersion", "kind", "metadata"] : [])
+            if (!fields.Exists(field => field.Name == name)) fields.Add(new SchemaField(name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : GoTypeNames.String) { Name = name });
         return new SchemaType
         {
             Kind = SchemaKind.Struct,
@@ -84,7 +103,7 @@ public static class StructuralSchema
             Fields = fields,
             ElementReference = values is null ? null : new SchemaReference(Read(values)),
             IsEmbeddedResource = isEmbedded,
-            PreservesUnknownFields = IsTrue(schema, "x-kubernetes-preserve-unknown-fields") || IsTrue(schema, "additionalProperties"),
+            PreservesUnknownFields = IsTrue(schema, Preserve) || IsTrue(schema, "additionalProperties"),
         };
     }
 

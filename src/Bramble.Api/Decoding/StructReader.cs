@@ -239,14 +239,10 @@ internal sealed class StructReader(bool isStrict, ReadOnlyMemory<byte> source = 
     private JsonNode? ReadCustom(ref Utf8JsonReader json, SchemaType type)
     {
         var tree = AnyReader.Read(ref json, this);
-        if (_isStrict)
-        {
-            var unknown = new List<string>();
-            CustomResourcePruning.Prune(tree, type, "", unknown);
-            unknown.Sort(StringComparer.Ordinal);
-            StrictErrors.AddRange(unknown);
-        }
-        else CustomResourcePruning.Prune(tree, type, "", null);
+        var pruning = new CustomResourcePruning(_isStrict);
+        pruning.Prune(tree, type);
+        StrictErrors.AddRange(pruning.Unknown);
+        TypeError ??= pruning.TypeError;
         // Also a custom resource's metadata is what every object's is.
         if (tree is JsonObject { } obj && obj["metadata"] is JsonObject metadata && type.FindField("metadata")?.Type is { IsCustom: false } known)
         {

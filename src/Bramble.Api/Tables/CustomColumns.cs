@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Bramble.Api.Catalog;
+using Bramble.Api.Errors;
 
 namespace Bramble.Api.Tables;
 
@@ -57,8 +58,10 @@ internal static class CustomColumns
 
     private static string Print(JsonNode? value) => value switch
     {
-        null => "<nil>",
+        null => "<no value>",
         JsonValue v when v.TryGetValue<string>(out var text) => text,
+        // Go's JSON: what HTML gives a meaning is escaped.
+        JsonObject or JsonArray => FieldError.Show(value),
         _ => value.ToJsonString(JsonText.Plain),
     };
 }

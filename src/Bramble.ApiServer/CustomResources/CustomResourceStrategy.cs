@@ -89,6 +89,7 @@ internal sealed class CustomResourceStrategy : KindStrategy
 
     public override IEnumerable<string> Warnings(JsonObject obj, JsonObject? old)
     {
+        foreach (var warning in _rules?.Warnings(obj, old) ?? []) yield return warning;
         var before = old?.Object("metadata").Texts("finalizers").ToHashSet(StringComparer.Ordinal) ?? [];
         foreach (var finalizer in obj.Object("metadata").Texts("finalizers").Distinct().Order(StringComparer.Ordinal))
         {
@@ -99,18 +100,31 @@ internal sealed class CustomResourceStrategy : KindStrategy
             var with = finalizer.Contains('.') ? " including a path (/)" : "";
             yield return $"{start}prefer a domain-qualified finalizer name{with} to avoid accidental conflicts with other finalizer writers";
         }
-        foreach (var warning in _rules?.Warnings(obj, old) ?? []) yield return warning;
     }
+
+    public override IEnumerable<string> SubresourceWarnings(string subresource, JsonObject obj, JsonObject old) =>
+        subresource == "status" ? _rules?.Warnings(obj, old) ?? [] : Warnings(obj, old);
 
     private void Check(JsonObject obj, JsonObject? old, FieldErrors errors, bool isStatus = false)
     {
-        if (obj.Text("kind") != _kind.Kind) errors.Invalid("kind", obj.Text("kind"), $"must be {_kind.Kind}");
-        if (_schema is not null) SchemaValidation.Validate(obj, old, _schema, errors);
+        if (obj.Text("kind") != _kind.Kind)
+        {
+            errors.Invalid("kind", obj.Text("kind"), $"must be {_kind.Kind}");
+            return;
+        }
+        if (_schema is not null)
+        {
+            if (isStatus) SchemaValidation.ValidateStatus(obj, old!, _schema, errors);
+            else SchemaValidation.Validate(obj, old, _schema, errors);
+        }
         if (_scale is not null)
         {
             if (!isStatus) CustomScaleRules.Spec(obj, _scale, errors);
             CustomScaleRules.Status(obj, _scale, errors);
         }
+        if (_schema is null) return;
+        if (!isStatus) EmbeddedObjects.Validate(obj, _schema, errors);
+        ListKeys.Validate(obj, old, _schema, errors);
         _rules?.ValidateAfterSchema(obj, old, errors);
     }
 }

@@ -9,13 +9,21 @@ namespace Bramble.ApiServer.CustomResources;
 /// <summary>The scale of a custom resource, at the paths its definition names.</summary>
 internal sealed class CustomScaleView(GroupResource resource, string replicasPath, string statusReplicasPath, string selectorPath) : ISubresourceView
 {
+    private const int Nowhere = int.MinValue;
+
     public GroupResource Resource { get; } = resource;
     public string Subresource => "scale";
     public IReadOnlyList<string> ReplicasPath { get; } = Parts(replicasPath);
 
-    public JsonObject Read(JsonObject parent)
+    public JsonObject Read(JsonObject parent) => At(parent, replicasPath) is JsonValue replicas
+        ? Read(parent, replicas)
+        : throw StatusErrors.Internal($"the spec replicas field {FieldError.Quote(replicasPath)} does not exist");
+
+    /// <summary>Replicas that are nowhere yet can be written all the same.</summary>
+    public JsonObject ReadForWrite(JsonObject parent) => Read(parent, At(parent, replicasPath) as JsonValue ?? JsonValue.Create((long)Nowhere));
+
+    private JsonObject Read(JsonObject parent, JsonValue replicas)
     {
-        if (At(parent, replicasPath) is not JsonValue replicas) throw StatusErrors.Internal($"the spec replicas field {FieldError.Quote(replicasPath)} does not exist");
         var (metadata, shown) = (parent.Object("metadata") ?? [], new JsonObject());
         foreach (var field in (ReadOnlySpan<string>)["name", "namespace", "uid", "resourceVersion", "creationTimestamp"])
             if (metadata[field] is { } value) shown[field] = value.DeepClone();
@@ -29,6 +37,7 @@ internal sealed class CustomScaleView(GroupResource resource, string replicasPat
     public void Write(JsonObject view, JsonObject parent, FieldErrors errors)
     {
         var replicas = view.Object("spec").Long("replicas");
+        if (replicas == Nowhere) throw StatusErrors.BadRequest($"the spec replicas field {FieldError.Quote(replicasPath)} cannot be empty");
         if (replicas < 0) errors.Invalid(replicasPath, replicas, "should be a non-negative integer");
         var parts = Parts(replicasPath);
         var map = parent;

@@ -3,6 +3,7 @@ using Bramble.Api.Catalog;
 using Bramble.Api.CustomResources;
 using Bramble.Api.Discovery;
 using Bramble.Api.Naming;
+using Bramble.Api.Schemas;
 using Bramble.ApiServer.Caching;
 using Bramble.ApiServer.Strategies;
 using Bramble.ApiServer.Verbs;
@@ -55,20 +56,44 @@ internal sealed class Definition
     /// <summary>The resources of its served versions.</summary>
     public IEnumerable<ServedResource> Resources(WatchCache cache)
     {
-        var storage = "";
+        if (StoredVersion is not { } storage) yield break;
+        var forms = Forms();
         foreach (var (_, version) in _spec.Items("versions"))
-            if (version.Bool("storage")) storage = version.Text("name");
-        var accepted = _tree.Object("status").Object("acceptedNames") ?? Names;
-        foreach (var (_, version) in _spec.Items("versions"))
+            if (version.Bool("served")) yield return Make(version, storage, forms, cache);
+    }
+
+    /// <summary>The resource of the version that objects are stored in, served or not: to end them. Null: there is none.</summary>
+    public ServedResource? StoredResource(WatchCache cache) => StoredVersion is { } storage ? Make(storage, storage, Forms(), cache) : null;
+
+    private Dictionary<string, CustomForm> Forms()
+    {
+        var forms = new Dictionary<string, CustomForm>(StringComparer.Ordinal);
+        foreach (var (_, version) in _spec.Items("versions")) forms[version.Text("name")] = CustomForm.Of(version, AcceptedNames.Text("kind"));
+        return forms;
+    }
+
+    private JsonObject AcceptedNames => _tree.Object("status").Object("acceptedNames") ?? Names;
+
+    private JsonObject? StoredVersion
+    {
+        get
         {
-            if (!version.Bool("served")) continue;
-            var kind = new GroupVersionKind(Group, version.Text("name"), accepted.Text("kind"));
-            var type = StructuralSchema.TypeOf(version.Object("schema").Object("openAPIV3Schema"), kind.Kind);
-            yield return new ServedResource(Api(accepted, version, kind, storage), type, type, new CustomResourceStrategy(kind, version), cache.Of(Resource))
-            {
-                Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version, DeprecationOf(_spec, version)),
-            };
+            foreach (var (_, version) in _spec.Items("versions"))
+                if (version.Bool("storage")) return version;
+            return null;
         }
+    }
+
+    private ServedResource Make(JsonObject version, JsonObject storage, Dictionary<string, CustomForm> forms, WatchCache cache)
+    {
+        var kind = new GroupVersionKind(Group, version.Text("name"), AcceptedNames.Text("kind"));
+        var served = forms[kind.Version];
+        // A webhook would say what a field of this version is in the other one; as nobody is asked, nothing of it may be lost.
+        var isAsked = _spec.Object("conversion").Text("strategy") == "Webhook";
+        return new ServedResource(Api(AcceptedNames, version, kind, storage.Text("name")), served.Type, served.Type, new CustomResourceStrategy(kind, version), cache.Of(Resource))
+        {
+            Definition = new ServedDefinition(Revision, IsBeingDeleted, ScaleOf(version), version, DeprecationOf(_spec, version), served, isAsked ? served : forms[storage.Text("name")], isAsked ? null : forms),
+        };
     }
 
     /// <summary>The warning of a deprecated version; where the definition has no words of its own, with the best version to use instead.</summary>
@@ -116,4 +141,38 @@ internal sealed class Definition
 /// <param name="Revision">Objects stored since then are as the schema of now would have them.</param>
 /// <param name="Version">Its item of spec.versions: columns, schema.</param>
 /// <param name="Warning">What each request for the version is told: it is deprecated; null: it is not.</param>
-internal sealed record ServedDefinition(long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version, string? Warning);
+/// <param name="Served">The form of that version.</param>
+/// <param name="Stored">The form in which objects are stored.</param>
+/// <param name="Forms">Those of all versions, by name: objects may be stored in one that was the storage version before. Null: all are as the served one.</param>
+internal sealed record ServedDefinition(
+    long Revision, bool IsTerminating, ISubresourceView? Scale, JsonObject Version, string? Warning, CustomForm Served, CustomForm Stored, IReadOnlyDictionary<string, CustomForm>? Forms)
+{
+    /// <summary>The form an object has at rest.</summary>
+    public CustomForm FormOf(JsonObject stored)
+    {
+        if (Forms is null) return Served;
+        var version = stored.Text("apiVersion");
+        return Forms.GetValueOrDefault(version[(version.IndexOf('/', StringComparison.Ordinal) + 1)..]) ?? Stored;
+    }
+}
+
+/// <summary>What the objects of one version look like. Immutable.</summary>
+/// <param name="Schema">Null: everything is kept, nothing has a default.</param>
+internal sealed record CustomForm(SchemaType Type, JsonObject? Schema)
+{
+    public static CustomForm Of(JsonObject version, string kind)
+    {
+        var schema = version.Object("schema").Object("openAPIV3Schema");
+        return new CustomForm(StructuralSchema.TypeOf(schema, kind), schema);
+    }
+
+    /// <summary>In place: what the version does not know goes.</summary>
+    public void Prune(JsonObject obj) => StructuralSchema.Prune(obj, Type, Schema);
+
+    /// <summary>In place: also what it says is there if nobody said something else.</summary>
+    public void PruneAndDefault(JsonObject obj)
+    {
+        Prune(obj);
+        if (Schema is not null) StructuralDefaults.Apply(obj, Schema);
+    }
+}

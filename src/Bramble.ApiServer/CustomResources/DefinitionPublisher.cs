@@ -71,10 +71,10 @@ public sealed class DefinitionPublisher(ApiPipeline pipeline, IKubeClient client
     {
         var objects = pipeline.Cache.Of(definition.Resource);
         var step = DefinitionEnd.Decide(definition, objects.Current.Items.Count, time.GetUtcNow());
-        if (step is DefinitionEnd.DeleteObjects)
+        if (step is DefinitionEnd.DeleteObjects && definition.StoredResource(pipeline.Cache) is { } resource)
         {
             foreach (var obj in objects.Current.Items.Range(""))
-                if (!obj.ToTree().IsBeingDeleted()) await pipeline.DeleteUnaskedAsync(definition.Resource, obj.Name, cancel);
+                if (!obj.ToTree().IsBeingDeleted()) await pipeline.DeleteUnaskedAsync(resource, obj.Name, cancel);
             step = DefinitionEnd.Decide(definition, objects.Current.Items.Count, time.GetUtcNow());
         }
         switch (step)

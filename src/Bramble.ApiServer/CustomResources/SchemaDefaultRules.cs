@@ -28,7 +28,8 @@ internal static class SchemaDefaultRules
     {
         if (!isInMetadata && StructuralSchema.HasUnknownFields(value, schema)) errors.Invalid(path, value.DeepClone(), "must not have unknown fields");
         var found = new FieldErrors();
-        SchemaValidation.ValidateValue(value, schema, found);
+        if (!isInMetadata) EmbeddedObjects.Validate(value, schema, found);
+        if (found.Count == 0) SchemaValidation.ValidateValue(value, schema, found);
         // Rules may count on values of the right type.
         if (found.Count == 0) new RuleValidation(schema, isRoot: false).ValidateValue(value, found);
         foreach (var error in found) errors.Add(error with { Field = error.Field is "" or "<nil>" ? path : $"{path}.{error.Field}" });

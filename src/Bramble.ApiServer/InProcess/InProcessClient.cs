@@ -55,7 +55,7 @@ public sealed class InProcessClient(ApiPipeline pipeline, UserInfo user, string 
         {
             if (step.Error is { } error) throw new StatusException(error);
             yield return step.Object is { } obj
-                ? new WatchEvent(step.Type, answer.Resource.ToServed(obj))
+                ? new WatchEvent(step.Type, answer.Newest.ToServed(obj))
                 : new WatchEvent(WatchEventType.Bookmark, new KubeObject(default, "", step.Revision, ReadOnlyMemory<byte>.Empty));
         }
         cancel.ThrowIfCancellationRequested();

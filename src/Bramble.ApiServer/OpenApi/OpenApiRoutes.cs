@@ -15,19 +15,23 @@ public static class OpenApiRoutes
 {
     public static void AddTo(NonResourceRoutes routes, ApiPipeline pipeline)
     {
-        routes.Add(new NonResourceRoute("/openapi/v2", (http, _, cancel) => VersionTwoAsync(http, cancel)));
+        routes.Add(new NonResourceRoute("/openapi/v2", (http, _, cancel) => VersionTwoAsync(http, pipeline, cancel)));
         routes.Add(new NonResourceRoute("/openapi/v3", (http, _, cancel) => IndexAsync(http, pipeline, cancel)));
         routes.Add(new NonResourceRoute("/openapi/v3/", (http, _, cancel) => DocumentAsync(http, pipeline, cancel), IsPrefix: true));
     }
 
-    private static Task VersionTwoAsync(HttpContext http, CancellationToken cancel)
+    private static Task VersionTwoAsync(HttpContext http, ApiPipeline pipeline, CancellationToken cancel)
     {
         // Clients write the type with an @ or a dot. Each form has a tag of its own: caches keep one answer a URL.
         var isProtobuf = http.Request.Headers.Accept.ToString().Contains("proto-openapi.spec.v2", StringComparison.Ordinal);
-        if (IsKnown(http, isProtobuf ? "P" + OpenApiV2.Hash[1..] : OpenApiV2.Hash)) return Task.CompletedTask;
-        if (!isProtobuf) return WriteAsync(http, "application/json", OpenApiV2.Document(), cancel);
+        var custom = pipeline.Resources.CustomResources.ToList();
+        var hash = custom.Count == 0 ? OpenApiV2.Hash : OpenApiV2.Hash[..64] + CustomHash(custom);
+        if (IsKnown(http, isProtobuf ? "P" + hash[1..] : hash)) return Task.CompletedTask;
+        var document = OpenApiV2.Document();
+        foreach (var resource in custom) CustomOpenApi.AddTo(document["definitions"]!.AsObject(), resource.Api, resource.Definition!.Version);
+        if (!isProtobuf) return WriteAsync(http, "application/json", document, cancel);
         http.Response.ContentType = OpenApiV2Protobuf.MediaType;
-        return http.Response.Body.WriteAsync(OpenApiV2Protobuf.Encode(OpenApiV2.Document()), cancel).AsTask();
+        return http.Response.Body.WriteAsync(OpenApiV2Protobuf.Encode(document), cancel).AsTask();
     }
 
     private static Task IndexAsync(HttpContext http, ApiPipeline pipeline, CancellationToken cancel)
@@ -44,9 +48,9 @@ public static class OpenApiRoutes
 
     private static List<ServedResource> Custom(ResourceTable resources, string path) => [.. resources.CustomResources.Where(r => $"apis/{r.Api.GroupVersion}" == path)];
 
-    /// <summary>It changes with each definition of the group version.</summary>
+    /// <summary>It changes with each definition.</summary>
     private static string CustomHash(List<ServedResource> resources) => Convert.ToHexString(SHA256.HashData(
-        Encoding.UTF8.GetBytes(string.Join(';', resources.OrderBy(r => r.Api.Plural, StringComparer.Ordinal).Select(r => $"{r.Api}@{r.Definition!.Revision}")))));
+        Encoding.UTF8.GetBytes(string.Join(';', resources.OrderBy(r => r.Api.Plural, StringComparer.Ordinal).ThenBy(r => $"{r.Api.GroupVersion}", StringComparer.Ordinal).Select(r => $"{r.Api}@{r.Definition!.Revision}")))));
 
     private static async Task DocumentAsync(HttpContext http, ApiPipeline pipeline, CancellationToken cancel)
     {
@@ -81,7 +85,7 @@ public static class OpenApiRoutes
         if (IsKnown(http, isProtobuf ? "P" + hash[1..] : hash)) return;
         var document = custom.Count == 0
             ? OpenApiV3.Document(path)!
-            : CustomOpenApi.Document(custom.Select(r => (r.Api, r.Definition!.Version["schema"]?["openAPIV3Schema"] as JsonObject)));
+            : CustomOpenApi.Document(custom.Select(r => (r.Api, r.Definition!.Version)));
         if (!isProtobuf)
         {
             await WriteAsync(http, "application/json", document, cancel);

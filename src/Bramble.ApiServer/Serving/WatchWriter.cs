@@ -14,7 +14,7 @@ namespace Bramble.ApiServer.Serving;
 /// other forms of an event are made once for all who watch in that form.</summary>
 internal sealed class WatchWriter(HttpContext http, WatchAnswer answer, Negotiated form)
 {
-    private readonly ServedResource _resource = answer.Resource;
+    private ServedResource _resource = answer.Resource;
     private readonly string _formName = $"{form.Format}/{form.Transform}/{form.MetaVersion}/{answer.Resource.Kind.GroupVersion}";
     private bool _hasSentTable;
 
@@ -116,6 +116,7 @@ internal sealed class WatchWriter(HttpContext http, WatchAnswer answer, Negotiat
     {
         if (step.Error is { } error) return TreeText.Write(error.ToTree());
         if (step.Object is not { } obj) return Shown(BookmarkJson(step));
+        _resource = answer.Newest;
         if (form.Transform == AnswerTransform.None && !_resource.IsConverted) return obj.Json;
         if (form.Transform == AnswerTransform.Table || step.Forms is not { } forms) return Shown(_resource.ToServed(obj).Json);
         return forms.GetOrMake(_formName, step.IsPrevious, () => Shown(_resource.ToServed(obj).Json).ToArray());

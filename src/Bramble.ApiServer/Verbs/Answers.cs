@@ -19,4 +19,9 @@ internal sealed record ObjectAnswer(int Code, ReadOnlyMemory<byte> Json, GroupVe
 internal sealed record ListAnswer(ServedResource Resource, IReadOnlyList<KubeObject> Items, long Revision, string Continue, long? Remaining) : ApiAnswer(200);
 
 /// <summary>A watch to be followed until it ends.</summary>
-internal sealed record WatchAnswer(ServedResource Resource, WatchStream Stream) : ApiAnswer(200);
+/// <param name="Known">Where a custom resource's definition of now is found.</param>
+internal sealed record WatchAnswer(ServedResource Resource, WatchStream Stream, ResourceTable Known) : ApiAnswer(200)
+{
+    /// <summary>The resource by which an event is shown: a definition may have changed since the watch began.</summary>
+    public ServedResource Newest => Known.Newest(Resource);
+}

@@ -164,10 +164,10 @@ public sealed class ApiPipeline
 
     /// <summary>Of the server itself; admission is not asked.</summary>
     /// <exception cref="StatusException">It is not there.</exception>
-    internal ValueTask<DeleteResult> DeleteUnaskedAsync(GroupResource resource, NamespacedName name, CancellationToken cancel)
+    internal ValueTask<DeleteResult> DeleteUnaskedAsync(ServedResource resource, NamespacedName name, CancellationToken cancel)
     {
         var request = new ApiRequest { Info = new RequestInfo(false, "", "delete"), User = UserInfo.Loopback };
-        var context = Context(Resources.Get(resource), name, "", request, new WriteOptions("DeleteOptions", false, "", FieldValidation.Ignore, null, []));
+        var context = Context(resource, name, "", request, new WriteOptions("DeleteOptions", false, "", FieldValidation.Ignore, null, []));
         return _deletes.DeleteAsync(context with { SkipsAdmission = true }, new DeleteOptions(), cancel);
     }
 
@@ -213,7 +213,7 @@ public sealed class ApiPipeline
         var timeout = options.TimeoutSeconds is > 0 and var seconds
             ? TimeSpan.FromSeconds(Math.Min(seconds, (long)int.MaxValue / 1000))
             : Options.WatchTimeoutMin * (1 + (Options.Seeded ?? Random.Shared).NextDouble());
-        return new WatchAnswer(resource, await _reads.WatchAsync(resource, resource.IsNamespaced ? request.Info.Namespace : "", options, timeout, cancel));
+        return new WatchAnswer(resource, await _reads.WatchAsync(resource, resource.IsNamespaced ? request.Info.Namespace : "", options, timeout, cancel), Resources);
     }
 
     private async ValueTask<ApiAnswer> UpdateAsync(Route route, NamespacedName name, ApiRequest request, CancellationToken cancel)
@@ -326,7 +326,7 @@ public sealed class ApiPipeline
             live =>
             {
                 var liveMeta = live!.Meta();
-                var shown = view.Read(live!);
+                var shown = view.ReadForWrite(live!);
                 if (ScaleFields.ToScale(liveMeta["managedFields"], view.ReplicasPath) is { Count: > 0 } owners) shown.Meta()["managedFields"] = owners;
                 var changed = change(shown);
                 if (!isApply) ManagedFields.Update(shown, changed, write);

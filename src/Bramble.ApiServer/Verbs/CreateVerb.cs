@@ -82,9 +82,10 @@ internal sealed class CreateVerb(ObjectStore objects, AdmissionChain admission)
         var strategy = resource.Strategy;
         var version = obj.Meta().Text("resourceVersion");
         DisabledPodFields.Drop(resource.GroupResource, obj, null);
+        if (resource.Definition is not null) strategy.Default(obj);
         strategy.PrepareForCreate(obj, context.Strategy);
         // Strategies and admission may have left empty defaults: what is validated is what would be stored.
-        strategy.Default(obj);
+        if (resource.Definition is null) strategy.Default(obj);
         Validate(context, obj);
         if (resource.Definition is { IsTerminating: true })
             throw StatusErrors.Forbidden(resource.GroupResource, obj.NameOf(), "create not allowed while custom resource definition is terminating");

@@ -67,6 +67,9 @@ public interface ISubresourceView
     /// <summary>The view of a parent object.</summary>
     JsonObject Read(JsonObject parent);
 
+    /// <summary>The view that a write begins with.</summary>
+    JsonObject ReadForWrite(JsonObject parent) => Read(parent);
+
     /// <summary>Writes the view's fields into the parent. What is wrong with the view is added to <paramref name="errors"/>.</summary>
     void Write(JsonObject view, JsonObject parent, Bramble.Api.Errors.FieldErrors errors);
 }

@@ -103,7 +103,7 @@ internal sealed record ListOptions
         // Kinds with selectable fields of their own name them all; some of those leave metadata.namespace out.
         if (field == "metadata.name" || resource.Strategy.SelectableFields.Contains(field)) return;
         var own = (resource.Api.Group, resource.Api.Plural);
-        if (field == "metadata.namespace" && own is not (("", "nodes") or ("", "namespaces") or ("certificates.k8s.io", _) or ("resource.k8s.io", "resourceslices"))) return;
+        if (field == "metadata.namespace" && (resource.Api.IsBuiltIn || resource.IsNamespaced) && own is not (("", "nodes") or ("", "namespaces") or ("certificates.k8s.io", _) or ("resource.k8s.io", "resourceslices"))) return;
         throw StatusErrors.BadRequest(resource.Strategy.UnknownFieldMessage(field)
             ?? (resource.Api.IsBuiltIn
                 ? $"{FieldError.Quote(field)} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""

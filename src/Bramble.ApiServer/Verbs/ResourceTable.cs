@@ -17,10 +17,20 @@ internal sealed class ResourceTable(WatchCache cache, IReadOnlyDictionary<GroupR
     private readonly ResourceCache _definitions = cache.Of(new("apiextensions.k8s.io", "customresourcedefinitions"));
     private readonly ConcurrentDictionary<(string Group, string Version, string Plural), ServedResource> _served = new();
     private readonly Lock _lock = new();
-    private Custom _custom = new(-1, ApiCatalog.BuiltIn, new Dictionary<(string, string, string), ServedResource>());
+    private Custom _custom = new(-1, ApiCatalog.BuiltIn, new Dictionary<(string, string, string), ServedResource>(), new Dictionary<string, Kept>());
 
     /// <summary>What follows from the definitions at a revision.</summary>
-    private sealed record Custom(long Revision, ApiCatalog Catalog, IReadOnlyDictionary<(string Group, string Version, string Plural), ServedResource> Served);
+    /// <param name="ByDefinition">What follows from each of them: the next revision leaves most as they were, and with them what is compiled for them.</param>
+    private sealed record Custom(
+        long Revision, ApiCatalog Catalog, IReadOnlyDictionary<(string Group, string Version, string Plural), ServedResource> Served,
+        IReadOnlyDictionary<string, Kept> ByDefinition);
+
+    /// <summary>What follows from a definition of a revision.</summary>
+    private sealed class Kept(long revision, IReadOnlyList<ServedResource> served)
+    {
+        public long Revision => revision;
+        public IReadOnlyList<ServedResource> Served => served;
+    }
 
     /// <summary>All that is served now.</summary>
     public ApiCatalog Catalog => Current().Catalog;
@@ -35,6 +45,10 @@ internal sealed class ResourceTable(WatchCache cache, IReadOnlyDictionary<GroupR
         if (ApiCatalog.BuiltIn.Find(group, version, plural) is { } api) return _served.GetOrAdd((group, version, plural), Make(api));
         return Current().Served.GetValueOrDefault((group, version, plural));
     }
+
+    /// <summary>A custom resource as its definition of now has it, for those who watch on; one that is not served any more as it was last.</summary>
+    public ServedResource Newest(ServedResource resource) =>
+        resource.Definition is null ? resource : Current().Served.GetValueOrDefault((resource.Api.Group, resource.Api.Version, resource.Api.Plural)) ?? resource;
 
     /// <summary>A resource in its preferred version.</summary>
     public ServedResource Get(GroupResource resource) =>
@@ -54,9 +68,18 @@ internal sealed class ResourceTable(WatchCache cache, IReadOnlyDictionary<GroupR
         {
             if (_custom.Revision == state.Revision) return _custom;
             var served = new Dictionary<(string, string, string), ServedResource>();
-            foreach (var definition in state.Items.Range("").Select(obj => new Definition(obj)).Where(d => d.IsEstablished && !d.OverlapsBuiltIn))
-                foreach (var resource in definition.Resources(cache)) served[(resource.Api.Group, resource.Api.Version, resource.Api.Plural)] = resource;
-            var custom = new Custom(state.Revision, ApiCatalog.BuiltIn.With(served.Values.Select(r => r.Api)), served);
+            var byDefinition = new Dictionary<string, Kept>(StringComparer.Ordinal);
+            foreach (var obj in state.Items.Range(""))
+            {
+                if (!_custom.ByDefinition.TryGetValue(obj.Name.Name, out var kept) || kept.Revision != obj.ResourceVersion)
+                {
+                    var definition = new Definition(obj);
+                    kept = new Kept(obj.ResourceVersion, definition is { IsEstablished: true, OverlapsBuiltIn: false } ? [.. definition.Resources(cache)] : []);
+                }
+                byDefinition[obj.Name.Name] = kept;
+                foreach (var resource in kept.Served) served[(resource.Api.Group, resource.Api.Version, resource.Api.Plural)] = resource;
+            }
+            var custom = new Custom(state.Revision, ApiCatalog.BuiltIn.With(served.Values.Select(r => r.Api)), served, byDefinition);
             Volatile.Write(ref _custom, custom);
             return custom;
         }

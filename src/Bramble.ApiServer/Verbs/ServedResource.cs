@@ -55,13 +55,18 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
         return new KubeObject(stored.Name, stored.Uid, stored.ResourceVersion, TreeText.Write(Normalizer.Normalize(tree, Type)));
     }
 
-    /// <summary>A custom resource that was stored before its definition last changed is pruned and defaulted by the schema of now.</summary>
+    /// <summary>A custom resource that was stored before its definition last changed is pruned and defaulted by the schema of now. Another version has no say in what is missing, only in what it
+    /// does not know: defaults are the stored version's, as upstream's.</summary>
     private KubeObject ToServed(KubeObject stored, CustomResources.ServedDefinition definition)
     {
-        if (stored.ResourceVersion > definition.Revision && Kind == Api.StorageKind) return stored;
-        var tree = Normalizer.Normalize(stored.ToTree(), Type);
+        var isOld = stored.ResourceVersion <= definition.Revision;
+        if (!isOld && Kind == Api.StorageKind) return stored;
+        var tree = stored.ToTree();
+        var form = definition.FormOf(tree);
+        var isServed = ReferenceEquals(form, definition.Served);
+        if (isOld || isServed) form.PruneAndDefault(tree);
         tree["apiVersion"] = Kind.GroupVersion.ToString();
-        Strategy.Default(tree);
+        if (!isServed) definition.Served.Prune(tree);
         return new KubeObject(stored.Name, stored.Uid, stored.ResourceVersion, TreeText.Write(tree));
     }
 
@@ -93,6 +98,7 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
         {
             var custom = Normalizer.Normalize(working, Type);
             custom["apiVersion"] = Api.StorageKind.GroupVersion.ToString();
+            Definition.Stored.PruneAndDefault(custom);
             custom.Meta().Remove("resourceVersion");
             return TreeText.Write(custom);
         }

@@ -87,8 +87,10 @@ internal sealed class UpdateVerb(ObjectStore objects, WatchCache cache, Admissio
     {
         var resource = context.Resource;
         var strategy = resource.Strategy;
+        // A custom resource keeps what it had without defaults of another version: a status is written, and nothing else.
+        if (resource.Definition is not null) strategy.Default(obj);
         Prepare(context, obj, old);
-        strategy.Default(obj);
+        if (resource.Definition is null) strategy.Default(obj);
         Validate(context, obj, old);
         if (ObjectRules.DiffersOnlyInFieldTimes(obj, old) && SameBesides(obj, old)) obj.Meta().KeepFrom(old.Meta(), "managedFields");
         var validation = context.Admission(AdmissionOperation.Update, obj, old);

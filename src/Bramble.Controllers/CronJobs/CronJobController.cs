@@ -100,7 +100,7 @@ internal sealed class CronJobController : IReconciler
                 Forget(active, job.Metadata.Uid);
                 _context.Events.Normal(About(cron), "SawCompletedJob", $"Saw completed job: {job.Metadata.Name}, condition: {end.Type}");
             }
-            if (end.Type == "Complete" && CronTimes.Utc(job.Status.CompletionTime) is { } completed
+            if (end.Type == "Complete" && KubeTime.Utc(job.Status.CompletionTime) is { } completed
                 && ((string?)status["lastSuccessfulTime"] is not { } last || DateTimeOffset.Parse(last, CultureInfo.InvariantCulture) < completed))
                 status["lastSuccessfulTime"] = KubeTime.Seconds(completed);
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Bramble.Api.Schedules;
+using Bramble.Client;
 using Bramble.Controllers.Hosting;
 using Bramble.Controllers.Jobs;
 using k8s.Models;
@@ -45,7 +46,7 @@ internal sealed record CronJobPlan(IReadOnlyList<CronJobEvent> Told, DateTimeOff
             told.Add(new("Warning", "MissSchedule", $"Missed scheduled time to start a job: {at.UtcDateTime.ToString("ddd, dd MMM yyyy HH:mm:ss '+0000'", CultureInfo.InvariantCulture)}"));
             return new(told, null, next);
         }
-        if (active.Contains(JobName(cron.Metadata.Name, at)) || CronTimes.Utc(cron.Status?.LastScheduleTime) == at) return new(told, null, next);
+        if (active.Contains(JobName(cron.Metadata.Name, at)) || KubeTime.Utc(cron.Status?.LastScheduleTime) == at) return new(told, null, next);
         if (cron.Spec.ConcurrencyPolicy == "Forbid" && active.Count > 0)
         {
             told.Add(new("Normal", "JobAlreadyActive", "Not starting job because prior execution is running and concurrency policy is Forbid"));

@@ -1,4 +1,5 @@
 using Bramble.Api.Schedules;
+using Bramble.Client;
 using k8s.Models;
 
 namespace Bramble.Controllers.CronJobs;
@@ -16,7 +17,7 @@ internal static class CronTimes
     /// <returns>Null: the schedule never comes (31 February).</returns>
     public static DueStart? Due(V1CronJob job, CronSchedule schedule, DateTimeOffset now, bool countsDeadline)
     {
-        var from = Utc(job.Status?.LastScheduleTime ?? job.Metadata.CreationTimestamp) ?? now;
+        var from = KubeTime.Utc(job.Status?.LastScheduleTime ?? job.Metadata.CreationTimestamp) ?? now;
         // What missed its deadline is not started any more.
         if (countsDeadline && job.Spec.StartingDeadlineSeconds is { } seconds && now.AddSeconds(-seconds) > from) from = now.AddSeconds(-seconds);
         if (schedule.Next(from) is not { } first || schedule.Next(first) is not { } second) return null;
@@ -38,6 +39,4 @@ internal static class CronTimes
         if (Due(job, schedule, now, countsDeadline: false) is { } due) from = due.DueAt ?? (due.HasMissed ? now : due.From);
         return (schedule.Next(from) ?? now.AddDays(1)) + Padding - now;
     }
-
-    public static DateTimeOffset? Utc(DateTime? at) => at is { } time ? new DateTimeOffset(DateTime.SpecifyKind(time, DateTimeKind.Utc)) : null;
 }

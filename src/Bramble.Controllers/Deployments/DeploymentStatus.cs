@@ -78,7 +78,7 @@ internal static class DeploymentStatus
         status.SetCondition("ReplicaFailure", failed.Status == "True", failed.Reason ?? "", failed.Message ?? "", now, hasUpdateTime: true);
         if (failed.LastTransitionTime is not { } at) return;
         var condition = status.Condition("ReplicaFailure")!;
-        condition["lastUpdateTime"] = KubeTime.Seconds(new DateTimeOffset(DateTime.SpecifyKind(at, DateTimeKind.Utc)));
+        condition["lastUpdateTime"] = KubeTime.Seconds(KubeTime.Utc(at));
         if (known is null || (string?)known["status"] != failed.Status) condition["lastTransitionTime"] = condition["lastUpdateTime"]!.DeepClone();
     }
 

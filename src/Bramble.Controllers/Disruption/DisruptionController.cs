@@ -5,7 +5,6 @@ using Bramble.Api.Naming;
 using Bramble.Api.Selectors;
 using Bramble.Client;
 using Bramble.Client.Events;
-using Bramble.Controllers.Deployments;
 using Bramble.Controllers.Hosting;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
@@ -15,9 +14,6 @@ namespace Bramble.Controllers.Disruption;
 /// <summary>Keeps the status of PodDisruptionBudgets, by which evictions are allowed or refused.</summary>
 internal sealed class DisruptionController : IReconciler
 {
-    /// <summary>An announced disruption that did not come: the Pod's condition is taken back.</summary>
-    private static readonly TimeSpan StaleAfter = TimeSpan.FromMinutes(2);
-
     /// <summary>Marks a key that names a Pod. No budget's name has a colon.</summary>
     private const string PodPrefix = "pod:";
 
@@ -43,87 +39,63 @@ internal sealed class DisruptionController : IReconciler
         var budget = found.Model<V1PodDisruptionBudget>();
         var tree = found.ToTree();
         var about = EventSubject.Of(Resources.PodDisruptionBudgets, budget);
-        var selector = SelectorOf(tree);
-        var pods = _pods.List(name.Namespace).Where(p => selector.Matches(p.Metadata.Labels)).ToList();
-        if (pods.Count == 0) _context.Events.Normal(about, "NoPods", "No matching pods found");
-        var now = _context.Time.GetUtcNow();
-        JsonObject status;
-        TimeSpan? recheck = null;
-        try
-        {
-            var (expected, desired, unmanaged) = await ExpectedAsync(tree, pods, cancel);
-            if (unmanaged)
-                _context.Events.Warning(about, "UnmanagedPods",
-                    $"Pods selected by this PodDisruptionBudget (selector: {GoSelector.Text(tree["spec"]?["selector"] as JsonObject)}) were found to be unmanaged. As a result, the status of the PDB cannot be "
-                    + "calculated correctly, which may result in undefined behavior. To account for these pods please set \".spec.minAvailable\" field of the PDB to an integer value.");
-            (status, recheck) = BudgetStatus.Compute(tree, pods, expected, desired, now, pod => _context.Events.Warning(
-                EventSubject.Of(Resources.Pods, pod), "NotDeleted", $"Pod was expected by PDB {name.Namespace}/{name.Namespace} to be deleted but it wasn't"));
-        }
-        catch (ScaleUnknownException e)
-        {
-            _context.Events.Warning(about, "CalculateExpectedPodCountFailed", $"Failed to calculate the number of expected pods: {e.Message}");
-            status = BudgetStatus.Failed(tree, e.Message, now);
-        }
+        var (status, recheck) = await StatusAsync(tree, about, _context.Time.GetUtcNow(), cancel);
         if (await _context.Client.WriteStatusAsync(Resources.PodDisruptionBudgets, tree, status, cancel) is { } written) _writes.Wrote(name, _budgets, written);
         return recheck is { } wait ? Requeue.After(wait) : Requeue.Never;
     }
 
-    private async Task<(int Expected, int Desired, bool HasUnmanaged)> ExpectedAsync(JsonObject tree, List<V1Pod> pods, CancellationToken cancel)
+    /// <returns>The status, and when to look again although nothing has changed.</returns>
+    private async Task<(JsonObject Status, TimeSpan? Recheck)> StatusAsync(JsonObject tree, EventSubject about, DateTimeOffset now, CancellationToken cancel)
     {
-        var spec = tree["spec"]!;
-        if (spec["maxUnavailable"] is { } most)
+        LabelSelector selector;
+        try
         {
-            var (expected, unmanaged) = await _scales.OfAsync(pods, cancel);
-            return (expected, Math.Max(0, expected - Fenceposts.Resolve(most, expected, isRoundedUp: true)), unmanaged);
+            selector = PodBudgets.SelectorOf(tree);
         }
-        if (spec["minAvailable"] is JsonValue least && least.TryGetValue<int>(out var number)) return (pods.Count, number, false);
-        if (spec["minAvailable"] is { } share)
+        catch (FormatException e)
         {
-            var (expected, unmanaged) = await _scales.OfAsync(pods, cancel);
-            return (expected, Fenceposts.Resolve(share, expected, isRoundedUp: true), unmanaged);
+            _context.Events.Warning(about, "NoPods", $"Failed to get pods: {e.Message}");
+            return (BudgetStatus.Failed(tree, e.Message, now), null);
         }
-        return (0, 0, false);
+        var pods = _pods.List(about.Name.Namespace).Where(p => selector.Matches(p.Metadata.Labels)).ToList();
+        if (pods.Count == 0) _context.Events.Normal(about, "NoPods", "No matching pods found");
+        var spec = tree["spec"]!.AsObject();
+        try
+        {
+            var (scale, hasUnmanaged) = ExpectedPods.NeedsScale(spec) ? await _scales.OfAsync(pods, cancel) : default;
+            if (hasUnmanaged)
+                _context.Events.Warning(about, "UnmanagedPods",
+                    $"Pods selected by this PodDisruptionBudget (selector: {GoSelector.Text(spec["selector"] as JsonObject)}) were found to be unmanaged. As a result, the status of the PDB cannot be "
+                    + "calculated correctly, which may result in undefined behavior. To account for these pods please set \".spec.minAvailable\" field of the PDB to an integer value.");
+            var (expected, desired) = ExpectedPods.Decide(spec, pods.Count, scale);
+            return BudgetStatus.Compute(tree, pods, expected, desired, now, pod => _context.Events.Warning(
+                EventSubject.Of(Resources.Pods, pod), "NotDeleted", $"Pod was expected by PDB {about.Name.Namespace}/{about.Name.Namespace} to be deleted but it wasn't"));
+        }
+        catch (ScaleUnknownException e)
+        {
+            _context.Events.Warning(about, "CalculateExpectedPodCountFailed", $"Failed to calculate the number of expected pods: {e.Message}");
+            return (BudgetStatus.Failed(tree, e.Message, now), null);
+        }
     }
 
     private async Task<Requeue> ClearStaleAsync(NamespacedName name, CancellationToken cancel)
     {
-        if (_pods.Find(name) is not { } pod || StaleWait(pod, _context.Time.GetUtcNow()) is not { } wait) return Requeue.Never;
+        var now = _context.Time.GetUtcNow();
+        if (_pods.Find(name) is not { } pod || StaleDisruption.Wait(pod, now) is not { } wait) return Requeue.Never;
         if (wait > TimeSpan.Zero) return Requeue.After(wait);
-        var condition = new JsonObject { ["type"] = "DisruptionTarget", ["status"] = "False", ["lastTransitionTime"] = KubeTime.Seconds(_context.Time.GetUtcNow()), ["reason"] = null, ["message"] = null };
-        if (pod.Metadata.Generation is { } generation and > 0) condition["observedGeneration"] = generation;
-        await _context.Client.StrategicPatchAsync(
-            Resources.Pods, name,
-            new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = new JsonObject { ["conditions"] = new JsonArray((JsonNode)condition) } }, "status", cancel);
+        await _context.Client.StrategicPatchAsync(Resources.Pods, name, StaleDisruption.TakenBack(pod, now), "status", cancel);
         return Requeue.Never;
-    }
-
-    /// <summary>Null: nothing to take back. The kubelet's own condition may take as long as it likes.</summary>
-    private static TimeSpan? StaleWait(V1Pod pod, DateTimeOffset now)
-    {
-        if (pod.IsBeingDeleted() || pod.IsFinished() || pod.Condition("DisruptionTarget") is not { Status: "True" } condition || condition.Reason == "TerminationByKubelet") return null;
-        return condition.LastTransitionTime is { } since ? since.Add(StaleAfter) - now : TimeSpan.Zero;
     }
 
     private void PodChanged(ObjectChange<V1Pod> change)
     {
-        if (change.New is { } now && StaleWait(now, _context.Time.GetUtcNow()) is not null) _context.Queue.Add(new NamespacedName(change.Name.Namespace, PodPrefix + change.Name.Name));
-        var ofPod = new List<string>();
-        foreach (var budget in _budgets.List(change.Name.Namespace))
-        {
-            if (_budgets.FindObject(budget.NamespacedName())?.ToTree() is not { } tree) continue;
-            var selector = SelectorOf(tree);
-            var isOfPod = change.New is { } added && selector.Matches(added.Metadata.Labels);
-            if (isOfPod) ofPod.Add(budget.Metadata.Name);
-            if (isOfPod || (change.Old is { } removed && selector.Matches(removed.Metadata.Labels))) _context.Queue.Add(budget.NamespacedName());
-        }
-        // Eviction refuses such a Pod; here is said why.
-        if (ofPod.Count > 1)
-            _context.Events.Warning(EventSubject.Of(Resources.Pods, change.New!), "MultiplePodDisruptionBudgets",
-                $"Pod \"{change.Name.Namespace}\"/\"{change.Name.Name}\" matches multiple PodDisruptionBudgets.  Chose \"{ofPod[0]}\" arbitrarily.");
+        if (change.New is { } now && StaleDisruption.Wait(now, _context.Time.GetUtcNow()) is not null) _context.Queue.Add(new NamespacedName(change.Name.Namespace, PodPrefix + change.Name.Name));
+        // Most namespaces have none, and Pods change often.
+        if (_budgets.List(change.Name.Namespace) is not { Count: > 0 } there) return;
+        var budgets = PodBudgets.Of(there.Select(b => _budgets.FindObject(b.NamespacedName())?.ToTree()).OfType<JsonObject>(), change.Old, change.New);
+        foreach (var budget in budgets.Concerned) _context.Queue.Add(new NamespacedName(change.Name.Namespace, budget));
+        if (budgets.WhyNotEvicted(change.Name) is { } why) _context.Events.Warning(EventSubject.Of(Resources.Pods, change.New!), "MultiplePodDisruptionBudgets", why);
     }
-
-    /// <summary>No selector: no Pods; an empty one: all.</summary>
-    private static LabelSelector SelectorOf(JsonObject budget) => LabelSelector.FromObject(budget["spec"]?["selector"] as JsonObject);
 }
 
 /// <summary>Nobody can say how many Pods there should be.</summary>

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
-using Bramble.Controllers.CronJobs;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
 
@@ -19,10 +18,10 @@ internal sealed class ChangeTimes
     public DateTimeOffset? Next(V1Service service, IReadOnlyList<V1Pod> pods)
     {
         var name = service.NamespacedName();
-        var created = CronTimes.Utc(service.Metadata.CreationTimestamp);
+        var created = KubeTime.Utc(service.Metadata.CreationTimestamp);
         var times = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
         foreach (var pod in pods)
-            if (CronTimes.Utc(pod.Condition("Ready")?.LastTransitionTime) is { } at) times[pod.Metadata.Name] = at;
+            if (KubeTime.Utc(pod.Condition("Ready")?.LastTransitionTime) is { } at) times[pod.Metadata.Name] = at;
         var known = _seen.GetValueOrDefault(name);
         _seen[name] = new Seen(created, times);
         if (known is null) return created;

@@ -13,7 +13,6 @@ namespace Bramble.Controllers.Endpoints;
 /// <summary>Mirrors Endpoints that somebody made for a Service without a selector to EndpointSlices, because proxies read only those.</summary>
 internal sealed class EndpointSliceMirroringController : IReconciler
 {
-    private const string ManagedBy = "endpointslicemirroring-controller.k8s.io";
     private const string ByEndpoints = "endpoints/mirrored";
 
     private readonly ControllerContext _context;
@@ -33,14 +32,14 @@ internal sealed class EndpointSliceMirroringController : IReconciler
         });
         _services = context.Watches(Resources.Services, change =>
         {
-            if (HasNoSelector(change.Old) != HasNoSelector(change.New)) context.Queue.Add(change.Name);
+            if (Mirroring.HasNoSelector(change.Old) != Mirroring.HasNoSelector(change.New)) context.Queue.Add(change.Name);
         });
         _slices = context.Watches(Resources.EndpointSlices, change =>
         {
             foreach (var version in (V1EndpointSlice?[])[change.Old, change.New])
-                if (version is not null && EndpointsOf(version) is { } name) context.Queue.Add(name);
+                if (version is not null && Mirroring.EndpointsOf(version) is { } name) context.Queue.Add(name);
         });
-        _slices.AddIndex(ByEndpoints, s => EndpointsOf(s) is { } name ? [name.ToString()] : []);
+        _slices.AddIndex(ByEndpoints, s => Mirroring.EndpointsOf(s) is { } name ? [name.ToString()] : []);
         _writer = new SliceWriter(context, _slices, _writes);
     }
 
@@ -51,13 +50,13 @@ internal sealed class EndpointSliceMirroringController : IReconciler
             .OrderBy(s => s.Metadata.CreationTimestamp).ThenBy(s => s.Metadata.Name, StringComparer.Ordinal)
             .Select(s => _slices.FindObject(s.NamespacedName())).OfType<KubeObject>().Select(o => new SliceTree(o.ToTree())).ToList();
         var found = _endpoints.FindObject(name);
-        if (found is null || !Mirroring.IsWanted(found.Model<V1Endpoints>()) || !HasNoSelector(_services.Find(name)))
+        if (found is null || !Mirroring.IsWanted(found.Model<V1Endpoints>(), _services.Find(name)))
         {
             foreach (var slice in existing) await _writer.DeleteAsync(name, slice, $"failed to delete {slice.Name} EndpointSlice for Endpoints {name}", cancel);
             return Requeue.Never;
         }
         var tree = found.ToTree();
-        var mirror = Mirroring.Decide(tree, Owner.Of(Resources.Endpoints, found), existing, ManagedBy);
+        var mirror = Mirroring.Decide(tree, Owner.Of(Resources.Endpoints, found), existing, Mirroring.ManagedBy);
         var about = EventSubject.Of(Resources.Endpoints, found.Model<V1Endpoints>());
         if (mirror.InvalidAddresses > 0) _context.Events.Warning(about, "InvalidIPAddress", $"Skipped {mirror.InvalidAddresses} invalid IP addresses when mirroring to EndpointSlices");
         if (mirror.SkippedAddresses > mirror.InvalidAddresses)
@@ -67,19 +66,12 @@ internal sealed class EndpointSliceMirroringController : IReconciler
         await _writer.WriteAsync(name, "Endpoints", mirror.Changes, tree["metadata"]!["deletionTimestamp"] is null, _ => { }, cancel);
         return Requeue.Never;
     }
-
-    /// <summary>An empty selector is none.</summary>
-    private static bool HasNoSelector(V1Service? service) => service is not null && service.Spec.Selector is not { Count: > 0 };
-
-    private static NamespacedName? EndpointsOf(V1EndpointSlice slice) =>
-        slice.Metadata.Labels is { } labels && labels.TryGetValue(SliceTree.ManagedByLabel, out var manager) && manager == ManagedBy
-            && labels.TryGetValue(SliceTree.ServiceLabel, out var name) && name.Length > 0
-            ? new NamespacedName(slice.Metadata.NamespaceProperty, name) : null;
 }
 
-/// <summary>What the slices of an Endpoints object must be: one for each subset and address family.</summary>
+/// <summary>What the slices of an Endpoints object must be: one for each subset and address family. Pure.</summary>
 internal static class Mirroring
 {
+    public const string ManagedBy = "endpointslicemirroring-controller.k8s.io";
     public const int AddressesMax = 1000;
     private const string SkipLabel = "endpointslice.kubernetes.io/skip-mirror";
     private const string LeaderAnnotation = "control-plane.alpha.kubernetes.io/leader";
@@ -90,6 +82,18 @@ internal static class Mirroring
     public static bool IsWanted(V1Endpoints? endpoints) =>
         endpoints is not null && !(endpoints.Metadata.Labels is { } labels && labels.TryGetValue(SkipLabel, out var skip) && skip == "true")
             && endpoints.Metadata.Annotations?.ContainsKey(LeaderAnnotation) != true;
+
+    /// <param name="service">What has their name. One with a selector has slices of its own, made from its Pods.</param>
+    public static bool IsWanted(V1Endpoints? endpoints, V1Service? service) => IsWanted(endpoints) && HasNoSelector(service);
+
+    /// <summary>An empty selector is none.</summary>
+    public static bool HasNoSelector(V1Service? service) => service is not null && service.Spec.Selector is not { Count: > 0 };
+
+    /// <summary>The Endpoints that a slice mirrors; null: it is none of these.</summary>
+    public static NamespacedName? EndpointsOf(V1EndpointSlice slice) =>
+        slice.Metadata.Labels is { } labels && labels.TryGetValue(SliceTree.ManagedByLabel, out var manager) && manager == ManagedBy
+            && labels.TryGetValue(SliceTree.ServiceLabel, out var name) && name.Length > 0
+            ? new NamespacedName(slice.Metadata.NamespaceProperty, name) : null;
 
     public static Mirror Decide(JsonObject endpoints, Owner owner, IReadOnlyList<SliceTree> existing, string managedBy)
     {

@@ -1,3 +1,4 @@
+using Bramble.Client;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
 
@@ -33,11 +34,9 @@ internal readonly record struct JobBackOff(int Failures, DateTimeOffset? LastFai
     {
         var sidecars = (pod.Spec.InitContainers ?? []).Where(c => c.RestartPolicy == "Always").Select(c => c.Name).ToHashSet();
         var containers = (pod.Status?.ContainerStatuses ?? []).Concat((pod.Status?.InitContainerStatuses ?? []).Where(c => sidecars.Contains(c.Name))).ToList();
-        if (containers.Count > 0 && containers.TrueForAll(c => c.State?.Terminated?.FinishedAt is not null)) return Utc(containers.Max(c => c.State.Terminated.FinishedAt!.Value));
-        if (pod.Condition("Ready") is { Status: "False", LastTransitionTime: { } unready }) return Utc(unready);
-        if (pod.Metadata.DeletionTimestamp is { } deleted) return Utc(deleted).AddSeconds(-(pod.Metadata.DeletionGracePeriodSeconds ?? 0));
-        return Utc(pod.Metadata.CreationTimestamp ?? default);
+        if (containers.Count > 0 && containers.TrueForAll(c => c.State?.Terminated?.FinishedAt is not null)) return KubeTime.Utc(containers.Max(c => c.State.Terminated.FinishedAt!.Value));
+        if (pod.Condition("Ready") is { Status: "False", LastTransitionTime: { } unready }) return KubeTime.Utc(unready);
+        if (pod.Metadata.DeletionTimestamp is { } deleted) return KubeTime.Utc(deleted).AddSeconds(-(pod.Metadata.DeletionGracePeriodSeconds ?? 0));
+        return KubeTime.Utc(pod.Metadata.CreationTimestamp ?? default);
     }
-
-    private static DateTimeOffset Utc(DateTime at) => new(DateTime.SpecifyKind(at, DateTimeKind.Utc));
 }

@@ -50,11 +50,14 @@ internal sealed class JobController : IReconciler
             _backOffs.TryRemove(found.Uid, out _);
             return Requeue.Never;
         }
-        var selector = LabelSelector.FromObject(found.ToTree()["spec"]!["selector"] as JsonObject);
+        var tree = found.ToTree();
+        var owner = Owner.Of(Resources.Jobs, found);
+        var selector = LabelSelector.FromObject(tree["spec"]!["selector"] as JsonObject);
         var pods = await Claiming.ClaimAsync(
-            _context.Client, Owner.Of(Resources.Jobs, found), job.IsBeingDeleted(), Resources.Pods, PodIndexes.OwnedOrOrphaned(_pods, name.Namespace, found.Uid),
+            _context.Client, owner, job.IsBeingDeleted(), Resources.Pods, PodIndexes.OwnedOrOrphaned(_pods, name.Namespace, found.Uid),
             p => selector.Matches(p.Metadata.Labels), o => _writes.Wrote(name, _pods, o), cancel, JobPods.TrackingFinalizer);
-        var look = new JobLook(_context, found, pods, _backOffs.GetValueOrDefault(found.Uid), _jobs, _pods, _writes);
+        var backOff = _backOffs.GetValueOrDefault(found.Uid);
+        var look = new JobLook(_context, owner, tree, new JobView(job, tree["status"] as JsonObject, pods, backOff, _context.Time.GetUtcNow()), backOff, _jobs, _pods, _writes);
         try
         {
             return await look.RunAsync(cancel);

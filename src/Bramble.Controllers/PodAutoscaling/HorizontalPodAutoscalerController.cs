@@ -101,21 +101,17 @@ internal sealed class AutoscalerLook(
 
         var least = (int?)Spec["minReplicas"] ?? 1;
         var most = (int?)Spec["maxReplicas"] ?? 0;
-        var desired = current;
-        var why = "";
+        int desired;
+        string why;
         JsonArray? metrics = null;
         if (current == 0)
         {
             Set("ScalingActive", false, "ScalingDisabled", "scaling is disabled since the replica count of the target is zero");
             RemoveScaledToZero();
         }
-        else if (current > most)
+        if (ScaleBounds.Decide(current, least, most) is { } bound)
         {
-            (desired, why) = (most, "Current number of replicas above Spec.MaxReplicas");
-        }
-        else if (current < least)
-        {
-            (desired, why) = (least, "Current number of replicas below Spec.MinReplicas");
+            (desired, why) = bound;
         }
         else
         {
@@ -158,48 +154,34 @@ internal sealed class AutoscalerLook(
     private (int Desired, string Why) Bound(int current, int least, int most, MetricLook best)
     {
         var asked = Math.Max(best.Replicas, 0);
-        var why = asked > current ? $"{best.Description} above target" : asked < current ? "All metrics below target" : "";
         var bounded = Behavior is { } behavior
             ? ScalingRules.WithBehavior(memory.History, behavior, current, asked, least, most, settings.DownscaleStabilization)
             : ScalingRules.Plain(memory.History, current, asked, least, most, settings.DownscaleStabilization);
         Set("AbleToScale", true, bounded.Able.Reason, bounded.Able.Message);
         Set("ScalingLimited", bounded.Limited.IsTrue, bounded.Limited.Reason, bounded.Limited.Message);
-        return (bounded.Replicas, why);
+        return (bounded.Replicas, ScaleBounds.Why(current, asked, best.Description));
     }
 
-    /// <summary>All metrics; the one that asks for most counts. Where one is not known the others may still ask for more, never for fewer.</summary>
     private async Task<(MetricLook? Best, JsonArray? Statuses, string? Error)> MetricsAsync(JsonObject scale, int current, CancellationToken cancel)
     {
         if (SelectorOf((string?)scale["status"]?["selector"] ?? "") is not { } selected) return (null, null, _selectorError);
         var running = (int?)scale["status"]?["replicas"] ?? 0;
-        var specs = (Spec["metrics"] as JsonArray ?? []).OfType<JsonObject>().ToList();
+        List<MetricLook?> looks = [];
+        List<MetricFailure?> failures = [];
         var statuses = new JsonArray();
-        MetricLook? best = null;
-        MetricFailure? first = null;
-        var failed = 0;
-        foreach (var spec in specs)
+        foreach (var spec in (Spec["metrics"] as JsonArray ?? []).OfType<JsonObject>())
         {
             var (look, failure) = await proposals.LookAsync(spec, _name, current, running, selected.Selector, selected.Pods, Tolerances(), _now, cancel);
+            looks.Add(look);
+            failures.Add(failure);
             // One that failed leaves its place in the list.
             statuses.Add((JsonNode?)look?.Status ?? new JsonObject { ["type"] = "" });
-            if (failure is not null)
-            {
-                context.Events.Warning(About, failure.Reason, failure.Cause);
-                first ??= failure;
-                failed++;
-            }
-            else if (best is null || best.Replicas == 0 || look!.Replicas > best.Replicas)
-            {
-                best = look;
-            }
+            if (failure is not null) context.Events.Warning(About, failure.Reason, failure.Cause);
         }
-        if (failed >= specs.Count || (failed > 0 && (best?.Replicas ?? 0) < current))
-        {
-            if (first is not null) Set("ScalingActive", false, first.Reason, $"the HPA was unable to compute the replica count: {first.Cause}");
-            return (null, statuses, $"invalid metrics ({failed} invalid out of {specs.Count}), first error is: {first?.Error}");
-        }
-        Set("ScalingActive", true, "ValidMetricFound", $"the HPA was able to successfully calculate a replica count from {best!.Description}");
-        return (best, statuses, null);
+        var choice = MetricChoice.Decide(looks, failures, current);
+        if (choice.Best is { } best) Set("ScalingActive", true, "ValidMetricFound", $"the HPA was able to successfully calculate a replica count from {best.Description}");
+        else if (choice.First is { } first) Set("ScalingActive", false, first.Reason, $"the HPA was unable to compute the replica count: {first.Cause}");
+        return (choice.Best, statuses, choice.Error);
     }
 
     private string? _selectorError;

@@ -1,6 +1,5 @@
 using Bramble.Api.Quantities;
 using Bramble.Client;
-using Bramble.Controllers.CronJobs;
 using Bramble.Controllers.Workloads;
 using k8s.Models;
 
@@ -120,8 +119,8 @@ internal sealed class ReplicaCalculator(AutoscalerSettings settings)
 
     private bool IsUnready(V1Pod pod, PodMetric metric, DateTimeOffset now)
     {
-        if (pod.Condition("Ready") is not { } condition || CronTimes.Utc(pod.Status?.StartTime) is not { } started) return true;
-        var since = CronTimes.Utc(condition.LastTransitionTime) ?? default;
+        if (pod.Condition("Ready") is not { } condition || KubeTime.Utc(pod.Status?.StartTime) is not { } started) return true;
+        var since = KubeTime.Utc(condition.LastTransitionTime) ?? default;
         return started + settings.CpuInitializationPeriod > now
             // Young: a sample counts when the Pod was ready during all of it.
             ? condition.Status == "False" || metric.At < since + metric.Window

@@ -1,4 +1,7 @@
 using System.Text.Json.Nodes;
+using Bramble.Client;
+using Bramble.Controllers.Workloads;
+using k8s.Models;
 
 namespace Bramble.Controllers.ResourceClaims;
 
@@ -31,4 +34,16 @@ internal sealed record ClaimRelease(JsonObject? Status, bool DropsFinalizer, boo
         if (deallocates) status.Remove("allocation");
         return new ClaimRelease(status, dropsFinalizer, deletes);
     }
+
+    /// <summary>Others' consumers stay: nobody here knows when they are done.</summary>
+    public static bool IsPod(JsonObject consumer) => (string?)consumer["resource"] == "pods" && (string?)consumer["apiGroup"] is (null or "");
+
+    /// <summary>A Pod that holds nothing any longer: it has ended, or goes without having had a node.</summary>
+    public static bool IsDone(V1Pod pod) => pod.IsFinished() || (pod.IsBeingDeleted() && string.IsNullOrEmpty(pod.Spec.NodeName));
+
+    /// <summary>The Pod that a claim was made for; null: it was made for none.</summary>
+    public static V1OwnerReference? OwnerOf(Resourcev1ResourceClaim claim) => claim.ControllerRef() is { ApiVersion: "v1", Kind: "Pod" } owner ? owner : null;
+
+    /// <param name="pod">What has the owner's name. One that is not known may be newer than the copy: the garbage collector sees to it if it is truly gone.</param>
+    public static bool IsDone(V1OwnerReference? owner, V1Pod? pod) => owner is not null && pod is not null && (pod.Metadata.Uid != owner.Uid || IsDone(pod));
 }

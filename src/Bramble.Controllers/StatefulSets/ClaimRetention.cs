@@ -39,6 +39,10 @@ internal static class ClaimRetention
         return New(others);
     }
 
+    /// <summary>The claim still belongs to a Pod of this name that is gone: it goes with it, and only then its successor comes.</summary>
+    public static bool GoesWithEarlierPod(JsonObject? claim, Policy policy, string pod) => policy.GoesWithScaling
+        && claim?["metadata"]!["ownerReferences"] is JsonArray owners && owners.OfType<JsonObject>().Any(o => (string?)o["kind"] == "Pod" && (string?)o["name"] == pod);
+
     /// <summary>Somebody else manages the claim: the policy is not for it.</summary>
     public static bool HasOtherController(IEnumerable<JsonObject> owners, Policy policy, Owner set, Owner pod) =>
         !policy.IsRetain && owners.Any(o => Names(o, set) ? (string?)o["uid"] != set.Uid : Names(o, pod) ? (string?)o["uid"] != pod.Uid : (bool?)o["controller"] == true);

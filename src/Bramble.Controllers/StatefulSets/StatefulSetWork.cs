@@ -30,7 +30,7 @@ internal sealed class StatefulSetWork(
     /// <returns>What went wrong; in order the rest was not tried then, in parallel what comes after its batch.</returns>
     public async Task<Exception?> RunAsync(List<StatefulAction> actions, V1ControllerRevision current, V1ControllerRevision update, CancellationToken cancel)
     {
-        foreach (var stage in Stages(actions))
+        foreach (var stage in StatefulStages.Of(actions, isParallel: set.Spec.PodManagementPolicy == "Parallel"))
             if (await SlowStart.RunAsync(stage.Count, i => RunAsync(stage[i])) is { } failure) return failure;
         return null;
 
@@ -64,36 +64,8 @@ internal sealed class StatefulSetWork(
         }
     }
 
-    /// <summary>What may be done side by side. In order nothing may: all is one row of steps. In parallel the replicas may, then the claims of those that are
-    /// too many, then these; each Pod's steps stay a row, and the update comes last.</summary>
-    private List<List<List<StatefulAction>>> Stages(List<StatefulAction> actions)
-    {
-        if (set.Spec.PodManagementPolicy != "Parallel") return [[actions]];
-        var stages = new List<List<List<StatefulAction>>>();
-        StatefulAction? before = null;
-        foreach (var action in actions)
-        {
-            if (before is null || BeginsStage(before, action)) stages.Add([]);
-            // A Pending one's claims come before all else of it.
-            if (before is StatefulAction.RestoreClaims && action is StatefulAction.Mend) stages[^1][^1].Add(action);
-            else stages[^1].Add([action]);
-            before = action;
-        }
-        return stages;
-    }
-
-    private static bool BeginsStage(StatefulAction before, StatefulAction action) => action switch
-    {
-        StatefulAction.MendClaims => before is not StatefulAction.MendClaims,
-        StatefulAction.Delete { IsForUpdate: true } => true,
-        StatefulAction.Delete => before is StatefulAction.MendClaims,
-        _ => false,
-    };
-
-    /// <summary>The claim still belongs to a Pod of this name that is gone: it goes with it, and only then its successor comes.</summary>
-    private bool HasStaleClaim(int ordinal) => _retention.GoesWithScaling && ClaimTemplates.Any(template =>
-        claims.FindObject(ClaimName(template, ordinal))?.ToTree()["metadata"]!["ownerReferences"] is JsonArray owners
-        && owners.OfType<JsonObject>().Any(o => (string?)o["kind"] == "Pod" && (string?)o["name"] == PodName(ordinal)));
+    private bool HasStaleClaim(int ordinal) =>
+        _retention.GoesWithScaling && ClaimTemplates.Any(template => ClaimRetention.GoesWithEarlierPod(claims.FindObject(ClaimName(template, ordinal))?.ToTree(), _retention, PodName(ordinal)));
 
     private async Task CreateAsync(int ordinal, V1ControllerRevision revision, CancellationToken cancel)
     {

@@ -1,6 +1,5 @@
 using Bramble.Api.Naming;
 using Bramble.Client;
-using Bramble.Controllers.CronJobs;
 using Bramble.Controllers.Hosting;
 using Bramble.Controllers.Jobs;
 using k8s.Models;
@@ -14,7 +13,7 @@ internal static class TtlAfterFinished
     public static TimeSpan? Decide(V1Job job, DateTimeOffset now)
     {
         if (job.IsBeingDeleted() || job.Spec.TtlSecondsAfterFinished is not { } ttlSeconds || JobController.EndOf(job) is not { } finished) return null;
-        return CronTimes.Utc(finished.LastTransitionTime) is { } at ? at.AddSeconds(ttlSeconds) - now : null;
+        return KubeTime.Utc(finished.LastTransitionTime) is { } at ? at.AddSeconds(ttlSeconds) - now : null;
     }
 }
 

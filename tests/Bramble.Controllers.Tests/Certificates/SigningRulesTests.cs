@@ -1,14 +1,11 @@
-using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Text;
 using Bramble.Controllers.Certificates;
-using k8s.Models;
 
 namespace Bramble.Controllers.Tests.Certificates;
 
-/// <summary>Who gets which certificate, for how long, and when a request goes. It is noon.</summary>
+/// <summary>Who gets which certificate, and for how long. It is noon.</summary>
 public sealed class SigningRulesTests
 {
     private static readonly DateTimeOffset Noon = new(2026, 7, 1, 12, 0, 0, TimeSpan.Zero);
@@ -48,13 +45,6 @@ public sealed class SigningRulesTests
         Assert.Equal(serving, wanted.WhyNotKubeletServing(usages.Split(',')) ?? "");
     }
 
-    [Theory]
-    [InlineData("client auth", null)]
-    [InlineData("digital signature,key encipherment,client auth", null)]
-    [InlineData("digital signature", "missing required usage for client certificate: client auth")]
-    [InlineData("client auth,server auth", "invalid usage for client certificate: server auth")]
-    public void A_clients_usages(string usages, string? wrong) => Assert.Equal(wrong, CertificateController.WhyNotClient(usages.Split(',')));
-
     /// <param name="asked">Seconds; null: it does not say.</param>
     /// <param name="days">The most that is given.</param>
     /// <param name="until">The end of the certificate, minutes after noon.</param>
@@ -71,31 +61,5 @@ public sealed class SigningRulesTests
         using var authority = new CertificateRequest("CN=ca", key, HashAlgorithmName.SHA256).CreateSelfSigned(Noon.AddDays(-1), Noon.AddYears(10));
         using var signed = X509Certificate2.CreateFromPem(CertificateSigning.Sign(new CertificateRequest("CN=c", key, HashAlgorithmName.SHA256), ["client auth"], asked, TimeSpan.FromDays(days), authority, Noon));
         Assert.Equal((Noon.AddMinutes(-5), Noon.AddMinutes(until)), (signed.NotBefore.ToUniversalTime(), signed.NotAfter.ToUniversalTime()));
-    }
-
-    /// <param name="condition">Its type, and how many minutes ago; empty: none.</param>
-    /// <param name="left">Minutes; null: it says of no time.</param>
-    [Theory]
-    [InlineData("nobody has decided", "", 30, false, 23.5 * 60)]
-    [InlineData("nor for a day", "", 24 * 60, false, 0.0)]
-    [InlineData("denied", "Denied 20", 600, false, 40.0)]
-    [InlineData("failed an hour ago", "Failed 60", 600, false, 0.0)]
-    [InlineData("approved, and nothing came", "Approved 60", 600, false, 23.0 * 60)]
-    [InlineData("signed", "Approved 10", 600, true, 50.0)]
-    [InlineData("signed, and its certificate has ended", "Approved 0", 600, true, -10.0, -10)]
-    [InlineData("a condition of somebody else", "Seen 10", 600, false, null)]
-    public void When_a_request_goes(string because, string condition, int age, bool isSigned, double? left, int certificateEnds = 100000)
-    {
-        Assert.NotEmpty(because);
-        var csr = new V1CertificateSigningRequest { Metadata = new V1ObjectMeta { CreationTimestamp = Noon.AddMinutes(-age).UtcDateTime }, Status = new V1CertificateSigningRequestStatus() };
-        if (condition.Split(' ') is [var type, var ago])
-            csr.Status.Conditions = [new V1CertificateSigningRequestCondition { Type = type, Status = "True", LastUpdateTime = Noon.AddMinutes(-int.Parse(ago, CultureInfo.InvariantCulture)).UtcDateTime }];
-        if (isSigned)
-        {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            using var certificate = new CertificateRequest("CN=c", key, HashAlgorithmName.SHA256).CreateSelfSigned(Noon.AddDays(-1), Noon.AddMinutes(certificateEnds));
-            csr.Status.Certificate = Encoding.ASCII.GetBytes(certificate.ExportCertificatePem());
-        }
-        Assert.Equal(left, CertificateAge.Decide(csr, Noon)?.TotalMinutes);
     }
 }

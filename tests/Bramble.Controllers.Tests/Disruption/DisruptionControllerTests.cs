@@ -91,6 +91,23 @@ public sealed class DisruptionControllerTests
     }
 
     [Fact]
+    public async Task A_budget_whose_selector_is_none_allows_nothing_and_keeps_no_other_from_its_Pods()
+    {
+        var api = new TestCluster();
+        await CreateAsync(api, Resources.PodDisruptionBudgets, """
+            {"metadata":{"name":"b","namespace":"d"},"spec":{"selector":{"matchExpressions":[{"key":"app","operator":"Is","values":["web"]}]},"minAvailable":0},"status":{"disruptionsAllowed":1} }
+            """);
+        await CreateAsync(api, Resources.PodDisruptionBudgets, """{"metadata":{"name":"other","namespace":"d"},"spec":{"selector":{},"minAvailable":0} }""");
+        await using var scenario = Start("disruption-controller", api);
+        await EventuallyAsync(async () => (await scenario.EventsAsync("b")).Contains("NoPods: Failed to get pods: \"Is\" is not a valid label selector operator"));
+        await EventuallyAsync(async () => (await StatusAsync(scenario)).Condition("DisruptionAllowed") is { } condition
+            && $"{condition["status"]} {condition["reason"]} {condition["message"]}" == "False SyncFailed \"Is\" is not a valid label selector operator");
+        Assert.Equal(0, (await StatusAsync(scenario)).Number("disruptionsAllowed"));
+        await CreateAsync(api, Resources.Pods, """{"metadata":{"name":"p","namespace":"d"},"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]} }""");
+        await EventuallyAsync(async () => (await scenario.FindAsync(Resources.PodDisruptionBudgets, "other", "d"))!["status"] is JsonObject status && status.Number("disruptionsAllowed") == 1);
+    }
+
+    [Fact]
     public async Task An_announced_disruption_that_does_not_come_is_taken_back_after_two_minutes()
     {
         var api = new TestCluster();

@@ -188,11 +188,38 @@ public sealed class SlicePlanTests
         Assert.Single(Mirroring.Decide(endpoints, owner, [slice], "m").Changes.Update.Single().Endpoints);
     }
 
+    /// <param name="labels">Of the Endpoints; null: there are none.</param>
+    /// <param name="service">Its selector; null: there is no Service of their name.</param>
     [Theory]
-    [InlineData("""{"metadata":{"name":"s"}}""", true)]
-    [InlineData("""{"metadata":{"name":"s","labels":{"endpointslice.kubernetes.io/skip-mirror":"true"}}}""", false)]
-    [InlineData("""{"metadata":{"name":"s","annotations":{"control-plane.alpha.kubernetes.io/leader":"{}"}}}""", false)]
-    public void Not_all_Endpoints_are_mirrored(string endpoints, bool expected) => Assert.Equal(expected, Mirroring.IsWanted(Model<V1Endpoints>(endpoints)));
+    [InlineData("made by hand", "", "", "", true)]
+    [InlineData("an empty selector is none", "", "", "\"selector\":{}", true)]
+    [InlineData("whose Service has a selector: it has slices of its own", "", "", "\"selector\":{\"a\":\"b\"}", false)]
+    [InlineData("without a Service", "", "", null, false)]
+    [InlineData("gone", null, "", "", false)]
+    [InlineData("gone, with their Service", null, "", null, false)]
+    [InlineData("somebody wants none", "\"endpointslice.kubernetes.io/skip-mirror\":\"true\"", "", "", false)]
+    [InlineData("somebody does want some", "\"endpointslice.kubernetes.io/skip-mirror\":\"false\"", "", "", true)]
+    [InlineData("a lock of old", "", "\"control-plane.alpha.kubernetes.io/leader\":\"{}\"", "", false)]
+    [InlineData("others' labels and annotations", "\"a\":\"b\"", "\"c\":\"d\"", "", true)]
+    public void Not_all_Endpoints_are_mirrored(string because, string? labels, string annotations, string? service, bool expected)
+    {
+        Assert.NotEmpty(because);
+        var endpoints = labels is null ? null : Model<V1Endpoints>($$$"""{"metadata":{"name":"s","labels":{ {{{labels}}} },"annotations":{ {{{annotations}}} } } }""");
+        Assert.Equal(expected, Mirroring.IsWanted(endpoints, service is null ? null : Model<V1Service>($$$"""{"metadata":{"name":"s"},"spec":{ {{{service}}} } }""")));
+    }
+
+    [Theory]
+    [InlineData("a mirror", "\"endpointslice.kubernetes.io/managed-by\":\"endpointslicemirroring-controller.k8s.io\",\"kubernetes.io/service-name\":\"s\"", "d/s")]
+    [InlineData("of Pods", "\"endpointslice.kubernetes.io/managed-by\":\"endpointslice-controller.k8s.io\",\"kubernetes.io/service-name\":\"s\"", null)]
+    [InlineData("made by hand", "\"kubernetes.io/service-name\":\"s\"", null)]
+    [InlineData("a mirror of nothing", "\"endpointslice.kubernetes.io/managed-by\":\"endpointslicemirroring-controller.k8s.io\"", null)]
+    [InlineData("a mirror of an empty name", "\"endpointslice.kubernetes.io/managed-by\":\"endpointslicemirroring-controller.k8s.io\",\"kubernetes.io/service-name\":\"\"", null)]
+    [InlineData("without labels", "", null)]
+    public void Which_Endpoints_a_slice_mirrors(string because, string labels, string? expected)
+    {
+        Assert.NotEmpty(because);
+        Assert.Equal(expected, Mirroring.EndpointsOf(Model<V1EndpointSlice>($$$"""{"metadata":{"name":"s-x","namespace":"d","labels":{ {{{labels}}} } } }"""))?.ToString());
+    }
 
     private static SliceChanges Decide(List<SliceTree> existing, string desired)
     {

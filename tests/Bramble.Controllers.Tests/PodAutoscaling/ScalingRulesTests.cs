@@ -12,6 +12,45 @@ public sealed class ScalingRulesTests
 
     public ScalingRulesTests() => _history = new ScaleHistory(_time);
 
+    /// <param name="metrics">What each proposes; "!": it is not known.</param>
+    /// <param name="expected">The one that counts, or the error.</param>
+    [Theory]
+    [InlineData("the only one", 2, "3", "m0 3")]
+    [InlineData("the one that asks for most", 2, "3 5 4", "m1 5")]
+    [InlineData("of equal ones the first", 2, "3 3", "m0 3")]
+    [InlineData("all ask for fewer: the one that asks for most", 6, "3 5 4", "m1 5")]
+    [InlineData("none at all is less than any", 2, "0 1", "m1 1")]
+    [InlineData("all ask for none", 2, "0 0", "m1 0")]
+    [InlineData("none is known", 2, "! !", "invalid metrics (2 invalid out of 2), first error is: e0")]
+    [InlineData("one is not known, another asks for more", 2, "! 3", "m1 3")]
+    [InlineData("one is not known, another asks for as many", 2, "! 2", "m1 2")]
+    [InlineData("one is not known: nobody may ask for fewer", 2, "1 !", "invalid metrics (1 invalid out of 2), first error is: e1")]
+    [InlineData("there are no metrics", 2, "", "invalid metrics (0 invalid out of 0), first error is: ")]
+    public void Which_metric_counts(string because, int current, string metrics, string expected)
+    {
+        Assert.NotEmpty(because);
+        var words = metrics.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var choice = MetricChoice.Decide(
+            [.. words.Select((w, i) => w == "!" ? null : new MetricLook(int.Parse(w), $"m{i}", []))], [.. words.Select((w, i) => w == "!" ? new MetricFailure("r", "c", $"e{i}") : null)], current);
+        Assert.Equal(expected, choice.Best is { } best ? $"{best.Description} {best.Replicas}" : choice.Error);
+        Assert.Equal(words.Contains("!"), choice.First is not null);
+    }
+
+    [Theory]
+    [InlineData(0, 1, 5, "0 ")]
+    [InlineData(6, 1, 5, "5 Current number of replicas above Spec.MaxReplicas")]
+    [InlineData(1, 2, 5, "2 Current number of replicas below Spec.MinReplicas")]
+    [InlineData(2, 2, 5, null)]
+    [InlineData(5, 2, 5, null)]
+    public void Whatever_the_metrics_say(int current, int least, int most, string? expected) =>
+        Assert.Equal(expected, ScaleBounds.Decide(current, least, most) is { } bound ? $"{bound.Desired} {bound.Why}" : null);
+
+    [Theory]
+    [InlineData(2, 3, "cpu above target")]
+    [InlineData(2, 1, "All metrics below target")]
+    [InlineData(2, 2, "")]
+    public void The_reason_is(int current, int asked, string expected) => Assert.Equal(expected, ScaleBounds.Why(current, asked, "cpu"));
+
     [Theory]
     [InlineData(3, 4, 1, 10, 4, "DesiredWithinRange")]
     [InlineData(3, 9, 1, 10, 6, "ScaleUpLimit")]

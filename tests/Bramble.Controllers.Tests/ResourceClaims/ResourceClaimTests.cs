@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Bramble.Api.Naming;
 using Bramble.Client;
 using Bramble.Controllers.ResourceClaims;
+using k8s.Models;
 using static Bramble.Controllers.Tests.ControllerScenario;
 
 namespace Bramble.Controllers.Tests.ResourceClaims;
@@ -34,14 +35,50 @@ public sealed class ResourceClaimTests
         Assert.Equal((newStatus, dropsFinalizer, deletes), (release.Status?.ToJsonString(), release.DropsFinalizer, release.Deletes));
     }
 
+    /// <param name="node">Empty: it has none.</param>
     [Theory]
-    [InlineData("web", "gpu", "web-gpu-")]
-    [InlineData("a-pod-with-a-name-of-forty-characters-0001", "and-a-claim-of-thirty-chars-01", "a-pod-with-a-name-of-forty-chara-and-a-claim-of-thirty-c")]
-    public void A_name_that_is_too_long_is_cut_on_both_sides(string pod, string claim, string expected)
+    [InlineData("waits", "Pending", "", false, false)]
+    [InlineData("runs", "Running", "n", false, false)]
+    [InlineData("has ended well", "Succeeded", "n", false, true)]
+    [InlineData("has ended badly", "Failed", "n", false, true)]
+    [InlineData("was refused before it had a node", "Failed", "", false, true)]
+    [InlineData("goes, and its containers may still run", "Running", "n", true, false)]
+    [InlineData("goes, and nothing says yet whether they ran", "Pending", "n", true, false)]
+    [InlineData("goes without having had a node", "Pending", "", true, true)]
+    [InlineData("goes and has ended", "Succeeded", "n", true, true)]
+    public void A_Pod_is_done(string because, string phase, string node, bool isGoing, bool expected)
     {
-        Assert.Equal(expected, ResourceClaimController.GenerateName(pod, claim));
-        Assert.True(ResourceClaimController.GenerateName(pod, claim).Length <= 58);
+        Assert.NotEmpty(because);
+        Assert.Equal(expected, ClaimRelease.IsDone(Some.Pod("p", phase, isBeingDeleted: isGoing, node: node.Length == 0 ? null : node)));
     }
+
+    /// <param name="owner">The claim's: apiVersion, kind, uid, and whether it controls it.</param>
+    /// <param name="pod">What has the owner's name: uid and phase; null: nothing that is known.</param>
+    [Theory]
+    [InlineData("its Pod runs", "v1 Pod uid-p true", "uid-p Running", false)]
+    [InlineData("its Pod has ended", "v1 Pod uid-p true", "uid-p Succeeded", true)]
+    [InlineData("its Pod was made anew", "v1 Pod old true", "uid-p Running", true)]
+    [InlineData("its Pod is not known: it may be newer than the copy", "v1 Pod uid-p true", null, false)]
+    [InlineData("nobody's", "", "uid-p Succeeded", false)]
+    [InlineData("a Pod's that does not control it", "v1 Pod uid-p false", "uid-p Succeeded", false)]
+    [InlineData("another kind's", "v1 Service uid-p true", "uid-p Succeeded", false)]
+    [InlineData("of another API", "example.com/v1 Pod uid-p true", "uid-p Succeeded", false)]
+    public void The_Pod_it_was_made_for_is_done(string because, string owner, string? pod, bool expected)
+    {
+        Assert.NotEmpty(because);
+        var references = owner.Split(' ') is [var version, var kind, var uid, var controls] ? $$"""{"apiVersion":"{{version}}","kind":"{{kind}}","name":"p","uid":"{{uid}}","controller":{{controls}}}""" : "";
+        var claim = Some.Model<Resourcev1ResourceClaim>($$$"""{"metadata":{"name":"c","namespace":"d","ownerReferences":[{{{references}}}]},"spec":{} }""");
+        Assert.Equal(expected, ClaimRelease.IsDone(ClaimRelease.OwnerOf(claim), pod is null ? null : Some.Pod(pod.Split(' ')[0]["uid-".Length..], pod.Split(' ')[1])));
+    }
+
+    [Theory]
+    [InlineData("""{"resource":"pods","name":"p","uid":"u"}""", true)]
+    [InlineData("""{"apiGroup":"","resource":"pods","name":"p","uid":"u"}""", true)]
+    [InlineData("""{"apiGroup":"example.com","resource":"pods","name":"p","uid":"u"}""", false)]
+    [InlineData("""{"apiGroup":"","resource":"services","name":"p","uid":"u"}""", false)]
+    [InlineData("""{"apiGroup":"scheduling.k8s.io","resource":"podgroups","name":"p","uid":"u"}""", false)]
+    [InlineData("""{"name":"p","uid":"u"}""", false)]
+    public void Only_Pods_are_asked_whether_they_are_done(string consumer, bool expected) => Assert.Equal(expected, ClaimRelease.IsPod(Some.Tree(consumer)));
 
     [Fact]
     public async Task A_template_that_is_missing_is_told_of_and_used_when_it_comes()

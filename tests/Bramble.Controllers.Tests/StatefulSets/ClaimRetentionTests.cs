@@ -35,6 +35,21 @@ public sealed class ClaimRetentionTests
         Assert.Equal(expected, decided is null ? null : string.Join(' ', decided.Select(o => (string?)o!["uid"])));
     }
 
+    [Theory]
+    [InlineData("nobody's", "Delete", "", false)]
+    [InlineData("of a Pod of the name", "Delete", "pod", true)]
+    [InlineData("of an earlier one", "Delete", "oldpod", true)]
+    [InlineData("of the set", "Delete", "set", false)]
+    [InlineData("kept: it is taken over", "Retain", "pod", false)]
+    public void A_claim_that_goes_with_an_earlier_Pod(string because, string whenScaled, string owners, bool expected)
+    {
+        Assert.NotEmpty(because);
+        var claim = new JsonObject { ["metadata"] = new JsonObject { ["ownerReferences"] = new JsonArray([.. owners.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(o => (JsonNode)Reference(o))]) } };
+        Assert.Equal(expected, ClaimRetention.GoesWithEarlierPod(claim, new ClaimRetention.Policy(false, whenScaled == "Delete"), "db-1"));
+        Assert.False(ClaimRetention.GoesWithEarlierPod(claim, new ClaimRetention.Policy(false, true), "db-2"));
+        Assert.False(ClaimRetention.GoesWithEarlierPod(null, new ClaimRetention.Policy(false, true), "db-1"));
+    }
+
     private static JsonObject Reference(string uid) => uid switch
     {
         "set" => Set.Reference(),

@@ -60,6 +60,41 @@ public sealed class StatefulSetPlanTests
         Assert.Equal(expected, Decide(set, pods, "db-1", "db-2"));
     }
 
+    /// <param name="steps">c create, r restore claims, m mend, n mend claims of one that goes, d delete, u delete for the update.</param>
+    /// <param name="expected">Stages, with a bar between them; rows, with a blank.</param>
+    [Theory]
+    [InlineData("in order: one row", false, "cmcnd", "cmcnd")]
+    [InlineData("replicas side by side", true, "ccm", "c c m")]
+    [InlineData("claims before the rest of their Pod", true, "crmm", "c rm m")]
+    [InlineData("then the claims of those that go, then these", true, "cmnndd", "c m|n n|d d")]
+    [InlineData("one that failed goes beside the replicas that come", true, "cdm", "c d m")]
+    [InlineData("the update last and one by one", true, "mmuu", "m m|u|u")]
+    [InlineData("nothing", true, "", "")]
+    public void Side_by_side(string because, bool isParallel, string steps, string expected)
+    {
+        Assert.NotEmpty(because);
+        var pod = Pod("db-0");
+        List<StatefulAction> actions = [.. steps.Select(s => s switch
+        {
+            'c' => new StatefulAction.Create(0, true),
+            'r' => new StatefulAction.RestoreClaims(pod, 0),
+            'm' => new StatefulAction.Mend(pod, 0),
+            'n' => new StatefulAction.MendClaims(pod, 0),
+            _ => (StatefulAction)new StatefulAction.Delete(pod, s == 'u'),
+        })];
+        Assert.Equal(expected, string.Join('|', StatefulStages.Of(actions, isParallel).Select(stage => string.Join(' ', stage.Select(row => string.Concat(row.Select(Letter)))))));
+
+        static char Letter(StatefulAction action) => action switch
+        {
+            StatefulAction.Create => 'c',
+            StatefulAction.RestoreClaims => 'r',
+            StatefulAction.Mend => 'm',
+            StatefulAction.MendClaims => 'n',
+            StatefulAction.Delete { IsForUpdate: true } => 'u',
+            _ => 'd',
+        };
+    }
+
     private static string Decide(string set, string pods, string current, string update)
     {
         var words = set.Split(", ").ToDictionary(w => w.Split(": ")[0], w => w.Contains(": ") ? w.Split(": ")[1] : "");

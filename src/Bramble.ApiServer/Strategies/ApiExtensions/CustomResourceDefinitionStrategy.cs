@@ -22,6 +22,8 @@ internal sealed class CustomResourceDefinitionStrategy : KindStrategy
 
         if (!spec.Has("conversion")) spec["conversion"] = new JsonObject { ["strategy"] = "None" };
         spec.Object("conversion").Object("webhook").Object("clientConfig").Object("service")?.DefaultTo("port", 443);
+        // Who takes the last one out of a status gets the one that is stored now.
+        if (definition.Object("status") is { } status && status.Count("storedVersions") == 0) AddStoredVersion(definition, status);
     }
 
     protected override JsonObject NewStatus(JsonObject definition, StrategyContext context)

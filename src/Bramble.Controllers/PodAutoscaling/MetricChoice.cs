@@ -1,0 +1,48 @@
+namespace Bramble.Controllers.PodAutoscaling;
+
+/// <summary>Which of an autoscaler's metrics counts: the one that asks for most. Where one is not known the others may still ask for more, never for fewer. Pure.</summary>
+/// <param name="Best">Null: none counts, and <paramref name="Error"/> says why.</param>
+/// <param name="First">The first that failed.</param>
+internal sealed record MetricChoice(MetricLook? Best, MetricFailure? First, string? Error)
+{
+    /// <param name="looks">In the order of the spec; null where the metric is not known.</param>
+    /// <param name="failures">In the same order; null where it is.</param>
+    /// <param name="current">The replicas there are.</param>
+    public static MetricChoice Decide(IReadOnlyList<MetricLook?> looks, IReadOnlyList<MetricFailure?> failures, int current)
+    {
+        MetricLook? best = null;
+        MetricFailure? first = null;
+        var failed = 0;
+        for (var i = 0; i < looks.Count; i++)
+        {
+            if (failures[i] is { } failure)
+            {
+                first ??= failure;
+                failed++;
+            }
+            else if (best is null || best.Replicas == 0 || looks[i]!.Replicas > best.Replicas)
+            {
+                best = looks[i];
+            }
+        }
+        return failed >= looks.Count || (failed > 0 && (best?.Replicas ?? 0) < current)
+            ? new(null, first, $"invalid metrics ({failed} invalid out of {looks.Count}), first error is: {first?.Error}")
+            : new(best, first, null);
+    }
+}
+
+/// <summary>What is wanted whatever the metrics say. Pure.</summary>
+internal static class ScaleBounds
+{
+    /// <returns>How many replicas and the event's reason; null: the metrics decide.</returns>
+    public static (int Desired, string Why)? Decide(int current, int least, int most)
+    {
+        // What was scaled to zero stays there until somebody scales it.
+        if (current == 0) return (0, "");
+        if (current > most) return (most, "Current number of replicas above Spec.MaxReplicas");
+        return current < least ? (least, "Current number of replicas below Spec.MinReplicas") : null;
+    }
+
+    /// <param name="asked">By the metric that counts.</param>
+    public static string Why(int current, int asked, string metric) => asked > current ? $"{metric} above target" : asked < current ? "All metrics below target" : "";
+}
