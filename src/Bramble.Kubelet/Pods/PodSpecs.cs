@@ -119,7 +119,8 @@ internal static class PodSpecs
                 var request = Amount(r?.Requests, name);
                 var limit = Amount(r?.Limits, name);
                 if (request > 0 || limit > 0) isAnythingSet = true;
-                if (limit == 0 || (request > 0 && request != limit)) isGuaranteed = false;
+                // Where nothing is requested the limit is; where zero is, zero is.
+                if (limit == 0 || (r?.Requests?.ContainsKey(name) == true && request != limit)) isGuaranteed = false;
             }
         }
         return !isAnythingSet ? "BestEffort" : isGuaranteed ? "Guaranteed" : "Burstable";

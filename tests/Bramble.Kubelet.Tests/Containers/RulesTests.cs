@@ -192,16 +192,25 @@ public sealed class RulesTests
     }
 
     [Theory]
-    [InlineData("100m", "100m", "Burstable")]
-    [InlineData(null, null, "BestEffort")]
-    public void Quality_of_service(string? cpuRequest, string? cpuLimit, string expected)
+    [InlineData("100m", "100m", "64Mi", "67108864", "Guaranteed")]
+    [InlineData(null, "100m", null, "64Mi", "Guaranteed")]
+    [InlineData("0", "100m", "64Mi", "64Mi", "Burstable")]
+    [InlineData("50m", "100m", "64Mi", "64Mi", "Burstable")]
+    [InlineData("100m", "100m", null, null, "Burstable")]
+    [InlineData("0", null, null, null, "BestEffort")]
+    [InlineData(null, null, null, null, "BestEffort")]
+    public void Quality_of_service(string? cpuRequest, string? cpuLimit, string? memoryRequest, string? memoryLimit, string expected)
     {
         var pod = Make.Pod();
-        pod.Spec.Containers[0].Resources = new()
-        {
-            Requests = cpuRequest is null ? null : new Dictionary<string, ResourceQuantity> { ["cpu"] = cpuRequest },
-            Limits = cpuLimit is null ? null : new Dictionary<string, ResourceQuantity> { ["cpu"] = cpuLimit },
-        };
+        pod.Spec.Containers[0].Resources = new() { Requests = Amounts(cpuRequest, memoryRequest), Limits = Amounts(cpuLimit, memoryLimit) };
         Assert.Equal(expected, pod.QosClass());
+
+        static Dictionary<string, ResourceQuantity>? Amounts(string? cpu, string? memory)
+        {
+            var amounts = new Dictionary<string, ResourceQuantity>();
+            if (cpu is not null) amounts["cpu"] = cpu;
+            if (memory is not null) amounts["memory"] = memory;
+            return amounts.Count == 0 ? null : amounts;
+        }
     }
 }
