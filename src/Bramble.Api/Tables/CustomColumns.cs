@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Bramble.Api.Catalog;
+using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 
 namespace Bramble.Api.Tables;
@@ -60,8 +60,15 @@ internal static class CustomColumns
     {
         null => "<no value>",
         JsonValue v when v.TryGetValue<string>(out var text) => text,
-        // Go's JSON: what HTML gives a meaning is escaped.
-        JsonObject or JsonArray => FieldError.Show(value),
-        _ => value.ToJsonString(JsonText.Plain),
+        // Go's JSON: keys in order, and what HTML gives a meaning is escaped.
+        JsonObject or JsonArray => FieldError.Show(Sorted(value)),
+        _ => GoFormat.Value(value),
+    };
+
+    private static JsonNode? Sorted(JsonNode? value) => value switch
+    {
+        JsonObject map => new JsonObject(map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))),
+        JsonArray list => new JsonArray([.. list.Select(Sorted)]),
+        _ => value?.DeepClone(),
     };
 }

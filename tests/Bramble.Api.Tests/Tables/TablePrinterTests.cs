@@ -104,13 +104,16 @@ public sealed class TablePrinterTests
     [InlineData(".metadata.creationTimestamp", "date", "\"60s\"")]
     [InlineData(".metadata.labels.a\\.b/c", "string", "\"l\"")]
     [InlineData(".spec.size", "string", "\"3\"")]
-    [InlineData(".spec", "string", "\"{\\u0022size\\u0022:3}\"")]
+    [InlineData(".spec", "string", "\"{\\u0022ratio\\u0022:0.00001,\\u0022size\\u0022:3}\"")]
     [InlineData(".spec.size", "boolean", "null")]
+    [InlineData(".spec.ratio", "string", "\"1e-05\"")]
+    [InlineData(".spec.ratio", "integer", "0")]
+    [InlineData(".status.conditions[*]", "integer", "null")]
     [InlineData(".spec.[", "string", "null")]
     public void Custom_columns_find_their_value(string path, string type, string cell)
     {
         var obj = JsonNode.Parse("""
-            {"metadata":{"name":"t","creationTimestamp":"2026-11-23T11:59:00Z","labels":{"a.b/c":"l"}},"spec":{"size":3},
+            {"metadata":{"name":"t","creationTimestamp":"2026-11-23T11:59:00Z","labels":{"a.b/c":"l"}},"spec":{"size":3,"ratio":0.00001},
             "status":{"conditions":[{"type":"Ready","status":"True"},{"type":"Ok","status":"False"}]}}
             """)!.AsObject();
         var printer = TablePrinter.ForCustom([new JsonObject { ["name"] = "X", ["type"] = type, ["jsonPath"] = path }]);
