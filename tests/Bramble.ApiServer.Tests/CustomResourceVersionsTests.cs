@@ -184,6 +184,27 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
         Assert.Equal(1, (int)told.ToTree()["metadata"]!["generation"]!);
     }
 
+    [Fact]
+    public async Task Numbers_are_stored_as_Go_writes_them()
+    {
+        await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"}}"""), default);
+        var told = await _api.Client.PatchAsync(Stored, Name, new Patch(PatchType.Merge, Body("""{"status":{"n":2.0}}""")), "status", default);
+        Assert.Equal("""{"n":2}""", told.ToTree()["status"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Without_a_namespace_there_is_only_the_list_of_all()
+    {
+        await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"}}"""), default);
+        var outside = Stored with { IsNamespaced = false };
+        Assert.Single((await _api.Client.ListAsync(outside, new ListQuery(), default)).Items);
+        foreach (var call in (Func<Task>[])[
+            async () => await _api.Client.CreateAsync(outside, Body("""{"metadata":{"name":"v"}}"""), default),
+            async () => await _api.Client.UpdateAsync(outside, new("", "w"), Body("""{"metadata":{"name":"w"}}"""), null, default),
+            async () => await _api.Client.UpdateAsync(outside, new("", "w"), Body("""{"metadata":{"name":"w"}}"""), "status", default)])
+            Assert.Equal(404, (await Assert.ThrowsAsync<StatusException>(call)).Status.Code);
+    }
+
     private async Task<KubeObject> Find(ResourceId version) => (await _api.Client.FindAsync(version, Name, default))!;
 
     private async Task<JsonObject> Definition() => (await _api.Client.FindAsync(Resources.CustomResourceDefinitions, DefinitionName, default))!.ToTree();

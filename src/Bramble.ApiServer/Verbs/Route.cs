@@ -55,7 +55,9 @@ internal sealed class Router
         var isWatch = info.Verb == "watch";
         if (!resource.IsNamespaced && info.Namespace.Length > 0 && resource.GroupResource is not { Group: "", Resource: "namespaces" })
             throw resource.Definition is null ? NotFound() : PageNotFound();
-        if (resource.IsNamespaced && info.Namespace.Length == 0 && hasName) throw NotFound();
+        // Of custom resources only lists and watches are there without a namespace; who asks for something else asks nobody.
+        if (resource.IsNamespaced && info.Namespace.Length == 0 && (hasName || resource.Definition is not null && info.Verb is not ("list" or "watch")))
+            throw resource.Definition is null ? NotFound() : PageNotFound();
         if (parts.Count > 2) return FindSubresource(resource, info, method, parts);
         var verb = info.Verb;
         var isOnlyListed = resource.IsNamespaced && info.Namespace.Length == 0;

@@ -99,6 +99,7 @@ internal sealed class ServedResource(ApiResource api, SchemaType type, SchemaTyp
             var custom = Normalizer.Normalize(working, Type);
             custom["apiVersion"] = Api.StorageKind.GroupVersion.ToString();
             Definition.Stored.PruneAndDefault(custom);
+            GoNumbers.Normalize(custom);
             custom.Meta().Remove("resourceVersion");
             return TreeText.Write(custom);
         }
