@@ -36,6 +36,8 @@ public class CustomResourceSchemaTests
     [InlineData("""{"type":"string","enum":["A","B"]}""", "\"C\"", "f: Unsupported value: \"C\": supported values: \"A\", \"B\"")]
     [InlineData("""{"type":"array","maxItems":1}""", "[1,2]", "f: Too many: 2: must have at most 1 item")]
     [InlineData("""{"type":"object","required":["a"]}""", "{}", "f.a: Required value")]
+    [InlineData("""{"type":"object","additionalProperties":true}""", """{"a":1}""", "")]
+    [InlineData("""{"type":"object","additionalProperties":false}""", """{"a":1}""", "f: Invalid value: \"a\": f.a in body is a forbidden property")]
     [InlineData("""{"type":"integer","format":"int32"}""", "3000000000", "<nil>: Invalid value: \"\": Checked value must be of type integer with format int32 in f")]
     [InlineData("""{"type":"integer"}""", "3000000000", "")]
     [InlineData("""{"type":"integer"}""", "2.0", "")]
@@ -84,7 +86,7 @@ public class CustomResourceSchemaTests
         }
     }
 
-    private const string Old = """{"n":5,"m":1,"list":[9,1],"keyed":[{"k":"a","v":9},{"k":"b","v":1}],"status":{"n":9}}""";
+    private const string Old = """{"apiVersion":"g/v1","o":{"kind":"K"},"n":5,"m":1,"list":[9,1],"keyed":[{"k":"a","v":9},{"k":"b","v":1}],"status":{"n":9}}""";
 
     [Theory]
     [InlineData("""{"n":5,"m":6}""", "m: Invalid value: 6: m in body should be less than or equal to 3")]
@@ -93,6 +95,7 @@ public class CustomResourceSchemaTests
     [InlineData("""{"keyed":[{"k":"b","v":2},{"k":"a","v":9}]}""", "")]
     [InlineData("""{"keyed":[{"k":"b","v":9}]}""", "keyed[0].v: Invalid value: 9: keyed[0].v in body should be less than or equal to 3")]
     [InlineData("""{"metadata":{"name":"abc"}}""", "metadata.name: Too long: may not be more than 2 bytes")]
+    [InlineData("""{"apiVersion":"g/v1","o":{"kind":"K"},"n":5,"m":1}""", "apiVersion: Invalid value: \"g/v1\": apiVersion in body should match '^g/v2$'")] // the version that is asked
     public void A_wrong_value_that_was_there_before_stays(string json, string expected)
     {
         var errors = new FieldErrors();
@@ -112,7 +115,7 @@ public class CustomResourceSchemaTests
     }
 
     private static JsonObject Ratcheted => Parse("""
-        {"properties":{"n":{"maximum":3},"m":{"maximum":3},"list":{"items":{"maximum":3}},"status":{"properties":{"n":{"maximum":3}}},
+        {"properties":{"apiVersion":{"pattern":"^g/v2$"},"o":{"properties":{"kind":{"maxLength":0}}},"n":{"maximum":3},"m":{"maximum":3},"list":{"items":{"maximum":3}},"status":{"properties":{"n":{"maximum":3}}},
          "keyed":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"properties":{"v":{"maximum":3}}}},"metadata":{"properties":{"name":{"maxLength":2}}}}}
         """);
 
@@ -156,14 +159,24 @@ public class CustomResourceSchemaTests
     [InlineData("what is kept is kept in the items of a list too, but where they know better", """{"k":[{"b":2,"o":{"a":1,"b":2}}]}""", """{"k":[{"b":2,"o":{"a":1}}]}""")]
     [InlineData("an object inside has metadata as every object", """{"e":{"apiVersion":"v1","kind":"P","x":1,"metadata":{"name":"n","other":1,"creationTimestamp":null}}}""",
         """{"e":{"apiVersion":"v1","kind":"P","x":1,"metadata":{"name":"n"}}}""")]
-    [InlineData("or none", """{"e":{"kind":7,"metadata":{"name":7}}}""", """{"e":{}}""")]
+    [InlineData("of which what is wrong goes alone", """{"e":{"kind":7,"metadata":{"name":7,"namespace":"d","labels":{"a":1}}}}""", """{"e":{"metadata":{"namespace":"d"}}}""")]
+    [InlineData("or something else", """{"e":{"metadata":[7]}}""", """{"e":{"metadata":[7]}}""")]
+    [InlineData("of what may only be there nothing is known", """{"t":{"a":1,"b":{"c":1},"l":[{"d":1},[{"d":1}],2]}}""", """{"t":{"a":1,"b":{},"l":[{},[{}],2]}}""")]
+    [InlineData("also beside fields", """{"p":{"o":{"a":1,"b":2},"x":{"c":1}}}""", """{"p":{"o":{"a":1},"x":{}}}""")]
+    [InlineData("keys are kept, their values are known", """{"m":{"x":{"a":1,"b":2}}}""", """{"m":{"x":{"a":1}}}""")]
+    [InlineData("what may be anything has fields where it is an object", """{"any":{"o":{"a":1,"b":2},"x":{"b":2}}}""", """{"any":{"o":{"a":1},"x":{"b":2}}}""")]
+    [InlineData("or is something else", """{"any":[{"o":{"b":2}}]}""", """{"any":[{"o":{"b":2}}]}""")]
     public void Stored_objects_are_as_the_schema_of_now_has_them(string name, string json, string expected)
     {
         var schema = Parse("""
             {"type":"object","properties":{"o":{"type":"object","properties":{"a":{"type":"integer"}}},
              "l":{"type":"array","items":{"type":"object","properties":{"a":{"type":"integer"}}}},
              "k":{"type":"array","x-kubernetes-preserve-unknown-fields":true,"items":{"type":"object","properties":{"o":{"type":"object","properties":{"a":{"type":"integer"}}}}}},
-             "e":{"type":"object","x-kubernetes-embedded-resource":true,"x-kubernetes-preserve-unknown-fields":true}}}
+             "e":{"type":"object","x-kubernetes-embedded-resource":true,"x-kubernetes-preserve-unknown-fields":true},
+             "t":{"type":"object","additionalProperties":true},
+             "p":{"type":"object","additionalProperties":true,"properties":{"o":{"type":"object","properties":{"a":{"type":"integer"}}}}},
+             "m":{"type":"object","x-kubernetes-preserve-unknown-fields":true,"additionalProperties":{"type":"object","properties":{"a":{"type":"integer"}}}},
+             "any":{"x-kubernetes-preserve-unknown-fields":true,"properties":{"o":{"type":"object","properties":{"a":{"type":"integer"}}}}}}}
             """);
         var tree = Parse(json);
         StructuralSchema.Prune(tree, StructuralSchema.TypeOf(schema, "Widget"), schema);

@@ -43,5 +43,5 @@ internal static class Atoms
         return type.PreservesUnknownFields || type.Fields.Count == 0 ? GoTypeNames.Any : null;
     }
 
-    public static bool IsDeclared(SchemaType type, string name) => type.FindField(name) is not null;
+    public static bool IsDeclared(SchemaType type, string name) => type.Kind != SchemaKind.Any && type.FindField(name) is not null;
 }

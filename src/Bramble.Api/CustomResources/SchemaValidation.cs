@@ -70,14 +70,17 @@ public static class SchemaValidation
         if (Number(schema, "minProperties") is { } least && map.Count < least) errors.Invalid(path, map.Count, $"{path} in body should have at least {Show(least)} properties");
         var properties = schema["properties"] as JsonObject;
         var others = schema["additionalProperties"] as JsonObject;
+        var isClosed = schema["additionalProperties"]?.GetValueKind() == JsonValueKind.False;
         foreach (var name in Texts(schema, "required"))
             if (!map.ContainsKey(name)) errors.Required(Join(path, name));
         foreach (var (name, value) in map)
         {
             JsonNode? before = null;
-            var hadIt = hasOld && old is not null && old.TryGetPropertyValue(name, out before);
+            // That of the object itself is always the version that is asked, whatever it was before.
+            var hadIt = hasOld && old is not null && !(path.Length == 0 && name is "apiVersion" or "kind") && old.TryGetPropertyValue(name, out before);
             if (properties?[name] is JsonObject type) Check(value, before, hadIt, type, Join(path, name), errors);
             else if (others is not null) Check(value, before, hadIt, others, Join(path, name), errors);
+            else if (isClosed) errors.Invalid(path, name, $"{path}.{name} in body is a forbidden property");
         }
     }
 

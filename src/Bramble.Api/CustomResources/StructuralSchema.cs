@@ -68,9 +68,25 @@ public static class StructuralSchema
             case "integer": return new SchemaType { Kind = SchemaKind.Integer, Format = "int64", IsCustom = true, IsNullable = isNullable };
             case "number": return new SchemaType { Kind = SchemaKind.Number, IsCustom = true, IsNullable = isNullable };
             case "boolean": return new SchemaType { Kind = SchemaKind.Boolean, IsCustom = true, IsNullable = isNullable };
-            default: return new SchemaType { Kind = SchemaKind.Any, IsCustom = true, IsNullable = isNullable };
+            // Without a type it may be anything; what is said of members holds where it is an object.
+            default: return new SchemaType { Kind = SchemaKind.Any, IsCustom = true, IsNullable = isNullable, Fields = FieldsOf(schema), ElementReference = ValuesOf(schema), PreservesUnknownFields = IsTrue(schema, Preserve) };
         }
     }
+
+    private static List<SchemaField> FieldsOf(JsonObject schema)
+    {
+        var fields = new List<SchemaField>();
+        foreach (var (name, property) in schema["properties"] as JsonObject ?? []) fields.Add(new SchemaField(Read(property as JsonObject ?? [])) { Name = name });
+        return fields;
+    }
+
+    /// <summary>The type of members without a name of their own; null: there are none. Of those that additionalProperties only allows nothing is known, and nothing in them kept.</summary>
+    private static SchemaReference? ValuesOf(JsonObject schema) => schema["additionalProperties"] switch
+    {
+        null => null,
+        JsonObject values => new(Read(values)),
+        _ => new(new SchemaType { Kind = SchemaKind.Any, IsCustom = true }),
+    };
 
     /// <summary>What is kept in a list is kept in its items.</summary>
     private static JsonObject ItemsOf(JsonObject list)
@@ -86,12 +102,10 @@ public static class StructuralSchema
     {
         var isAtomic = Text(schema, "x-kubernetes-map-type") == "atomic";
         var isEmbedded = IsTrue(schema, "x-kubernetes-embedded-resource");
-        var values = schema["additionalProperties"] as JsonObject;
-        if (values is not null && schema["properties"] is not JsonObject { Count: > 0 } && !isEmbedded)
-            return new SchemaType { Kind = SchemaKind.Map, IsCustom = true, IsNullable = isNullable, IsAtomic = isAtomic, ElementReference = new(Read(values)) };
-        var fields = new List<SchemaField>();
-        foreach (var (name, property) in schema["properties"] as JsonObject ?? [])
-            fields.Add(new SchemaField(isEmbedded && name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : Read(property as JsonObject ?? [])) { Name = name });
+        var values = ValuesOf(schema);
+        var fields = FieldsOf(schema);
+        if (values is not null && fields.Count == 0 && !isEmbedded) return new SchemaType { Kind = SchemaKind.Map, IsCustom = true, IsNullable = isNullable, IsAtomic = isAtomic, ElementReference = values };
+        if (isEmbedded) fields.RemoveAll(field => field.Name == "metadata");
         foreach (var name in isEmbedded ? (ReadOnlySpan<string>)["apiVersion", "kind", "metadata"] : [])
             if (!fields.Exists(field => field.Name == name)) fields.Add(new SchemaField(name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : GoTypeNames.String) { Name = name });
         return new SchemaType
@@ -101,9 +115,9 @@ public static class StructuralSchema
             IsNullable = isNullable,
             IsAtomic = isAtomic,
             Fields = fields,
-            ElementReference = values is null ? null : new SchemaReference(Read(values)),
+            ElementReference = values,
             IsEmbeddedResource = isEmbedded,
-            PreservesUnknownFields = IsTrue(schema, Preserve) || IsTrue(schema, "additionalProperties"),
+            PreservesUnknownFields = IsTrue(schema, Preserve),
         };
     }
 
