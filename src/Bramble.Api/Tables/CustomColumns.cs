@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Bramble.Api.CustomResources;
 using Bramble.Api.Decoding;
 using Bramble.Api.Errors;
 
@@ -50,7 +51,8 @@ internal static class CustomColumns
             case ("date", JsonValueKind.String):
                 var text = scalar.GetValue<string>();
                 if (text is "" or "null") return "<unknown>";
-                return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? HumanDuration.Format(now - time) : "<invalid>";
+                // A day alone is no time.
+                return SchemaFormats.Has(text, "date-time") && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? HumanDuration.Format(now - time) : "<invalid>";
             default:
                 return null;
         }

@@ -102,6 +102,7 @@ public sealed class TablePrinterTests
     [InlineData(".status.conditions[1].status", "string", "\"False\"")]
     [InlineData(".status.conditions[*].type", "string", "\"Ready\"")]
     [InlineData(".metadata.creationTimestamp", "date", "\"60s\"")]
+    [InlineData(".status.day", "date", "\"\\u003Cinvalid\\u003E\"")]
     [InlineData(".metadata.labels.a\\.b/c", "string", "\"l\"")]
     [InlineData(".spec.size", "string", "\"3\"")]
     [InlineData(".spec", "string", "\"{\\u0022ratio\\u0022:0.00001,\\u0022size\\u0022:3}\"")]
@@ -114,7 +115,7 @@ public sealed class TablePrinterTests
     {
         var obj = JsonNode.Parse("""
             {"metadata":{"name":"t","creationTimestamp":"2026-11-23T11:59:00Z","labels":{"a.b/c":"l"}},"spec":{"size":3,"ratio":0.00001},
-            "status":{"conditions":[{"type":"Ready","status":"True"},{"type":"Ok","status":"False"}]}}
+            "status":{"day":"2026-11-23","conditions":[{"type":"Ready","status":"True"},{"type":"Ok","status":"False"}]}}
             """)!.AsObject();
         var printer = TablePrinter.ForCustom([new JsonObject { ["name"] = "X", ["type"] = type, ["jsonPath"] = path }]);
         Assert.Equal(cell, printer.Cells(obj, Now)[1]?.ToJsonString() ?? "null");
