@@ -20,7 +20,7 @@ public static class StructuralSchema
             new(BuiltInSchemas.Find(ObjectMeta)!) { Name = "metadata" },
         ];
         foreach (var (name, property) in schema?["properties"] as JsonObject ?? [])
-            if (name is not ("apiVersion" or "kind" or "metadata")) fields.Add(new SchemaField(Read(property as JsonObject ?? [])) { Name = name });
+            if (name is not ("apiVersion" or "kind" or "metadata")) fields.Add(new SchemaField(Read(property as JsonObject ?? [], schema is not null && IsTrue(schema, Preserve))) { Name = name });
         return new SchemaType
         {
             Kind = SchemaKind.Struct,
@@ -47,20 +47,22 @@ public static class StructuralSchema
         if (schema is not null) StructuralDefaults.DropNulls(stored, schema);
     }
 
-    private static SchemaType Read(JsonObject schema)
+    /// <param name="keepsAbove">Something above keeps what it does not know.</param>
+    private static SchemaType Read(JsonObject schema, bool keepsAbove = false)
     {
         var isNullable = IsTrue(schema, "nullable");
+        keepsAbove |= IsTrue(schema, Preserve);
         if (IsTrue(schema, "x-kubernetes-int-or-string")) return new SchemaType { Kind = SchemaKind.IntOrString, IsCustom = true, IsNullable = isNullable };
         switch (Text(schema, "type"))
         {
-            case "object": return ReadObject(schema, isNullable);
+            case "object": return ReadObject(schema, isNullable, keepsAbove);
             case "array":
                 return new SchemaType
                 {
                     Kind = SchemaKind.Array,
                     IsCustom = true,
                     IsNullable = isNullable,
-                    ElementReference = new(Read(ItemsOf(schema))),
+                    ElementReference = new(Read(ItemsOf(schema), keepsAbove)),
                     ListType = Text(schema, "x-kubernetes-list-type") switch { "map" => ListType.Map, "set" => ListType.Set, _ => ListType.Atomic },
                     ListMapKeys = schema["x-kubernetes-list-map-keys"] is JsonArray keys ? [.. keys.Select(k => (string)k!)] : [],
                 };
@@ -82,16 +84,16 @@ public static class StructuralSchema
         return items;
     }
 
-    private static SchemaType ReadObject(JsonObject schema, bool isNullable)
+    private static SchemaType ReadObject(JsonObject schema, bool isNullable, bool keepsAbove)
     {
         var isAtomic = Text(schema, "x-kubernetes-map-type") == "atomic";
         var isEmbedded = IsTrue(schema, "x-kubernetes-embedded-resource");
         var values = schema["additionalProperties"] as JsonObject;
         if (values is not null && schema["properties"] is not JsonObject { Count: > 0 } && !isEmbedded)
-            return new SchemaType { Kind = SchemaKind.Map, IsCustom = true, IsNullable = isNullable, IsAtomic = isAtomic, ElementReference = new(Read(values)) };
+            return new SchemaType { Kind = SchemaKind.Map, IsCustom = true, IsNullable = isNullable, IsAtomic = isAtomic, ElementReference = new(Read(values, keepsAbove)) };
         var fields = new List<SchemaField>();
         foreach (var (name, property) in schema["properties"] as JsonObject ?? [])
-            fields.Add(new SchemaField(isEmbedded && name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : Read(property as JsonObject ?? [])) { Name = name });
+            fields.Add(new SchemaField(isEmbedded && name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : Read(property as JsonObject ?? [], keepsAbove)) { Name = name, DefaultJson = DefaultOf(property as JsonObject) });
         foreach (var name in isEmbedded ? (ReadOnlySpan<string>)["apiVersion", "kind", "metadata"] : [])
             if (!fields.Exists(field => field.Name == name)) fields.Add(new SchemaField(name == "metadata" ? BuiltInSchemas.Find(ObjectMeta)! : GoTypeNames.String) { Name = name });
         return new SchemaType
@@ -101,11 +103,16 @@ public static class StructuralSchema
             IsNullable = isNullable,
             IsAtomic = isAtomic,
             Fields = fields,
-            ElementReference = values is null ? null : new SchemaReference(Read(values)),
+            ElementReference = values is null ? null : new SchemaReference(Read(values, keepsAbove)),
             IsEmbeddedResource = isEmbedded,
             PreservesUnknownFields = IsTrue(schema, Preserve) || IsTrue(schema, "additionalProperties"),
+            MayBeAppliedUnknownFields = keepsAbove && values is null,
         };
     }
+
+    /// <summary>A scalar default stands for a key that an applied item of a list does not give.</summary>
+    private static string? DefaultOf(JsonObject? property) =>
+        property?["default"] is JsonValue value ? System.Text.Encoding.UTF8.GetString(Decoding.TreeText.Write(value).Span) : null;
 
     internal static string Text(JsonObject schema, string name) =>
         schema[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : "";
