@@ -84,13 +84,18 @@ public class CustomResourceSchemaTests
         }
     }
 
-    private const string Old = """{"n":5,"m":1,"list":[9,1],"keyed":[{"k":"a","v":9},{"k":"b","v":1}],"status":{"n":9}}""";
+    private const string Old = """{"n":5,"m":1,"list":[9,1],"keyed":[{"k":"a","v":9},{"k":"b","v":1}],"few":[{"k":"a"},{"k":"b"}],"open":{"n":9,"x":1},"known":{"n":1,"m":1},"status":{"n":9}}""";
 
     [Theory]
     [InlineData("""{"n":5,"m":6}""", "m: Invalid value: 6: m in body should be less than or equal to 3")]
     [InlineData("""{"list":[9,1]}""", "")]
     [InlineData("""{"list":[9,2]}""", "list[0]: Invalid value: 9: list[0] in body should be less than or equal to 3")] // places in a list say nothing
     [InlineData("""{"keyed":[{"k":"b","v":2},{"k":"a","v":9}]}""", "")]
+    [InlineData("""{"few":[{"k":"b"},{"k":"a"}]}""", "")] // the order does not count
+    [InlineData("""{"few":[{"k":"c"},{"k":"a"}]}""", "few: Too many: 2: must have at most 1 item")]
+    [InlineData("""{"open":{"n":9,"x":1}}""", "open: Too many: 2: must have at most 1 item")] // nobody knows whether x is the same
+    [InlineData("""{"open":{"n":9,"x":1,"y":2}}""", "open: Too many: 3: must have at most 1 item")]
+    [InlineData("""{"known":{"n":1,"m":1}}""", "")]
     [InlineData("""{"keyed":[{"k":"b","v":9}]}""", "keyed[0].v: Invalid value: 9: keyed[0].v in body should be less than or equal to 3")]
     [InlineData("""{"metadata":{"name":"abc"}}""", "metadata.name: Too long: may not be more than 2 bytes")]
     public void A_wrong_value_that_was_there_before_stays(string json, string expected)
@@ -113,7 +118,9 @@ public class CustomResourceSchemaTests
 
     private static JsonObject Ratcheted => Parse("""
         {"properties":{"n":{"maximum":3},"m":{"maximum":3},"list":{"items":{"maximum":3}},"status":{"properties":{"n":{"maximum":3}}},
-         "keyed":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"properties":{"v":{"maximum":3}}}},"metadata":{"properties":{"name":{"maxLength":2}}}}}
+         "keyed":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"properties":{"v":{"maximum":3}}}},
+         "few":{"maxItems":1,"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"properties":{"k":{"type":"string"}}}},
+         "open":{"maxProperties":1,"properties":{"n":{"maximum":3}}},"known":{"maxProperties":1,"additionalProperties":{"maximum":3}},"metadata":{"properties":{"name":{"maxLength":2}}}}}
         """);
 
     [Theory]
@@ -121,6 +128,7 @@ public class CustomResourceSchemaTests
     [InlineData("""{"s":["a","a","a"]}""", null, "s[1]: Duplicate value: \"a\"")]
     [InlineData("""{"s":["a","a"]}""", """{"s":["b","b"]}""", "")]
     [InlineData("""{"s":["a","a"]}""", """{"s":["a"]}""", "s[1]: Duplicate value: \"a\"")]
+    [InlineData("""{"s":[{"a":1,"b":{"c":1,"d":2}},{"b":{"d":2,"c":1},"a":1}]}""", null, "s[1]: Duplicate value: {\"b\":{\"d\":2,\"c\":1},\"a\":1}")]
     [InlineData("""{"m":{"x":[{"k":1,"l":2},{"k":1,"l":3},{"k":1,"l":2}]}}""", null, "m[x][2]: Duplicate value: {\"k\":1,\"l\":2}")]
     [InlineData("""{"m":{"x":[{"v":1},{"v":2}]}}""", null, "m[x][1]: Duplicate value: {}")]
     [InlineData("""{"m":{"x":[1,1]}}""", null, "m[x][0]: Invalid value: 1: must be an object for an array of list-type map")]
@@ -202,6 +210,20 @@ public class CustomResourceSchemaTests
         rules.Validate(obj, old, found);
         Assert.Equal(errors, string.Join("; ", found));
         Assert.Equal(warnings, string.Join("; ", rules.Warnings(obj, old)));
+    }
+
+    [Theory]
+    [InlineData("""{"a":1,"m":{"x":1}}""", "")]
+    [InlineData("""{"a":1,"m":{"y":1}}""", "m: Invalid value: \"object\": no such key: x evaluating rule: self['x'] > 0")] // that it was so before is no excuse
+    [InlineData("""{"a":2,"m":{"y":1}}""", "m: Invalid value: \"object\": no such key: x evaluating rule: self['x'] > 0")]
+    public void A_rule_that_cannot_be_asked_is_told_also_where_nothing_changed(string json, string expected)
+    {
+        var rules = new RuleValidation(Parse("""
+            {"type":"object","properties":{"a":{"type":"integer"},"m":{"type":"object","additionalProperties":{"type":"integer"},"x-kubernetes-validations":[{"rule":"self['x'] > 0"}]}}}
+            """));
+        var errors = new FieldErrors();
+        rules.Validate(Parse(json), Parse("""{"a":1,"m":{"y":1}}"""), errors);
+        Assert.Equal(expected, string.Join("; ", errors));
     }
 
     [Theory]

@@ -24,7 +24,7 @@ public static class SchemaValidation
 
     private static void Check(JsonNode? value, JsonNode? old, bool hasOld, JsonObject schema, string path, FieldErrors errors)
     {
-        if (hasOld && JsonNode.DeepEquals(value, old)) return;
+        if (hasOld && Ratcheting.IsUnchanged(value, old, schema)) return;
         if (value is null)
         {
             if (!StructuralSchema.IsTrue(schema, "nullable") && TypesOf(schema) is { Length: > 0 } wanted)
@@ -75,7 +75,7 @@ public static class SchemaValidation
         foreach (var (name, value) in map)
         {
             JsonNode? before = null;
-            var hadIt = hasOld && old is not null && old.TryGetPropertyValue(name, out before);
+            var hadIt = hasOld && old is not null && old.TryGetPropertyValue(name, out before) && !(path.Length == 0 && name is ("apiVersion" or "kind")); // those two are what is served, whatever they were
             if (properties?[name] is JsonObject type) Check(value, before, hadIt, type, Join(path, name), errors);
             else if (others is not null) Check(value, before, hadIt, others, Join(path, name), errors);
         }
