@@ -213,6 +213,34 @@ public class CustomResourceSchemaTests
     }
 
     [Theory]
+    [InlineData("!has(self.none) && has(self.some) && 'null' in self.m", "")] // values of maps may be null, a field that is null is none
+    [InlineData("self.none == 'x'", "no such key: none")]
+    [InlineData("self.namespace == 'n' && self.__namespace__ == 'n' && self.obj.if == 1", "")]
+    [InlineData("self.open[0] == self.open[1]", "failed rule")] // what nothing is declared of counts
+    [InlineData("self.open[0] == self.open[2]", "")]
+    [InlineData("'%s is %d'.format([self.namespace, self.obj.if]) == 'n is 1'", "")]
+    [InlineData("self.namespace in ['n', 1]", "expected type 'string' but found 'int'")]
+    [InlineData("self.embedded.metadata.namespace == 'ns'", "")]
+    [InlineData("self.namespace.find(')') == ''", "invalid find argument")]
+    public void A_rule_sees_a_value_as_upstream(string rule, string fault)
+    {
+        var schema = Parse("""
+            {"type":"object","properties":{"none":{"type":"string","nullable":true},"some":{"type":"string","nullable":true},"namespace":{"type":"string"},
+             "obj":{"type":"object","properties":{"if":{"type":"integer"}}},"m":{"type":"object","additionalProperties":{"type":"string","nullable":true}},
+             "open":{"type":"array","items":{"type":"object","x-kubernetes-preserve-unknown-fields":true,"properties":{"a":{"type":"integer"}}}},
+             "embedded":{"type":"object","x-kubernetes-embedded-resource":true,"properties":{"kind":{"type":"string"},"apiVersion":{"type":"string"},
+              "metadata":{"type":"object","properties":{"name":{"type":"string"},"generateName":{"type":"string"},"namespace":{"type":"string"}}}}}}}
+            """);
+        schema["x-kubernetes-validations"] = new JsonArray(new JsonObject { ["rule"] = rule });
+        var errors = new FieldErrors();
+        new RuleValidation(schema, isRoot: false).Validate(Parse("""
+            {"none":null,"some":"","namespace":"n","obj":{"if":1},"m":{"null":null},"open":[{"a":1,"x":1},{"a":1,"x":2},{"x":1,"a":1}],"embedded":{"kind":"P","apiVersion":"v1","metadata":{"name":"a","namespace":"ns"}}}
+            """), null, errors);
+        if (fault.Length == 0) Assert.Empty(errors);
+        else Assert.Contains(fault, Assert.Single(errors).ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("""{"a":1,"m":{"x":1}}""", "")]
     [InlineData("""{"a":1,"m":{"y":1}}""", "m: Invalid value: \"object\": no such key: x evaluating rule: self['x'] > 0")] // that it was so before is no excuse
     [InlineData("""{"a":2,"m":{"y":1}}""", "m: Invalid value: \"object\": no such key: x evaluating rule: self['x'] > 0")]
