@@ -86,13 +86,18 @@ public class CustomResourceSchemaTests
         }
     }
 
-    private const string Old = """{"apiVersion":"g/v1","o":{"kind":"K"},"n":5,"m":1,"list":[9,1],"keyed":[{"k":"a","v":9},{"k":"b","v":1}],"status":{"n":9}}""";
+    private const string Old = """{"apiVersion":"g/v1","o":{"kind":"K"},"n":5,"m":1,"list":[9,1],"keyed":[{"k":"a","v":9},{"k":"b","v":1}],"few":[{"k":"a"},{"k":"b"}],"open":{"n":9,"x":1},"known":{"n":1,"m":1},"status":{"n":9}}""";
 
     [Theory]
     [InlineData("""{"n":5,"m":6}""", "m: Invalid value: 6: m in body should be less than or equal to 3")]
     [InlineData("""{"list":[9,1]}""", "")]
     [InlineData("""{"list":[9,2]}""", "list[0]: Invalid value: 9: list[0] in body should be less than or equal to 3")] // places in a list say nothing
     [InlineData("""{"keyed":[{"k":"b","v":2},{"k":"a","v":9}]}""", "")]
+    [InlineData("""{"few":[{"k":"b"},{"k":"a"}]}""", "")] // the order does not count
+    [InlineData("""{"few":[{"k":"c"},{"k":"a"}]}""", "few: Too many: 2: must have at most 1 item")]
+    [InlineData("""{"open":{"n":9,"x":1}}""", "open: Too many: 2: must have at most 1 item")] // nobody knows whether x is the same
+    [InlineData("""{"open":{"n":9,"x":1,"y":2}}""", "open: Too many: 3: must have at most 1 item")]
+    [InlineData("""{"known":{"n":1,"m":1}}""", "")]
     [InlineData("""{"keyed":[{"k":"b","v":9}]}""", "keyed[0].v: Invalid value: 9: keyed[0].v in body should be less than or equal to 3")]
     [InlineData("""{"metadata":{"name":"abc"}}""", "metadata.name: Too long: may not be more than 2 bytes")]
     [InlineData("""{"apiVersion":"g/v1","o":{"kind":"K"},"n":5,"m":1}""", "apiVersion: Invalid value: \"g/v1\": apiVersion in body should match '^g/v2$'")] // the version that is asked
@@ -116,7 +121,9 @@ public class CustomResourceSchemaTests
 
     private static JsonObject Ratcheted => Parse("""
         {"properties":{"apiVersion":{"pattern":"^g/v2$"},"o":{"properties":{"kind":{"maxLength":0}}},"n":{"maximum":3},"m":{"maximum":3},"list":{"items":{"maximum":3}},"status":{"properties":{"n":{"maximum":3}}},
-         "keyed":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"properties":{"v":{"maximum":3}}}},"metadata":{"properties":{"name":{"maxLength":2}}}}}
+         "keyed":{"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"properties":{"v":{"maximum":3}}}},
+         "few":{"maxItems":1,"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"properties":{"k":{"type":"string"}}}},
+         "open":{"maxProperties":1,"properties":{"n":{"maximum":3}}},"known":{"maxProperties":1,"additionalProperties":{"maximum":3}},"metadata":{"properties":{"name":{"maxLength":2}}}}}
         """);
 
     [Theory]
@@ -124,6 +131,7 @@ public class CustomResourceSchemaTests
     [InlineData("""{"s":["a","a","a"]}""", null, "s[1]: Duplicate value: \"a\"")]
     [InlineData("""{"s":["a","a"]}""", """{"s":["b","b"]}""", "")]
     [InlineData("""{"s":["a","a"]}""", """{"s":["a"]}""", "s[1]: Duplicate value: \"a\"")]
+    [InlineData("""{"s":[{"a":1,"b":{"c":1,"d":2}},{"b":{"d":2,"c":1},"a":1}]}""", null, "s[1]: Duplicate value: {\"b\":{\"d\":2,\"c\":1},\"a\":1}")]
     [InlineData("""{"m":{"x":[{"k":1,"l":2},{"k":1,"l":3},{"k":1,"l":2}]}}""", null, "m[x][2]: Duplicate value: {\"k\":1,\"l\":2}")]
     [InlineData("""{"m":{"x":[{"v":1},{"v":2}]}}""", null, "m[x][1]: Duplicate value: {}")]
     [InlineData("""{"m":{"x":[1,1]}}""", null, "m[x][0]: Invalid value: 1: must be an object for an array of list-type map")]
@@ -215,6 +223,48 @@ public class CustomResourceSchemaTests
         rules.Validate(obj, old, found);
         Assert.Equal(errors, string.Join("; ", found));
         Assert.Equal(warnings, string.Join("; ", rules.Warnings(obj, old)));
+    }
+
+    [Theory]
+    [InlineData("!has(self.none) && has(self.some) && 'null' in self.m", "")] // values of maps may be null, a field that is null is none
+    [InlineData("self.none == 'x'", "no such key: none")]
+    [InlineData("self.namespace == 'n' && self.__namespace__ == 'n' && self.obj.if == 1", "")]
+    [InlineData("self.open[0] == self.open[1]", "failed rule")] // what nothing is declared of counts
+    [InlineData("self.open[0] == self.open[2]", "")]
+    [InlineData("'%s is %d'.format([self.namespace, self.obj.if]) == 'n is 1'", "")]
+    [InlineData("self.namespace in ['n', 1]", "expected type 'string' but found 'int'")]
+    [InlineData("self.embedded.metadata.namespace == 'ns'", "")]
+    [InlineData("self.namespace.find(')') == ''", "invalid find argument")]
+    public void A_rule_sees_a_value_as_upstream(string rule, string fault)
+    {
+        var schema = Parse("""
+            {"type":"object","properties":{"none":{"type":"string","nullable":true},"some":{"type":"string","nullable":true},"namespace":{"type":"string"},
+             "obj":{"type":"object","properties":{"if":{"type":"integer"}}},"m":{"type":"object","additionalProperties":{"type":"string","nullable":true}},
+             "open":{"type":"array","items":{"type":"object","x-kubernetes-preserve-unknown-fields":true,"properties":{"a":{"type":"integer"}}}},
+             "embedded":{"type":"object","x-kubernetes-embedded-resource":true,"properties":{"kind":{"type":"string"},"apiVersion":{"type":"string"},
+              "metadata":{"type":"object","properties":{"name":{"type":"string"},"generateName":{"type":"string"},"namespace":{"type":"string"}}}}}}}
+            """);
+        schema["x-kubernetes-validations"] = new JsonArray(new JsonObject { ["rule"] = rule });
+        var errors = new FieldErrors();
+        new RuleValidation(schema, isRoot: false).Validate(Parse("""
+            {"none":null,"some":"","namespace":"n","obj":{"if":1},"m":{"null":null},"open":[{"a":1,"x":1},{"a":1,"x":2},{"x":1,"a":1}],"embedded":{"kind":"P","apiVersion":"v1","metadata":{"name":"a","namespace":"ns"}}}
+            """), null, errors);
+        if (fault.Length == 0) Assert.Empty(errors);
+        else Assert.Contains(fault, Assert.Single(errors).ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"a":1,"m":{"x":1}}""", "")]
+    [InlineData("""{"a":1,"m":{"y":1}}""", "m: Invalid value: \"object\": no such key: x evaluating rule: self['x'] > 0")] // that it was so before is no excuse
+    [InlineData("""{"a":2,"m":{"y":1}}""", "m: Invalid value: \"object\": no such key: x evaluating rule: self['x'] > 0")]
+    public void A_rule_that_cannot_be_asked_is_told_also_where_nothing_changed(string json, string expected)
+    {
+        var rules = new RuleValidation(Parse("""
+            {"type":"object","properties":{"a":{"type":"integer"},"m":{"type":"object","additionalProperties":{"type":"integer"},"x-kubernetes-validations":[{"rule":"self['x'] > 0"}]}}}
+            """));
+        var errors = new FieldErrors();
+        rules.Validate(Parse(json), Parse("""{"a":1,"m":{"y":1}}"""), errors);
+        Assert.Equal(expected, string.Join("; ", errors));
     }
 
     [Theory]

@@ -36,6 +36,8 @@ public class DefinitionRulesTests
     [InlineData("""{"type":"object","x-kubernetes-validations":[{"rule":"true","fieldPath":".nope"}]}""", "must be a valid path")]
     [InlineData("""{"type":"object","properties":{"l":{"type":"array","items":{"type":"string","x-kubernetes-validations":[{"rule":"self.matches('a') && self != oldSelf"}]}}}}""", "oldSelf cannot be used on the uncorrelatable portion of the schema within")]
     [InlineData("""{"type":"object","properties":{"l":{"type":"array","items":{"type":"array","items":{"type":"string","x-kubernetes-validations":[{"rule":"self.contains('a')"}]}}}}}""", "estimated rule cost exceeds budget by factor of")]
+    [InlineData("""{"type":"object","properties":{"n":{"type":"integer","default":1,"x-kubernetes-validations":[{"rule":"self > oldSelf"}]}}}""", "spec.validation.openAPIV3Schema.properties[n].default: Invalid value: 1: failed rule: self > oldSelf")]
+    [InlineData("""{"type":"object","properties":{"x":{"x-kubernetes-preserve-unknown-fields":true,"x-kubernetes-validations":[{"rule":"self == 1"}]}}}""", "spec.validation.openAPIV3Schema.properties[x].x-kubernetes-validations: Internal error: internal error: failed to construct type information for")]
     public void A_wrong_schema_is_refused(string schema, string fault) => Assert.Contains(Faults(schema), shown => shown.Contains(fault, StringComparison.Ordinal));
 
     [Theory]
@@ -44,6 +46,7 @@ public class DefinitionRulesTests
     [InlineData("""{"type":"object","properties":{"p":{"x-kubernetes-int-or-string":true,"anyOf":[{"type":"integer"},{"type":"string"}]}}}""")]
     [InlineData("""{"type":"object","properties":{"a":{"type":"array","maxItems":5,"x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"],"items":{"type":"object","required":["k"],"properties":{"k":{"type":"string"}},"x-kubernetes-validations":[{"rule":"self == oldSelf"}]}}}}""")]
     [InlineData("""{"type":"object","properties":{"o":{"type":"object","x-kubernetes-embedded-resource":true,"properties":{"x":{"type":"string"}},"default":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","unknown":"b"}}}}}""")]
+    [InlineData("""{"type":"object","properties":{"n":{"type":"integer","default":1,"x-kubernetes-validations":[{"rule":"self >= oldSelf"},{"rule":"!oldSelf.hasValue() || self == oldSelf.value()","optionalOldSelf":true}]}}}""")]
     public void A_right_schema_is_taken(string schema) => Assert.Empty(Faults(schema));
 
     [Theory]

@@ -40,7 +40,7 @@ internal static class Atoms
         if (type.FindField(name) is { } field) return field.Type;
         if (type.Element is { } values) return values;
         // A structure without any fields is a free-form object.
-        return type.PreservesUnknownFields || type.Fields.Count == 0 ? GoTypeNames.Any : null;
+        return type.PreservesUnknownFields || type.MayBeAppliedUnknownFields || type.Fields.Count == 0 ? GoTypeNames.Any : null;
     }
 
     public static bool IsDeclared(SchemaType type, string name) => type.Kind != SchemaKind.Any && type.FindField(name) is not null;

@@ -127,6 +127,20 @@ internal sealed class FieldSet
         return result;
     }
 
+    /// <summary>As the type of now has it: of what has become one value no part is owned, but the whole (typed.ReconcileFieldSetWithSchema).</summary>
+    public FieldSet AsOf(SchemaType type)
+    {
+        var result = new FieldSet();
+        result._members.UnionWith(_members);
+        foreach (var (element, child) in _children)
+        {
+            var below = element[0] == 'f' ? type.Kind == SchemaKind.Array ? null : Atoms.Member(type, element[2..]) : type.Kind == SchemaKind.Array ? type.Element : null;
+            if (below?.Kind is SchemaKind.Array && below.ListType == ListType.Atomic || below?.IsAtomic == true) result._members.Add(element);
+            else result.AddChild(element, below is null or { IsScalar: true } ? child : child.AsOf(below));
+        }
+        return result;
+    }
+
     /// <summary>All paths: members in order, then what lies below each element in order.</summary>
     public IEnumerable<string[]> Paths()
     {

@@ -104,7 +104,7 @@ public static class ManagedFields
     private static JsonObject MergeApplied(JsonObject current, JsonObject applied, Managers managers, FieldWrite write, bool force)
     {
         var id = write.Applier;
-        DropForeignVersions(managers, write);
+        FollowSchema(managers, write);
         var merged = ObjectMerge.Merge(current, applied, write.Type) as JsonObject ?? [];
         var last = managers.Owners.GetValueOrDefault(id);
         var set = write.Written(ObjectFields.Of(applied, write.Type));
@@ -162,7 +162,7 @@ public static class ManagedFields
 
     private static void RecordUpdate(JsonObject live, JsonObject obj, Managers managers, FieldWrite write, ManagerId id)
     {
-        DropForeignVersions(managers, write);
+        FollowSchema(managers, write);
         var old = WithoutManagedFields(live);
         var comparison = ObjectComparison.Of(old, obj, write.Type).WrittenBy(write);
         // The write owns what it changed, on top of what its manager owned before.
@@ -201,13 +201,13 @@ public static class ManagedFields
         else managers.Owners[id] = owned;
     }
 
-    // Versions that are served no more say nothing about today's fields.
-    private static void DropForeignVersions(Managers managers, FieldWrite write)
+    // Versions that are served no more say nothing about today's fields; a definition may have made one value of a list or a map.
+    private static void FollowSchema(Managers managers, FieldWrite write)
     {
-        if (write.Type.IsCustom) return;
         foreach (var (id, owned) in managers.Owners.ToArray())
         {
-            if (owned.ApiVersion == write.ApiVersion) continue;
+            if (write.Type.IsCustom) managers.Owners[id] = owned with { Fields = owned.Fields.AsOf(write.Type) };
+            if (write.Type.IsCustom || owned.ApiVersion == write.ApiVersion) continue;
             if (!GroupVersion.TryParse(owned.ApiVersion, out var version) || BuiltInSchemas.FindKind(new(version.Group, version.Version, write.Kind.Kind)) is null)
                 managers.Owners.Remove(id);
         }

@@ -56,7 +56,7 @@ internal static class CelCalls
     {
         null or false or 0L or 0UL or 0.0 or "" => true,
         byte[] { Length: 0 } or CelMap { Count: 0 } or IReadOnlyList<object?> { Count: 0 } or CelOptional { HasValue: false } => true,
-        CelDuration { Nanos: 0 } => true,
+        CelDuration { Nanos: 0 } or CelTimestamp { Seconds: -62135596800, Nanos: 0 } => true, // the first of January of the year 1
         _ => false,
     };
 }

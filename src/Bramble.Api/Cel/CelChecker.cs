@@ -178,7 +178,7 @@ internal sealed class CelChecker(CelSource source, CelEnvironment environment)
     private CelType List(CelExpression.ListOf list)
     {
         CelType? element = null;
-        foreach (var item in list.Items) element = Join(item.Value, element, Unwrapped(item.Value, Visit(item.Value), item.IsOptional));
+        foreach (var item in list.Items) element = Join(element, Unwrapped(item.Value, Visit(item.Value), item.IsOptional));
         return CelType.List(element ?? _types.Fresh());
     }
 
@@ -187,8 +187,8 @@ internal sealed class CelChecker(CelSource source, CelEnvironment environment)
         CelType? key = null, value = null;
         foreach (var entry in map.Entries)
         {
-            key = Join(entry.Key, key, Visit(entry.Key));
-            value = Join(entry.Value, value, Unwrapped(entry.Value, Visit(entry.Value), entry.IsOptional));
+            key = Join(key, Visit(entry.Key));
+            value = Join(value, Unwrapped(entry.Value, Visit(entry.Value), entry.IsOptional));
         }
         return CelType.Map(key ?? _types.Fresh(), value ?? _types.Fresh());
     }
@@ -201,12 +201,11 @@ internal sealed class CelChecker(CelSource source, CelEnvironment environment)
         return type;
     }
 
-    private CelType Join(CelExpression at, CelType? before, CelType type)
+    private CelType Join(CelType? before, CelType type)
     {
         if (before is null) return type;
-        if (_types.TryAssign(before, type)) return CelTypeMatching.MostGeneral(before, type);
-        Mismatch(at, before, type);
-        return CelType.Error;
+        // What is not of one type is told later, and not of what is formatted (CelLiteralRules).
+        return _types.TryAssign(before, type) ? CelTypeMatching.MostGeneral(before, type) : CelType.Dyn;
     }
 
     private CelType Struct(CelExpression.StructOf made)

@@ -59,7 +59,8 @@ public sealed class CelDeclaration
 
     internal bool TryField(string name, out string json, out CelDeclaration? type)
     {
-        var isThere = _fields.TryGetValue(name, out var field);
+        // A word of the language may stand as it is since 1.31: self.namespace is self.__namespace__.
+        var isThere = _fields.TryGetValue(name, out var field) || Reserved.Contains(name) && _fields.TryGetValue($"__{name}__", out field);
         (json, type) = field;
         return isThere;
     }
@@ -182,6 +183,7 @@ public sealed class CelDeclaration
     private static IEnumerable<(string Name, JsonObject Schema)> Properties(JsonObject schema, bool isRoot)
     {
         var properties = schema["properties"] as JsonObject ?? [];
+        isRoot &= !DescribesObject(properties);
         var text = new JsonObject { ["type"] = "string" };
         foreach (var (name, property) in properties)
             if (property is JsonObject type && (!isRoot || name is not ("kind" or "apiVersion" or "metadata"))) yield return (name, type);
@@ -189,6 +191,14 @@ public sealed class CelDeclaration
         yield return ("kind", text);
         yield return ("apiVersion", text);
         yield return ("metadata", new JsonObject { ["type"] = "object", ["properties"] = new JsonObject { ["name"] = text.DeepClone(), ["generateName"] = text.DeepClone() } });
+    }
+
+    /// <summary>It says itself what every object has, and perhaps more of the metadata.</summary>
+    private static bool DescribesObject(JsonObject properties)
+    {
+        bool Is(JsonNode? property, string type) => property is JsonObject known && StructuralSchema.Text(known, "type") == type;
+        return Is(properties["kind"], "string") && Is(properties["apiVersion"], "string") && Is(properties["metadata"], "object")
+            && properties["metadata"]!["properties"] is JsonObject metadata && Is(metadata["name"], "string") && Is(metadata["generateName"], "string");
     }
 
     private static bool IsEmbedded(JsonObject schema) => StructuralSchema.IsTrue(schema, "x-kubernetes-embedded-resource");

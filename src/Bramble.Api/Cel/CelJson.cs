@@ -141,8 +141,22 @@ internal sealed class CelJsonMap(JsonObject tree, CelDeclaration? declaration) :
             if (!declaration.TryField(name, out var json, out type)) return false;
             name = json;
         }
-        if (!tree.TryGetPropertyValue(name, out var node)) return false;
+        // A field that is null is none; values of maps may be null.
+        if (!tree.TryGetPropertyValue(name, out var node) || node is null && declaration is { IsObject: true } && type is { IsNullable: true }) return false;
         value = CelJson.Of(node, type);
+        return true;
+    }
+
+    /// <summary>Of two objects: also by what nothing is declared of.</summary>
+    public static bool AreEqual(CelJsonMap a, CelJsonMap b)
+    {
+        if (a.Tree.Count != b.Tree.Count) return false;
+        foreach (var (json, node) in a.Tree)
+        {
+            var name = a.Declaration!.EscapedName(json);
+            if (name is not null && node is not null ? !a.TryGet(name, out var own) || !b.TryGet(name, out var other) || !CelValues.AreEqual(own, other)
+                : !b.Tree.TryGetPropertyValue(json, out var theirs) || !JsonNode.DeepEquals(node, theirs)) return false;
+        }
         return true;
     }
 }

@@ -28,7 +28,7 @@ internal static class CelLiteralRules
     private static bool IsRight(string function, object? value) => (function, value) switch
     {
         ("duration" or "timestamp", _) => CelConversions.Convert(function, value) is not CelFault,
-        ("matches", string pattern) => CelTexts.Pattern(pattern, out _) is not null,
+        ("matches" or "find" or "findAll", string pattern) => CelTexts.Pattern(pattern, out _) is not null,
         _ => true,
     };
 

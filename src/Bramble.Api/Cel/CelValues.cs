@@ -183,6 +183,7 @@ internal static class CelValues
             case (CelType x, CelType y): return x.Name == y.Name;
             case (byte[] x, byte[] y): return x.AsSpan().SequenceEqual(y);
             case (CelOptional x, CelOptional y): return x.HasValue == y.HasValue && (!x.HasValue || AreEqual(x.Value, y.Value));
+            case (CelJsonMap { Declaration.IsObject: true } x, CelJsonMap { Declaration.IsObject: true } y): return CelJsonMap.AreEqual(x, y);
             case (CelMap x, CelMap y): return AreEqual(x, y);
             case (IReadOnlyList<object?> x, IReadOnlyList<object?> y): return CelJsonList.AreEqual(x, y);
         }

@@ -50,7 +50,7 @@ public static class ListKeys
         for (var i = 0; i < list.Count; i++)
         {
             var key = kind == "set" ? list[i] : KeysOf(list[i] as JsonObject, keys);
-            var text = key?.ToJsonString() ?? "null";
+            var text = (kind == "set" ? Sorted(key) : key)?.ToJsonString() ?? "null";
             var times = seen[text] = seen.GetValueOrDefault(text) + 1;
             if (times == 2) errors.Duplicate(At(path, i), key?.DeepClone()); // upstream tells it once, however many there are
         }
@@ -77,6 +77,14 @@ public static class ListKeys
             if (key is not null && item is not null && item.TryGetPropertyValue((string)key!, out var value)) values[(string)key!] = value?.DeepClone();
         return values;
     }
+
+    /// <summary>Objects are the same in whatever order their fields are.</summary>
+    private static JsonNode? Sorted(JsonNode? node) => node switch
+    {
+        JsonObject map => new JsonObject(map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))),
+        JsonArray list => new JsonArray([.. list.Select(Sorted)]),
+        _ => node?.DeepClone(),
+    };
 
     private static string At(string path, int index) => $"{path}[{index.ToString(CultureInfo.InvariantCulture)}]";
 }

@@ -38,8 +38,12 @@ public sealed class RuleValidation
     /// <param name="old">Null on create.</param>
     public void Validate(JsonObject obj, JsonObject? old, FieldErrors errors) => _root.Value?.Check(obj, old, old is not null, false, "", new Run(errors, null));
 
-    /// <summary>A value that has no old one, and may be any.</summary>
-    public void ValidateValue(JsonNode value, FieldErrors errors) => _root.Value?.Check(value, null, false, false, "", new Run(errors, null));
+    /// <summary>A default: it must be right where nothing was before, and where it was there already.</summary>
+    public void ValidateDefault(JsonNode value, FieldErrors errors)
+    {
+        _root.Value?.Check(value, null, false, false, "", new Run(errors, null));
+        if (errors.Count == 0) _root.Value?.Check(value, value, true, false, "", new Run(errors, null));
+    }
 
     /// <summary>What an update is warned of: values that break a rule, but did so before and are the same (KEP-4008).</summary>
     public IEnumerable<string> Warnings(JsonObject obj, JsonObject? old)
@@ -138,7 +142,7 @@ public sealed class RuleValidation
         public void Check(JsonNode? value, JsonNode? old, bool hasOld, bool wasSame, string path, Run run, bool isPart = false)
         {
             if (value is null || run.IsOver) return;
-            var isSame = hasOld && !isPart ? JsonNode.DeepEquals(value, old) : wasSame;
+            var isSame = hasOld && !isPart ? Ratcheting.IsUnchanged(value, old, _schema) : wasSame;
             Rules(value, hasOld ? old : null, hasOld, isSame, path, run);
             foreach (var part in _all)
                 if (!run.IsOver) part.Check(value, old, hasOld, wasSame, path, run, isPart: true);
@@ -151,7 +155,9 @@ public sealed class RuleValidation
                         if (below is null) continue;
                         JsonNode? before = null;
                         var hadIt = hasOld && old is JsonObject known && known.TryGetPropertyValue(name, out before) && before is not null;
-                        below.Check(member, before, hadIt, isSame, at, run, isPart);
+                        // Old and new are of one version and kind here, whatever they were.
+                        var isOfType = path.Length == 0 && name is ("apiVersion" or "kind");
+                        below.Check(member, before, hadIt, isSame && !isOfType, at, run, isPart || isOfType);
                     }
                     break;
                 case JsonArray list when _items is not null:
@@ -174,9 +180,9 @@ public sealed class RuleValidation
             Dictionary<string, object?>? variables = null;
             foreach (var rule in _rules)
             {
-                // What did not change may stay as it is; a second look tells the client (Warnings).
+                // What did not change may stay broken, which a second look tells the client (Warnings); where a rule cannot be asked at all it may not.
                 var isIgnored = isSame && !rule.IsTransition;
-                if (isIgnored != run.Ignored is not null) continue;
+                if (!isIgnored && run.Ignored is not null) continue;
                 if (run.Budget.IsSpent)
                 {
                     Wrong(NoBudget);
@@ -218,7 +224,7 @@ public sealed class RuleValidation
                     run.IsOver = true;
                     return;
                 }
-                (run.Ignored ?? run.Errors).Add(Broken(rule, value, path, Message(rule, variables, run.Budget)));
+                if (!isIgnored || run.Ignored is not null) (run.Ignored ?? run.Errors).Add(Broken(rule, value, path, Message(rule, variables, run.Budget)));
             }
         }
 

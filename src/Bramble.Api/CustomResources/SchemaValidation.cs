@@ -24,7 +24,7 @@ public static class SchemaValidation
 
     private static void Check(JsonNode? value, JsonNode? old, bool hasOld, JsonObject schema, string path, FieldErrors errors)
     {
-        if (hasOld && JsonNode.DeepEquals(value, old)) return;
+        if (hasOld && Ratcheting.IsUnchanged(value, old, schema)) return;
         if (value is null)
         {
             if (!StructuralSchema.IsTrue(schema, "nullable") && TypesOf(schema) is { Length: > 0 } wanted)
@@ -77,7 +77,7 @@ public static class SchemaValidation
         {
             JsonNode? before = null;
             // That of the object itself is always the version that is asked, whatever it was before.
-            var hadIt = hasOld && old is not null && !(path.Length == 0 && name is "apiVersion" or "kind") && old.TryGetPropertyValue(name, out before);
+            var hadIt = hasOld && old is not null && !(path.Length == 0 && name is ("apiVersion" or "kind")) && old.TryGetPropertyValue(name, out before);
             if (properties?[name] is JsonObject type) Check(value, before, hadIt, type, Join(path, name), errors);
             else if (others is not null) Check(value, before, hadIt, others, Join(path, name), errors);
             else if (isClosed) errors.Invalid(path, name, $"{path}.{name} in body is a forbidden property");

@@ -20,7 +20,7 @@ public static class StructuralSchema
             new(BuiltInSchemas.Find(ObjectMeta)!) { Name = "metadata" },
         ];
         foreach (var (name, property) in schema?["properties"] as JsonObject ?? [])
-            if (name is not ("apiVersion" or "kind" or "metadata")) fields.Add(new SchemaField(Read(property as JsonObject ?? [])) { Name = name });
+            if (name is not ("apiVersion" or "kind" or "metadata")) fields.Add(new SchemaField(Read(property as JsonObject ?? [], schema is not null && IsTrue(schema, Preserve))) { Name = name });
         return new SchemaType
         {
             Kind = SchemaKind.Struct,
@@ -47,20 +47,22 @@ public static class StructuralSchema
         if (schema is not null) StructuralDefaults.DropNulls(stored, schema);
     }
 
-    private static SchemaType Read(JsonObject schema)
+    /// <param name="keepsAbove">Something above keeps what it does not know.</param>
+    private static SchemaType Read(JsonObject schema, bool keepsAbove = false)
     {
         var isNullable = IsTrue(schema, "nullable");
+        keepsAbove |= IsTrue(schema, Preserve);
         if (IsTrue(schema, "x-kubernetes-int-or-string")) return new SchemaType { Kind = SchemaKind.IntOrString, IsCustom = true, IsNullable = isNullable };
         switch (Text(schema, "type"))
         {
-            case "object": return ReadObject(schema, isNullable);
+            case "object": return ReadObject(schema, isNullable, keepsAbove);
             case "array":
                 return new SchemaType
                 {
                     Kind = SchemaKind.Array,
                     IsCustom = true,
                     IsNullable = isNullable,
-                    ElementReference = new(Read(ItemsOf(schema))),
+                    ElementReference = new(Read(ItemsOf(schema), keepsAbove)),
                     ListType = Text(schema, "x-kubernetes-list-type") switch { "map" => ListType.Map, "set" => ListType.Set, _ => ListType.Atomic },
                     ListMapKeys = schema["x-kubernetes-list-map-keys"] is JsonArray keys ? [.. keys.Select(k => (string)k!)] : [],
                 };
@@ -69,22 +71,23 @@ public static class StructuralSchema
             case "number": return new SchemaType { Kind = SchemaKind.Number, IsCustom = true, IsNullable = isNullable };
             case "boolean": return new SchemaType { Kind = SchemaKind.Boolean, IsCustom = true, IsNullable = isNullable };
             // Without a type it may be anything; what is said of members holds where it is an object.
-            default: return new SchemaType { Kind = SchemaKind.Any, IsCustom = true, IsNullable = isNullable, Fields = FieldsOf(schema), ElementReference = ValuesOf(schema), PreservesUnknownFields = IsTrue(schema, Preserve) };
+            default: return new SchemaType { Kind = SchemaKind.Any, IsCustom = true, IsNullable = isNullable, Fields = FieldsOf(schema, keepsAbove), ElementReference = ValuesOf(schema, keepsAbove), PreservesUnknownFields = IsTrue(schema, Preserve) };
         }
     }
 
-    private static List<SchemaField> FieldsOf(JsonObject schema)
+    private static List<SchemaField> FieldsOf(JsonObject schema, bool keepsAbove)
     {
         var fields = new List<SchemaField>();
-        foreach (var (name, property) in schema["properties"] as JsonObject ?? []) fields.Add(new SchemaField(Read(property as JsonObject ?? [])) { Name = name });
+        foreach (var (name, property) in schema["properties"] as JsonObject ?? [])
+            fields.Add(new SchemaField(Read(property as JsonObject ?? [], keepsAbove)) { Name = name, DefaultJson = DefaultOf(property as JsonObject) });
         return fields;
     }
 
     /// <summary>The type of members without a name of their own; null: there are none. Of those that additionalProperties only allows nothing is known, and nothing in them kept.</summary>
-    private static SchemaReference? ValuesOf(JsonObject schema) => schema["additionalProperties"] switch
+    private static SchemaReference? ValuesOf(JsonObject schema, bool keepsAbove) => schema["additionalProperties"] switch
     {
         null => null,
-        JsonObject values => new(Read(values)),
+        JsonObject values => new(Read(values, keepsAbove)),
         _ => new(new SchemaType { Kind = SchemaKind.Any, IsCustom = true }),
     };
 
@@ -98,12 +101,12 @@ public static class StructuralSchema
         return items;
     }
 
-    private static SchemaType ReadObject(JsonObject schema, bool isNullable)
+    private static SchemaType ReadObject(JsonObject schema, bool isNullable, bool keepsAbove)
     {
         var isAtomic = Text(schema, "x-kubernetes-map-type") == "atomic";
         var isEmbedded = IsTrue(schema, "x-kubernetes-embedded-resource");
-        var values = ValuesOf(schema);
-        var fields = FieldsOf(schema);
+        var values = ValuesOf(schema, keepsAbove);
+        var fields = FieldsOf(schema, keepsAbove);
         if (values is not null && fields.Count == 0 && !isEmbedded) return new SchemaType { Kind = SchemaKind.Map, IsCustom = true, IsNullable = isNullable, IsAtomic = isAtomic, ElementReference = values };
         if (isEmbedded) fields.RemoveAll(field => field.Name == "metadata");
         foreach (var name in isEmbedded ? (ReadOnlySpan<string>)["apiVersion", "kind", "metadata"] : [])
@@ -118,8 +121,13 @@ public static class StructuralSchema
             ElementReference = values,
             IsEmbeddedResource = isEmbedded,
             PreservesUnknownFields = IsTrue(schema, Preserve),
+            MayBeAppliedUnknownFields = keepsAbove && values is null,
         };
     }
+
+    /// <summary>A scalar default stands for a key that an applied item of a list does not give.</summary>
+    private static string? DefaultOf(JsonObject? property) =>
+        property?["default"] is JsonValue value ? System.Text.Encoding.UTF8.GetString(Decoding.TreeText.Write(value).Span) : null;
 
     internal static string Text(JsonObject schema, string name) =>
         schema[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : "";

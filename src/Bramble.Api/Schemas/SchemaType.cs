@@ -90,6 +90,9 @@ public sealed class SchemaType
     /// <summary>x-kubernetes-preserve-unknown-fields: unknown fields are kept; never true for a built-in struct.</summary>
     public bool PreservesUnknownFields { get; init; }
 
+    /// <summary>Something above keeps unknown fields: who applies may name such here too, as upstream's; they are pruned.</summary>
+    public bool MayBeAppliedUnknownFields { get; init; }
+
     /// <summary>x-kubernetes-embedded-resource: apiVersion, kind and metadata are kept even where not declared.</summary>
     public bool IsEmbeddedResource { get; init; }
 

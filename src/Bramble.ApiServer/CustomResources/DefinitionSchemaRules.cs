@@ -218,7 +218,12 @@ internal sealed class DefinitionSchemaRules
         var before = _schemaErrors.Count;
         foreach (var (index, rule) in schema.Items("x-kubernetes-validations")) Texts(rule, schema, list.Index(index));
         // Upstream looks at the rules of a place only when nothing below it, nor the place itself, is wrong.
-        if (before > 0 && _schemaErrors.Any(e => e.Field.StartsWith(path, StringComparison.Ordinal)) || _schemaErrors.Count > before || context?.Type() is not { } type) return;
+        if (before > 0 && _schemaErrors.Any(e => e.Field.StartsWith(path, StringComparison.Ordinal)) || _schemaErrors.Count > before || context is null) return;
+        if (context.Type() is not { } type)
+        {
+            _ruleErrors.Internal(list, "internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations");
+            return;
+        }
         foreach (var (index, rule) in schema.Items("x-kubernetes-validations"))
             if (rule.Text("rule").Trim().Length > 0) Compile(rule, type, list.Index(index), place, context.Count);
     }

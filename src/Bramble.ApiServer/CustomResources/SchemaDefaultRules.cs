@@ -31,7 +31,7 @@ internal static class SchemaDefaultRules
         if (!isInMetadata) EmbeddedObjects.Validate(value, schema, found);
         if (found.Count == 0) SchemaValidation.ValidateValue(value, schema, found);
         // Rules may count on values of the right type.
-        if (found.Count == 0) new RuleValidation(schema, isRoot: false).ValidateValue(value, found);
+        if (found.Count == 0) new RuleValidation(schema, isRoot: false).ValidateDefault(value, found);
         foreach (var error in found) errors.Add(error with { Field = error.Field is "" or "<nil>" ? path : $"{path}.{error.Field}" });
     }
 }

@@ -97,10 +97,10 @@ internal static class StructuralRules
     private static void Narrowing(JsonObject schema, bool skipsAnyOf, bool skipsFirstAllOf, FieldPath path, FieldErrors errors)
     {
         if (!skipsAnyOf)
-            foreach (var (index, part) in schema.Items("anyOf")) Nested(part, false, false, path.Child("anyOf").Index(index), errors);
-        foreach (var (index, part) in schema.Items("allOf")) Nested(part, skipsFirstAllOf && index == 0, true, path.Child("allOf").Index(index), errors);
-        foreach (var (index, part) in schema.Items("oneOf")) Nested(part, false, false, path.Child("oneOf").Index(index), errors);
-        if (schema.Object("not") is { } not) Nested(not, false, false, path.Child("not"), errors);
+            foreach (var (index, part) in schema.Items("anyOf")) Nested(part, false, path.Child("anyOf").Index(index), errors);
+        foreach (var (index, part) in schema.Items("allOf")) Nested(part, skipsFirstAllOf && index == 0, path.Child("allOf").Index(index), errors);
+        foreach (var (index, part) in schema.Items("oneOf")) Nested(part, false, path.Child("oneOf").Index(index), errors);
+        if (schema.Object("not") is { } not) Nested(not, false, path.Child("not"), errors);
         if (schema.Text("pattern") is not { Length: > 0 } pattern) return;
         try
         {
@@ -112,12 +112,12 @@ internal static class StructuralRules
         }
     }
 
-    private static void Nested(JsonObject part, bool skipsAnyOf, bool allowsRules, FieldPath path, FieldErrors errors)
+    private static void Nested(JsonObject part, bool skipsAnyOf, FieldPath path, FieldErrors errors)
     {
         Narrowing(part, skipsAnyOf, false, path, errors);
-        if (part.Object("items") is { } items) Nested(items, false, allowsRules, path.Child("items"), errors);
+        if (part.Object("items") is { } items) Nested(items, false, path.Child("items"), errors);
         foreach (var (name, property) in part.Object("properties") ?? [])
-            if (property is JsonObject inner) Nested(inner, false, allowsRules, path.Child("properties").Key(name), errors);
+            if (property is JsonObject inner) Nested(inner, false, path.Child("properties").Key(name), errors);
         if (part.Text("type").Length > 0) errors.Forbidden(path.Child("type"), "must be empty to be structural");
         if (part.Has("additionalProperties")) errors.Forbidden(path.Child("additionalProperties"), "must be undefined to be structural");
         if (part.Has("default")) errors.Forbidden(path.Child("default"), "must be undefined to be structural");

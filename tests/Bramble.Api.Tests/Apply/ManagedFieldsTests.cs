@@ -119,6 +119,46 @@ public class ManagedFieldsTests
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Definition)!["spec"]!["versions"]![0]!["schema"], stored["spec"]!["versions"]![0]!["schema"]), stored.ToJsonString());
     }
 
+    private const string Ports = """
+        {"type":"object","properties":{"spec":{"type":"object","properties":{"ports":{"type":"array","x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["port","protocol"],
+         "items":{"type":"object","properties":{"port":{"type":"integer"},"protocol":{"type":"string","default":"TCP"},"name":{"type":"string"}}}}}}}}
+        """;
+
+    private const string Kept = """
+        {"type":"object","properties":{"spec":{"type":"object","x-kubernetes-preserve-unknown-fields":true,"properties":{"a":{"type":"object","properties":{"b":{"type":"integer"}}}}}}}
+        """;
+
+    [Theory]
+    [InlineData("a key that is not given has its default", Ports, """{"ports":[{"port":80,"protocol":"UDP"},{"port":80,"protocol":"TCP"}]}""", """{"ports":[{"port":80,"name":"web"}]}""",
+        """{"ports":[{"port":80,"protocol":"UDP"},{"port":80,"protocol":"TCP","name":"web"}]}""")]
+    [InlineData("below what keeps everything everything may be applied", Kept, """{"a":{"b":1}}""", """{"a":{"b":1,"c":2},"d":3}""", """{"a":{"b":1,"c":2},"d":3}""")]
+    public void Custom_resources_are_applied_by_their_schema(string name, string schema, string first, string second, string expected)
+    {
+        var live = ApplyCustom(schema, null, first, "one");
+        live = ApplyCustom(schema, live, second, "two");
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), live["spec"]), $"{name}: {live.ToJsonString()}");
+    }
+
+    [Fact]
+    public void A_list_that_became_one_value_has_one_owner()
+    {
+        var live = ApplyCustom(Ports, null, """{"ports":[{"port":80}]}""", "one");
+        var atomic = Ports.Replace("\"map\"", "\"atomic\"", StringComparison.Ordinal);
+        Assert.Equal(
+            "Apply failed with 1 conflict: conflict with \"one\": .spec.ports",
+            Assert.Throws<StatusException>(() => ApplyCustom(atomic, live, """{"ports":[{"port":81}]}""", "two")).Status.Message);
+        live = ApplyCustom(atomic, live, """{"ports":[{"port":81}]}""", "two", force: true);
+        Assert.Equal(["two: {\"f:spec\":{\"f:ports\":{}}}"], Owners(live));
+    }
+
+    private static JsonObject ApplyCustom(string schema, JsonObject? live, string spec, string manager, bool force = false)
+    {
+        var type = Bramble.Api.CustomResources.StructuralSchema.TypeOf(JsonNode.Parse(schema)!.AsObject(), "Widget");
+        var body = $$"""{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"a"},"spec":{{spec}} }""";
+        var (applied, _) = ApplyConfiguration.Decode(Encoding.UTF8.GetBytes(body), FieldValidation.Strict);
+        return ManagedFields.Apply(live, applied, new(type, new("example.com", "v1", "Widget"), new GroupResource("example.com", "widgets"), "", manager, Noon), force);
+    }
+
     private static JsonObject Apply(JsonObject? live, string body, string manager, bool force = false, DateTimeOffset? now = null)
     {
         var tree = JsonNode.Parse(body)!.AsObject();

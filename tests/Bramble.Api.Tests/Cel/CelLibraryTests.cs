@@ -46,7 +46,7 @@ public class CelLibraryTests
     [InlineData("!format.dns1123Label().validate('my-label').hasValue() && format.dns1123Label().validate('My_Label').hasValue()")]
     [InlineData("format.named('dns1123Label').hasValue() && !format.named('nonsense').hasValue()")]
     // Optional values.
-    [InlineData("optional.of(1).value() == 1 && !optional.none().hasValue() && optional.ofNonZeroValue('').orValue('x') == 'x' && optional.none().or(optional.of(2)).value() == 2")]
+    [InlineData("optional.of(1).value() == 1 && !optional.none().hasValue() && optional.ofNonZeroValue('').orValue('x') == 'x' && !optional.ofNonZeroValue(timestamp('0001-01-01T00:00:00Z')).hasValue() && optional.none().or(optional.of(2)).value() == 2")]
     [InlineData("{?'a': optional.of(1), ?'b': optional.none()} == {'a': 1} && [?optional.none(), 1] == [1] && [1, 2][?5].orValue(7) == 7")]
     [InlineData("optional.of(1).optMap(x, x + 1).value() == 2 && optional.of([1]).optFlatMap(x, x[?0]).value() == 1")]
     // Two variables.
