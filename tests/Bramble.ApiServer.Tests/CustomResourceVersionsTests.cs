@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Bramble.Api.Errors;
 using Bramble.Api.Naming;
-using Bramble.ApiServer.CustomResources;
 using Bramble.Client;
 
 namespace Bramble.ApiServer.Tests;
@@ -12,18 +11,13 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     private static readonly ResourceId Old = new("example.com", "v1beta1", "widgets", "Widget", true);
     private static readonly ResourceId Stored = new("example.com", "v1", "widgets", "Widget", true);
     private static readonly NamespacedName Name = new("d", "w");
-    private static readonly NamespacedName DefinitionName = new("", "widgets.example.com");
 
-    private readonly CancellationTokenSource _stop = new();
+    private PublishedDefinition _definition = null!;
     private InMemoryApi _api = null!;
-    private Task _running = Task.CompletedTask;
 
     public async ValueTask InitializeAsync()
     {
-        _api = await InMemoryApi.StartAsync();
-        _running = new DefinitionPublisher(_api.Pipeline, _api.Client, TimeProvider.System).RunAsync(_stop.Token);
-        await _api.Client.CreateAsync(Resources.Namespaces, Body("""{"metadata":{"name":"d"}}"""), default);
-        await _api.Client.CreateAsync(Resources.CustomResourceDefinitions, Body("""
+        _definition = await PublishedDefinition.StartAsync("""
             {"metadata":{"name":"widgets.example.com"},"spec":{"group":"example.com","scope":"Namespaced","names":{"plural":"widgets","kind":"Widget"},"versions":[
              {"name":"v1beta1","served":true,"storage":false,"subresources":{"status":{}},"schema":{"openAPIV3Schema":{"type":"object","properties":{
               "spec":{"type":"object","properties":{"a":{"type":"string"},"old":{"type":"string"},"mine":{"type":"string","default":"old's"},"other":{"type":"string"}}},
@@ -31,23 +25,11 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
              {"name":"v1","served":true,"storage":true,"subresources":{"status":{}},"schema":{"openAPIV3Schema":{"type":"object","properties":{
               "spec":{"type":"object","properties":{"a":{"type":"string"},"mine":{"type":"string"},"other":{"type":"string","default":"stored's"}}},
               "status":{"type":"object","properties":{"n":{"type":"integer"}}}}}}}]}}
-            """), default);
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        while (true)
-        {
-            var revision = _api.Cache.AppliedRevision;
-            if (DefinitionNaming.Find((await Definition())["status"] as JsonObject, "Established")?["status"]?.GetValue<string>() == "True") break;
-            await _api.Cache.WaitForAsync(revision + 1, limit.Token);
-        }
+            """);
+        _api = _definition.Api;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        await _api.DisposeAsync();
-        _stop.Dispose();
-    }
+    public ValueTask DisposeAsync() => _definition.DisposeAsync();
 
     [Fact]
     public async Task What_the_stored_version_does_not_know_is_not_stored_and_what_it_defaults_is_seen_in_all()
@@ -75,7 +57,7 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     [InlineData("""{"spec":{"a":"y"}}""", 0)]
     public async Task A_selectable_field_is_that_of_the_version_that_is_asked(string body, int count)
     {
-        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, JsonNode.Parse("""
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new Patch(PatchType.Json, JsonNode.Parse("""
             [{"op":"add","path":"/spec/versions/0/selectableFields","value":[{"jsonPath":".spec.a"}]}]
             """)!), null, default);
         var widget = Body(body);
@@ -93,7 +75,7 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     [InlineData("""{"spec":{"replicas":-1}}""", "Widget.example.com \"w\" is invalid: .spec.replicas: Invalid value: -1: should be a non-negative integer")]
     public async Task What_has_no_replicas_yet_can_be_scaled(string patch, string expected)
     {
-        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, JsonNode.Parse("""
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new Patch(PatchType.Json, JsonNode.Parse("""
             [{"op":"add","path":"/spec/versions/1/subresources/scale","value":{"specReplicasPath":".spec.replicas","statusReplicasPath":".status.n"}},
              {"op":"add","path":"/spec/versions/1/schema/openAPIV3Schema/properties/spec/properties/replicas","value":{"type":"integer"}}]
             """)!), null, default);
@@ -114,7 +96,7 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     [Fact]
     public async Task Where_a_webhook_would_convert_nothing_of_another_version_is_lost()
     {
-        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Merge, Body("""
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new Patch(PatchType.Merge, Body("""
             {"spec":{"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],"clientConfig":{"url":"https://nobody.example.com/"}}}}}
             """)), null, default);
         await _api.Client.CreateAsync(Old, Body("""{"metadata":{"name":"w","namespace":"d"},"spec":{"a":"x","old":"stays"}}"""), default);
@@ -131,7 +113,7 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
         Assert.Equal("""{"a":"x","mine":"old's"}""", Sorted(await Find(Stored)));
         await _api.Client.PatchAsync(Old, Name, new Patch(PatchType.Merge, Body("""{"spec":{"a":"y"}}""")), null, default);
         Assert.Equal("""{"a":"y","mine":"old's","other":"stored's"}""", Sorted(await Find(Old)));
-        Assert.Equal("""["v1","v1beta1"]""", (await Definition())["status"]!["storedVersions"]!.ToJsonString());
+        Assert.Equal("""["v1","v1beta1"]""", (await _definition.ReadAsync())["status"]!["storedVersions"]!.ToJsonString());
     }
 
     [Fact]
@@ -143,11 +125,11 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
 
     private async Task<string> StoredVersions(string written)
     {
-        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Merge, new JsonObject { ["status"] = new JsonObject { ["storedVersions"] = JsonNode.Parse(written) } }), "status", default);
-        return (await Definition())["status"]!["storedVersions"]!.ToJsonString();
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new Patch(PatchType.Merge, new JsonObject { ["status"] = new JsonObject { ["storedVersions"] = JsonNode.Parse(written) } }), "status", default);
+        return (await _definition.ReadAsync())["status"]!["storedVersions"]!.ToJsonString();
     }
 
-    private Task<KubeObject> Store(string version) => _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, new JsonArray(
+    private Task<KubeObject> Store(string version) => _api.Client.PatchAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new Patch(PatchType.Json, new JsonArray(
         new JsonObject { ["op"] = "replace", ["path"] = "/spec/versions/0/storage", ["value"] = version == "v1beta1" },
         new JsonObject { ["op"] = "replace", ["path"] = "/spec/versions/1/storage", ["value"] = version == "v1" })), null, default).AsTask();
 
@@ -163,7 +145,7 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     [Fact]
     public async Task A_status_with_a_default_is_there_from_the_start()
     {
-        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, JsonNode.Parse("""
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new Patch(PatchType.Json, JsonNode.Parse("""
             [{"op":"add","path":"/spec/versions/1/schema/openAPIV3Schema/properties/status/default","value":{"n":7}}]
             """)!), null, default);
         var made = await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"},"status":{"n":1}}"""), default);
@@ -174,7 +156,7 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     public async Task An_object_that_a_newer_schema_refuses_can_still_be_told_its_status()
     {
         await _api.Client.CreateAsync(Stored, Body("""{"metadata":{"name":"w","namespace":"d"}}"""), default);
-        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, DefinitionName, new Patch(PatchType.Json, JsonNode.Parse("""
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new Patch(PatchType.Json, JsonNode.Parse("""
             [{"op":"add","path":"/spec/versions/1/schema/openAPIV3Schema/required","value":["spec"]}]
             """)!), null, default);
         var refused = await Assert.ThrowsAsync<StatusException>(async () => await _api.Client.PatchAsync(Stored, Name, new Patch(PatchType.Merge, Body("""{"status":{"n":1}, "metadata":{"labels":{"a":"b"}}}""")), null, default));
@@ -206,8 +188,6 @@ public sealed class CustomResourceVersionsTests : IAsyncLifetime
     }
 
     private async Task<KubeObject> Find(ResourceId version) => (await _api.Client.FindAsync(version, Name, default))!;
-
-    private async Task<JsonObject> Definition() => (await _api.Client.FindAsync(Resources.CustomResourceDefinitions, DefinitionName, default))!.ToTree();
 
     private static string Sorted(KubeObject obj) =>
         new JsonObject(obj.ToTree()["spec"]!.AsObject().OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, p.Value?.DeepClone()))).ToJsonString(Relaxed);

@@ -9,31 +9,20 @@ namespace Bramble.ApiServer.Tests;
 public sealed class DefinitionPublisherTests : IAsyncLifetime
 {
     private static readonly ResourceId Widgets = new("example.com", "v1", "widgets", "Widget", true);
-    private static readonly NamespacedName Name = new("", "widgets.example.com");
 
-    private readonly CancellationTokenSource _stop = new();
+    private PublishedDefinition _definition = null!;
     private InMemoryApi _api = null!;
-    private Task _running = Task.CompletedTask;
 
     public async ValueTask InitializeAsync()
     {
-        _api = await InMemoryApi.StartAsync();
-        _running = new DefinitionPublisher(_api.Pipeline, _api.Client, TimeProvider.System).RunAsync(_stop.Token);
-        await _api.Client.CreateAsync(Resources.Namespaces, Body("""{"metadata":{"name":"d"}}"""), default);
-        await _api.Client.CreateAsync(Resources.CustomResourceDefinitions, Body("""
+        _definition = await PublishedDefinition.StartAsync("""
             {"metadata":{"name":"widgets.example.com","finalizers":["test/stay"]},"spec":{"group":"example.com","scope":"Namespaced","names":{"plural":"widgets","kind":"Widget"},
              "versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]}}
-            """), default);
-        await Until("Established True InitialNamesAccepted");
+            """);
+        _api = _definition.Api;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        await _api.DisposeAsync();
-        _stop.Dispose();
-    }
+    public ValueTask DisposeAsync() => _definition.DisposeAsync();
 
     [Fact]
     public async Task Who_deletes_a_definition_sees_that_its_objects_go_first()
@@ -45,25 +34,25 @@ public sealed class DefinitionPublisherTests : IAsyncLifetime
             """), default);
         await _api.Client.CreateAsync(Resources.ValidatingAdmissionPolicyBindings, Body("""{"metadata":{"name":"keep"},"spec":{"policyName":"keep","validationActions":["Deny"]}}"""), default);
         await Assert.ThrowsAsync<StatusException>(async () => await _api.Client.DeleteAsync(Widgets, new NamespacedName("d", "w"), new DeleteQuery(), default));
-        await _api.Client.DeleteAsync(Resources.CustomResourceDefinitions, Name, new DeleteQuery(), default);
-        await Until("Terminating True InstanceDeletionInProgress: CustomResource deletion is in progress");
+        await _api.Client.DeleteAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new DeleteQuery(), default);
+        await _definition.UntilAsync("Terminating True InstanceDeletionInProgress: CustomResource deletion is in progress");
         var refused = await Assert.ThrowsAsync<StatusException>(async () => await _api.Client.CreateAsync(Widgets, Body("""{"metadata":{"name":"x","namespace":"d"}}"""), default));
         Assert.Contains("create not allowed while custom resource definition is terminating", refused.Message, StringComparison.Ordinal);
         await _api.Client.PatchAsync(Widgets, new NamespacedName("d", "w"), new Patch(PatchType.Merge, Body("""{"metadata":{"finalizers":null}}""")), null, default);
-        await Until("Terminating False InstanceDeletionCompleted: removed all instances");
-        Assert.Equal("""["test/stay"]""", (await Definition())["metadata"]!["finalizers"]!.ToJsonString());
-        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, Name, new Patch(PatchType.Merge, Body("""{"metadata":{"finalizers":null}}""")), null, default);
-        Assert.Null(await _api.Client.FindAsync(Resources.CustomResourceDefinitions, Name, default));
+        await _definition.UntilAsync("Terminating False InstanceDeletionCompleted: removed all instances");
+        Assert.Equal("""["test/stay"]""", (await _definition.ReadAsync())["metadata"]!["finalizers"]!.ToJsonString());
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new Patch(PatchType.Merge, Body("""{"metadata":{"finalizers":null}}""")), null, default);
+        Assert.Null(await _api.Client.FindAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, default));
     }
 
     [Fact]
     public async Task Objects_go_also_where_no_version_is_served_any_more()
     {
         await _api.Client.CreateAsync(Widgets, Body("""{"metadata":{"name":"w","namespace":"d"}}"""), default);
-        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, Name, new Patch(PatchType.Json, JsonNode.Parse("""[{"op":"replace","path":"/spec/versions/0/served","value":false}]""")!), null, default);
+        await _api.Client.PatchAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new Patch(PatchType.Json, JsonNode.Parse("""[{"op":"replace","path":"/spec/versions/0/served","value":false}]""")!), null, default);
         await Assert.ThrowsAsync<StatusException>(async () => await _api.Client.FindAsync(Widgets, new NamespacedName("d", "w"), default));
-        await _api.Client.DeleteAsync(Resources.CustomResourceDefinitions, Name, new DeleteQuery(), default);
-        await Until("Terminating False InstanceDeletionCompleted: removed all instances");
+        await _api.Client.DeleteAsync(Resources.CustomResourceDefinitions, PublishedDefinition.Name, new DeleteQuery(), default);
+        await _definition.UntilAsync("Terminating False InstanceDeletionCompleted: removed all instances");
         Assert.Empty(_api.Cache.List(Widgets.GroupResource));
     }
 
@@ -90,27 +79,6 @@ public sealed class DefinitionPublisherTests : IAsyncLifetime
         Assert.Equal(["as True", "bs False"], api.Cache.List(Resources.CustomResourceDefinitions.GroupResource).Select(d => d.ToTree()).Select(d =>
             $"{d["spec"]!["names"]!["plural"]} {d["status"]!["conditions"]!.AsArray().First(c => (string?)c!["type"] == "NamesAccepted")!["status"]}").Order(StringComparer.Ordinal));
     }
-
-    private async Task Until(string condition)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        while (true)
-        {
-            var revision = _api.Cache.AppliedRevision;
-            var shown = ((await Definition())["status"]?["conditions"] as JsonArray ?? []).Select(c => $"{c!["type"]} {c["status"]} {c["reason"]}: {c["message"]}").ToList();
-            if (shown.Exists(c => c.StartsWith(condition, StringComparison.Ordinal))) return;
-            try
-            {
-                await _api.Cache.WaitForAsync(revision + 1, limit.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                Assert.Fail($"not {condition}, but {string.Join(", ", shown)}; {_running.Exception} {(await Definition())["metadata"]!.ToJsonString()}");
-            }
-        }
-    }
-
-    private async Task<JsonObject> Definition() => (await _api.Client.FindAsync(Resources.CustomResourceDefinitions, Name, default))!.ToTree();
 
     private static JsonObject Body(string json) => JsonNode.Parse(json)!.AsObject();
 }
